@@ -1,0 +1,179 @@
+// Package settings holds every knob of Afterglow once: its name, type, default, bounds, meaning and who reads it.
+//
+// docs/settings.md is generated from the table, the hooks' sources are checked against it, the construct takes its types from
+// it, and the extension reads its values through it. A wrong value is an error for the construct, at synth; for the hooks and the
+// extension it is a warning and the default: no setting can fail a function.
+package settings
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Type is what a setting's value must look like.
+type Type string
+
+const (
+	Bool     Type = "bool"     // true, false, 1, 0 in any case
+	Bytes    Type = "bytes"    // whole number of bytes
+	Duration Type = "duration" // 250ms, 1.5s, 2m; a bare number is milliseconds, as OpenTelemetry's variables have it
+	Enum     Type = "enum"     // one of Values
+	List     Type = "list"     // comma-separated, white space around an entry ignored
+	Pairs    Type = "pairs"    // comma-separated key=value, percent-encoded, as OpenTelemetry's variables have it
+	Path     Type = "path"     // absolute path
+	String   Type = "string"
+	URL      Type = "url" // absolute http or https URL
+)
+
+// A Reader is a part of Afterglow that reads settings.
+type Reader string
+
+const (
+	Wrapper   Reader = "exec-wrapper"
+	Hooks     Reader = "hooks"
+	Extension Reader = "extension"
+)
+
+// A Setting is one knob: an environment variable of the function.
+type Setting struct {
+	Name     string
+	Type     Type
+	Default  string // as it would be written in the environment; "" means unset
+	Min, Max int64  // for Bytes; for Duration in milliseconds; Max 0 means unbounded
+	Values   []string
+	Readers  []Reader
+	Doc      string
+}
+
+// An Error tells what is wrong with a value and what to do.
+type Error struct {
+	Name, Value, Problem, Remedy string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s=%q: %s; %s", e.Name, e.Value, e.Problem, e.Remedy)
+}
+
+// Lookup finds a setting by name.
+func Lookup(name string) (Setting, bool) {
+	for _, s := range Table() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Setting{}, false
+}
+
+// Parse checks a value against the setting's type and bounds. The error is an *Error.
+func Parse(name, value string) error {
+	s, ok := Lookup(name)
+	if !ok {
+		return &Error{name, value, "there is no such setting", "see docs/settings.md for the names"}
+	}
+	return s.Check(value)
+}
+
+// Check is Parse for a setting at hand. An empty value always means the default.
+func (s Setting) Check(value string) error {
+	if value == "" {
+		return nil
+	}
+	_, err := s.parse(value)
+	return err
+}
+
+func (s Setting) parse(value string) (any, error) {
+	bad := func(problem, remedy string) (any, error) {
+		return nil, &Error{s.Name, value, problem, remedy}
+	}
+	switch s.Type {
+	case Bool:
+		switch strings.ToLower(strings.TrimSpace(value)) {
+		case "true", "1":
+			return true, nil
+		case "false", "0":
+			return false, nil
+		}
+		return bad("not a boolean", "write true or false")
+	case Bytes:
+		n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+		if err != nil {
+			return bad("not a whole number of bytes", "write a number like "+s.Default)
+		}
+		if n < s.Min || s.Max > 0 && n > s.Max {
+			return bad("out of bounds", fmt.Sprintf("write a number from %d to %d", s.Min, s.Max))
+		}
+		return n, nil
+	case Duration:
+		d, err := parseDuration(strings.TrimSpace(value))
+		if err != nil {
+			return bad("not a duration", "write one like 250ms or 2s; a bare number is milliseconds")
+		}
+		if ms := d.Milliseconds(); ms < s.Min || s.Max > 0 && ms > s.Max {
+			return bad("out of bounds", fmt.Sprintf("write a duration from %dms to %dms", s.Min, s.Max))
+		}
+		return d, nil
+	case Enum:
+		for _, v := range s.Values {
+			if strings.EqualFold(strings.TrimSpace(value), v) {
+				return v, nil
+			}
+		}
+		return bad("not one of its values", "write one of "+strings.Join(s.Values, ", "))
+	case List:
+		return splitList(value), nil
+	case Pairs:
+		return s.parsePairs(value)
+	case Path:
+		if !strings.HasPrefix(value, "/") || strings.ContainsRune(value, 0) {
+			return bad("not an absolute path", "write a path that starts with /")
+		}
+		return value, nil
+	case URL:
+		u, err := url.Parse(strings.TrimSpace(value))
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return bad("not an absolute http or https URL", "write one like https://collector.example.com:4318")
+		}
+		return strings.TrimSpace(value), nil
+	default:
+		return value, nil
+	}
+}
+
+func (s Setting) parsePairs(value string) (any, error) {
+	m := map[string]string{}
+	for _, entry := range splitList(value) {
+		k, v, ok := strings.Cut(entry, "=")
+		k = strings.TrimSpace(k)
+		v, err := url.PathUnescape(strings.TrimSpace(v))
+		if !ok || err != nil || !pairKey.MatchString(k) {
+			// The value may hold credentials: the error shows only its place.
+			return nil, &Error{s.Name, "…", "an entry is not key=value", "write key=value,key2=value2, percent-encoding commas within values"}
+		}
+		m[k] = v
+	}
+	return m, nil
+}
+
+var pairKey = regexp.MustCompile(`^[!-+\--<>-~]+$`) // printable ASCII without comma and equals sign
+
+func parseDuration(s string) (time.Duration, error) {
+	if ms, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return time.Duration(ms) * time.Millisecond, nil
+	}
+	return time.ParseDuration(s)
+}
+
+func splitList(s string) []string {
+	var l []string
+	for _, e := range strings.Split(s, ",") {
+		if e = strings.TrimSpace(e); e != "" {
+			l = append(l, e)
+		}
+	}
+	return l
+}

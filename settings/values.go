@@ -1,0 +1,60 @@
+package settings
+
+import "time"
+
+// Values reads settings out of an environment. A value that does not parse counts as unset and leaves a warning.
+type Values struct {
+	getenv   func(string) string
+	warnings []error
+}
+
+// Read prepares the reading of settings; getenv is os.Getenv or a test's.
+func Read(getenv func(string) string) *Values {
+	return &Values{getenv: getenv}
+}
+
+// Warnings gives what was wrong with the values read so far. Each is an *Error.
+func (v *Values) Warnings() []error { return v.warnings }
+
+// Bool gives a setting of type Bool.
+func (v *Values) Bool(name string) bool { return get[bool](v, name, Bool) }
+
+// Bytes gives a setting of type Bytes.
+func (v *Values) Bytes(name string) int { return int(get[int64](v, name, Bytes)) }
+
+// Duration gives a setting of type Duration.
+func (v *Values) Duration(name string) time.Duration { return get[time.Duration](v, name, Duration) }
+
+// String gives a setting of type String, Path, URL or Enum.
+func (v *Values) String(name string) string { return get[string](v, name, "") }
+
+// List gives a setting of type List.
+func (v *Values) List(name string) []string { return get[[]string](v, name, List) }
+
+// Pairs gives a setting of type Pairs.
+func (v *Values) Pairs(name string) map[string]string { return get[map[string]string](v, name, Pairs) }
+
+// get parses the value from the environment, else the default. It panics on a name or type that the table does not have, which
+// the package's tests would have shown: every reader names its settings by constant strings.
+func get[T any](v *Values, name string, want Type) T {
+	var zero T
+	s, ok := Lookup(name)
+	if !ok || want != "" && s.Type != want {
+		panic("settings: no " + string(want) + " setting " + name)
+	}
+	if value := v.getenv(name); value != "" {
+		x, err := s.parse(value)
+		if err == nil {
+			return x.(T)
+		}
+		v.warnings = append(v.warnings, err)
+	}
+	if s.Default == "" {
+		return zero
+	}
+	x, err := s.parse(s.Default)
+	if err != nil {
+		panic("settings: bad default: " + err.Error())
+	}
+	return x.(T)
+}
