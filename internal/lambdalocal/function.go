@@ -1,0 +1,108 @@
+package lambdalocal
+
+import (
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/internal/runtimes"
+)
+
+// Function is what a deployed function is made of, as AWS's own API describes it.
+type Function struct {
+	Name    string // "orders"
+	Version string // "" means $LATEST
+	ARN     string // "" is made from Region, Account and Name
+	Handler string // "app.handler"
+	Runtime string // "python3.13", "nodejs22.x", "provided.al2023"
+
+	Code   string   // directory that becomes /var/task
+	Layers []string // directories merged in order into /opt; later ones win
+
+	Env map[string]string // the function's configured environment
+
+	MemoryMB int           // 0 means 128
+	Timeout  time.Duration // of an invocation, extensions' tail included; 0 means 3 s
+	Account  string        // "" means 000000000000
+	Region   string        // "" means us-east-1
+}
+
+// Options say where and how an environment runs; they are no part of the function.
+type Options struct {
+	// Dir is the working directory of the environment: its /tmp, its merged /opt. It is
+	// created, and removed at Close unless Keep. Empty means a new temporary directory.
+	Dir  string
+	Keep bool
+
+	// Runtime is how to start the runtime's client, as runtimes.Find returned it.
+	Runtime runtimes.Runtime
+
+	// Log receives every line of the runtime, the extensions and the platform. It is called
+	// from one goroutine at a time and must not block for long.
+	Log func(Line)
+
+	// ExtraEnv is the platform's part of the environment of runtime and extensions:
+	// AWS_ENDPOINT_URL, credentials.
+	ExtraEnv map[string]string
+
+	// Report, if set, is called at the end of every invocation's phase, after the last
+	// extension's next, with what REPORT prints.
+	Report func(Report)
+}
+
+// Source tells who wrote a Line.
+type Source string
+
+// The sources of lines.
+const (
+	SourcePlatform  Source = "platform"
+	SourceFunction  Source = "function"
+	SourceExtension Source = "extension"
+)
+
+// Line is one line of an environment's log stream, without its line end.
+type Line struct {
+	Time   time.Time // when it was read
+	Source Source
+	Name   string // of the extension, or of the function
+	Text   string
+}
+
+// Invocation is one event for a function.
+type Invocation struct {
+	RequestID   string // "" makes a new one
+	Payload     []byte
+	TraceHeader string // X-Amzn-Trace-Id; "" makes a new one with Sampled=0
+
+	ClientContext   string // JSON
+	CognitoIdentity string // JSON
+	TenantID        string
+}
+
+// Result is what the caller of an invocation gets.
+type Result struct {
+	RequestID     string
+	Payload       []byte
+	FunctionError string // "" or "Unhandled"
+	LogTail       []byte // last 4 KB of the log stream since START, as far as it was read when the response came
+
+	// Latency is the time from the event's delivery to the complete response.
+	Latency time.Duration
+	// Phase is the length of the whole phase where it ended with the response (timeout,
+	// crash); 0 while the tail still runs. Options.Report and Environment.LastReport tell it later.
+	Phase time.Duration
+	// Init is the time of the init that this invocation had to wait for; 0 when warm.
+	Init time.Duration
+}
+
+// Report is what the platform knows about an invocation once its phase has ended.
+type Report struct {
+	RequestID         string
+	Status            string // "success", "error", "failure" or "timeout"
+	ErrorType         string
+	Init              time.Duration // 0 when warm
+	Duration          time.Duration // the whole phase, extensions' tail included
+	RuntimeDone       time.Duration // until the runtime called next; 0 if it never did
+	Latency           time.Duration // until the response was complete; 0 if there was none
+	ExtensionOverhead time.Duration // from the runtime's next to the last extension's next
+	BilledMS          int64
+	MaxMemoryMB       int
+}
