@@ -37,3 +37,7 @@ func (t Text) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // MarshalText is for loggers and encoders that marshal.
 func (b Bytes) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// Format prints the type of the error and hides the rest. fmt shows what a nested pointer leads to without asking its fields' methods when
+// the verb does not suit a pointer (%s does not), so a type that holds Text and is held by pointer needs a method of its own.
+func (e Error) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "{%s %s}", e.Type, hidden) }
