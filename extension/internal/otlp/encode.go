@@ -1,0 +1,173 @@
+package otlp
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// AppendRequest appends r to b as an ExportTraceServiceRequest with one ResourceSpans in it. Such requests can be put one behind the
+// other to make a greater request: protobuf joins repeated fields, so a batch is the concatenation of its parts.
+//
+//	ExportTraceServiceRequest { 1: ResourceSpans { 1: Resource { 1: KeyValue* }, 2: ScopeSpans { 1: Scope, 2: Span*, 3: url }, 3: url } }
+func AppendRequest(b []byte, r ResourceSpans) []byte {
+	return message(b, 1, func(b []byte) []byte {
+		b = message(b, 1, func(b []byte) []byte { return attributes(b, 1, r.Resource) })
+		b = message(b, 2, func(b []byte) []byte {
+			b = message(b, 1, func(b []byte) []byte {
+				b = text(b, 1, r.Scope.Name)
+				return text(b, 2, r.Scope.Version)
+			})
+			for i := range r.Spans {
+				b = message(b, 2, func(b []byte) []byte { return appendSpan(b, &r.Spans[i]) })
+			}
+			return text(b, 3, r.SchemaURL)
+		})
+		return text(b, 3, r.SchemaURL)
+	})
+}
+
+func appendSpan(b []byte, s *Span) []byte {
+	b = data(b, 1, s.Trace[:])
+	b = data(b, 2, s.ID[:])
+	b = text(b, 3, s.State)
+	if s.Parent != [8]byte{} {
+		b = data(b, 4, s.Parent[:])
+	}
+	b = text(b, 5, s.Name)
+	b = varint(b, 6, uint64(s.Kind))
+	b = nanos(b, 7, s.Start)
+	b = nanos(b, 8, s.End)
+	b = attributes(b, 9, s.Attributes)
+	b = varint(b, 10, uint64(s.DroppedAttributes))
+	for i := range s.Events {
+		b = message(b, 11, func(b []byte) []byte { return appendEvent(b, &s.Events[i]) })
+	}
+	b = varint(b, 12, uint64(s.DroppedEvents))
+	for i := range s.Links {
+		b = message(b, 13, func(b []byte) []byte { return appendLink(b, &s.Links[i]) })
+	}
+	b = varint(b, 14, uint64(s.DroppedLinks))
+	if s.Status != (Status{}) {
+		b = message(b, 15, func(b []byte) []byte {
+			b = text(b, 2, s.Status.Message)
+			return varint(b, 3, uint64(s.Status.Code))
+		})
+	}
+	return flags(b, 16, s.Flags)
+}
+
+func appendEvent(b []byte, e *Event) []byte {
+	b = nanos(b, 1, e.Time)
+	b = text(b, 2, e.Name)
+	b = attributes(b, 3, e.Attributes)
+	return varint(b, 4, uint64(e.Dropped))
+}
+
+func appendLink(b []byte, l *Link) []byte {
+	b = data(b, 1, l.Trace[:])
+	b = data(b, 2, l.Span[:])
+	b = text(b, 3, l.State)
+	b = attributes(b, 4, l.Attributes)
+	b = varint(b, 5, uint64(l.Dropped))
+	return flags(b, 6, l.Flags)
+}
+
+func attributes(b []byte, field protowire.Number, kvs []KeyValue) []byte {
+	for i := range kvs {
+		b = message(b, field, func(b []byte) []byte {
+			b = text(b, 1, kvs[i].Key)
+			return message(b, 2, func(b []byte) []byte { return appendValue(b, &kvs[i].Value) })
+		})
+	}
+	return b
+}
+
+// appendValue writes one member of AnyValue's oneof. Unlike elsewhere in proto3, a zero is written: it says which member is meant.
+func appendValue(b []byte, v *Value) []byte {
+	switch v.kind {
+	case kindString:
+		return data(b, 1, strings.ToValidUTF8(v.str, replacement))
+	case kindBool:
+		b = protowire.AppendTag(b, 2, protowire.VarintType)
+		return protowire.AppendVarint(b, v.num)
+	case kindInt:
+		b = protowire.AppendTag(b, 3, protowire.VarintType)
+		return protowire.AppendVarint(b, v.num)
+	case kindDouble:
+		b = protowire.AppendTag(b, 4, protowire.Fixed64Type)
+		return protowire.AppendFixed64(b, v.num)
+	case kindStrings:
+		return message(b, 5, func(b []byte) []byte {
+			for _, s := range v.list {
+				b = message(b, 1, func(b []byte) []byte { return data(b, 1, strings.ToValidUTF8(s, replacement)) })
+			}
+			return b
+		})
+	case kindBytes:
+		return data(b, 7, v.raw)
+	}
+	return b
+}
+
+// replacement stands for bytes that are not UTF-8.
+const replacement = "\uFFFD"
+
+// message writes a nested message. Its length stands before it and is known after it, so the content moves up by the length's length.
+func message(b []byte, field protowire.Number, content func([]byte) []byte) []byte {
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	at := len(b)
+	b = content(b)
+	size := uint64(len(b) - at)
+	var prefix [10]byte
+	n := protowire.SizeVarint(size)
+	b = append(b, prefix[:n]...)
+	copy(b[at+n:], b[at:])
+	protowire.AppendVarint(b[:at], size)
+	return b
+}
+
+func data[T string | []byte](b []byte, field protowire.Number, v T) []byte {
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(len(v)))
+	return append(b, v...)
+}
+
+func text(b []byte, field protowire.Number, s string) []byte {
+	if s == "" {
+		return b
+	}
+	return data(b, field, strings.ToValidUTF8(s, replacement))
+}
+
+func varint(b []byte, field protowire.Number, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	b = protowire.AppendTag(b, field, protowire.VarintType)
+	return protowire.AppendVarint(b, v)
+}
+
+func flags(b []byte, field protowire.Number, v uint32) []byte {
+	if v == 0 {
+		return b
+	}
+	b = protowire.AppendTag(b, field, protowire.Fixed32Type)
+	return protowire.AppendFixed32(b, v)
+}
+
+// nanos writes a time. The zero time is year 1, which the protocol cannot say; it and all before 1970 become 1970.
+func nanos(b []byte, field protowire.Number, t time.Time) []byte {
+	var ns uint64
+	switch s := t.Unix(); {
+	case s < 0:
+	case s >= math.MaxInt64/int64(time.Second):
+		ns = math.MaxInt64
+	default:
+		ns = uint64(t.UnixNano())
+	}
+	b = protowire.AppendTag(b, field, protowire.Fixed64Type)
+	return protowire.AppendFixed64(b, ns)
+}
