@@ -1,0 +1,165 @@
+package layer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	goversion "go/version"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// buildFlags make the binary a function of source and toolchain alone: no paths, no build id, no state of a repository. Without
+// symbol table and DWARF it is a third smaller.
+var buildFlags = []string{"-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="}
+
+// cacheLife is how long an extension that nobody asks for stays in the cache.
+const cacheLife = 30 * 24 * time.Hour
+
+// DefaultCacheDir is afterglow below the user's cache directory, "" where there is none (a build container without a home).
+func DefaultCacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "afterglow")
+}
+
+// extension gives the extension's binary: from the cache if the same source was built with the same toolchain before.
+func extension(ctx context.Context, source moduleSource, goarch, cacheDir string, progress io.Writer) ([]byte, error) {
+	toolchain, err := findToolchain(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := source.digest()
+	if err != nil {
+		return nil, fmt.Errorf("read source: %w", err)
+	}
+	name := ""
+	if cacheDir != "" {
+		key := sha256.Sum256(fmt.Appendln(nil, digest, toolchain.version, goarch, buildFlags))
+		name = filepath.Join(cacheDir, "extension-"+goarch+"-"+hex.EncodeToString(key[:16]))
+		if binary, err := os.ReadFile(name); err == nil {
+			now := time.Now()
+			os.Chtimes(name, now, now) //nolint:errcheck // only makes it live longer
+			return binary, nil
+		}
+	}
+	fmt.Fprintf(progress, "afterglow: building the extension for linux/%s with %s, once for this source\n", goarch, toolchain.version)
+	start := time.Now()
+	binary, err := toolchain.build(ctx, source, goarch)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(progress, "afterglow: built in %.1f s\n", time.Since(start).Seconds())
+	if name != "" {
+		if err := keep(name, binary); err != nil {
+			fmt.Fprintf(progress, "afterglow: the next build will not be faster: %v\n", err)
+		}
+	}
+	return binary, nil
+}
+
+// keep puts a binary into the cache and drops those that were not used for long.
+func keep(name string, binary []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("make cache: %w", err)
+	}
+	if err := replaceFile(name, File{Mode: modeExecutable, Data: binary}); err != nil {
+		return fmt.Errorf("fill cache: %w", err)
+	}
+	now := time.Now()
+	if err := os.Chtimes(name, now, now); err != nil {
+		return fmt.Errorf("fill cache: %w", err)
+	}
+	old, err := filepath.Glob(filepath.Join(filepath.Dir(name), "extension-*"))
+	if err != nil {
+		return fmt.Errorf("trim cache: %w", err)
+	}
+	for _, entry := range old {
+		if info, err := os.Stat(entry); err == nil && now.Sub(info.ModTime()) > cacheLife {
+			os.Remove(entry) //nolint:errcheck // another process may have been faster
+		}
+	}
+	return nil
+}
+
+// A toolchain is the user's Go, with everything that would change what it builds taken away.
+type toolchain struct {
+	version string   // go1.26.1
+	env     []string // without GOOS and GOARCH
+}
+
+// carried are the variables that say where modules and caches are and how to reach them. They are asked of the go command, which
+// also knows those set with `go env -w`; then GOENV=off keeps all other ones from being read there.
+var carried = []string{"GOPATH", "GOMODCACHE", "GOCACHE", "GOCACHEPROG", "GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB",
+	"GOINSECURE", "GOAUTH", "GOVCS", "GOTOOLCHAIN", "GOTMPDIR"}
+
+// neutralised are the variables that change what is built, or whether. The user's own builds may need them; ours must not see
+// them.
+var neutralised = regexp.MustCompile(`^(CGO_.*|GOOS|GOARCH|GOFLAGS|GOEXPERIMENT|GODEBUG|GOFIPS140|GOWORK|GO111MODULE|` +
+	`GO_EXTLINK_ENABLED|GO386|GOAMD64|GOARM|GOARM64|GOMIPS|GOMIPS64|GOPPC64|GORISCV64|GOWASM)=`)
+
+var goDirective = regexp.MustCompile(`(?m)^go ([0-9][0-9a-z.]*)`)
+
+func findToolchain(ctx context.Context, source moduleSource) (toolchain, error) {
+	clean := slices.DeleteFunc(os.Environ(), neutralised.MatchString)
+	out, err := goCommand(ctx, source.dir, clean, append([]string{"env", "-json", "GOVERSION"}, carried...)...)
+	if err != nil {
+		return toolchain{}, fmt.Errorf("%w\nAfterglow needs %s", err, source.goVersion())
+	}
+	var values map[string]string
+	if err := json.Unmarshal(out, &values); err != nil {
+		return toolchain{}, fmt.Errorf("read go env: %w", err)
+	}
+	found := toolchain{version: values["GOVERSION"]}
+	if needed := source.goVersion(); goversion.IsValid(needed) && goversion.IsValid(found.version) &&
+		goversion.Compare(found.version, needed) < 0 {
+		return toolchain{}, fmt.Errorf("the go command on PATH is %s and Afterglow needs %s: install a newer Go (https://go.dev/dl), "+
+			"or set GOTOOLCHAIN=auto", found.version, needed)
+	}
+	found.env = slices.DeleteFunc(clean, func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.Contains(carried, name)
+	})
+	for _, name := range carried {
+		if values[name] != "" {
+			found.env = append(found.env, name+"="+values[name])
+		}
+	}
+	found.env = append(found.env, "GOENV=off", "GOWORK=off", "CGO_ENABLED=0", "GOOS=linux")
+	return found, nil
+}
+
+// goVersion is the oldest Go that this module compiles with, as the go command writes versions.
+func (s moduleSource) goVersion() string {
+	data, err := os.ReadFile(filepath.Join(s.dir, "go.mod"))
+	if match := goDirective.FindSubmatch(data); err == nil && match != nil {
+		return "go" + string(match[1])
+	}
+	return "a newer Go"
+}
+
+func (t toolchain) build(ctx context.Context, source moduleSource, goarch string) (binary []byte, err error) {
+	dir, err := os.MkdirTemp("", "afterglow-build-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	output := filepath.Join(dir, "afterglow")
+	args := append([]string{"build"}, buildFlags...)
+	args = append(args, "-o", output, "./"+extensionPath)
+	env := append(slices.Clone(t.env), "GOARCH="+goarch)
+	if _, err := goCommand(ctx, source.dir, env, args...); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(output)
+}

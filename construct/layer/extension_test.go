@@ -1,0 +1,196 @@
+package layer
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The same source in two directories, built by two users: one in peace, one with everything set that the go command knows.
+func TestBuildIsReproducible(t *testing.T) {
+	first, second := copySource(t), copySource(t)
+	plain, err := extension(t.Context(), first, "arm64", "", t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"GOFLAGS": "-tags=none -gcflags=-N -mod=vendor", "GOOS": "windows", "GOARCH": "386", "GOARM64": "v9.0",
+		"GOEXPERIMENT": "boringcrypto", "GODEBUG": "http2client=0", "GOFIPS140": "latest", "GOWORK": "/nonexistent/go.work",
+		"CGO_ENABLED": "1", "CGO_LDFLAGS": "-lnone", "GO111MODULE": "off",
+	} {
+		t.Setenv(name, value)
+	}
+	t.Setenv("GOENV", filepath.Join(t.TempDir(), "env"))
+	writeFile(t, os.Getenv("GOENV"), "GOFLAGS=-race\nGOEXPERIMENT=arenas\n")
+	other, err := extension(t.Context(), second, "arm64", "", t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(plain, other) {
+		t.Errorf("%d and %d bytes differ", len(plain), len(other))
+	}
+	out, err := exec.Command("git", "-C", second.dir, "status").CombinedOutput()
+	if err == nil {
+		t.Fatalf("the copies were to be outside a repository: %s", out)
+	}
+}
+
+func TestExtensionCache(t *testing.T) {
+	source, cache := tinySource(t), t.TempDir()
+	built := func() bool {
+		t.Helper()
+		var progress bytes.Buffer
+		binary, err := extension(t.Context(), source, "amd64", cache, &progress)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.HasPrefix(binary, []byte("\x7fELF")) {
+			t.Fatalf("not a binary for Linux: %q", binary[:4])
+		}
+		return progress.Len() > 0
+	}
+	change := func(name, content string) func() {
+		return func() { writeFile(t, filepath.Join(source.dir, name), content) }
+	}
+	for _, step := range []struct {
+		name   string
+		change func()
+		want   bool
+	}{
+		{"first time", func() {}, true},
+		{"again", func() {}, false},
+		{"a test changed", change("extension/main_test.go", "package main"), false},
+		{"a file of the extension changed", change("extension/more.go", "package main\n\nvar more = 1\n"), true},
+		{"an imported package changed", change("spool/spool.go", "package spool\n\nconst Version = 2\n"), true},
+		{"a package that is not imported changed", change("construct/construct.go", "package construct"), false},
+		{"what an imported package embeds changed", change("spool/words/list.txt", "words"), true},
+		{"a dependency changed", change("go.mod", "module "+modulePath+"\n\ngo 1.24.1\n"), true},
+		{"again at the end", func() {}, false},
+	} {
+		step.change()
+		if got := built(); got != step.want {
+			t.Errorf("%s: built %v, want %v", step.name, got, step.want)
+		}
+	}
+}
+
+func TestExtensionWithoutCache(t *testing.T) {
+	source := tinySource(t)
+	blocked := filepath.Join(t.TempDir(), "file")
+	writeFile(t, blocked, "not a directory")
+	var progress bytes.Buffer
+	if _, err := extension(t.Context(), source, "arm64", filepath.Join(blocked, "cache"), &progress); err != nil {
+		t.Fatalf("a cache that cannot be written is no reason to fail: %v", err)
+	}
+	if !strings.Contains(progress.String(), "next build will not be faster") {
+		t.Errorf("said %q, want a word about the cache", progress.String())
+	}
+}
+
+func TestExtensionErrors(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		setup func(t *testing.T, source moduleSource)
+		want  []string
+	}{
+		{"does not compile", func(t *testing.T, source moduleSource) {
+			writeFile(t, filepath.Join(source.dir, "extension/broken.go"), "package main\n\nvar x int = \"text\"\n")
+		}, []string{"go build", "extension/broken.go:3:13", "as int value"}},
+		{"go too old", func(t *testing.T, source moduleSource) {
+			t.Setenv("GOTOOLCHAIN", "local")
+			writeFile(t, filepath.Join(source.dir, "go.mod"), "module "+modulePath+"\n\ngo 1.999.0\n")
+		}, []string{"go1.999.0", "needs"}},
+		{"no go", func(t *testing.T, _ moduleSource) { t.Setenv("PATH", t.TempDir()) }, []string{"go"}},
+		{"no source", func(t *testing.T, source moduleSource) {
+			if err := os.RemoveAll(filepath.Join(source.dir, "extension")); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"extension"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			source := tinySource(t)
+			c.setup(t, source)
+			_, err := extension(t.Context(), source, "amd64", "", io.Discard)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%v\ndoes not say %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestFindSource(t *testing.T) {
+	t.Run("no go", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		if _, err := findSource(t.Context()); !errors.Is(err, errNoGo) {
+			t.Errorf("%v, want %v", err, errNoGo)
+		}
+	})
+	t.Run("outside any module", func(t *testing.T) {
+		t.Chdir(t.TempDir())
+		if _, err := findSource(t.Context()); err == nil || !strings.Contains(err.Error(), "inside the Go module") {
+			t.Errorf("%v, want what to do", err)
+		}
+	})
+	t.Run("as a dependency", func(t *testing.T) {
+		copied, consumer := copySource(t), t.TempDir()
+		writeFile(t, filepath.Join(consumer, "go.mod"), "module example.com/app\n\ngo 1.25\n\nrequire "+modulePath+
+			" v0.0.0\n\nreplace "+modulePath+" => "+copied.dir+"\n")
+		t.Chdir(consumer)
+		t.Setenv("GOFLAGS", "-mod=vendor")
+		source, err := findSource(t.Context())
+		if err != nil || source.dir != copied.dir {
+			t.Errorf("%q, %v, want %q", source.dir, err, copied.dir)
+		}
+	})
+}
+
+// copySource copies what the extension is built from to another directory.
+func copySource(t *testing.T) moduleSource {
+	t.Helper()
+	original, copied := moduleSource{moduleDir(t)}, moduleSource{t.TempDir()}
+	packages, err := original.packages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"go.mod", "go.sum"}
+	for _, pkg := range packages {
+		files, err := original.files(pkg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, files...)
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(filepath.Join(original.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(copied.dir, name), string(data))
+	}
+	return copied
+}
+
+// tinySource is a module with the shape of ours that compiles in no time.
+func tinySource(t *testing.T) moduleSource {
+	t.Helper()
+	source := moduleSource{t.TempDir()}
+	for name, content := range map[string]string{
+		"go.mod":            "module " + modulePath + "\n\ngo 1.24\n",
+		"go.sum":            "",
+		"extension/main.go": "package main\n\nimport \"" + modulePath + "/spool\"\n\nfunc main() { println(spool.Version) }\n",
+		"spool/spool.go":    "package spool\n\nconst Version = 1\n",
+	} {
+		writeFile(t, filepath.Join(source.dir, name), content)
+	}
+	return source
+}

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package layer
+
+import "testing"
+
+func withUmask(*testing.T, int) {}
