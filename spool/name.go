@@ -61,6 +61,6 @@ func positive(s string) (int, bool) {
 	if s == "" || s[0] < '1' || s[0] > '9' {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(s, 10, 31)
+	n, err := strconv.ParseInt(s, 10, 32)
 	return int(n), err == nil
 }
