@@ -1,0 +1,172 @@
+package settings
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write docs/settings.md anew")
+
+const docs = "../docs/settings.md"
+
+func TestTableIsSound(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range Table() {
+		if seen[s.Name] {
+			t.Errorf("%s stands twice", s.Name)
+		}
+		seen[s.Name] = true
+		if !strings.HasPrefix(s.Name, "AFTERGLOW_") && !strings.HasPrefix(s.Name, "OTEL_") {
+			t.Errorf("%s is nobody's name", s.Name)
+		}
+		if err := s.Check(s.Default); err != nil {
+			t.Errorf("default: %v", err)
+		}
+		if len(s.Readers) == 0 || s.Doc == "" || !strings.HasSuffix(s.Doc, ".") {
+			t.Errorf("%s: no readers, or no doc that is a sentence", s.Name)
+		}
+		if (s.Type == Enum) != (len(s.Values) > 0) {
+			t.Errorf("%s: values are for enums", s.Name)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	cases := []struct {
+		name, value string
+		ok          bool
+	}{
+		{"AFTERGLOW_DISABLED", "", true},
+		{"AFTERGLOW_DISABLED", "TRUE", true},
+		{"AFTERGLOW_DISABLED", "0", true},
+		{"AFTERGLOW_DISABLED", "yes", false},
+		{"AFTERGLOW_LOG_LEVEL", "Debug", true},
+		{"AFTERGLOW_LOG_LEVEL", "loud", false},
+		{"AFTERGLOW_SPOOL_DIR", "/tmp/x", true},
+		{"AFTERGLOW_SPOOL_DIR", "tmp/x", false},
+		{"AFTERGLOW_SPOOL_DIR", "/tmp/\x00", false},
+		{"AFTERGLOW_CAPTURE_BODY_BYTES", "0", true},
+		{"AFTERGLOW_CAPTURE_BODY_BYTES", "-1", false},
+		{"AFTERGLOW_CAPTURE_BODY_BYTES", "1e3", false},
+		{"AFTERGLOW_CAPTURE_BODY_BYTES", "99999999999999999999", false},
+		{"AFTERGLOW_CAPTURE_BODY_BYTES", "1048577", false},
+		{"AFTERGLOW_DEADLINE_MARGIN", "200", true},
+		{"AFTERGLOW_DEADLINE_MARGIN", "0.2s", true},
+		{"AFTERGLOW_DEADLINE_MARGIN", "1h", false},
+		{"AFTERGLOW_DEADLINE_MARGIN", "soon", false},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "https://c.example.com:4318", true},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "c.example.com:4318", false},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://c.example.com", false},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic%20YQ==,x-a=b", true},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "authorization", false},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "a=%zz", false},
+		{"AFTERGLOW_NO_SUCH_THING", "1", false},
+	}
+	for _, c := range cases {
+		err := Parse(c.name, c.value)
+		if (err == nil) != c.ok {
+			t.Errorf("%s=%q: %v", c.name, c.value, err)
+		}
+		var e *Error
+		if err != nil && (!errors.As(err, &e) || e.Name != c.name || e.Remedy == "" || e.Problem == "") {
+			t.Errorf("%s=%q: the error names too little: %#v", c.name, c.value, err)
+		}
+	}
+}
+
+func TestErrorsShowNoCredentials(t *testing.T) {
+	err := Parse("OTEL_EXPORTER_OTLP_HEADERS", "authorization: Bearer hunter2")
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("error shows a header's value: %v", err)
+	}
+}
+
+func TestValues(t *testing.T) {
+	env := map[string]string{
+		"AFTERGLOW_DISABLED":           "maybe",
+		"AFTERGLOW_CAPTURE_BODY_BYTES": "100",
+		"AFTERGLOW_MASK_KEYS":          " a , b,, ",
+		"OTEL_EXPORTER_OTLP_TIMEOUT":   "250",
+		"OTEL_RESOURCE_ATTRIBUTES":     "team=a%2Cb, k = v ",
+	}
+	v := Read(func(k string) string { return env[k] })
+	if v.Bool("AFTERGLOW_DISABLED") || len(v.Warnings()) != 1 {
+		t.Errorf("a wrong value has to be a warning and the default: %v", v.Warnings())
+	}
+	if got := v.Bytes("AFTERGLOW_CAPTURE_BODY_BYTES"); got != 100 {
+		t.Errorf("bytes: %d", got)
+	}
+	if got := v.Bytes("AFTERGLOW_CAPTURE_EVENT_BYTES"); got != 65536 {
+		t.Errorf("default: %d", got)
+	}
+	if got := strings.Join(v.List("AFTERGLOW_MASK_KEYS"), "|"); got != "a|b" {
+		t.Errorf("list: %q", got)
+	}
+	if got := v.Duration("OTEL_EXPORTER_OTLP_TIMEOUT"); got != 250*time.Millisecond {
+		t.Errorf("duration: %v", got)
+	}
+	if got := v.Pairs("OTEL_RESOURCE_ATTRIBUTES"); len(got) != 2 || got["team"] != "a,b" || got["k"] != "v" {
+		t.Errorf("pairs: %v", got)
+	}
+	if got := v.String("AFTERGLOW_SPOOL_DIR"); got != DefaultSpoolDir {
+		t.Errorf("path: %q", got)
+	}
+	if got := v.Pairs("OTEL_EXPORTER_OTLP_HEADERS"); got != nil {
+		t.Errorf("unset pairs: %v", got)
+	}
+}
+
+// TestEverySettingCanBeRead reads each setting by its own type, so that no getter can panic in an extension.
+func TestEverySettingCanBeRead(t *testing.T) {
+	for _, set := range []string{"", "garbage"} {
+		v := Read(func(string) string { return set })
+		for _, s := range Table() {
+			switch s.Type {
+			case Bool:
+				v.Bool(s.Name)
+			case Bytes:
+				v.Bytes(s.Name)
+			case Duration:
+				v.Duration(s.Name)
+			case List:
+				v.List(s.Name)
+			case Pairs:
+				v.Pairs(s.Name)
+			default:
+				v.String(s.Name)
+			}
+		}
+	}
+}
+
+func TestDocsAreTheTable(t *testing.T) {
+	want := Markdown()
+	if *update {
+		if err := os.WriteFile(docs, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Error("docs/settings.md is not what the table says: go test ./settings -update")
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	f.Add("a=b,c=%20")
+	f.Add("1.5s")
+	f.Fuzz(func(t *testing.T, value string) {
+		for _, s := range Table() {
+			if err := s.Check(value); err != nil {
+				_ = err.Error()
+			}
+		}
+	})
+}
