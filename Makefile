@@ -1,0 +1,51 @@
+# make help lists the targets. Whatever a target installs goes below .afterglow/, which git ignores.
+
+SHELL := /bin/sh
+GO ?= go
+ARGS ?=
+TEST_TIMEOUT ?= 30m
+
+# Tools are run by version and are in no go.mod.
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint fmt layer docs fuzz bench clean tools-go
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+tools-go:
+	@command -v $(GO) >/dev/null 2>&1 || { echo "make: Go is not installed. Get Go 1.25 or newer from https://go.dev/dl and run make again." >&2; exit 1; }
+
+demo: tools-go ## deploy the example to a local AWS, send two orders, show their flow (KEEP=1 leaves it up)
+	@echo "==> building the demo (the first time this compiles the AWS CDK: a minute or two)"
+	@$(GO) run ./infra/local demo $(if $(KEEP),--keep) $(ARGS)
+
+test: tools-go ## run every test, installing the runtimes they need
+	@echo "==> go vet"
+	$(GO) vet ./...
+	@echo "==> gofmt"
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted" >&2; exit 1; }
+	@echo "==> go test"
+	$(GO) test -timeout $(TEST_TIMEOUT) $(ARGS) ./...
+
+lint: tools-go ## run the linters (.golangci.yml says why each is on)
+	$(GO) run $(GOLANGCI) run ./...
+
+fmt: tools-go ## format the Go code
+	gofmt -w $$(git ls-files '*.go')
+
+layer: tools-go ## write dist/afterglow-layer-{arm64,x86_64}.zip for those who deploy by other means
+	$(GO) run ./infra/layer -o dist $(ARGS)
+
+docs: tools-go ## generate docs/settings.md
+	$(GO) test ./settings -update
+
+fuzz: tools-go ## fuzz the spool's reader for a minute
+	$(GO) test ./spool -run '^$$' -fuzz FuzzRead -fuzztime 60s
+
+bench: tools-go ## measure the extension's start beside the bare ones and write bench/results
+	$(GO) run ./bench/coldstart $(ARGS)
+
+clean: ## remove what make put below .afterglow and dist
+	rm -rf .afterglow dist cdk.out
