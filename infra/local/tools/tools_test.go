@@ -1,0 +1,138 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTheVersionsThatAreToldAreThoseThatArePinned(t *testing.T) {
+	if !strings.Contains(string(requirements), "\nministack=="+MiniStackVersion+"\n") {
+		t.Errorf("requirements.txt does not pin ministack %s", MiniStackVersion)
+	}
+	var lock struct {
+		Packages map[string]struct{ Version, Resolved string }
+	}
+	if err := json.Unmarshal(cdkLock, &lock); err != nil {
+		t.Fatal(err)
+	}
+	if got := lock.Packages["node_modules/aws-cdk"].Version; got != CDKVersion {
+		t.Errorf("package-lock.json pins aws-cdk %s, want %s", got, CDKVersion)
+	}
+	for name, p := range lock.Packages {
+		if p.Resolved != "" {
+			t.Errorf("package-lock.json has a download address for %s", name)
+		}
+	}
+	for line := range strings.Lines(string(requirements)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' && !strings.Contains(line, "==") {
+			t.Errorf("requirements.txt does not pin %q", line)
+		}
+	}
+}
+
+func TestInstall(t *testing.T) {
+	var runs int
+	dir := filepath.Join(t.TempDir(), "thing")
+	broken := errors.New("broken")
+	do := func(fail error) func() error {
+		return func() error {
+			runs++
+			if left, _ := os.ReadDir(dir); len(left) > 0 {
+				t.Errorf("what an older installation left is still there: %v", left)
+			}
+			_ = os.WriteFile(filepath.Join(dir, "file"), nil, 0o644)
+			return fail
+		}
+	}
+	steps := []struct {
+		name string
+		in   string
+		fail error
+		want int // how often it has been installed by now
+	}{
+		{"a first time that fails", "v1", broken, 1},
+		{"begins anew", "v1", nil, 2},
+		{"is not done again", "v1", nil, 2},
+		{"is done again for other inputs", "v2", nil, 3},
+	}
+	for _, step := range steps {
+		err := install(context.Background(), dir, [][]byte{[]byte(step.in)}, io.Discard, do(step.fail))
+		if !errors.Is(err, step.fail) || runs != step.want {
+			t.Fatalf("%s: got error %v after %d installations, want %v after %d", step.name, err, runs, step.fail, step.want)
+		}
+	}
+}
+
+func TestTwoInstallationsAtOnceWaitForEachOther(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "lock")
+	unlock, err := lock(context.Background(), file, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lockEvery/4)
+	defer cancel()
+	var said strings.Builder
+	if _, err := lock(ctx, file, &said); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+	if !strings.Contains(said.String(), "another run") {
+		t.Errorf("said %q, want it to say what it waits for", said.String())
+	}
+	unlock()
+	ctx, cancel = context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	unlock, err = lock(ctx, file, io.Discard)
+	if err != nil {
+		t.Fatalf("after the other has finished: %v", err)
+	}
+	unlock()
+}
+
+func TestOlder(t *testing.T) {
+	tests := []struct {
+		version, than string
+		want          bool
+	}{
+		{"3.9.2", "3.10", true},
+		{"3.10.0", "3.10", false},
+		{"3.14.1", "3.10", false},
+		{"2.17", "3.10", true},
+		{"20.20.2", "18.0", false},
+		{"4.0.0", "3.10", false},
+	}
+	for _, test := range tests {
+		if got := older(test.version, test.than); got != test.want {
+			t.Errorf("older(%s, %s) = %v", test.version, test.than, got)
+		}
+	}
+}
+
+func TestLookNamesTheVersions(t *testing.T) {
+	m, err := Look(context.Background(), io.Discard)
+	if err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	if !filepath.IsAbs(m.Python) || versionNumber.FindString(m.PythonVersion) == "" {
+		t.Errorf("got %+v", m)
+	}
+}
+
+func TestLookNamesEverythingThatIsMissing(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := Look(context.Background(), io.Discard)
+	if err == nil {
+		t.Fatal("found something on an empty PATH")
+	}
+	for _, want := range []string{"Go: go not found", "Python 3: none found", "Node.js: node not found", "npm: not found"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want it to say %q", err, want)
+		}
+	}
+}
