@@ -1,0 +1,95 @@
+package localaws
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/afterglow-lambda/afterglow/infra/local/child"
+)
+
+// CDK is the CDK CLI, pointed at a local AWS.
+type CDK struct {
+	Command  []string // that runs the CLI
+	Endpoint string   // of the local AWS
+	App      string   // folder of cdk.json
+	Dir      string   // for the cloud assembly and the outputs
+	Output   io.Writer
+}
+
+// Bootstrap runs `cdk bootstrap`.
+func (c CDK) Bootstrap(ctx context.Context) error {
+	// Not in the app's folder: there the CLI would synthesize the app first, for nothing.
+	dir := filepath.Join(c.Dir, "bootstrap")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("cdk bootstrap: make folder: %w", err)
+	}
+	return c.run(ctx, dir, "bootstrap", "aws://"+Account+"/"+Region)
+}
+
+// Deploy runs `cdk deploy` of every stack of the app and returns the stacks' outputs.
+func (c CDK) Deploy(ctx context.Context, args ...string) (map[string]map[string]string, error) {
+	outputs := filepath.Join(c.Dir, "outputs.json")
+	args = append([]string{"--all", "--require-approval", "never", "--progress", "events",
+		"--output", c.Assembly(), "--outputs-file", outputs}, args...)
+	if err := c.run(ctx, c.App, "deploy", args...); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(outputs)
+	if err != nil {
+		return nil, fmt.Errorf("cdk deploy: read outputs: %w", err)
+	}
+	var stacks map[string]map[string]string
+	if err := json.Unmarshal(text, &stacks); err != nil {
+		return nil, fmt.Errorf("cdk deploy: read outputs: %w", err)
+	}
+	return stacks, nil
+}
+
+// Assembly is the folder of the synthesized templates and assets.
+func (c CDK) Assembly() string { return filepath.Join(c.Dir, "cdk.out") }
+
+func (c CDK) run(ctx context.Context, dir, verb string, args ...string) error {
+	all := append(append([]string{}, c.Command...), verb)
+	all = append(all, args...)
+	all = append(all, "--ci", "--no-notices") // all to stdout; no look at the internet for news
+	env := append(ClientEnv(os.Environ(), c.Endpoint),
+		"CDK_DISABLE_CLI_TELEMETRY=true",
+		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=1",
+		"NODE_NO_WARNINGS=1", // the CLI's SDK tells everyone on Node 20 to move on
+	)
+	return child.Run(ctx, child.Command{Name: "cdk " + verb, Args: all, Dir: dir, Env: env, Output: c.Output})
+}
+
+// ClientEnv is an environment for a client of the local AWS: the given one without anything that
+// could lead to a real account, and with the endpoint.
+func ClientEnv(base []string, endpoint string) []string {
+	var env []string
+	noProxy := host
+	for _, entry := range base {
+		name, value, _ := strings.Cut(entry, "=")
+		switch {
+		case strings.HasPrefix(name, "AWS_"), strings.HasPrefix(name, "CDK_"), name == "NODE_OPTIONS":
+			continue
+		case strings.EqualFold(name, "no_proxy"):
+			noProxy += "," + value
+			continue
+		}
+		env = append(env, entry)
+	}
+	return append(env,
+		"AWS_ENDPOINT_URL="+endpoint,
+		"AWS_ACCESS_KEY_ID="+AccessKey,
+		"AWS_SECRET_ACCESS_KEY="+SecretKey,
+		"AWS_REGION="+Region,
+		"AWS_DEFAULT_REGION="+Region,
+		"AWS_CONFIG_FILE="+os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
+		"AWS_EC2_METADATA_DISABLED=true",
+		"NO_PROXY="+noProxy, "no_proxy="+noProxy,
+	)
+}
