@@ -2,22 +2,45 @@
 // runs it on and not on something that we wrote.
 //
 // It takes the name of a Lambda runtime ("python3.13") and gives the command that starts it. What it
-// installs goes into one folder, once, with every version pinned.
+// installs goes into one folder, once, with every version pinned; a change of the pins installs anew.
+// Several processes may ask for the same runtime at once.
 package runtimes
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"sort"
+	"strconv"
+	"strings"
 )
+
+// ErrMissing is in the chain of every error that says that something has to be installed first.
+var ErrMissing = errors.New("missing on this machine")
 
 // Runtime is how to start one of Lambda's runtimes.
 type Runtime struct {
-	Name    string            // "python3.13"
-	Command []string          // argv handed to the exec wrapper: /var/lang/bin/python3.13 /var/runtime/bootstrap.py
-	Dir     string            // directory that becomes /var/runtime
-	Lang    string            // directory that becomes /var/lang
-	Env     map[string]string // what AWS's bootstrap exports unless the function's configuration has it
+	Name string // "python3.13"
+
+	// Command is the argv that the runtime's bootstrap hands to the exec wrapper, as paths inside the
+	// environment: /var/lang/bin/python3.13 /var/runtime/bootstrap.py. It is empty for provided.*,
+	// where /var/task/bootstrap or /opt/bootstrap is started, without a wrapper.
+	Command []string
+
+	Dir  string // directory that becomes /var/runtime; "" if the runtime has none
+	Lang string // directory that becomes /var/lang: the interpreter's prefix; "" if there is none
+
+	// Env is what the runtime's bootstrap exports unless the function's configuration has it.
+	Env map[string]string
+}
+
+// Argv is Command with the options that the bootstrap derives from the function's memory.
+func (r Runtime) Argv(memoryMB int) []string {
+	if family, _ := split(r.Name); family == familyNode {
+		return nodeArgv(r.Command, memoryMB)
+	}
+	return append([]string(nil), r.Command...)
 }
 
 // Options of Find and Nearest.
@@ -29,14 +52,116 @@ type Options struct {
 	Progress io.Writer
 }
 
+// The families of runtimes that can be found or installed.
+const (
+	familyPython   = "python"
+	familyNode     = "nodejs"
+	familyProvided = "provided"
+)
+
 // Find finds or installs exactly the named runtime. Its error names what is missing and the command
 // that installs it.
 func Find(ctx context.Context, name string, opt Options) (Runtime, error) {
-	return Runtime{}, errors.New("runtimes: not built yet")
+	family, version := split(name)
+	var rt Runtime
+	var err error
+	switch family {
+	case familyPython:
+		rt, err = findPython(ctx, version, opt)
+	case familyNode:
+		rt, err = findNode(ctx, version, opt)
+	case familyProvided:
+		rt = Runtime{Name: name}
+	default:
+		err = fmt.Errorf("no client for this runtime is known here; known are %s", strings.Join(known(), ", "))
+	}
+	if err != nil {
+		return Runtime{}, fmt.Errorf("find runtime %s: %w", name, err)
+	}
+	return rt, nil
 }
 
 // Nearest is Find, or the nearest version of the same family that this machine has. The note says in
 // one line what is used instead; it is empty if the runtime is exactly the named one.
 func Nearest(ctx context.Context, name string, opt Options) (rt Runtime, note string, err error) {
-	return Runtime{}, "", errors.New("runtimes: not built yet")
+	rt, err = Find(ctx, name, opt)
+	if err == nil {
+		return rt, "", nil
+	}
+	family, version := split(name)
+	var versions []string
+	switch family {
+	case familyPython:
+		versions = pythonsHere(ctx)
+	case familyNode:
+		versions = nodeMajors()
+	}
+	for _, v := range byDistance(versions, version) {
+		rt, nearErr := Find(ctx, join(family, v), opt)
+		if nearErr != nil {
+			continue
+		}
+		return rt, fmt.Sprintf("%s is not on this machine, %s is used instead", name, rt.Name), nil
+	}
+	return Runtime{}, "", err
+}
+
+// split cuts "python3.13" into its family and "3.13", "nodejs22.x" into its family and "22".
+func split(name string) (family, version string) {
+	for _, f := range []string{familyPython, familyNode} {
+		if v, ok := strings.CutPrefix(name, f); ok {
+			return f, strings.TrimSuffix(v, ".x")
+		}
+	}
+	if name == familyProvided || strings.HasPrefix(name, familyProvided+".") {
+		return familyProvided, ""
+	}
+	return "", ""
+}
+
+func join(family, version string) string {
+	if family == familyNode {
+		return family + version + ".x"
+	}
+	return family + version
+}
+
+func known() []string {
+	var names []string
+	for _, v := range pythonVersions() {
+		names = append(names, join(familyPython, v))
+	}
+	for _, v := range nodeMajors() {
+		names = append(names, join(familyNode, v))
+	}
+	return append(names, "provided.al2", "provided.al2023")
+}
+
+// byDistance sorts versions by how far their last number is from the wanted one, newer ones first.
+func byDistance(versions []string, wanted string) []string {
+	want := lastNumber(wanted)
+	out := append([]string(nil), versions...)
+	sort.SliceStable(out, func(i, j int) bool {
+		a, b := lastNumber(out[i])-want, lastNumber(out[j])-want
+		if abs(a) != abs(b) {
+			return abs(a) < abs(b)
+		}
+		return a > b
+	})
+	return out
+}
+
+func lastNumber(version string) int {
+	n, err := strconv.Atoi(version[strings.LastIndexByte(version, '.')+1:])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func abs(n int) int {
+	if n < 0 {
+		return -n
+	}
+	return n
 }

@@ -1,0 +1,172 @@
+package runtimes
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strings"
+)
+
+// pythonBootstrap becomes /var/runtime/bootstrap.py.
+//
+//go:embed python/bootstrap.py
+var pythonBootstrap []byte
+
+// pythonPins are AWS's runtime client and what the managed runtime has beside it: the AWS SDK and what
+// both need. They are complete, so that nothing is resolved at installation.
+func pythonPins(version string) []string {
+	if version == "3.9" { // the last versions that take it
+		return []string{
+			"awslambdaric==4.0.4", "boto3==1.42.97", "botocore==1.42.97", "s3transfer==0.16.1",
+			"jmespath==1.1.0", "python-dateutil==2.9.0.post0", "six==1.17.0", "urllib3==1.26.20",
+			"simplejson==4.3.0", "snapshot-restore-py==1.0.0",
+		}
+	}
+	return []string{
+		"awslambdaric==4.2.2", "boto3==1.43.106", "botocore==1.43.106", "s3transfer==0.19.3",
+		"jmespath==1.1.0", "python-dateutil==2.9.0.post0", "six==1.17.0", "urllib3==2.8.0",
+		"simplejson==4.3.0", "snapshot-restore-py==1.0.0",
+	}
+}
+
+func pythonVersions() []string { return []string{"3.9", "3.10", "3.11", "3.12", "3.13", "3.14"} }
+
+// python is an interpreter of this machine.
+type python struct {
+	version string // "3.13"
+	full    string // "3.13.0"
+	prefix  string // the folder whose bin has it; not a virtual environment's
+}
+
+func (p python) path() string { return filepath.Join(p.prefix, "bin", "python"+p.version) }
+
+func findPython(ctx context.Context, version string, opt Options) (Runtime, error) {
+	in, err := newInstaller(opt)
+	if err != nil {
+		return Runtime{}, err
+	}
+	interpreter, err := locatePython(ctx, version)
+	if err != nil {
+		return Runtime{}, err
+	}
+	pins := pythonPins(version)
+	// The interpreter belongs to the stamp: byte code and native parts are made for its version.
+	stamp := strings.Join(append(pins, "interpreter "+interpreter.full, runtime.GOOS+" "+runtime.GOARCH, string(pythonBootstrap)), "\n")
+	name := join(familyPython, version)
+	dir, err := in.ensure(ctx, name, stamp, func(ctx context.Context, tmp string) error {
+		return in.installPython(ctx, interpreter, pins, filepath.Join(tmp, "runtime"))
+	})
+	if err != nil {
+		return Runtime{}, err
+	}
+	return Runtime{
+		Name:    name,
+		Command: []string{"/var/lang/bin/python" + version, "/var/runtime/bootstrap.py"},
+		Dir:     filepath.Join(dir, "runtime"),
+		Lang:    interpreter.prefix,
+	}, nil
+}
+
+func (in *installer) installPython(ctx context.Context, p python, pins []string, dir string) error {
+	argv := []string{p.path(), "-m", "pip", "install", "--quiet", "--no-deps", "--target", dir}
+	if runtime.GOOS == "linux" {
+		// AWS has wheels for Linux only; building one would need a compiler and CMake.
+		argv = append(argv, "--only-binary=:all:")
+	}
+	in.say("installing AWS's Python client and SDK with pip: %s", strings.Join(pins[:2], ", "))
+	if err := in.run(ctx, "", nil, append(argv, pins...)...); err != nil {
+		if strings.Contains(err.Error(), "No module named pip") {
+			return fmt.Errorf("pip of %s: %w; install with: sudo apt-get install -y python3-pip", p.path(), ErrMissing)
+		}
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bootstrap.py"), pythonBootstrap, 0o644); err != nil {
+		return fmt.Errorf("write bootstrap: %w", err)
+	}
+	return nil
+}
+
+// locatePython looks for exactly this version on the PATH, in the folders of version managers and in
+// the system's.
+func locatePython(ctx context.Context, version string) (python, error) {
+	program := "python" + version
+	candidates := []string{}
+	if p, err := exec.LookPath(program); err == nil {
+		candidates = append(candidates, p)
+	}
+	if p, err := exec.LookPath("python3"); err == nil {
+		candidates = append(candidates, p)
+	}
+	candidates = append(candidates, managedPythons(version)...)
+	for _, dir := range []string{"/usr/local/bin", "/usr/bin", "/opt/homebrew/bin"} {
+		candidates = append(candidates, filepath.Join(dir, program))
+	}
+	for _, c := range candidates {
+		if p, ok := askPython(ctx, c); ok && p.version == version {
+			return p, nil
+		}
+	}
+	return python{}, fmt.Errorf("Python %s: %w; install with: pyenv install %s (or: sudo apt-get install -y %s %s-venv)",
+		version, ErrMissing, version, program, program)
+}
+
+// managedPythons are the interpreters that pyenv and uv have installed, newest first.
+func managedPythons(version string) []string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = "/nonexistent"
+	}
+	pyenv := os.Getenv("PYENV_ROOT")
+	if pyenv == "" {
+		pyenv = filepath.Join(home, ".pyenv")
+	}
+	var found []string
+	for _, pattern := range []string{
+		filepath.Join(pyenv, "versions", version+".*", "bin", "python"+version),
+		filepath.Join(home, ".local", "share", "uv", "python", "cpython-"+version+".*", "bin", "python"+version),
+	} {
+		matches, err := filepath.Glob(pattern)
+		if err != nil {
+			continue // a home with a bracket in its name; the PATH is still looked at
+		}
+		sort.Sort(sort.Reverse(sort.StringSlice(matches)))
+		found = append(found, matches...)
+	}
+	return found
+}
+
+// askPython asks a program what it is. Shims of version managers exist for versions that they then
+// refuse to run, and an interpreter of a virtual environment names the one that it was made from.
+func askPython(ctx context.Context, path string) (python, bool) {
+	const question = `import sys; print("%d.%d" % sys.version_info[:2], sys.version.split()[0], getattr(sys, "base_prefix", sys.prefix), sep="\n")`
+	cmd := exec.CommandContext(ctx, path, "-I", "-c", question)
+	out, err := cmd.Output()
+	if err != nil {
+		return python{}, false
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) != 3 {
+		return python{}, false
+	}
+	p := python{version: lines[0], full: lines[1], prefix: lines[2]}
+	if _, err := os.Stat(p.path()); err != nil {
+		return python{}, false
+	}
+	return p, true
+}
+
+// pythonsHere are the known versions that this machine has.
+func pythonsHere(ctx context.Context) []string {
+	var here []string
+	for _, v := range pythonVersions() {
+		if _, err := locatePython(ctx, v); err == nil {
+			here = append(here, v)
+		}
+	}
+	return here
+}
