@@ -1,0 +1,140 @@
+package lambdaapi
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+	"time"
+)
+
+// dialTimeout bounds connecting, which on Lambda never leaves the machine. Waiting for an answer has no bound.
+const dialTimeout = 2 * time.Second
+
+// maxAnswer bounds what is read of an answer. An event of an extension has no payload in it and is below 2 KiB.
+const maxAnswer = 256 << 10
+
+// A Client is one extension's side of the Extensions API. It is not safe for concurrent use: there is only ever one request.
+//
+// It writes and reads HTTP over a connection of its own. http.Transport would do, but it repeats a GET by itself when a connection breaks,
+// looks for proxies, and costs an extension a good part of the time to its first Next.
+type Client struct {
+	address    string
+	identifier string
+	conn       net.Conn
+	reader     *bufio.Reader
+}
+
+// New makes a client for the API at address, host:port.
+func New(address string) *Client { return &Client{address: address} }
+
+type answer struct {
+	header http.Header
+	body   []byte
+}
+
+// do sends a request once and reads the answer. The error is an *Error if there was an answer other than 2xx.
+func (c *Client) do(ctx context.Context, method, path string, header http.Header, body []byte) (answer, error) {
+	if err := c.connect(ctx); err != nil {
+		return answer{}, err
+	}
+	conn := c.conn
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	a, status, keep, err := c.roundTrip(method, path, header, body)
+	if !stop() || !keep || err != nil {
+		c.Close()
+	}
+	if err != nil {
+		return answer{}, errors.Join(ctx.Err(), err)
+	}
+	if status/100 != 2 {
+		return answer{}, parseError(status, a.body)
+	}
+	return a, nil
+}
+
+func (c *Client) roundTrip(method, path string, header http.Header, body []byte) (a answer, status int, keep bool, err error) {
+	request := &http.Request{
+		Method: method, URL: &url.URL{Scheme: "http", Host: c.address, Path: path}, Host: c.address,
+		Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	}
+	if len(body) == 0 {
+		request.Body = nil
+	}
+	if err := request.Write(c.conn); err != nil {
+		return answer{}, 0, false, fmt.Errorf("send request: %w", err)
+	}
+	response, err := http.ReadResponse(c.reader, request)
+	if err != nil {
+		return answer{}, 0, false, fmt.Errorf("read answer: %w", err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err != nil {
+		return answer{}, 0, false, fmt.Errorf("read answer: %w", err)
+	}
+	if len(content) > maxAnswer {
+		return answer{}, 0, false, fmt.Errorf("read answer: more than %d bytes", maxAnswer)
+	}
+	return answer{response.Header, content}, response.StatusCode, !response.Close, nil
+}
+
+// connect makes sure of a connection. One that Lambda closed meanwhile must be found out before a request is written to it: afterwards
+// nobody can say whether the request arrived.
+func (c *Client) connect(ctx context.Context) error {
+	if c.conn != nil && alive(c.conn) {
+		return nil
+	}
+	c.Close()
+	d := net.Dialer{Timeout: dialTimeout}
+	conn, err := d.DialContext(ctx, "tcp", c.address)
+	if err != nil {
+		return fmt.Errorf("connect to lambda: %w", err)
+	}
+	c.conn = conn
+	c.reader = bufio.NewReaderSize(conn, 4<<10)
+	return nil
+}
+
+// alive looks at an idle connection without waiting: it is alive if there is nothing to read from it, neither data nor its end.
+func alive(conn net.Conn) bool {
+	sc, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return false
+	}
+	idle := false
+	err = rc.Read(func(fd uintptr) bool {
+		var b [1]byte
+		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		idle = errors.Is(err, syscall.EAGAIN)
+		return true
+	})
+	return err == nil && idle
+}
+
+// Close closes the connection. The client stays usable.
+func (c *Client) Close() {
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn, c.reader = nil, nil
+	}
+}
+
+func parseError(status int, body []byte) error {
+	var w struct{ ErrorType, ErrorMessage string }
+	if json.Unmarshal(body, &w) != nil {
+		w.ErrorMessage = "an answer that is not JSON"
+	}
+	return &Error{Status: status, Type: w.ErrorType, Message: w.ErrorMessage}
+}

@@ -1,0 +1,141 @@
+// Package lambdaapi talks to Lambda's Extensions API: it registers the extension and waits for events.
+//
+// It takes the address that Lambda gives in AWS_LAMBDA_RUNTIME_API and gives events whose times are time.Time: no other package knows
+// that Lambda counts in milliseconds. Specification: docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html.
+//
+// It promises: one request at a time over a connection of its own, never through a proxy (the function's HTTP_PROXY is also the
+// extension's), never sent twice by itself, and without a time limit on Next: a second Next while the first is open is an error to
+// Lambda for which it would end the environment.
+package lambdaapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// An EventType is what an event tells. Types that are not named here may come; they mean nothing.
+type EventType string
+
+// Events to register for.
+const (
+	Invoke   EventType = "INVOKE"
+	Shutdown EventType = "SHUTDOWN"
+)
+
+// An Event is what Next returned for.
+type Event struct {
+	Type     EventType
+	Deadline time.Time // of the invocation, or of the shutdown; zero if Lambda gave none
+
+	RequestID string // Invoke only, like the next two
+	ARN       string // as invoked
+	Trace     string // value of X-Amzn-Trace-Id; "" if there is none
+
+	Reason string // Shutdown only: spindown, timeout, failure or another word, in lower case
+}
+
+// A Registration is what Lambda tells about the function.
+type Registration struct {
+	Function, Version, Handler string
+	Account                    string // "" where Lambda does not support the feature
+}
+
+// An Error is an answer of Lambda's other than success.
+type Error struct {
+	Status  int    // of HTTP
+	Type    string // e.g. Extension.InvalidEventType; "" if the answer was not understood
+	Message string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("lambda answered %d %s: %s", e.Status, e.Type, e.Message)
+}
+
+// TypeInvalidEvent is the Error's Type when an environment does not offer an event that was asked for.
+const TypeInvalidEvent = "Extension.InvalidEventType"
+
+const (
+	pathRegister = "/2020-01-01/extension/register"
+	pathNext     = "/2020-01-01/extension/event/next"
+
+	headerName       = "Lambda-Extension-Name"
+	headerFeature    = "Lambda-Extension-Accept-Feature"
+	headerIdentifier = "Lambda-Extension-Identifier"
+)
+
+// Register makes the extension known under the name of its file and keeps the identifier that all other requests need. No event at all
+// is allowed: Lambda then only waits for the first Next.
+func (c *Client) Register(ctx context.Context, name string, events ...EventType) (Registration, error) {
+	if events == nil {
+		events = []EventType{} // an empty list, not null
+	}
+	body, err := json.Marshal(struct {
+		Events []EventType `json:"events"`
+	}{events})
+	if err != nil {
+		return Registration{}, fmt.Errorf("register extension: %w", err)
+	}
+	header := http.Header{headerName: {name}, headerFeature: {"accountId"}, "Content-Type": {"application/json"}}
+	a, err := c.do(ctx, http.MethodPost, pathRegister, header, body)
+	if err != nil {
+		return Registration{}, fmt.Errorf("register extension: %w", err)
+	}
+	id := a.header.Get(headerIdentifier)
+	if id == "" {
+		return Registration{}, fmt.Errorf("register extension: lambda gave no identifier")
+	}
+	c.identifier = id
+	var r struct {
+		FunctionName, FunctionVersion, Handler, AccountID string
+	}
+	// The identifier is all that is needed to go on; what the body tells is also in the environment.
+	_ = json.Unmarshal(a.body, &r)
+	return Registration{r.FunctionName, r.FunctionVersion, r.Handler, r.AccountID}, nil
+}
+
+// Next tells Lambda that all work is done and waits for the next event, for as long as that takes.
+func (c *Client) Next(ctx context.Context) (Event, error) {
+	a, err := c.do(ctx, http.MethodGet, pathNext, http.Header{headerIdentifier: {c.identifier}}, nil)
+	if err != nil {
+		return Event{}, fmt.Errorf("wait for the next event: %w", err)
+	}
+	e, err := parseEvent(a.body)
+	if err != nil {
+		return Event{}, fmt.Errorf("wait for the next event: %w", err)
+	}
+	return e, nil
+}
+
+func parseEvent(body []byte) (Event, error) {
+	var w struct {
+		EventType, RequestID, InvokedFunctionArn, ShutdownReason string
+		DeadlineMs                                               int64
+		Tracing                                                  struct{ Type, Value string }
+	}
+	if err := json.Unmarshal(body, &w); err != nil {
+		return Event{}, fmt.Errorf("parse event: %w", err)
+	}
+	e := Event{
+		Type:      EventType(strings.ToUpper(w.EventType)),
+		Deadline:  fromMillis(w.DeadlineMs),
+		RequestID: w.RequestID,
+		ARN:       w.InvokedFunctionArn,
+		Reason:    strings.ToLower(w.ShutdownReason),
+	}
+	if w.Tracing.Type == "" || strings.EqualFold(w.Tracing.Type, "X-Amzn-Trace-Id") {
+		e.Trace = w.Tracing.Value
+	}
+	return e, nil
+}
+
+// fromMillis turns Lambda's milliseconds into a time; what is not after 1970 is no time.
+func fromMillis(ms int64) time.Time {
+	if ms <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}
