@@ -1,0 +1,90 @@
+package deployed
+
+import (
+	"archive/zip"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// unzip lays an archive out in a folder that is there. Files keep the modes that the archive
+// has for them, as on Lambda: an extension without its exec bit does not start, there and here.
+func unzip(archive io.ReaderAt, size int64, dir string) error {
+	reader, err := zip.NewReader(archive, size)
+	if err != nil {
+		return fmt.Errorf("unzip: %w", err)
+	}
+	// os.Root refuses names that lead out of the folder, by .. or by a link that the archive brought.
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("unzip: %w", err)
+	}
+	defer root.Close()
+	left := int64(maxPackage)
+	for _, entry := range reader.File {
+		written, err := unzipEntry(root, entry, left)
+		if err != nil {
+			return fmt.Errorf("unzip %s: %w", entry.Name, err)
+		}
+		left -= written
+	}
+	return nil
+}
+
+func unzipEntry(root *os.Root, entry *zip.File, left int64) (int64, error) {
+	name := filepath.FromSlash(strings.TrimSuffix(entry.Name, "/"))
+	if name == "" || name == "." {
+		return 0, nil
+	}
+	if entry.FileInfo().IsDir() {
+		return 0, root.MkdirAll(name, 0o755)
+	}
+	if parent := filepath.Dir(name); parent != "." {
+		if err := root.MkdirAll(parent, 0o755); err != nil {
+			return 0, err
+		}
+	}
+	content, err := entry.Open()
+	if err != nil {
+		return 0, err
+	}
+	defer content.Close()
+	limited := io.LimitReader(content, left+1)
+	if entry.Mode()&fs.ModeSymlink != 0 {
+		target, err := io.ReadAll(limited)
+		if err != nil {
+			return 0, err
+		}
+		return int64(len(target)), root.Symlink(string(target), name)
+	}
+	return writeFile(root, name, modeOf(entry), limited, left)
+}
+
+func writeFile(root *os.Root, name string, mode fs.FileMode, content io.Reader, left int64) (int64, error) {
+	file, err := root.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode)
+	if err != nil {
+		return 0, err
+	}
+	written, err := io.Copy(file, content)
+	if err == nil && written > left {
+		err = fmt.Errorf("the package is more than %d MB unpacked", maxPackage>>20)
+	}
+	if err == nil {
+		err = file.Chmod(mode) // the umask has no say
+	}
+	if closing := file.Close(); err == nil {
+		err = closing
+	}
+	return written, err
+}
+
+// modeOf is the mode of a file. A zip made without Unix modes gives none; then Lambda's files can be read.
+func modeOf(entry *zip.File) fs.FileMode {
+	if mode := entry.Mode().Perm(); mode != 0 {
+		return mode
+	}
+	return 0o644
+}
