@@ -1,0 +1,227 @@
+// Package front is what clients and functions of the local run see as AWS: one endpoint in front of
+// MiniStack that serves Lambda's Invoke API itself and passes everything else on.
+//
+// It takes functions that run in a local Lambda. Three ways lead to them: Lambda's own Invoke API,
+// which keeps the response, the error and X-Amz-Function-Error as they were; MiniStack's proxy mode,
+// by which every trigger of the local AWS arrives; and a listener of its own for each function URL and
+// HTTP API, because the host names that AWS gives out lead nowhere here.
+//
+// It mends one difference between MiniStack and AWS: SQS keeps the X-Amzn-Trace-Id of a request as the
+// message's AWSTraceHeader.
+package front
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
+)
+
+const (
+	loopback = "127.0.0.1"
+
+	// proxyPath is where MiniStack posts invocations to.
+	proxyPath = "/_afterglow/proxy/"
+
+	// headerTimeout bounds a client that connects and says nothing.
+	headerTimeout = 10 * time.Second
+
+	// maxPayload is Lambda's limit for a synchronous event.
+	maxPayload = 6 << 20
+)
+
+// Invoker runs a function.
+type Invoker interface {
+	Invoke(ctx context.Context, in lambdalocal.Invocation) (lambdalocal.Result, error)
+}
+
+// Function is a function that can be invoked through the front.
+type Function struct {
+	Name, Version, ARN string
+	Invoker            Invoker
+}
+
+// Front is the running endpoint.
+type Front struct {
+	upstream *url.URL
+	log      func(string)
+	main     *listener
+	async    sync.WaitGroup
+	stop     context.CancelFunc
+	stopped  context.Context
+
+	mu        sync.Mutex
+	functions map[string]Function
+	exposed   map[string]*listener // by host name of the local AWS
+}
+
+// Options of Start.
+type Options struct {
+	Upstream string       // MiniStack's endpoint
+	Port     int          // 0 means a free one
+	Log      func(string) // receives what went wrong where no caller can be told; may be nil
+}
+
+// Start listens on loopback and serves until Close.
+func Start(opt Options) (*Front, error) {
+	upstream, err := url.Parse(opt.Upstream)
+	if err != nil {
+		return nil, fmt.Errorf("start front: %w", err)
+	}
+	f := &Front{upstream: upstream, log: opt.Log, functions: map[string]Function{}, exposed: map[string]*listener{}}
+	if f.log == nil {
+		f.log = func(string) {}
+	}
+	f.stopped, f.stop = context.WithCancel(context.Background())
+	if f.main, err = listen(opt.Port, f.handler()); err != nil {
+		return nil, fmt.Errorf("start front: %w", err)
+	}
+	return f, nil
+}
+
+// URL is what AWS_ENDPOINT_URL has to be for functions and clients.
+func (f *Front) URL() string { return f.main.url() }
+
+// ProxyURL is where MiniStack has to send a function's invocations.
+func (f *Front) ProxyURL(name string) string { return f.URL() + proxyPath + url.PathEscape(name) }
+
+// Serve makes a function known, or replaces it.
+func (f *Front) Serve(function Function) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.functions[function.Name] = function
+}
+
+func (f *Front) function(name string) (Function, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	function, ok := f.functions[name]
+	return function, ok
+}
+
+// Expose listens on a port of its own for one host name of the local AWS, a function URL's or an
+// HTTP API's, and returns the address: the same for the same name.
+func (f *Front) Expose(host string) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l, ok := f.exposed[host]; ok {
+		return l.url(), nil
+	}
+	l, err := listen(0, f.pass(host))
+	if err != nil {
+		return "", fmt.Errorf("expose %s: %w", host, err)
+	}
+	f.exposed[host] = l
+	return l.url(), nil
+}
+
+// Close waits for the asynchronous invocations that go on, as long as ctx allows, then ends the others,
+// drops connections and stops listening.
+func (f *Front) Close(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		f.async.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	f.stop()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	failed := []error{f.main.close()}
+	for _, l := range f.exposed {
+		failed = append(failed, l.close())
+	}
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("close front: %w", err)
+	}
+	return nil
+}
+
+func (f *Front) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /2015-03-31/functions/{function}/invocations", f.invoke)
+	mux.HandleFunc("POST "+proxyPath+"{function}", f.proxied)
+	mux.Handle("/", f.pass(""))
+	return mux
+}
+
+// pass hands requests on to MiniStack as they are, under another host name if one is given.
+func (f *Front) pass(host string) http.Handler {
+	return &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = f.upstream.Scheme, f.upstream.Host
+			r.Out.Host = r.In.Host
+			if host != "" {
+				r.Out.Host = host
+			}
+			keepTrace(r.Out)
+		},
+		// The user's proxy has no part in it, and bodies arrive as they were sent.
+		Transport: &http.Transport{DisableCompression: true},
+		ErrorLog:  log.New(lineWriter(f.log), "", 0),
+	}
+}
+
+type lineWriter func(string)
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	w(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// readPayload reads an event; tooLarge tells that it is more than Lambda takes.
+func readPayload(body io.Reader) (payload []byte, tooLarge bool, err error) {
+	payload, err = io.ReadAll(io.LimitReader(body, maxPayload+1))
+	if err != nil {
+		return nil, false, fmt.Errorf("read event: %w", err)
+	}
+	return payload, len(payload) > maxPayload, nil
+}
+
+// listener is an HTTP server on a port of loopback.
+type listener struct {
+	server  *http.Server
+	address string
+	serving chan struct{}
+}
+
+func listen(port int, handler http.Handler) (*listener, error) {
+	socket, err := net.Listen("tcp", fmt.Sprintf("%s:%d", loopback, port))
+	if err != nil {
+		return nil, fmt.Errorf("listen on port %d: %w", port, err)
+	}
+	l := &listener{
+		server: &http.Server{
+			Handler: handler, ReadHeaderTimeout: headerTimeout,
+			ErrorLog: log.New(io.Discard, "", 0), // clients that go away are no news
+		},
+		address: socket.Addr().String(),
+		serving: make(chan struct{}),
+	}
+	go func() {
+		defer close(l.serving)
+		_ = l.server.Serve(socket) // always ends with ErrServerClosed, by close
+	}()
+	return l, nil
+}
+
+func (l *listener) url() string { return "http://" + l.address }
+
+func (l *listener) close() error {
+	err := l.server.Close()
+	<-l.serving
+	return err
+}

@@ -1,0 +1,356 @@
+package front
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
+)
+
+// invoker is a function that answers as it is told and keeps what it got.
+type invoker struct {
+	result lambdalocal.Result
+	err    error
+	got    chan lambdalocal.Invocation
+}
+
+func newInvoker(result lambdalocal.Result, err error) *invoker {
+	return &invoker{result: result, err: err, got: make(chan lambdalocal.Invocation, 10)}
+}
+
+func (i *invoker) Invoke(_ context.Context, in lambdalocal.Invocation) (lambdalocal.Result, error) {
+	i.got <- in
+	return i.result, i.err
+}
+
+// upstream stands for MiniStack: it tells which request it got.
+func upstream(t *testing.T) (server *httptest.Server, got func() (host, body string, header http.Header)) {
+	t.Helper()
+	var host, body string
+	var header http.Header
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		host, body, header = r.Host, string(text), r.Header.Clone()
+		w.Header().Set("x-amzn-RequestId", "from-upstream")
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = io.WriteString(w, "answer to "+r.Method+" "+r.URL.RequestURI())
+	}))
+	t.Cleanup(server.Close)
+	return server, func() (string, string, http.Header) { return host, body, header }
+}
+
+func start(t *testing.T, upstreamURL string) *Front {
+	t.Helper()
+	f, err := Start(Options{Upstream: upstreamURL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+func sdk(f *Front) *lambda.Client {
+	return lambda.New(lambda.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(f.URL()), RetryMaxAttempts: 1,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "s"}, nil
+		}),
+	})
+}
+
+func TestInvokeWithTheSDK(t *testing.T) {
+	tests := []struct {
+		name   string
+		result lambdalocal.Result
+	}{
+		{"a response", lambdalocal.Result{RequestID: "r-1", Payload: []byte(`{"ok":true}`), LogTail: []byte("START\nEND\n")}},
+		{"an error", lambdalocal.Result{RequestID: "r-2", Payload: []byte(`{"errorType":"Boom"}`), FunctionError: "Unhandled"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			server, _ := upstream(t)
+			f := start(t, server.URL)
+			function := newInvoker(test.result, nil)
+			f.Serve(Function{Name: "orders", Invoker: function})
+			out, err := sdk(f).Invoke(context.Background(), &lambda.InvokeInput{
+				FunctionName:  aws.String("arn:aws:lambda:us-east-1:000000000000:function:orders:live"),
+				Payload:       []byte(`{"order":1}`),
+				LogType:       types.LogTypeTail,
+				ClientContext: aws.String(base64.StdEncoding.EncodeToString([]byte(`{"custom":{}}`))),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(out.Payload) != string(test.result.Payload) || aws.ToString(out.FunctionError) != test.result.FunctionError {
+				t.Errorf("got %s with error %q", out.Payload, aws.ToString(out.FunctionError))
+			}
+			if tail, _ := base64.StdEncoding.DecodeString(aws.ToString(out.LogResult)); string(tail) != string(test.result.LogTail) {
+				t.Errorf("got log %q", tail)
+			}
+			if aws.ToString(out.ExecutedVersion) != "$LATEST" {
+				t.Errorf("got version %q", aws.ToString(out.ExecutedVersion))
+			}
+			in := <-function.got
+			if string(in.Payload) != `{"order":1}` || in.ClientContext != `{"custom":{}}` {
+				t.Errorf("the function got %q with context %q", in.Payload, in.ClientContext)
+			}
+		})
+	}
+}
+
+func TestInvokeRefuses(t *testing.T) {
+	server, _ := upstream(t)
+	f := start(t, server.URL)
+	f.Serve(Function{Name: "orders", Invoker: newInvoker(lambdalocal.Result{}, errors.New("no runtime for it"))})
+	tests := []struct {
+		name, function, kind, body, want string
+		status                           int
+	}{
+		{"an unknown function", "ghost", "", "{}", "ResourceNotFoundException", http.StatusNotFound},
+		{"an event that is too large", "orders", "", strings.Repeat("x", maxPayload+1), "RequestTooLargeException", http.StatusRequestEntityTooLarge},
+		{"a kind that is unknown", "orders", "Sometimes", "{}", "InvalidParameterValueException", http.StatusBadRequest},
+		{"what could not be run", "orders", "", "{}", "ServiceException", http.StatusInternalServerError},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			request, _ := http.NewRequest(http.MethodPost, f.URL()+"/2015-03-31/functions/"+test.function+"/invocations", strings.NewReader(test.body))
+			request.Header.Set("X-Amz-Invocation-Type", test.kind)
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if response.StatusCode != test.status || response.Header.Get("X-Amzn-Errortype") != test.want {
+				t.Errorf("got %s %s", response.Status, response.Header.Get("X-Amzn-Errortype"))
+			}
+		})
+	}
+}
+
+func TestAnAsynchronousInvocationIsAnsweredAtOnceAndWaitedForAtClose(t *testing.T) {
+	server, _ := upstream(t)
+	f, err := Start(Options{Upstream: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	function := newInvoker(lambdalocal.Result{}, nil)
+	function.got = make(chan lambdalocal.Invocation) // nobody takes it yet
+	f.Serve(Function{Name: "orders", Invoker: function})
+	out, err := sdk(f).Invoke(context.Background(), &lambda.InvokeInput{FunctionName: aws.String("orders"), InvocationType: types.InvocationTypeEvent})
+	if err != nil || out.StatusCode != http.StatusAccepted {
+		t.Fatalf("got %d, %v", out.StatusCode, err)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- f.Close(context.Background()) }()
+	if in := <-function.got; in.RequestID == "" {
+		t.Error("the function got no request id")
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestProxyMode(t *testing.T) {
+	tests := []struct {
+		name       string
+		result     lambdalocal.Result
+		err        error
+		wantStatus int
+		wantBody   string
+	}{
+		{"a response", lambdalocal.Result{Payload: []byte(`"fine"`)}, nil, http.StatusOK, `"fine"`},
+		{"an error", lambdalocal.Result{Payload: []byte(`{"errorType":"Boom"}`), FunctionError: "Unhandled"}, nil, http.StatusInternalServerError, `{"errorType":"Boom"}`},
+		{"what could not be run", lambdalocal.Result{}, errors.New("no runtime"), http.StatusBadGateway, "no runtime\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			server, _ := upstream(t)
+			f := start(t, server.URL)
+			function := newInvoker(test.result, test.err)
+			f.Serve(Function{Name: "orders", Invoker: function})
+			request, _ := http.NewRequest(http.MethodPost, f.ProxyURL("orders")+"?timeout=15s", strings.NewReader(`{"Records":[]}`))
+			request.Header.Set("X-Amzn-Lambda-Request-Id", "r-1")
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, _ := io.ReadAll(response.Body)
+			if response.StatusCode != test.wantStatus || string(body) != test.wantBody {
+				t.Errorf("got %d %q", response.StatusCode, body)
+			}
+			if in := <-function.got; in.RequestID != "r-1" || string(in.Payload) != `{"Records":[]}` {
+				t.Errorf("the function got %+v", in)
+			}
+		})
+	}
+}
+
+func TestTraceOfEvent(t *testing.T) {
+	tests := []struct{ name, event, want string }{
+		{"a function URL's", `{"headers":{"x-amzn-trace-id":"Root=1-5759e988-bd862e3fe1be46a994272793"}}`, "Root=1-5759e988-bd862e3fe1be46a994272793;Parent="},
+		{"in capitals, with a parent", `{"headers":{"X-Amzn-Trace-Id":"Self=1;Root=1-a-b;Parent=old"}}`, "Root=1-a-b;Parent="},
+		{"none", `{"headers":{}}`, ""},
+		{"no root", `{"headers":{"x-amzn-trace-id":"Sampled=1"}}`, ""},
+		{"headers of another kind", `{"headers":["a"]}`, ""},
+		{"not an object", `"text"`, ""},
+		{"not JSON", `{`, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := traceOfEvent([]byte(test.event), "arn:x")
+			if test.want == "" && got != "" || !strings.HasPrefix(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			if got != "" && (!strings.Contains(got, ";Sampled=0;Lineage=") || strings.Contains(got, "old")) {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func TestEverythingElseIsPassedOn(t *testing.T) {
+	server, got := upstream(t)
+	f := start(t, server.URL)
+	request, _ := http.NewRequest(http.MethodPut, f.URL()+"/bucket/key%2Fwith?a=b%20c", strings.NewReader("body"))
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 x")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, _ := io.ReadAll(response.Body)
+	if string(answer) != "answer to PUT /bucket/key%2Fwith?a=b%20c" || response.StatusCode != http.StatusTeapot || response.Header.Get("X-Amzn-Requestid") != "from-upstream" {
+		t.Errorf("got %s %q", response.Status, answer)
+	}
+	host, body, header := got()
+	if body != "body" || header.Get("Authorization") == "" || host != strings.TrimPrefix(f.URL(), "http://") {
+		t.Errorf("upstream got host %q, body %q, header %v", host, body, header)
+	}
+}
+
+func TestSQSKeepsTheTraceHeader(t *testing.T) {
+	const trace = "Root=1-a-b;Parent=c;Sampled=0"
+	set := map[string]any{"AWSTraceHeader": map[string]any{"DataType": "String", "StringValue": trace}}
+	tests := []struct {
+		name, target, trace, body string
+		want                      any // system attributes of the messages; nil means the body as it was
+	}{
+		{"one message", "AmazonSQS.SendMessage", trace, `{"QueueUrl":"u","MessageBody":"m"}`, []any{set}},
+		{"a batch", "AmazonSQS.SendMessageBatch", trace, `{"Entries":[{"Id":"1"},{"Id":"2"}]}`, []any{set, set}},
+		{"a message that has one", "AmazonSQS.SendMessage", trace, `{"MessageSystemAttributes":{"AWSTraceHeader":{"StringValue":"own"}}}`, nil},
+		{"no header", "AmazonSQS.SendMessage", "", `{"MessageBody":"m"}`, nil},
+		{"another action", "AmazonSQS.ReceiveMessage", trace, `{"QueueUrl":"u"}`, nil},
+		{"another service", "DynamoDB_20120810.PutItem", trace, `{"TableName":"t"}`, nil},
+		{"not JSON", "AmazonSQS.SendMessage", trace, `MessageBody=m`, nil},
+		{"a batch of something else", "AmazonSQS.SendMessageBatch", trace, `{"Entries":["a"]}`, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			server, got := upstream(t)
+			f := start(t, server.URL)
+			request, _ := http.NewRequest(http.MethodPost, f.URL()+"/", strings.NewReader(test.body))
+			request.Header.Set("X-Amz-Target", test.target)
+			if test.trace != "" {
+				request.Header.Set(traceHeader, test.trace)
+			}
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			_, body, _ := got()
+			if test.want == nil {
+				if body != test.body {
+					t.Errorf("upstream got %s, want it as it was", body)
+				}
+				return
+			}
+			if have, want := attributesOf(t, body), asJSON(t, test.want); have != want {
+				t.Errorf("upstream got %s, want %s", have, want)
+			}
+		})
+	}
+}
+
+func attributesOf(t *testing.T, body string) string {
+	t.Helper()
+	type message struct{ MessageSystemAttributes map[string]any }
+	var request struct {
+		message
+		Entries []message
+	}
+	if err := json.Unmarshal([]byte(body), &request); err != nil {
+		t.Fatal(err)
+	}
+	messages := request.Entries
+	if messages == nil {
+		messages = []message{request.message}
+	}
+	var all []any
+	for _, m := range messages {
+		all = append(all, m.MessageSystemAttributes)
+	}
+	return asJSON(t, all)
+}
+
+func asJSON(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestLocalise(t *testing.T) {
+	server, got := upstream(t)
+	f := start(t, server.URL)
+	const host = "abc123.lambda-url.us-east-1.on.aws"
+	local, err := f.Localise("https://" + host + "/pay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(local, "http://127.0.0.1:") || !strings.HasSuffix(local, "/pay") {
+		t.Fatalf("got %q", local)
+	}
+	response, err := http.Get(local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if to, _, _ := got(); to != host {
+		t.Errorf("upstream was asked for host %q, want %q", to, host)
+	}
+	tests := []struct{ name, value, want string }{
+		{"the same host", "https://" + host + "/ship", strings.TrimSuffix(local, "/pay") + "/ship"},
+		{"MiniStack's own", server.URL + "/000000000000/queue", f.URL() + "/000000000000/queue"},
+		{"another address", "https://payments.example.com/", "https://payments.example.com/"},
+		{"no address", "a-table", "a-table"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got, err := f.Localise(test.value); err != nil || got != test.want {
+				t.Errorf("got %q, %v, want %q", got, err, test.want)
+			}
+		})
+	}
+	if api, err := f.Localise("https://x1.execute-api.us-east-1.amazonaws.com"); err != nil || !strings.HasPrefix(api, "http://127.0.0.1:") {
+		t.Errorf("an HTTP API: got %q, %v", api, err)
+	}
+}
