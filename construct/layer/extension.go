@@ -21,18 +21,6 @@ import (
 // symbol table and DWARF it is a third smaller.
 var buildFlags = []string{"-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="}
 
-// cacheLife is how long an extension that nobody asks for stays in the cache.
-const cacheLife = 30 * 24 * time.Hour
-
-// DefaultCacheDir is afterglow below the user's cache directory, "" where there is none (a build container without a home).
-func DefaultCacheDir() string {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(dir, "afterglow")
-}
-
 // extension gives the extension's binary: from the cache if the same source was built with the same toolchain before.
 func extension(ctx context.Context, source moduleSource, goarch, cacheDir string, progress io.Writer) ([]byte, error) {
 	toolchain, err := findToolchain(ctx, source)
@@ -48,8 +36,7 @@ func extension(ctx context.Context, source moduleSource, goarch, cacheDir string
 		key := sha256.Sum256(fmt.Appendln(nil, digest, toolchain.version, goarch, buildFlags))
 		name = filepath.Join(cacheDir, "extension-"+goarch+"-"+hex.EncodeToString(key[:16]))
 		if binary, err := os.ReadFile(name); err == nil {
-			now := time.Now()
-			os.Chtimes(name, now, now) //nolint:errcheck // only makes it live longer
+			used(name)
 			return binary, nil
 		}
 	}
@@ -61,35 +48,11 @@ func extension(ctx context.Context, source moduleSource, goarch, cacheDir string
 	}
 	fmt.Fprintf(progress, "afterglow: built in %.1f s\n", time.Since(start).Seconds())
 	if name != "" {
-		if err := keep(name, binary); err != nil {
+		if err := keep(name, modeExecutable, binary); err != nil {
 			fmt.Fprintf(progress, "afterglow: the next build will not be faster: %v\n", err)
 		}
 	}
 	return binary, nil
-}
-
-// keep puts a binary into the cache and drops those that were not used for long.
-func keep(name string, binary []byte) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return fmt.Errorf("make cache: %w", err)
-	}
-	if err := replaceFile(name, File{Mode: modeExecutable, Data: binary}); err != nil {
-		return fmt.Errorf("fill cache: %w", err)
-	}
-	now := time.Now()
-	if err := os.Chtimes(name, now, now); err != nil {
-		return fmt.Errorf("fill cache: %w", err)
-	}
-	old, err := filepath.Glob(filepath.Join(filepath.Dir(name), "extension-*"))
-	if err != nil {
-		return fmt.Errorf("trim cache: %w", err)
-	}
-	for _, entry := range old {
-		if info, err := os.Stat(entry); err == nil && now.Sub(info.ModTime()) > cacheLife {
-			os.Remove(entry) //nolint:errcheck // another process may have been faster
-		}
-	}
-	return nil
 }
 
 // A toolchain is the user's Go, with everything that would change what it builds taken away.

@@ -7,8 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The same source in two directories, built by two users: one in peace, one with everything set that the go command knows.
@@ -76,6 +78,34 @@ func TestExtensionCache(t *testing.T) {
 		if got := built(); got != step.want {
 			t.Errorf("%s: built %v, want %v", step.name, got, step.want)
 		}
+	}
+}
+
+func TestCacheTrimsItself(t *testing.T) {
+	dir := t.TempDir()
+	for name, age := range map[string]time.Duration{
+		"extension-arm64-old": 2 * cacheLife, "layer-arm64-old.zip": 2 * cacheLife, "somebody-else": 2 * cacheLife,
+		"extension-arm64-new": cacheLife / 2,
+	} {
+		writeFile(t, filepath.Join(dir, name), "")
+		when := time.Now().Add(-age)
+		if err := os.Chtimes(filepath.Join(dir, name), when, when); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := keep(filepath.Join(dir, "layer-arm64-now.zip"), modePlain, nil); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, entry := range entries {
+		left = append(left, entry.Name())
+	}
+	if want := []string{"extension-arm64-new", "layer-arm64-now.zip", "somebody-else"}; !slices.Equal(left, want) {
+		t.Errorf("%v is left, want %v", left, want)
 	}
 }
 

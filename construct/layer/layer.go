@@ -53,8 +53,8 @@ type Options struct {
 	// Dir is where Build lays the files out. It is made if missing. Only extensions/afterglow and afterglow/ below it are
 	// written, and only afterglow/ is cleared before.
 	Dir string
-	// CacheDir keeps built extensions, by content. Default: afterglow below the user's cache directory; without one the
-	// extension is built each time.
+	// CacheDir keeps built extensions and zips, by content. Default: afterglow below the user's cache directory; without one
+	// the extension is built each time.
 	CacheDir string
 	// Progress is told when the extension really is built, which takes seconds. Default: silent.
 	Progress io.Writer

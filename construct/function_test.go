@@ -1,0 +1,217 @@
+package construct
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/afterglow-lambda/afterglow/construct/layer"
+)
+
+var update = flag.Bool("update", false, "write the golden templates anew")
+
+// assetHash is what changes with every change of the extension and must not be in a golden template.
+var assetHash = regexp.MustCompile(`[0-9a-f]{64}`)
+
+func TestGoldenTemplates(t *testing.T) {
+	for name, runtime := range map[string]awslambda.Runtime{"python": awslambda.Runtime_PYTHON_3_13(), "node": awslambda.Runtime_NODEJS_22_X()} {
+		for _, architecture := range []awslambda.Architecture{awslambda.Architecture_X86_64(), awslambda.Architecture_ARM_64()} {
+			t.Run(name+"-"+*architecture.Name(), func(t *testing.T) {
+				stack := newStack(t)
+				props := functionProps(runtime)
+				props.Architecture = architecture
+				fn := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{
+					FunctionProps: props,
+					Afterglow:     &Instrumentation{OTLPEndpoint: jsii.String("https://collector.example.com:4318")},
+				})
+				if !*fn.IsInstrumented() {
+					t.Error("says that it is not instrumented")
+				}
+				got := assetHash.ReplaceAllString(templateOf(t, stack), "<asset>")
+				golden := filepath.Join("testdata", name+"-"+*architecture.Name()+".json")
+				if *update {
+					if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want, err := os.ReadFile(golden)
+				if err != nil {
+					t.Fatalf("%v (go test ./construct -update writes it)", err)
+				}
+				if got != string(want) {
+					t.Errorf("differs from %s (-update writes it anew):\n%s", golden, got)
+				}
+			})
+		}
+	}
+}
+
+func TestInstrumentationAddsNothingElse(t *testing.T) {
+	stack := newStack(t)
+	NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python()})
+	fn := onlyFunction(t, stack)
+	if len(fn.Layers) != 1 {
+		t.Errorf("%d layers, want one", len(fn.Layers))
+	}
+	if got := fmt.Sprint(fn.Environment.Variables); got != "map[AWS_LAMBDA_EXEC_WRAPPER:/opt/afterglow/exec-wrapper]" {
+		t.Errorf("environment %s, want the wrapper alone", got)
+	}
+}
+
+func TestUntouchedFunctions(t *testing.T) {
+	layers := func(stack awscdk.Stack, n int) *[]awslambda.ILayerVersion {
+		var list []awslambda.ILayerVersion
+		for i := range n {
+			list = append(list, awslambda.LayerVersion_FromLayerVersionArn(stack, jsii.String(fmt.Sprint("Layer", i)),
+				jsii.String(fmt.Sprintf("arn:aws:lambda:eu-west-1:123456789012:layer:theirs:%d", i+1))))
+		}
+		return &list
+	}
+	for _, c := range []struct {
+		name  string
+		props func(awscdk.Stack) awslambda.FunctionProps
+		want  string
+	}{
+		{"sixth layer", func(stack awscdk.Stack) awslambda.FunctionProps {
+			props := python()
+			props.Layers = layers(stack, 5)
+			return props
+		}, "already has 5 layers"},
+		{"container image", func(stack awscdk.Stack) awslambda.FunctionProps {
+			repository := awsecr.Repository_FromRepositoryName(stack, jsii.String("Images"), jsii.String("images"))
+			return awslambda.FunctionProps{Runtime: awslambda.Runtime_FROM_IMAGE(), Handler: awslambda.Handler_FROM_IMAGE(),
+				Code: awslambda.Code_FromEcrImage(repository, nil)}
+		}, "container image"},
+		{"provided", func(awscdk.Stack) awslambda.FunctionProps {
+			props := functionProps(awslambda.Runtime_PROVIDED_AL2023())
+			props.Code = handlerAsset()
+			return props
+		}, "starts no exec wrapper"},
+		{"no hook yet", func(awscdk.Stack) awslambda.FunctionProps {
+			props := functionProps(awslambda.Runtime_RUBY_3_4())
+			props.Code = handlerAsset()
+			return props
+		}, "no hook for runtime ruby3.4 yet"},
+		{"a Node of the future", func(awscdk.Stack) awslambda.FunctionProps {
+			props := functionProps(awslambda.NewRuntime(jsii.String("nodejs99.x"), awslambda.RuntimeFamily_NODEJS, nil))
+			props.Code = handlerAsset()
+			return props
+		}, "no hook for runtime nodejs99.x yet"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			plain := newStack(t)
+			plainProps := c.props(plain)
+			awslambda.NewFunction(plain, jsii.String("Orders"), &plainProps)
+
+			stack := newStack(t)
+			fn := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: c.props(stack),
+				Afterglow: &Instrumentation{ServiceName: jsii.String("orders")}})
+			if *fn.IsInstrumented() {
+				t.Error("says that it is instrumented")
+			}
+			if got, want := templateOf(t, stack), templateOf(t, plain); got != want {
+				t.Errorf("the template is not as without Afterglow:\n%s", got)
+			}
+			warnings := *assertions.Annotations_FromStack(stack).FindWarning(jsii.String("/Shop/Orders"), assertions.Match_AnyValue())
+			if len(warnings) != 1 {
+				t.Fatalf("%d warnings, want one", len(warnings))
+			}
+			mustHold(t, fmt.Sprint(warnings[0].Entry.Data), "Afterglow leaves this function as it is", c.want, warningID)
+		})
+	}
+}
+
+func TestUsableAsFunction(t *testing.T) {
+	stack := newStack(t)
+	fn := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python()})
+	queue := awssqs.NewQueue(stack, jsii.String("Queue"), nil)
+
+	awslambda.NewAlias(stack, jsii.String("Live"), &awslambda.AliasProps{AliasName: jsii.String("live"), Version: fn.CurrentVersion()})
+	fn.AddEventSource(awslambdaeventsources.NewSqsEventSource(queue, nil))
+	fn.AddFunctionUrl(&awslambda.FunctionUrlOptions{AuthType: awslambda.FunctionUrlAuthType_AWS_IAM})
+	awslambda.NewEventInvokeConfig(stack, jsii.String("Async"), &awslambda.EventInvokeConfigProps{Function: fn, RetryAttempts: jsii.Number(0)})
+	queue.GrantSendMessages(fn)
+
+	template := assertions.Template_FromStack(stack, nil)
+	for resource, n := range map[string]float64{"AWS::Lambda::Function": 1, "AWS::Lambda::Alias": 1, "AWS::Lambda::EventSourceMapping": 1,
+		"AWS::Lambda::Url": 1, "AWS::Lambda::EventInvokeConfig": 1, "AWS::IAM::Policy": 1} {
+		template.ResourceCountIs(jsii.String(resource), jsii.Number(n))
+	}
+}
+
+func TestExistingWrapperIsChained(t *testing.T) {
+	stack := newStack(t)
+	parameter := awscdk.NewCfnParameter(stack, jsii.String("Wrapper"), nil)
+	cases := map[string]struct {
+		wrapper string
+		next    any
+	}{
+		"Text":  {"/opt/otel-instrument", "/opt/otel-instrument"},
+		"Token": {*parameter.ValueAsString(), map[string]any{"Ref": "Wrapper"}},
+		"Ours":  {layer.ExecWrapper, nil},
+	}
+	functions := map[string]string{}
+	for name, c := range cases {
+		props := python()
+		props.Environment = &map[string]*string{"AWS_LAMBDA_EXEC_WRAPPER": jsii.String(c.wrapper), "STAGE": jsii.String("test")}
+		fn := NewInstrumentedFunction(stack, jsii.String(name), &InstrumentedFunctionProps{FunctionProps: props})
+		functions[name] = *stack.GetLogicalId(fn.Node().DefaultChild().(awscdk.CfnElement))
+	}
+	made := functionsOf(t, stack)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := made[functions[name]].Environment.Variables
+			want := map[string]any{"AWS_LAMBDA_EXEC_WRAPPER": layer.ExecWrapper, "STAGE": "test"}
+			if c.next != nil {
+				want["AFTERGLOW_EXEC_WRAPPER_NEXT"] = c.next
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("environment %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+func TestConflictsAreErrors(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		environment map[string]*string
+		afterglow   *Instrumentation
+		want        []string
+	}{
+		{"set twice", map[string]*string{"OTEL_SERVICE_NAME": jsii.String("a")}, &Instrumentation{ServiceName: jsii.String("b")},
+			[]string{"OTEL_SERVICE_NAME", "keep one"}},
+		{"two next wrappers", map[string]*string{"AWS_LAMBDA_EXEC_WRAPPER": jsii.String("/opt/a"), "AFTERGLOW_EXEC_WRAPPER_NEXT": jsii.String("/opt/b")}, nil,
+			[]string{"remove one"}},
+		{"relative wrapper", map[string]*string{"AWS_LAMBDA_EXEC_WRAPPER": jsii.String("wrapper")}, nil, []string{`"wrapper"`, "absolute path"}},
+		{"wrong value by hand", map[string]*string{"AFTERGLOW_LOG_LEVEL": jsii.String("loud")}, nil, []string{`AFTERGLOW_LOG_LEVEL="loud"`, "debug, info"}},
+		{"misspelt name", map[string]*string{"AFTERGLOW_LOGLEVEL": jsii.String("debug")}, nil, []string{"AFTERGLOW_LOGLEVEL", "no such setting"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stack, props := newStack(t), python()
+			props.Environment = &c.environment
+			message := panicOf(t, func() {
+				NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: props, Afterglow: c.afterglow})
+			})
+			mustHold(t, message, append(c.want, "Shop/Orders")...)
+		})
+	}
+	t.Run("the same value twice is none", func(t *testing.T) {
+		stack, props := newStack(t), python()
+		props.Environment = &map[string]*string{"OTEL_SERVICE_NAME": jsii.String("orders")}
+		NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: props,
+			Afterglow: &Instrumentation{ServiceName: jsii.String("orders")}})
+	})
+}

@@ -1,0 +1,275 @@
+package construct
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/afterglow-lambda/afterglow/settings"
+)
+
+// A LogLevel is how much Afterglow writes into the function's log.
+type LogLevel string
+
+const (
+	LogLevelDebug LogLevel = "debug"
+	LogLevelInfo  LogLevel = "info"
+	LogLevelWarn  LogLevel = "warn"
+	LogLevelError LogLevel = "error"
+	LogLevelOff   LogLevel = "off"
+)
+
+// A Compression is how export requests are compressed.
+type Compression string
+
+const (
+	CompressionGzip Compression = "gzip"
+	CompressionNone Compression = "none"
+)
+
+// Instrumentation says what Afterglow keeps, hides and sends, and where to. Every field is optional. A field becomes an
+// environment variable of the function only where it differs from the default, because Lambda allows 4 KB for all of them.
+//
+// There is no field for headers of the export requests yet: they hold credentials, which do not belong into a template.
+type Instrumentation struct {
+	// Base URL of an OTLP/HTTP collector, such as https://collector.example.com:4318; /v1/traces is appended.
+	// Default: nothing is exported, and the extension says so once in the function's log.
+	OTLPEndpoint *string
+	// URL for traces, used as it is. Goes before OTLPEndpoint.
+	// Default: made from OTLPEndpoint.
+	OTLPTracesEndpoint *string
+	// Compression of export requests.
+	// Default: CompressionGzip.
+	OTLPCompression Compression
+	// Longest time that one export request may take, from 1 ms to 60 s. What the invocation has left bounds it further.
+	// Default: 3 seconds.
+	OTLPTimeout awscdk.Duration
+
+	// service.name of the function's spans.
+	// Default: the function's name.
+	ServiceName *string
+	// Further attributes of the resource that the spans belong to, such as deployment.environment.name.
+	// Default: none beyond those that Lambda tells.
+	ResourceAttributes *map[string]*string
+
+	// Switches everything off at run time, before anything is touched, while layer and environment stay in place.
+	// Default: false, Afterglow works.
+	Disabled *bool
+	// How much Afterglow writes into the function's log. Content of requests is never logged.
+	// Default: LogLevelWarn.
+	LogLevel LogLevel
+
+	// Most that is kept of a request's or response's body, up to 1 MiB. Message ids of batches are found in responses, so
+	// small values cost links.
+	// Default: 32 KiB.
+	CaptureBodySize awscdk.Size
+	// Most that is kept of the event and of the response, up to 1 MiB. Larger events are shortened, not cut.
+	// Default: 64 KiB.
+	CaptureEventSize awscdk.Size
+	// Most that is kept of the headers of one request or response, up to 64 KiB.
+	// Default: 16 KiB.
+	CaptureHeaderSize awscdk.Size
+
+	// Further keys whose values are hidden. Case and the style of writing (api_key, apiKey, API-KEY) do not matter.
+	// Default: the built-in keys only.
+	MaskKeys *[]*string
+	// Keys that are shown although a rule for keys would hide them. What looks like a credential is hidden all the same.
+	// Default: none.
+	MaskAllowKeys *[]*string
+	// Further hosts whose headers and bodies are never exported; a leading dot means every host below.
+	// Default: Secrets Manager, SSM, KMS and STS, which are hidden in any case.
+	MaskDomains *[]*string
+
+	// Most that is exported of one body, message or stack, after masking, from 64 bytes to 1 MiB. Twice that on failure.
+	// Default: 2 KiB.
+	LimitFieldSize awscdk.Size
+	// Most that is exported of one invocation, from 16 KiB to 8 MiB.
+	// Default: 512 KiB.
+	LimitInvocationSize awscdk.Size
+
+	// What the extension leaves of an invocation's time: it stops this long before the deadline, from 10 ms to 10 s.
+	// Default: 150 milliseconds.
+	DeadlineMargin awscdk.Duration
+
+	// Directory in which the function hands over to the extension. It has to be below /tmp.
+	// Default: /tmp/afterglow.
+	SpoolDir *string
+	// Most that this directory may take of /tmp, from 1 MiB to 8 GiB. Past it hooks write nothing until the extension has
+	// collected what is there; what was left out is counted.
+	// Default: 64 MiB.
+	SpoolDirSize awscdk.Size
+	// Most that one invocation may write there, from 64 KiB to 1 GiB. Past it calls are only counted.
+	// Default: 16 MiB.
+	SpoolInvocationSize awscdk.Size
+}
+
+// A row joins a field to its setting.
+type row struct {
+	field   string
+	setting string
+	value   any
+}
+
+func (i *Instrumentation) rows() []row {
+	return []row{
+		{"OTLPEndpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", i.OTLPEndpoint},
+		{"OTLPTracesEndpoint", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", i.OTLPTracesEndpoint},
+		{"OTLPCompression", "OTEL_EXPORTER_OTLP_COMPRESSION", i.OTLPCompression},
+		{"OTLPTimeout", "OTEL_EXPORTER_OTLP_TIMEOUT", i.OTLPTimeout},
+		{"ServiceName", "OTEL_SERVICE_NAME", i.ServiceName},
+		{"ResourceAttributes", "OTEL_RESOURCE_ATTRIBUTES", i.ResourceAttributes},
+		{"Disabled", "AFTERGLOW_DISABLED", i.Disabled},
+		{"LogLevel", "AFTERGLOW_LOG_LEVEL", i.LogLevel},
+		{"CaptureBodySize", "AFTERGLOW_CAPTURE_BODY_BYTES", i.CaptureBodySize},
+		{"CaptureEventSize", "AFTERGLOW_CAPTURE_EVENT_BYTES", i.CaptureEventSize},
+		{"CaptureHeaderSize", "AFTERGLOW_CAPTURE_HEADER_BYTES", i.CaptureHeaderSize},
+		{"MaskKeys", "AFTERGLOW_MASK_KEYS", i.MaskKeys},
+		{"MaskAllowKeys", "AFTERGLOW_MASK_ALLOW_KEYS", i.MaskAllowKeys},
+		{"MaskDomains", "AFTERGLOW_MASK_DOMAINS", i.MaskDomains},
+		{"LimitFieldSize", "AFTERGLOW_LIMIT_FIELD_BYTES", i.LimitFieldSize},
+		{"LimitInvocationSize", "AFTERGLOW_LIMIT_INVOCATION_BYTES", i.LimitInvocationSize},
+		{"DeadlineMargin", "AFTERGLOW_DEADLINE_MARGIN", i.DeadlineMargin},
+		{"SpoolDir", "AFTERGLOW_SPOOL_DIR", i.SpoolDir},
+		{"SpoolDirSize", "AFTERGLOW_SPOOL_DIR_BYTES", i.SpoolDirSize},
+		{"SpoolInvocationSize", "AFTERGLOW_SPOOL_INVOCATION_BYTES", i.SpoolInvocationSize},
+	}
+}
+
+// environment gives the variables of the settings that differ from their defaults.
+func (i *Instrumentation) environment() (map[string]string, error) {
+	variables := map[string]string{}
+	for _, r := range i.rows() {
+		value, err := render(r.value)
+		if err != nil {
+			return nil, fmt.Errorf("Afterglow.%s: %w", r.field, err)
+		}
+		if value == "" {
+			continue
+		}
+		// A value that only CloudFormation knows cannot be checked here; the extension falls back to the default at run time.
+		if isToken(value) {
+			variables[r.setting] = value
+			continue
+		}
+		setting, ok := settings.Lookup(r.setting)
+		if !ok {
+			return nil, fmt.Errorf("Afterglow.%s: there is no setting %s", r.field, r.setting)
+		}
+		if err := checkNoCredentials(setting, value); err != nil {
+			return nil, fmt.Errorf("Afterglow.%s: %w", r.field, err)
+		}
+		if err := setting.Check(value); err != nil {
+			return nil, fmt.Errorf("Afterglow.%s: %w", r.field, err)
+		}
+		if !isDefault(setting, value) {
+			variables[r.setting] = value
+		}
+	}
+	return variables, nil
+}
+
+// checkNoCredentials refuses what would be readable in the template. Its error does not show the value.
+func checkNoCredentials(s settings.Setting, value string) error {
+	if s.Type != settings.URL {
+		return nil
+	}
+	if u, err := url.Parse(value); err == nil && u.User != nil {
+		return errors.New("the URL holds credentials, and everyone who may read the template could read them; " +
+			"remove user and password from it")
+	}
+	return nil
+}
+
+// isDefault tells whether a valid value means the same as leaving the setting out.
+func isDefault(s settings.Setting, value string) bool {
+	if s.Type == settings.Duration {
+		with := settings.Read(func(string) string { return value })
+		without := settings.Read(func(string) string { return "" })
+		return with.Duration(s.Name) == without.Duration(s.Name)
+	}
+	return value == s.Default
+}
+
+// render writes a field as the environment has it, "" for a field that is not set.
+func render(value any) (string, error) {
+	switch v := value.(type) {
+	case nil:
+		return "", nil
+	case *string:
+		return deref(v), nil
+	case *bool:
+		if v == nil {
+			return "", nil
+		}
+		return strconv.FormatBool(*v), nil
+	case LogLevel:
+		return string(v), nil
+	case Compression:
+		return string(v), nil
+	case awscdk.Duration:
+		ms, err := whole(v.ToMilliseconds(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)}), "milliseconds")
+		return ms + "ms", err
+	case awscdk.Size:
+		return whole(v.ToBytes(&awscdk.SizeConversionOptions{Rounding: awscdk.SizeRoundingBehavior_NONE}), "bytes")
+	case *[]*string:
+		return renderList(v)
+	case *map[string]*string:
+		return renderPairs(v), nil
+	}
+	return "", fmt.Errorf("no way to write a %T", value)
+}
+
+func whole(n *float64, unit string) (string, error) {
+	if *n != math.Trunc(*n) {
+		return "", fmt.Errorf("%v %s is not a whole number; write a value without a fraction", *n, unit)
+	}
+	return strconv.FormatFloat(*n, 'f', 0, 64), nil
+}
+
+func renderList(list *[]*string) (string, error) {
+	if list == nil {
+		return "", nil
+	}
+	var entries []string
+	for _, entry := range *list {
+		if strings.Contains(deref(entry), ",") {
+			return "", fmt.Errorf("%q holds a comma; write one entry for each", *entry)
+		}
+		entries = append(entries, deref(entry))
+	}
+	return strings.Join(entries, ","), nil
+}
+
+func renderPairs(pairs *map[string]*string) string {
+	if pairs == nil {
+		return ""
+	}
+	var entries []string
+	for _, key := range sortedKeys(*pairs) {
+		value := deref((*pairs)[key])
+		if !isToken(value) {
+			value = url.PathEscape(value) // commas and percent signs have a meaning there
+		}
+		entries = append(entries, key+"="+value)
+	}
+	return strings.Join(entries, ",")
+}
+
+func isToken(value string) bool { return *awscdk.Token_IsUnresolved(value) }
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,135 @@
+package construct
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/afterglow-lambda/afterglow/settings"
+)
+
+// elsewhere are the settings that have no field, each with the reason.
+var elsewhere = map[string]string{
+	"AFTERGLOW_EXEC_WRAPPER_NEXT": "made of the function's own AWS_LAMBDA_EXEC_WRAPPER",
+	"OTEL_EXPORTER_OTLP_HEADERS":  "holds credentials, which must not get into a template",
+}
+
+// Every row of the settings table has a field, and every field has a row.
+func TestInstrumentationCoversTheSettings(t *testing.T) {
+	rows := map[string]string{}
+	var fields []string
+	for _, r := range (&Instrumentation{}).rows() {
+		rows[r.setting] = r.field
+		fields = append(fields, r.field)
+	}
+	for _, s := range settings.Table() {
+		_, hasField := rows[s.Name]
+		if reason, excused := elsewhere[s.Name]; hasField == excused {
+			t.Errorf("%s: has a field: %v, reason for none: %q; give Instrumentation a field and rows a line for it", s.Name, hasField, reason)
+		}
+		delete(rows, s.Name)
+	}
+	for name, field := range rows {
+		t.Errorf("field %s is for %s, which the settings do not have", field, name)
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Instrumentation]()) {
+		if !slices.Contains(fields, f.Name) {
+			t.Errorf("field %s reaches no setting", f.Name)
+		}
+	}
+}
+
+func TestEnumsHaveTheSettingsValues(t *testing.T) {
+	for name, constants := range map[string][]string{
+		"AFTERGLOW_LOG_LEVEL":            {string(LogLevelDebug), string(LogLevelInfo), string(LogLevelWarn), string(LogLevelError), string(LogLevelOff)},
+		"OTEL_EXPORTER_OTLP_COMPRESSION": {string(CompressionGzip), string(CompressionNone)},
+	} {
+		if s, _ := settings.Lookup(name); !slices.Equal(s.Values, constants) {
+			t.Errorf("%s takes %v, the constants are %v", name, s.Values, constants)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	token := awscdk.Fn_ImportValue(jsii.String("Collector"))
+	for _, c := range []struct {
+		name string
+		i    Instrumentation
+		want map[string]string
+	}{
+		{"nothing", Instrumentation{}, map[string]string{}},
+		{"defaults written out", Instrumentation{
+			OTLPCompression: CompressionGzip, OTLPTimeout: awscdk.Duration_Seconds(jsii.Number(3)), Disabled: jsii.Bool(false),
+			LogLevel: LogLevelWarn, CaptureBodySize: awscdk.Size_Kibibytes(jsii.Number(32)), DeadlineMargin: awscdk.Duration_Millis(jsii.Number(150)),
+			SpoolDir: jsii.String(settings.DefaultSpoolDir), MaskKeys: &[]*string{},
+		}, map[string]string{}},
+		{"every type", Instrumentation{
+			OTLPEndpoint: jsii.String("https://collector.example.com"), OTLPCompression: CompressionNone,
+			OTLPTimeout: awscdk.Duration_Millis(jsii.Number(250)), Disabled: jsii.Bool(true), CaptureBodySize: awscdk.Size_Mebibytes(jsii.Number(1)),
+			MaskKeys:           jsii.Strings("iban", "tax_id"),
+			ResourceAttributes: &map[string]*string{"team": jsii.String("shop, web"), "deployment.environment.name": jsii.String("test")},
+		}, map[string]string{
+			"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example.com", "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
+			"OTEL_EXPORTER_OTLP_TIMEOUT": "250ms", "AFTERGLOW_DISABLED": "true", "AFTERGLOW_CAPTURE_BODY_BYTES": "1048576",
+			"AFTERGLOW_MASK_KEYS": "iban,tax_id", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test,team=shop%2C%20web",
+		}},
+		{"tokens", Instrumentation{OTLPEndpoint: token}, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": *token}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := c.i.environment()
+			if err != nil || !maps.Equal(got, c.want) {
+				t.Errorf("%v, %v\nwant %v", got, err, c.want)
+			}
+			for name, value := range got {
+				if err := settings.Parse(name, value); err != nil && !isToken(value) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+func TestWrongSettingsAreErrors(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		i    Instrumentation
+		want []string
+	}{
+		{"url", Instrumentation{OTLPEndpoint: jsii.String("collector:4318")}, []string{"Afterglow.OTLPEndpoint", `"collector:4318"`, "write one like https://"}},
+		{"duration", Instrumentation{OTLPTimeout: awscdk.Duration_Hours(jsii.Number(1))}, []string{"Afterglow.OTLPTimeout", `"3600000ms"`, "from 1ms to 60000ms"}},
+		{"fraction", Instrumentation{DeadlineMargin: awscdk.Duration_Millis(jsii.Number(10.5))}, []string{"Afterglow.DeadlineMargin", "10.5 milliseconds", "without a fraction"}},
+		{"size", Instrumentation{CaptureBodySize: awscdk.Size_Gibibytes(jsii.Number(1))}, []string{"Afterglow.CaptureBodySize", `"1073741824"`, "from 0 to 1048576"}},
+		{"enum", Instrumentation{LogLevel: "loud"}, []string{"Afterglow.LogLevel", `"loud"`, "debug, info, warn, error, off"}},
+		{"list", Instrumentation{MaskKeys: jsii.Strings("a,b")}, []string{"Afterglow.MaskKeys", `"a,b"`, "one entry for each"}},
+		{"path", Instrumentation{SpoolDir: jsii.String("spool")}, []string{"Afterglow.SpoolDir", `"spool"`, "starts with /"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stack := newStack(t)
+			message := panicOf(t, func() {
+				NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python(), Afterglow: &c.i})
+			})
+			mustHold(t, message, append(c.want, "Shop/Orders")...)
+		})
+	}
+}
+
+func TestCredentialsAreRefusedUnseen(t *testing.T) {
+	for _, i := range []Instrumentation{
+		{OTLPEndpoint: jsii.String("https://user:geheim@collector.example.com")},
+		{OTLPTracesEndpoint: jsii.String("https://geheim@collector.example.com/v1/traces")},
+	} {
+		_, err := i.environment()
+		if err == nil {
+			t.Fatal("no error")
+		}
+		mustHold(t, err.Error(), "remove user and password")
+		if strings.Contains(err.Error(), "geheim") {
+			t.Errorf("the error shows the secret: %v", err)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package construct
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/afterglow-lambda/afterglow/construct/layer"
+)
+
+// contextCacheDir is the CDK context that says where built extensions are kept.
+const contextCacheDir = "afterglow:cacheDir"
+
+// An InstrumentationLayer is the layer with Afterglow's extension and hooks. NewInstrumentedFunction makes the one it needs; one
+// made by hand is for functions whose environment is set by hand too (AWS_LAMBDA_EXEC_WRAPPER is /opt/afterglow/exec-wrapper).
+type InstrumentationLayer interface {
+	awslambda.LayerVersion
+	// LayerHash is a digest of the names, modes and contents in the layer: it changes when, and only when, the layer does.
+	LayerHash() *string
+}
+
+// InstrumentationLayerProps are the properties of an InstrumentationLayer.
+type InstrumentationLayerProps struct {
+	// Architecture of the functions that will use the layer.
+	// Default: awslambda.Architecture_X86_64, as that of awslambda.Function.
+	Architecture awslambda.Architecture
+}
+
+type instrumentationLayer struct {
+	awslambda.LayerVersion
+	hash string
+}
+
+// NewInstrumentationLayer makes a layer for one architecture from an asset that is built here and now, or taken from the cache.
+// A line on stderr tells when it really is built.
+//
+// It panics, as the CDK's constructors do, if the layer cannot be built; the message holds what the compiler said.
+func NewInstrumentationLayer(scope constructs.Construct, id *string, props *InstrumentationLayerProps) InstrumentationLayer {
+	architecture := awslambda.Architecture_X86_64()
+	if props != nil && props.Architecture != nil {
+		architecture = props.Architecture
+	}
+	name := *architecture.Name()
+	// CDK has no context to pass on; Ctrl-C ends the whole app, and the go command with it.
+	file, hash, err := layer.Archive(context.Background(),
+		layer.Options{Arch: name, CacheDir: cacheDir(scope), Progress: os.Stderr})
+	if err != nil {
+		panic(fmt.Errorf("%s/%s: %w", *scope.Node().Path(), deref(id), err))
+	}
+	l := &instrumentationLayer{hash: hash}
+	awslambda.NewLayerVersion_Override(l, scope, id, &awslambda.LayerVersionProps{
+		// A zip, because modes on disk get lost (Windows, a umask); a hash of our own, because the CDK's leaves modes out.
+		Code: awslambda.Code_FromAsset(jsii.String(file), &awss3assets.AssetOptions{
+			AssetHash:     jsii.String(hash),
+			AssetHashType: awscdk.AssetHashType_CUSTOM,
+			DisplayName:   jsii.String("Afterglow layer for " + name),
+		}),
+		CompatibleArchitectures: &[]awslambda.Architecture{architecture},
+		Description:             jsii.String("Afterglow: extension and hooks for " + name),
+		License:                 jsii.String("Apache-2.0"),
+	})
+	return l
+}
+
+// LayerHash implements InstrumentationLayer. (jsii also needs one exported method on the pointer to accept the type.)
+func (l *instrumentationLayer) LayerHash() *string { return &l.hash }
+
+// layerOf gives the layer of the function's stack and architecture. One for each stack: a shared one would tie stacks together
+// by exports and imports.
+func layerOf(fn awslambda.Function) awslambda.ILayerVersion {
+	ids := map[string]string{layer.ARM64: "AfterglowLayerArm64", layer.X86_64: "AfterglowLayerX8664"}
+	id := ids[*fn.Architecture().Name()]
+	stack := awscdk.Stack_Of(fn)
+	if made, ok := stack.Node().TryFindChild(jsii.String(id)).(awslambda.ILayerVersion); ok {
+		return made
+	}
+	return NewInstrumentationLayer(stack, jsii.String(id), &InstrumentationLayerProps{Architecture: fn.Architecture()})
+}
+
+// cacheDir is where the layer's zip is kept. It must outlive the app: with asset staging turned off, the CDK uploads the file
+// from there.
+func cacheDir(scope constructs.Construct) string {
+	if dir, ok := scope.Node().TryGetContext(jsii.String(contextCacheDir)).(string); ok && dir != "" {
+		if absolute, err := filepath.Abs(dir); err == nil {
+			return absolute
+		}
+	}
+	if dir := layer.DefaultCacheDir(); dir != "" {
+		return dir
+	}
+	// A build container without a home: the cloud assembly is the one directory that is certain to be writable.
+	return filepath.Join(*awscdk.Stage_Of(scope).Outdir(), ".afterglow")
+}

@@ -1,0 +1,92 @@
+package construct
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// The asset that the CDK uploads, from two synths with nothing in common but the source: neither cache nor output directory.
+func TestLayerAssetIsReproducible(t *testing.T) {
+	var hashes, names [2]string
+	var assets [2][]byte
+	for i := range 2 {
+		stack := newStack(t)
+		stack.Node().SetContext(jsii.String(contextCacheDir), jsii.String(t.TempDir()))
+		made := NewInstrumentationLayer(stack, jsii.String("Layer"), &InstrumentationLayerProps{Architecture: awslambda.Architecture_ARM_64()})
+		hashes[i] = *made.LayerHash()
+		assembly := awscdk.App_Of(stack).Synth(nil)
+		staged, err := filepath.Glob(filepath.Join(*assembly.Directory(), "asset.*.zip"))
+		if err != nil || len(staged) != 1 {
+			t.Fatalf("staged assets %v, %v, want one", staged, err)
+		}
+		names[i] = filepath.Base(staged[0])
+		data, err := os.ReadFile(staged[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		assets[i] = data
+	}
+	if hashes[0] != hashes[1] {
+		t.Errorf("hashes %s and %s differ", hashes[0], hashes[1])
+	}
+	if names[0] != names[1] {
+		t.Errorf("the CDK names the assets %s and %s: a deploy without a change", names[0], names[1])
+	}
+	if !bytes.Equal(assets[0], assets[1]) {
+		t.Errorf("assets of %d and %d bytes differ", len(assets[0]), len(assets[1]))
+	}
+	checkExecBits(t, assets[0])
+}
+
+func checkExecBits(t *testing.T, asset []byte) {
+	archive, err := zip.NewReader(bytes.NewReader(asset), int64(len(asset)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	executable := map[string]bool{}
+	for _, file := range archive.File {
+		if file.Mode().Perm()&0o111 != 0 {
+			executable[file.Name] = true
+		}
+	}
+	if got := fmt.Sprint(executable); got != "map[afterglow/exec-wrapper:true extensions/afterglow:true]" {
+		t.Errorf("executable: %s", got)
+	}
+}
+
+func TestOneLayerForEachStackAndArchitecture(t *testing.T) {
+	first := newStack(t)
+	second := awscdk.NewStack(awscdk.App_Of(first), jsii.String("Second"), nil)
+	for i := range 2 {
+		for _, architecture := range []awslambda.Architecture{awslambda.Architecture_X86_64(), awslambda.Architecture_ARM_64()} {
+			props := python()
+			props.Architecture = architecture
+			NewInstrumentedFunction(first, jsii.String(fmt.Sprint("Orders", i, *architecture.Name())), &InstrumentedFunctionProps{FunctionProps: props})
+		}
+	}
+	NewInstrumentedFunction(second, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python()})
+	template := assertions.Template_FromStack(first, nil)
+	template.ResourceCountIs(jsii.String("AWS::Lambda::LayerVersion"), jsii.Number(2))
+	template.ResourceCountIs(jsii.String("AWS::Lambda::Function"), jsii.Number(4))
+	other := assertions.Template_FromStack(second, nil)
+	other.ResourceCountIs(jsii.String("AWS::Lambda::LayerVersion"), jsii.Number(1))
+	if exports := other.ToJSON(); (*exports)["Outputs"] != nil {
+		t.Errorf("the stacks are tied together: %v", (*exports)["Outputs"])
+	}
+}
+
+func TestLayerErrorNamesThePath(t *testing.T) {
+	stack := newStack(t)
+	t.Setenv("PATH", t.TempDir())
+	message := panicOf(t, func() { NewInstrumentationLayer(stack, jsii.String("Layer"), nil) })
+	mustHold(t, message, "Shop/Layer", "no go command", "install Go")
+}
