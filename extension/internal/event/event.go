@@ -123,6 +123,7 @@ type Message struct {
 	Key         Key
 	Destination string // queue or topic name
 	Trace       string // AWSTraceHeader or the like, as received; "" on the sending side
+	Span        SpanID // the sender's span of the message; by correlate
 	Attributes  []Attribute
 }
 
@@ -133,8 +134,8 @@ type Key struct {
 	ID    string
 }
 
-// An Attribute is a span attribute to be. Value is a Text, a plain string (known to hold nothing of the user's), an int64, a float64,
-// a bool or a []string of plain strings.
+// An Attribute is a span attribute to be. Value is a Text or []Text, a plain string or []string (known to hold nothing of the user's),
+// an int64, a float64 or a bool.
 type Attribute struct {
 	Name  string
 	Value any
