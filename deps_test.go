@@ -21,6 +21,7 @@ const imports = `
 	spool, settings                                     < wrapper/golang
 	spool, E/event                                      < E/intake
 	E/event                                             < E/enrich, E/correlate, E/mask
+	E/enrich/internal/...                               < E/enrich
 	E/mask                                              < E/limit
 	E/mask, E/event, E/otlp                             < E/span
 	E/otlp                                              < E/export
@@ -33,7 +34,7 @@ const imports = `
 
 	wrapper                                             < construct/layer
 	settings, construct/layer                           < construct
-	settings, construct                                 < infra
+	settings, construct, construct/layer                < infra
 	construct/layer                                     < infra/layer
 
 	internal/runtimes                                   < internal/lambdalocal
