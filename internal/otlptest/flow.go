@@ -71,8 +71,7 @@ type printer struct {
 }
 
 func (p *printer) print(l line) {
-	p.out.WriteString(l.cut(p.width).render(p.color)) // Flush tells of errors
-	p.out.WriteByte('\n')
+	fmt.Fprintln(p.out, l.cut(p.width).render(p.color)) // Flush tells of errors
 }
 
 // row prints text with a duration at the right edge and, where there is room, an id left of it.

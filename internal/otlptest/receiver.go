@@ -86,7 +86,7 @@ func Start(opt Options) (*Receiver, error) {
 	if err := checkLoopback(opt.Addr); err != nil {
 		return nil, fmt.Errorf("start receiver: %w", err)
 	}
-	listener, err := net.Listen("tcp", opt.Addr)
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", opt.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("start receiver: %w", err)
 	}

@@ -1,0 +1,122 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A series is all samples at one share, by program.
+type series struct {
+	mb      int
+	samples map[string][]sample
+}
+
+// write makes the report.
+func write(programs []program, all []series, runs int, leftOut []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Cold start of the extension\n\n")
+	fmt.Fprintf(&b, "Written by `go run ./bench/coldstart`; run it again rather than compare across machines.\n\n")
+	fmt.Fprintf(&b, "%s. %s. %d runs of each program, one after the other in turn; medians, the 90th percentile in brackets.\n", machine(), time.Now().UTC().Format("2 January 2006"), runs)
+	fmt.Fprintf(&b, "× is the median's ratio to %q: the same program with nothing in it but `register` and `next`.\n", baseline)
+	for _, s := range all {
+		fmt.Fprintf(&b, "\n## %s\n\n", title(s.mb))
+		b.WriteString("| program | exec → `register` ms | exec → first `next` ms | × | CPU ms | × | RSS at idle MiB | × |\n")
+		b.WriteString("|---|---|---|---|---|---|---|---|\n")
+		base := s.samples[baseline]
+		for _, p := range programs {
+			own := s.samples[p.name]
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", p.name,
+				milliseconds(own, registerOf), milliseconds(own, readyOf), ratio(own, base, readyOf),
+				milliseconds(own, cpuOf), ratio(own, base, cpuOf),
+				fmt.Sprintf("%.1f", median(own, rssOf)/mib), ratio(own, base, rssOf))
+		}
+	}
+	b.WriteString("\n## Size\n\n| program | binary MiB | zipped MiB |\n|---|---|---|\n")
+	for _, p := range programs {
+		fmt.Fprintf(&b, "| %s | %.2f | %.2f |\n", p.name, float64(p.size)/mib, float64(p.zipped)/mib)
+	}
+	for _, reason := range leftOut {
+		fmt.Fprintf(&b, "\nLeft out: %s.\n", reason)
+	}
+	b.WriteString(`
+## How to read it
+
+- Time zero is just before the fork; the arrival is noted by the API's handler. Both processes share the machine's cores.
+- A share is a cgroup with quota = 20 ms × MB / 1,769, as Lambda's; the API runs outside it.
+- CPU is user and system time of the whole life: start, idle, SHUTDOWN, exit.
+- RSS is VmRSS 0.1 s after the first ` + "`next`" + `, no invocation yet. It counts the pages of the binary that were touched.
+`)
+	return b.String()
+}
+
+const mib = 1 << 20
+
+func registerOf(s sample) float64 { return float64(s.register) / float64(time.Millisecond) }
+func readyOf(s sample) float64    { return float64(s.ready) / float64(time.Millisecond) }
+func cpuOf(s sample) float64      { return float64(s.cpu) / float64(time.Millisecond) }
+func rssOf(s sample) float64      { return float64(s.rss) }
+
+func milliseconds(samples []sample, of func(sample) float64) string {
+	return fmt.Sprintf("%.1f (%.1f)", median(samples, of), quantile(samples, of, 0.9))
+}
+
+func ratio(samples, base []sample, of func(sample) float64) string {
+	return fmt.Sprintf("%.2f", median(samples, of)/median(base, of))
+}
+
+func median(samples []sample, of func(sample) float64) float64 { return quantile(samples, of, 0.5) }
+
+// quantile interpolates between the two nearest samples.
+func quantile(samples []sample, of func(sample) float64, q float64) float64 {
+	values := make([]float64, len(samples))
+	for i, s := range samples {
+		values[i] = of(s)
+	}
+	slices.Sort(values)
+	at := q * float64(len(values)-1)
+	below := int(at)
+	above := min(below+1, len(values)-1)
+	return values[below] + (values[above]-values[below])*(at-float64(below))
+}
+
+func memoryName(mb int) string {
+	if mb == 0 {
+		return "no limit"
+	}
+	return fmt.Sprintf("%d MB", mb)
+}
+
+func title(mb int) string {
+	if mb == 0 {
+		return "No limit"
+	}
+	return fmt.Sprintf("The CPU share of %d MB (%.3f of a core)", mb, float64(mb)/memoryOfOneCore)
+}
+
+// machine says what it ran on, as far as another can judge by it.
+func machine() string {
+	model := "unknown processor"
+	info, _ := os.ReadFile("/proc/cpuinfo") // no file, no name
+	for text := range strings.Lines(string(info)) {
+		if key, value, ok := strings.Cut(text, ":"); ok && strings.TrimSpace(key) == "model name" {
+			model = strings.TrimSpace(value)
+			break
+		}
+	}
+	kernel := ""
+	var name unix.Utsname
+	if unix.Uname(&name) == nil {
+		release := unix.ByteSliceToString(name.Release[:])
+		parts := strings.SplitN(release, ".", 3) // what follows is the builder's own business
+		kernel = ", Linux " + strings.Join(parts[:min(2, len(parts))], ".")
+	}
+	return fmt.Sprintf("%s, %d cores%s, %s/%s, %s", model, runtime.NumCPU(), kernel, runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
