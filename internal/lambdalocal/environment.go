@@ -3,29 +3,216 @@ package lambdalocal
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
 )
 
-var errNotBuilt = errors.New("lambdalocal: not built yet")
+// Defaults of a function's settings, Lambda's own (LIM).
+const (
+	defaultMemoryMB = 128
+	defaultTimeout  = 3 * time.Second
+	defaultRegion   = "us-east-1"
+	defaultAccount  = "000000000000"
+)
 
-// Environment is one execution environment: a runtime, its extensions, their files.
-type Environment struct{}
+// errClosed is returned by what is asked of an environment that was closed.
+var errClosed = errors.New("the environment is closed")
 
-// Start makes an environment and runs its init phase.
-func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) {
-	return nil, errNotBuilt
+// Environment is one execution environment: a runtime, its extensions, their files. It takes one
+// invocation at a time; a second one waits for the end of the first one's phase.
+type Environment struct {
+	fn     Function
+	opt    Options
+	layout layout
+	env    environ
+	box    sandbox
+	api    *apiServer
+	logs   *logStream
+
+	// turn is held by whoever drives the environment: an invocation until its phase has ended, or Close.
+	turn chan struct{}
+
+	// of whoever has the turn:
+	gen       *generation
+	usable    bool          // the current generation has been initialised and has not failed
+	firstInit time.Duration // of the init phase before the first invocation; 0 once reported
+	maxMemory int           // bytes
+
+	mu     sync.Mutex
+	last   Report
+	closed bool
 }
 
-// Invoke delivers an event and returns as soon as the runtime has posted its response; extensions
-// may still be working then.
-func (e *Environment) Invoke(ctx context.Context, in Invocation) (Result, error) {
-	return Result{}, errNotBuilt
+// Start makes an environment and runs its init phase.
+//
+// An init that fails is no error of Start: as on Lambda, the next Invoke initialises again, within the
+// function's timeout, and answers with what went wrong if that fails as well.
+// An error of Start is about this machine: a folder that is missing, a port, a mount.
+func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) {
+	fn = fn.withDefaults()
+	if err := fn.check(opt); err != nil {
+		return nil, fmt.Errorf("start %s: %w", fn.Name, err)
+	}
+	e := &Environment{fn: fn, opt: opt, logs: newLogs(opt.Log), turn: make(chan struct{}, 1)}
+	if err := e.open(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", fn.Name, err)
+	}
+	if left := e.box.leftOut(); left != "" {
+		e.logs.platform("lambdalocal: " + left)
+	}
+	initCtx, cancel := context.WithTimeout(ctx, initLimit)
+	defer cancel()
+	took, f, err := e.initialise(initCtx, phaseInit)
+	if ctx.Err() != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", fn.Name, ctx.Err()), e.tearDown(reasonFailure))
+	}
+	e.firstInit = took
+	if f != nil || err != nil {
+		e.firstInit = 0 // the next invocation's init counts as its own time
+		e.shutdown(e.gen, reasonFailure)
+	} else {
+		e.usable = true
+		e.freeze(e.gen)
+	}
+	return e, nil
+}
+
+func (fn Function) withDefaults() Function {
+	if fn.Version == "" {
+		fn.Version = "$LATEST"
+	}
+	if fn.MemoryMB == 0 {
+		fn.MemoryMB = defaultMemoryMB
+	}
+	if fn.Timeout == 0 {
+		fn.Timeout = defaultTimeout
+	}
+	if fn.Region == "" {
+		fn.Region = defaultRegion
+	}
+	if fn.Account == "" {
+		fn.Account = defaultAccount
+	}
+	if fn.ARN == "" {
+		fn.ARN = "arn:aws:lambda:" + fn.Region + ":" + fn.Account + ":function:" + fn.Name
+	}
+	return fn
+}
+
+// check finds what would otherwise fail later and say less.
+func (fn Function) check(opt Options) error {
+	if fn.Name == "" || fn.Runtime == "" {
+		return errors.New("a function needs a name and a runtime")
+	}
+	for _, dir := range append([]string{fn.Code}, fn.Layers...) {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return fmt.Errorf("find code and layers: %w", err)
+		}
+		if !info.IsDir() {
+			return fmt.Errorf("code and layers are folders, %s is not", dir)
+		}
+	}
+	if fn.managed() && len(opt.Runtime.Command) == 0 {
+		return fmt.Errorf("runtime %s has no command: find it with package runtimes", fn.Runtime)
+	}
+	return nil
+}
+
+// open makes everything but the processes.
+func (e *Environment) open() (err error) {
+	if e.layout, err = newLayout(e.opt.Dir); err != nil {
+		return err
+	}
+	if e.api, err = newAPIServer(e.fn); err != nil {
+		return errors.Join(err, e.layout.remove(nil))
+	}
+	if e.box, err = newSandbox(e.fn, e.opt, e.layout); err != nil {
+		return errors.Join(err, e.api.close(), e.layout.remove(nil))
+	}
+	e.env = newEnviron(e.fn, e.opt, e.api.addr())
+	return nil
 }
 
 // Idle waits until the phase of the last invocation has ended and the environment is frozen.
-func (e *Environment) Idle(ctx context.Context) error { return errNotBuilt }
+func (e *Environment) Idle(ctx context.Context) error {
+	if err := e.takeTurn(ctx); err != nil {
+		return err
+	}
+	e.giveTurn()
+	return nil
+}
+
+func (e *Environment) takeTurn(ctx context.Context) error {
+	select {
+	case e.turn <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("wait for %s: %w", e.fn.Name, ctx.Err())
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		e.giveTurn()
+		return errClosed
+	}
+	return nil
+}
+
+func (e *Environment) giveTurn() { <-e.turn }
 
 // LastReport is the report of the last invocation whose phase has ended.
-func (e *Environment) LastReport() Report { return Report{} }
+func (e *Environment) LastReport() Report {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.last
+}
 
-// Close thaws the environment, shuts it down as Lambda does and leaves no process, mount or file.
-func (e *Environment) Close(ctx context.Context) error { return errNotBuilt }
+// TempDir is the folder on this machine that the function sees as /tmp.
+func (e *Environment) TempDir() string { return e.layout.tmp }
+
+// RuntimeAPI is the address that the function sees as AWS_LAMBDA_RUNTIME_API.
+func (e *Environment) RuntimeAPI() string { return e.api.addr() }
+
+// Close thaws the environment, shuts it down as Lambda does and leaves no process, mount or file. It
+// waits for the end of a running phase, but no longer than ctx, and then kills. A second Close does
+// nothing.
+func (e *Environment) Close(ctx context.Context) error {
+	err := e.takeTurn(ctx)
+	switch {
+	case errors.Is(err, errClosed):
+		return nil
+	case err != nil:
+		// The phase goes on in the background: end it. Its goroutine notices and gives the turn back.
+		e.abort()
+		e.turn <- struct{}{}
+	}
+	defer e.giveTurn()
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	return e.tearDown(reasonSpindown)
+}
+
+// abort kills the processes of a running phase.
+func (e *Environment) abort() {
+	g := e.api.current.Load()
+	g.fail(failure{errorType: "Sandbox.Failure", message: "the environment was closed"})
+}
+
+// tearDown is called with the turn, or before anybody else can have it.
+func (e *Environment) tearDown(reason string) error {
+	if e.usable {
+		e.thaw(e.gen)
+		e.usable = false
+	}
+	if !e.gen.down {
+		e.shutdown(e.gen, reason)
+	}
+	errs := []error{e.api.close(), e.box.close()}
+	if !e.opt.Keep {
+		errs = append(errs, e.layout.remove(e.box.skeleton()))
+	}
+	return errors.Join(errs...)
+}

@@ -268,7 +268,9 @@ func (n *nodeInstall) placeClient(client, out string) error {
 	return nil
 }
 
-// tryClient loads the native part once: better to fail here than in every function's init.
+// tryClient loads the native part once: better to fail here than in every function's init. It reads the
+// address of the Runtime API while it is loaded and aborts without one.
 func (n *nodeInstall) tryClient(ctx context.Context, interpreter, dir string) error {
-	return n.installer.run(ctx, dir, nil, interpreter, "-e", `require("./rapid-client.node")`)
+	env := []string{"AWS_LAMBDA_RUNTIME_API=127.0.0.1:1"}
+	return n.installer.run(ctx, dir, env, interpreter, "-e", `require("./rapid-client.node")`)
 }

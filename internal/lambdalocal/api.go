@@ -1,0 +1,82 @@
+package lambdalocal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// apiServer is what listens on AWS_LAMBDA_RUNTIME_API: a port of its own for each environment, so that
+// nothing can rely on a fixed one. It serves the current generation; there is one at a time.
+type apiServer struct {
+	fn       Function
+	listener net.Listener
+	server   *http.Server
+	current  atomic.Pointer[generation]
+	served   chan error
+}
+
+func newAPIServer(fn Function) (*apiServer, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for the Runtime API: %w", err)
+	}
+	a := &apiServer{fn: fn, listener: listener, served: make(chan error, 1)}
+	a.current.Store(newGeneration())
+	mux := http.NewServeMux()
+	a.runtimeRoutes(mux)
+	a.extensionRoutes(mux)
+	a.telemetryRoutes(mux)
+	a.server = &http.Server{
+		Handler: mux,
+		// next has no time limit on either side; a header that never ends has.
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0), // peers that are killed leave broken connections
+	}
+	go func() { a.served <- a.server.Serve(listener) }()
+	return a, nil
+}
+
+func (a *apiServer) addr() string { return a.listener.Addr().String() }
+
+// close ends all connections: whoever still waits is dead or about to be.
+func (a *apiServer) close() error {
+	err := a.server.Close()
+	if served := <-a.served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	if err != nil {
+		return fmt.Errorf("close the Runtime API: %w", err)
+	}
+	return nil
+}
+
+// apiError is the body of every refusal.
+type apiError struct {
+	ErrorMessage string `json:"errorMessage"`
+	ErrorType    string `json:"errorType"`
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	b, err := json.Marshal(body)
+	if err != nil { // only our own types come here
+		panic(err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(b)
+}
+
+func refuse(w http.ResponseWriter, status int, errorType, message string) {
+	writeJSON(w, status, apiError{ErrorMessage: message, ErrorType: errorType})
+}
+
+func accept(w http.ResponseWriter) {
+	writeJSON(w, http.StatusAccepted, map[string]string{"status": "OK"})
+}

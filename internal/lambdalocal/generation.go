@@ -1,0 +1,118 @@
+package lambdalocal
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// failure is why a generation cannot go on. The first one counts (RIE appctx.StoreFirstFatalError).
+type failure struct {
+	errorType string // Runtime.ExitError, Extension.Crash, …
+	message   string
+	payload   []byte // what the runtime itself told by init/error; nil if it told nothing
+}
+
+// generation is one set of processes of an environment, from an init to the shutdown or reset that ends
+// it, and what the APIs know about it. All its state is under one lock and every change is announced, so
+// that whoever waits states its condition and nothing else.
+type generation struct {
+	mu      sync.Mutex
+	changed chan struct{}
+
+	failure *failure
+	down    bool // shutting down: exits are expected, and no event comes any more but SHUTDOWN
+
+	runtime        runtimeState
+	extensions     []*extension // external ones first, by name, then internal ones as they registered
+	closed         bool         // for registration
+	processes      []*process
+	current        *invocation
+	runtimeProcess *process
+
+	frozen       bool
+	frozenStrays map[int]bool
+}
+
+func newGeneration() *generation {
+	return &generation{changed: make(chan struct{}), runtime: runtimeState{name: runtimeStarted}}
+}
+
+// update changes state and wakes all that wait.
+func (g *generation) update(change func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	change()
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+// fail records a failure unless there is one, or failing is expected.
+func (g *generation) fail(f failure) {
+	g.update(func() {
+		if g.failure == nil && !g.down {
+			g.failure = &f
+		}
+	})
+}
+
+// await blocks until cond holds, which is called under the lock, or the generation fails, or ctx is
+// done. A condition that holds goes before a failure: a response that was posted counts even if the
+// runtime exited right after it.
+func (g *generation) await(ctx context.Context, cond func() bool) (*failure, error) {
+	for {
+		g.mu.Lock()
+		ok, f, changed := cond(), g.failure, g.changed
+		g.mu.Unlock()
+		switch {
+		case ok:
+			return nil, nil
+		case f != nil:
+			return f, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// awaitEvenFailed is await for those inside the environment: a generation that failed is about to be
+// killed or to get SHUTDOWN, and until then its processes wait on, as on Lambda.
+func (g *generation) awaitEvenFailed(ctx context.Context, cond func() bool) error {
+	for {
+		g.mu.Lock()
+		ok, changed := cond(), g.changed
+		g.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// invocation is an event on its way through a generation.
+type invocation struct {
+	Invocation
+	arn      string
+	started  time.Time // of the phase
+	deadline time.Time
+
+	// under the generation's lock:
+	dispatched time.Time // when it was handed out
+	response   *response
+	readyAt    time.Time // when the runtime called next after it
+}
+
+// response is what the runtime posted.
+type response struct {
+	payload       []byte
+	functionError string // "" or "Unhandled"
+	errorType     string
+	at            time.Time
+}

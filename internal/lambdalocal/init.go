@@ -1,0 +1,180 @@
+package lambdalocal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+)
+
+// initLimit is how long the init phase of an on-demand function may take, extensions, runtime and the
+// function's own initialisation together (LRE). An init inside an invocation has the function's timeout.
+const initLimit = 10 * time.Second
+
+// The phases that an init can be in, by their names in INIT_REPORT.
+const (
+	phaseInit   = "init"
+	phaseInvoke = "invoke"
+)
+
+// initialise makes a new generation: it starts the extensions, waits until all have registered, starts
+// the runtime, waits until it asks for work, closes registration and waits until all extensions have
+// asked for events (RIE rapid/handlers.go doRuntimeDomainInit). It returns what went wrong, if anything;
+// the generation is then to be shut down. An error is the context's.
+func (e *Environment) initialise(ctx context.Context, phase string) (took time.Duration, f *failure, err error) {
+	started := time.Now()
+	g := newGeneration()
+	e.gen = g
+	e.api.current.Store(g)
+	f, err = e.runInit(ctx, g)
+	took = time.Since(started)
+	e.logs.settle(settleLimit)
+	e.logExtensions(g)
+	if f != nil || err != nil {
+		status, errorType := "error", ""
+		if f != nil {
+			errorType = "\tError Type: " + f.errorType
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			status = "timeout"
+		}
+		e.logs.platform(fmt.Sprintf("INIT_REPORT Init Duration: %s ms\tPhase: %s\tStatus: %s%s", milliseconds(took), phase, status, errorType))
+	}
+	return took, f, err
+}
+
+func (e *Environment) runInit(ctx context.Context, g *generation) (*failure, error) {
+	if f := e.launchExtensions(g); f != nil {
+		return f, nil
+	}
+	allRegistered := func() bool {
+		return g.all(func(x *extension) bool { return !x.external || x.registered() })
+	}
+	if f, err := g.await(ctx, allRegistered); f != nil || err != nil {
+		return f, err
+	}
+	if f := e.launchRuntime(g); f != nil {
+		return f, nil
+	}
+	if f, err := g.await(ctx, func() bool { return g.runtime.name == runtimeReady }); f != nil || err != nil {
+		return f, err
+	}
+	g.update(func() { g.closed = true })
+	return g.await(ctx, func() bool { return g.all((*extension).idle) })
+}
+
+// all is called under the lock.
+func (g *generation) all(is func(*extension) bool) bool {
+	for _, x := range g.extensions {
+		if !is(x) {
+			return false
+		}
+	}
+	return true
+}
+
+// launchExtensions starts all extensions at once.
+func (e *Environment) launchExtensions(g *generation) *failure {
+	names, err := e.layout.extensions(e.fn)
+	if err != nil {
+		return &failure{errorType: "Extension.LaunchError", message: err.Error()}
+	}
+	for _, name := range names {
+		g.extensions = append(g.extensions, &extension{id: newUUID(), name: name, external: true, state: extensionStarted})
+	}
+	for i, x := range g.extensions {
+		err := error(errTooManyExtensions)
+		if i < maxExtensions {
+			err = e.launchExtension(x)
+		}
+		if err != nil {
+			g.update(func() { x.state, x.errorType = extensionLaunchError, launchErrorType(err) })
+			f := &failure{errorType: "Extension.LaunchError", message: "extension " + x.name + ": " + err.Error()}
+			g.fail(*f)
+			return f
+		}
+		g.update(func() { g.processes = append(g.processes, x.process) })
+		go e.watchExtension(g, x)
+	}
+	return nil
+}
+
+var errTooManyExtensions = errors.New("too many extensions")
+
+// launchErrorType is how the EXTENSION line names a launch error (RIE core/registrations.go).
+func launchErrorType(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "PermissionDenied"
+	case errors.Is(err, errTooManyExtensions):
+		return "TooManyExtensions"
+	}
+	return "UnknownError"
+}
+
+// watchExtension makes an exit that nobody asked for the generation's failure: an extension that exits,
+// even with 0, takes the environment with it (reference 1.7).
+func (e *Environment) watchExtension(g *generation, x *extension) {
+	<-x.process.exited
+	message := x.process.status.String()
+	if x.process.status.ok() {
+		message = "exit code 0"
+	}
+	g.mu.Lock()
+	errorType := x.crash()
+	g.mu.Unlock()
+	g.fail(failure{errorType: errorType, message: message})
+}
+
+func (e *Environment) launchRuntime(g *generation) *failure {
+	argv, f := runtimeArgv(e.fn, e.opt, e.layout)
+	if f == nil {
+		p, err := startProcess(e.box, e.logs, processSpec{
+			name: e.fn.Name, source: SourceFunction, argv: argv, env: e.env.ofRuntime(), dir: "/var/task",
+		})
+		if err == nil {
+			g.update(func() { g.processes, g.runtimeProcess = append(g.processes, p), p })
+			go watchRuntime(g, p)
+			return nil
+		}
+		f = &failure{errorType: "Runtime.InvalidEntrypoint", message: err.Error()}
+	}
+	g.fail(*f)
+	return f
+}
+
+// watchRuntime makes the runtime's exit the generation's failure. What it told by init/error before says
+// more than its exit.
+func watchRuntime(g *generation, p *process) {
+	<-p.exited
+	f := failure{errorType: "Runtime.ExitError", message: "Runtime exited with error: " + p.status.String()}
+	if p.status.ok() {
+		f.message = "Runtime exited without providing a reason"
+	}
+	g.mu.Lock()
+	told := g.runtime.initFailure
+	g.mu.Unlock()
+	if told != nil {
+		f.errorType, f.payload = told.errorType, told.payload
+	}
+	g.fail(f)
+}
+
+// logExtensions writes the line that every extension gets at the end of an init.
+func (e *Environment) logExtensions(g *generation) {
+	g.mu.Lock()
+	var lines []string
+	for _, x := range g.extensions {
+		line := fmt.Sprintf("EXTENSION\tName: %s\tState: %s\tEvents: [%s]", x.name, x.state, strings.Join(x.events, ", "))
+		if x.errorType != "" {
+			line += "\tError Type: " + x.errorType
+		}
+		lines = append(lines, line)
+	}
+	g.mu.Unlock()
+	for _, line := range lines {
+		e.logs.platform(line)
+	}
+}

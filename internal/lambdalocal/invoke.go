@@ -1,0 +1,162 @@
+package lambdalocal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Invoke delivers an event and returns as soon as the runtime has posted its response; extensions may
+// still be working then. It waits for the end of an earlier invocation's phase first. An error is never
+// the function's: that is Result.FunctionError.
+//
+// If ctx is done earlier, Invoke returns its error and the invocation goes on, as it does on Lambda when
+// a caller hangs up.
+func (e *Environment) Invoke(ctx context.Context, in Invocation) (Result, error) {
+	if err := e.takeTurn(ctx); err != nil {
+		return Result{}, err
+	}
+	if in.RequestID == "" {
+		in.RequestID = newUUID()
+	}
+	if in.TraceHeader == "" {
+		in.TraceHeader = newTraceHeader(time.Now())
+	}
+	if len(in.Payload) == 0 {
+		in.Payload = []byte("{}") // what Lambda makes of an empty event
+	}
+	answer := make(chan Result, 1)
+	go func() {
+		defer e.giveTurn()
+		e.phase(in, func(r Result) { answer <- r })
+	}()
+	select {
+	case r := <-answer:
+		return r, nil
+	case <-ctx.Done():
+		return Result{}, fmt.Errorf("wait for the answer of %s: %w", e.fn.Name, ctx.Err())
+	}
+}
+
+// phase runs a whole invocation (reference 2.2): init if there has to be one, INVOKE to the extensions,
+// the event to the runtime, the answer to the caller the moment it is there, then the wait for every
+// next, all within the function's timeout; and at its end the freeze, or the reset.
+func (e *Environment) phase(in Invocation, answer func(Result)) {
+	p := &phase{
+		e: e, answer: answer, init: e.firstInit,
+		inv: &invocation{Invocation: in, arn: e.fn.ARN, started: time.Now()},
+	}
+	e.firstInit = 0
+	p.inv.deadline = p.inv.started.Add(e.fn.Timeout)
+	ctx, cancel := context.WithDeadline(context.Background(), p.inv.deadline)
+	defer cancel()
+	e.logs.begin()
+	f, err := p.run(ctx)
+	p.finish(f, err)
+}
+
+// phase is one invocation's way through its environment.
+type phase struct {
+	e        *Environment
+	inv      *invocation
+	answer   func(Result)
+	answered bool
+	failed   bool
+	init     time.Duration // what REPORT shows as Init Duration
+}
+
+func (p *phase) run(ctx context.Context) (*failure, error) {
+	e := p.e
+	if e.usable {
+		e.thaw(e.gen)
+	} else if _, f, err := e.initialise(ctx, phaseInvoke); f != nil || err != nil {
+		p.logStart()
+		return f, err
+	}
+	e.usable = false // until the phase has ended well
+	p.logStart()
+	g := e.gen
+	p.dispatch(g)
+	if f, err := g.await(ctx, func() bool { return p.inv.response != nil }); f != nil || err != nil {
+		return f, err
+	}
+	p.answerWith(*p.inv.response)
+	return g.await(ctx, func() bool {
+		return !p.inv.readyAt.IsZero() && g.all(func(x *extension) bool { return !x.subscribed(eventInvoke) || x.idle() })
+	})
+}
+
+func (p *phase) logStart() {
+	p.e.logs.platform(fmt.Sprintf("START RequestId: %s Version: %s", p.inv.RequestID, p.e.fn.Version))
+}
+
+// dispatch hands INVOKE to the extensions and right after it the event to the runtime, under one lock, so
+// that no runtime has its event before an extension has (RIE doInvoke).
+func (p *phase) dispatch(g *generation) {
+	g.update(func() {
+		for _, x := range g.extensions {
+			if x.subscribed(eventInvoke) {
+				x.queue = append(x.queue, invokeEvent(p.inv))
+			}
+		}
+		p.inv.dispatched = time.Now()
+		g.current, g.runtime.pending = p.inv, p.inv
+	})
+}
+
+// answerWith gives the caller its answer; the first one counts.
+func (p *phase) answerWith(res response) {
+	if p.answered {
+		return
+	}
+	p.answered = true
+	p.e.logs.settle(answerSettleLimit)
+	r := Result{
+		RequestID: p.inv.RequestID, Payload: res.payload, FunctionError: res.functionError,
+		LogTail: p.e.logs.tailNow(), Init: p.init,
+	}
+	if !p.inv.dispatched.IsZero() {
+		r.Latency = res.at.Sub(p.inv.dispatched)
+	}
+	if p.failed {
+		r.Phase = time.Since(p.inv.started)
+	}
+	p.answer(r)
+}
+
+// finish ends a phase: report, then freeze or reset.
+func (p *phase) finish(f *failure, err error) {
+	e, g := p.e, p.e.gen
+	report := p.report()
+	switch {
+	case err != nil:
+		report.Status = "timeout"
+		text := fmt.Sprintf("Task timed out after %.2f seconds", e.fn.Timeout.Seconds())
+		p.fail("Sandbox.Timedout", text, nil)
+	case f != nil:
+		report.Status, report.ErrorType = "error", f.errorType
+		p.fail(f.errorType, f.message, f.payload)
+	}
+	e.maxMemory = max(e.maxMemory, e.memory(g))
+	report.MaxMemoryMB = (e.maxMemory + 1<<20 - 1) >> 20
+	e.logs.settle(settleLimit)
+	p.log(report)
+	if report.Status == "success" {
+		g.update(func() { g.current = nil })
+		e.freeze(g)
+		e.usable = true
+	} else {
+		reason := reasonFailure
+		if errors.Is(err, context.DeadlineExceeded) {
+			reason = reasonTimeout
+		}
+		e.shutdown(g, reason)
+	}
+	e.mu.Lock()
+	e.last = report
+	e.mu.Unlock()
+	if e.opt.Report != nil {
+		e.opt.Report(report)
+	}
+}

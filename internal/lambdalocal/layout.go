@@ -1,0 +1,186 @@
+package lambdalocal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+)
+
+// layout is the folders of one environment on this machine.
+type layout struct {
+	dir  string // Options.Dir
+	tmp  string // becomes /tmp; survives resets
+	opt  string // becomes /opt
+	root string // the empty folders that a private root is mounted on
+}
+
+func newLayout(dir string) (layout, error) {
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "lambdalocal-*"); err != nil {
+			return layout{}, fmt.Errorf("make working directory: %w", err)
+		}
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return layout{}, fmt.Errorf("resolve working directory: %w", err)
+	}
+	l := layout{dir: dir, tmp: filepath.Join(dir, "tmp"), opt: filepath.Join(dir, "opt"), root: filepath.Join(dir, "root")}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return layout{}, fmt.Errorf("make working directory: %w", err)
+	}
+	if err := os.MkdirAll(l.tmp, 0o777); err != nil {
+		return layout{}, fmt.Errorf("make /tmp: %w", err)
+	}
+	return l, nil
+}
+
+// mergeLayers makes what becomes /opt: the layers' files in order, later ones over earlier ones (LAYP).
+// They are copied, not linked: where nothing can be mounted read-only, a function that writes below
+// /opt must not write into somebody's layer.
+func (l layout) mergeLayers(layers []string) error {
+	if err := os.MkdirAll(l.opt, 0o755); err != nil {
+		return fmt.Errorf("make /opt: %w", err)
+	}
+	for _, layer := range layers {
+		if err := copyTree(layer, l.opt); err != nil {
+			return fmt.Errorf("merge layer %s: %w", layer, err)
+		}
+	}
+	return nil
+}
+
+// optSource is the folder with the content of /opt. A single layer is not copied where it can be mounted
+// read-only, and it is the content in any case.
+func (l layout) optSource(fn Function) string {
+	if len(fn.Layers) == 1 {
+		return fn.Layers[0]
+	}
+	return l.opt
+}
+
+// copyTree copies files with their modes and links as links, replacing what is there.
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		switch {
+		case d.IsDir():
+			return makeDir(target)
+		case info.Mode()&fs.ModeSymlink != 0:
+			link, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			if err := os.RemoveAll(target); err != nil {
+				return err
+			}
+			return os.Symlink(link, target)
+		case info.Mode().IsRegular():
+			return copyFile(path, target, info.Mode().Perm())
+		default:
+			return fmt.Errorf("%s is neither file, folder nor link", path)
+		}
+	})
+}
+
+func makeDir(path string) error {
+	info, err := os.Lstat(path)
+	if err == nil && info.IsDir() {
+		return nil
+	}
+	if err == nil { // an earlier layer has a file of this name
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return os.Mkdir(path, 0o755)
+}
+
+func copyFile(from, to string, mode fs.FileMode) error {
+	if err := os.RemoveAll(to); err != nil {
+		return err
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := out.ReadFrom(in); err != nil {
+		out.Close()
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	return os.Chmod(to, mode) // not subject to the umask
+}
+
+// extensions are the names of all that Lambda starts as an extension: every entry of /opt/extensions
+// that is no folder, not recursively (reference: RIE agents/agent.go). A file that turns extensions off
+// is honoured as in RIE extensions/extensions.go.
+func (l layout) extensions(fn Function) ([]string, error) {
+	opt := l.optSource(fn)
+	if _, err := os.Lstat(filepath.Join(opt, "disable-extensions-jwigqn8j")); err == nil {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(filepath.Join(opt, "extensions"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list extensions: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	sort.Strings(names)
+	return names, nil
+}
+
+// remove takes the working directory away, but for dir itself if it was not empty of others' files.
+// What a private root was mounted on is taken away folder by folder and never recursively: if a mount
+// were ever left there, it would be this machine's own files.
+func (l layout) remove(skeleton []string) error {
+	var errs []error
+	for i := len(skeleton) - 1; i >= 0; i-- {
+		if err := os.Remove(skeleton[i]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	if err := os.Remove(l.root); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	for _, dir := range []string{l.tmp, l.opt} {
+		if err := os.RemoveAll(dir); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := os.Remove(l.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("remove working directory: %w", err)
+	}
+	return nil
+}

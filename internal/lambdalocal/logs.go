@@ -1,0 +1,183 @@
+package lambdalocal
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	// tailSize is how much of the log an invocation's answer carries (Invoke API, X-Amz-Log-Result).
+	tailSize = 4096
+	// maxLine cuts a line that never ends; CloudWatch has 256 KiB for an event (1 MiB since 2025).
+	maxLine = 256 * 1024
+	// settleLimit bounds the wait for lines that were written but not yet read.
+	settleLimit = 200 * time.Millisecond
+	// answerSettleLimit is the same for the tail that goes with an answer, which nobody should wait for.
+	answerSettleLimit = 2 * time.Millisecond
+	// drainLimit bounds the wait for the end of a dead process's output, which a child that it left
+	// behind may hold open.
+	drainLimit = 500 * time.Millisecond
+)
+
+// logStream is the log of an environment: it hands every line to Options.Log, one at a time, and keeps
+// the tail of the current invocation.
+type logStream struct {
+	mu    sync.Mutex
+	sink  func(Line)
+	tail  []byte
+	taken bool // an invocation's tail is being kept
+
+	readersMu sync.Mutex
+	readers   map[*lineReader]struct{}
+}
+
+func newLogs(sink func(Line)) *logStream {
+	return &logStream{sink: sink, readers: map[*lineReader]struct{}{}}
+}
+
+func (l *logStream) write(line Line) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.taken {
+		l.tail = append(append(l.tail, line.Text...), '\n')
+		if cut := len(l.tail) - tailSize; cut > 0 {
+			l.tail = append(l.tail[:0], l.tail[cut:]...)
+		}
+	}
+	if l.sink != nil {
+		l.sink(line)
+	}
+}
+
+func (l *logStream) platform(text string) {
+	l.write(Line{Time: time.Now(), Source: SourcePlatform, Text: text})
+}
+
+// begin starts a new tail.
+func (l *logStream) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken, l.tail = true, nil
+}
+
+func (l *logStream) tailNow() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Clone(l.tail)
+}
+
+// lineReader reads one output of one process.
+type lineReader struct {
+	file *os.File
+	done chan struct{}
+
+	mu      sync.Mutex
+	partial bool // bytes were read whose line is not yet written
+}
+
+// read starts reading a process's output until its end.
+func (l *logStream) read(file *os.File, source Source, name string) *lineReader {
+	r := &lineReader{file: file, done: make(chan struct{})}
+	l.readersMu.Lock()
+	l.readers[r] = struct{}{}
+	l.readersMu.Unlock()
+	go func() {
+		defer close(r.done)
+		defer func() {
+			file.Close()
+			l.readersMu.Lock()
+			delete(l.readers, r)
+			l.readersMu.Unlock()
+		}()
+		r.lines(func(text string) { l.write(Line{Time: time.Now(), Source: source, Name: name, Text: text}) })
+	}()
+	return r
+}
+
+// lines calls write for every line, and for the last one even if it has no end.
+func (r *lineReader) lines(write func(string)) {
+	in := bufio.NewReaderSize(markingReader{r}, 32*1024)
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull) && len(line) < maxLine:
+			continue
+		case len(line) > 0:
+			write(string(bytes.TrimRight(line, "\r\n")))
+			line = line[:0]
+		}
+		if in.Buffered() == 0 {
+			r.setBusy(false)
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return
+		}
+	}
+}
+
+// markingReader marks its reader as busy from the moment that bytes leave the pipe.
+type markingReader struct{ *lineReader }
+
+func (m markingReader) Read(p []byte) (int, error) {
+	n, err := m.file.Read(p)
+	if n > 0 {
+		m.setBusy(true)
+	} else if err == nil {
+		err = io.ErrNoProgress
+	}
+	return n, err
+}
+
+func (r *lineReader) setBusy(busy bool) {
+	r.mu.Lock()
+	r.partial = busy
+	r.mu.Unlock()
+}
+
+// settled tells whether everything written so far has become lines.
+func (r *lineReader) settled() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+	}
+	if waiting, err := unread(r.file); err == nil && waiting > 0 {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.partial
+}
+
+// settle waits until what the processes have written so far has been read, so that the platform's next
+// line comes after it.
+func (l *logStream) settle(limit time.Duration) {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Microsecond) {
+		settled := true
+		l.readersMu.Lock()
+		for r := range l.readers {
+			settled = settled && r.settled()
+		}
+		l.readersMu.Unlock()
+		if settled {
+			return
+		}
+	}
+}
+
+// drain waits until a dead process's output has been read to its end.
+func (r *lineReader) drain() {
+	select {
+	case <-r.done:
+	case <-time.After(drainLimit):
+		r.file.Close()
+		<-r.done
+	}
+}

@@ -1,0 +1,196 @@
+package lambdalocal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// mountPlan is a private root: empty folders in the working directory, onto each of which something is
+// mounted. Because the whole root is made anew, /var/task and the like need not exist on this machine,
+// and nothing is lost that lives below this machine's /tmp: it is mounted before it goes out of sight.
+type mountPlan struct {
+	root  string
+	steps []mountStep
+}
+
+// mountStep makes one entry of the private root.
+type mountStep struct {
+	kind   stepKind
+	source string // what is mounted, or where the link points to
+	target string
+	write  bool // else read-only
+}
+
+type stepKind int
+
+const (
+	makeFolder stepKind = iota
+	makeLink
+	bindFolder
+	bindFile
+)
+
+// planRoot describes the root that a function sees: this machine's system folders read-only, and Lambda's
+// own in their places (reference: lambda-platform.md 5.8).
+func planRoot(fn Function, opt Options, l layout) (mountPlan, error) {
+	plan := mountPlan{root: l.root}
+	if err := plan.folder("/", map[string]bool{"tmp": true, "opt": true, "proc": true, "var": true, "lost+found": true}); err != nil {
+		return mountPlan{}, err
+	}
+	plan.add(makeFolder, "", "/proc")
+	plan.add(makeFolder, "", "/var")
+	if err := plan.folder("/var", map[string]bool{"task": true, "runtime": true, "lang": true, "lost+found": true}); err != nil {
+		return mountPlan{}, err
+	}
+	if len(fn.Layers) != 1 {
+		if err := l.mergeLayers(fn.Layers); err != nil {
+			return mountPlan{}, err
+		}
+	}
+	for _, own := range []struct{ source, target string }{
+		{fn.Code, "/var/task"}, {opt.Runtime.Dir, "/var/runtime"}, {opt.Runtime.Lang, "/var/lang"}, {l.optSource(fn), "/opt"},
+	} {
+		if own.source == "" {
+			continue
+		}
+		source, err := filepath.Abs(own.source)
+		if err != nil {
+			return mountPlan{}, fmt.Errorf("resolve %s: %w", own.source, err)
+		}
+		if info, err := os.Stat(source); err != nil {
+			return mountPlan{}, fmt.Errorf("find what becomes %s: %w", own.target, err)
+		} else if !info.IsDir() {
+			return mountPlan{}, fmt.Errorf("what becomes %s is no folder: %s", own.target, source)
+		}
+		plan.add(bindFolder, source, own.target)
+	}
+	plan.add(bindFolder, l.tmp, "/tmp")
+	plan.steps[len(plan.steps)-1].write = true
+	return plan, nil
+}
+
+func (p *mountPlan) add(kind stepKind, source, target string) {
+	p.steps = append(p.steps, mountStep{kind: kind, source: source, target: filepath.Join(p.root, target)})
+}
+
+// folder plans all entries of one of this machine's folders but some.
+func (p *mountPlan) folder(dir string, but map[string]bool) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("list %s: %w", dir, err)
+	}
+	for _, e := range entries {
+		if but[e.Name()] {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		switch {
+		case e.IsDir():
+			p.add(bindFolder, path, path)
+			// Devices and kernel settings are writable as their own permissions say.
+			p.steps[len(p.steps)-1].write = path == "/dev" || path == "/sys"
+		case e.Type()&fs.ModeSymlink != 0:
+			link, err := os.Readlink(path)
+			if err != nil {
+				return fmt.Errorf("read link: %w", err)
+			}
+			p.add(makeLink, link, path)
+		case e.Type().IsRegular():
+			p.add(bindFile, path, path)
+		}
+	}
+	return nil
+}
+
+// makeSkeleton makes the empty folders, files and links, and returns them in the order made.
+func (p mountPlan) makeSkeleton() (made []string, err error) {
+	if err := os.Mkdir(p.root, 0o755); err != nil {
+		return nil, fmt.Errorf("make root: %w", err)
+	}
+	made = append(made, p.root)
+	for _, s := range p.steps {
+		if err := s.make(); err != nil {
+			return made, fmt.Errorf("make %s: %w", s.target, err)
+		}
+		made = append(made, s.target)
+		if parent := filepath.Dir(s.target); parent != p.root && !contains(made, parent) {
+			return made, fmt.Errorf("make %s: its folder is not planned", s.target)
+		}
+	}
+	return made, nil
+}
+
+func contains(list []string, s string) bool {
+	for _, have := range list {
+		if have == s {
+			return true
+		}
+	}
+	return false
+}
+
+func (s mountStep) make() error {
+	switch s.kind {
+	case makeLink:
+		return os.Symlink(s.source, s.target)
+	case bindFile:
+		f, err := os.OpenFile(s.target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	default:
+		return os.Mkdir(s.target, 0o755)
+	}
+}
+
+// mount does the mounts of the plan in the calling thread's namespace.
+func (p mountPlan) mount() error {
+	// The root becomes a mount that no recursive bind copies: the folder that the working directory is in
+	// is bound below it as well.
+	if err := unix.Mount(p.root, p.root, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount root: %w", err)
+	}
+	if err := unix.Mount("", p.root, "", unix.MS_UNBINDABLE, ""); err != nil {
+		return fmt.Errorf("mount root: %w", err)
+	}
+	for _, s := range p.steps {
+		if s.kind != bindFolder && s.kind != bindFile {
+			continue
+		}
+		if err := unix.Mount(s.source, s.target, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+			return fmt.Errorf("mount %s: %w", s.target, err)
+		}
+		if s.write {
+			continue
+		}
+		if err := makeReadOnly(s.target); err != nil {
+			return fmt.Errorf("make %s read-only: %w", s.target, err)
+		}
+	}
+	if err := unix.Mount("", p.root, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""); err != nil {
+		return fmt.Errorf("make root read-only: %w", err)
+	}
+	return nil
+}
+
+// makeReadOnly makes a mount and those below it read-only; kernels before 5.12 only the mount itself.
+func makeReadOnly(target string) error {
+	err := unix.MountSetattr(-1, target, unix.AT_RECURSIVE, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
+	if errors.Is(err, unix.ENOSYS) {
+		return unix.Mount("", target, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, "")
+	}
+	return err
+}
+
+// removeAllOf takes away empty folders, files and links, last made first, and never what is in them.
+func removeAllOf(made []string) {
+	for i := len(made) - 1; i >= 0; i-- {
+		_ = os.Remove(made[i]) // best effort, after a failure that is told
+	}
+}

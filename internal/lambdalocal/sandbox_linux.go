@@ -1,0 +1,171 @@
+package lambdalocal
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// newSandbox makes the most private sandbox that this machine allows.
+func newSandbox(fn Function, opt Options, l layout) (sandbox, error) {
+	if os.Geteuid() == 0 {
+		box, err := newRootSandbox(fn, opt, l)
+		if err == nil {
+			return box, nil
+		}
+		if !errors.Is(err, errNotAllowed) {
+			return nil, err
+		}
+	}
+	return newPathSandbox(fn, opt, l, "this user may not make mount namespaces")
+}
+
+// errNotAllowed says that the kernel refuses namespaces to this process.
+var errNotAllowed = errors.New("namespaces are not allowed")
+
+// rootSandbox is a mount and a process namespace of its own, made as root. One thread of this process is
+// in the mount namespace and starts everything from there; no mount is ever seen outside.
+//
+// The process namespace's first process does nothing but hold a pipe whose other end is here. When this
+// process ends, however it ends, the pipe breaks, the first process ends, and the kernel kills all that
+// is left in the namespace, whatever group or session it has moved to.
+type rootSandbox struct {
+	root  string
+	made  []string
+	run   *starter
+	first *exec.Cmd
+	hold  *os.File // the pipe's end
+	pids  string   // identity of the process namespace
+}
+
+func newRootSandbox(fn Function, opt Options, l layout) (*rootSandbox, error) {
+	plan, err := planRoot(fn, opt, l)
+	if err != nil {
+		return nil, err
+	}
+	s := &rootSandbox{root: l.root, run: newStarter()}
+	s.made, err = plan.makeSkeleton()
+	if err == nil {
+		err = s.run.do(func() error { return s.enter(plan) })
+	}
+	if err == nil {
+		err = s.startFirst(filepath.Join(l.root, "proc"))
+	}
+	if err != nil {
+		s.run.stop() // with the thread go the namespaces
+		removeAllOf(s.made)
+		return nil, err
+	}
+	return s, nil
+}
+
+// enter takes the calling thread into new namespaces and mounts the private root there.
+func (s *rootSandbox) enter(plan mountPlan) error {
+	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS | unix.CLONE_NEWPID); err != nil {
+		return fmt.Errorf("%w: %w", errNotAllowed, err)
+	}
+	// Without this, a mount made here would appear on the whole machine where its tree is shared.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("%w: make mounts private: %w", errNotAllowed, err)
+	}
+	return plan.mount()
+}
+
+// startFirst starts the first process of the process namespace and waits until it has mounted the /proc
+// that belongs to it. It ignores SIGCHLD, so that orphans do not stay zombies.
+func (s *rootSandbox) startFirst(proc string) error {
+	const script = `mount -t proc proc "$0" || mount --rbind /proc "$0"; trap "" CHLD; echo up; exec cat >/dev/null`
+	theirs, hold, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("make pipe: %w", err)
+	}
+	defer theirs.Close()
+	ready, out, err := os.Pipe()
+	if err != nil {
+		hold.Close()
+		return fmt.Errorf("make pipe: %w", err)
+	}
+	defer ready.Close()
+	cmd := exec.Command("/bin/sh", "-c", script, proc)
+	cmd.Stdin, cmd.Stdout = theirs, out
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err = s.run.do(cmd.Start)
+	out.Close()
+	if err != nil {
+		hold.Close()
+		return fmt.Errorf("%w: start first process: %w", errNotAllowed, err)
+	}
+	s.first, s.hold = cmd, hold
+	if line, err := bufio.NewReader(ready).ReadString('\n'); err != nil {
+		s.endFirst()
+		return fmt.Errorf("%w: first process said %q: %w", errNotAllowed, line, err)
+	}
+	if s.pids, err = os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", cmd.Process.Pid)); err != nil {
+		s.endFirst()
+		return fmt.Errorf("identify process namespace: %w", err)
+	}
+	return nil
+}
+
+func (s *rootSandbox) start(cmd *exec.Cmd) error {
+	cmd.SysProcAttr.Chroot = s.root
+	return s.run.do(cmd.Start)
+}
+
+// strays looks at all processes of the machine for those in the namespace.
+func (s *rootSandbox) strays(groups map[int]bool) []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var found []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == s.first.Process.Pid {
+			continue
+		}
+		if ns, err := os.Readlink("/proc/" + e.Name() + "/ns/pid"); err != nil || ns != s.pids {
+			continue
+		}
+		if group, err := unix.Getpgid(pid); err == nil && !groups[group] {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+func (s *rootSandbox) leftOut() string { return "" }
+
+func (s *rootSandbox) skeleton() []string { return s.made }
+
+// endFirst kills the first process, and the kernel everything else in the namespace with it.
+func (s *rootSandbox) endFirst() {
+	_ = s.first.Process.Kill()
+	_ = s.first.Wait()
+	s.hold.Close()
+}
+
+func (s *rootSandbox) close() error {
+	s.endFirst()
+	s.run.stop()
+	// The folders are about to be removed. Should a mount have come out of the namespace, they are not
+	// what they seem, and nothing may be removed.
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return fmt.Errorf("look for mounts left behind: %w", err)
+	}
+	if strings.Contains(string(mounts), " "+s.root) {
+		s.made = nil
+		return fmt.Errorf("mounts were left behind below %s; it is not removed", s.root)
+	}
+	return nil
+}

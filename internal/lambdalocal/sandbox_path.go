@@ -1,0 +1,78 @@
+package lambdalocal
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// pathSandbox runs processes on the machine's own file system. What would be /opt, /var/task,
+// /var/runtime, /var/lang and /tmp are other folders, and every variable and argument that names one of
+// them is rewritten. Code that has such a path inside itself does not find it.
+type pathSandbox struct {
+	why   string
+	paths [][2]string // as the function would see it, and as it is
+	run   *starter
+}
+
+func newPathSandbox(fn Function, opt Options, l layout, why string) (*pathSandbox, error) {
+	if err := l.mergeLayers(fn.Layers); err != nil {
+		return nil, err
+	}
+	s := &pathSandbox{why: why, run: newStarter()}
+	for _, p := range [][2]string{
+		{"/var/task", fn.Code}, {"/var/runtime", opt.Runtime.Dir}, {"/var/lang", opt.Runtime.Lang},
+		{"/opt", l.opt}, {"/tmp", l.tmp},
+	} {
+		if p[1] == "" {
+			continue
+		}
+		real, err := filepath.Abs(p[1])
+		if err != nil {
+			return nil, err
+		}
+		s.paths = append(s.paths, [2]string{p[0], real})
+	}
+	return s, nil
+}
+
+func (s *pathSandbox) start(cmd *exec.Cmd) error {
+	for i, a := range cmd.Args {
+		cmd.Args[i] = s.translate(a)
+	}
+	for i, e := range cmd.Env {
+		name, value, _ := strings.Cut(e, "=")
+		cmd.Env[i] = name + "=" + s.translate(value)
+	}
+	cmd.Env = append(cmd.Env, "TMPDIR="+s.translate("/tmp"), "AFTERGLOW_LOCAL_OPT="+s.translate("/opt"))
+	cmd.Path, cmd.Dir = s.translate(cmd.Path), s.translate(cmd.Dir)
+	endWithParent(cmd.SysProcAttr)
+	return s.run.do(cmd.Start)
+}
+
+// translate rewrites a path, or a list of paths.
+func (s *pathSandbox) translate(value string) string {
+	parts := strings.Split(value, ":")
+	for i, part := range parts {
+		for _, p := range s.paths {
+			if part == p[0] || strings.HasPrefix(part, p[0]+"/") {
+				parts[i] = p[1] + part[len(p[0]):]
+				break
+			}
+		}
+	}
+	return strings.Join(parts, ":")
+}
+
+func (s *pathSandbox) strays(map[int]bool) []int { return nil }
+
+func (s *pathSandbox) leftOut() string {
+	return "no private file system (" + s.why + "): /opt, /var/task, /var/runtime and /tmp are other folders, named by the environment variables, and writable"
+}
+
+func (s *pathSandbox) skeleton() []string { return nil }
+
+func (s *pathSandbox) close() error {
+	s.run.stop()
+	return nil
+}

@@ -1,0 +1,113 @@
+package lambdalocal
+
+import (
+	"syscall"
+	"time"
+)
+
+// What a shutdown may take (EXT): nothing without extensions, half a second with internal ones only, two
+// seconds with at least one external one, of which the runtime has three tenths (RIE rapid/shutdown.go).
+const (
+	shutdownInternal = 500 * time.Millisecond
+	shutdownExternal = 2 * time.Second
+	runtimeShare     = 0.3
+)
+
+// killLimit bounds the hunt for processes that keep making others.
+const killLimit = 5 * time.Second
+
+// The reasons of a SHUTDOWN, as RAPID spells them.
+const (
+	reasonSpindown = "spindown"
+	reasonTimeout  = "timeout"
+	reasonFailure  = "failure"
+)
+
+// shutdown ends a generation as Lambda does: SIGTERM to the runtime and its share of the time, SHUTDOWN
+// to the extensions that registered for it and the rest of the time, SIGKILL to all that is left. The
+// processes must not be frozen.
+func (e *Environment) shutdown(g *generation, reason string) {
+	var registered, external bool
+	g.update(func() {
+		g.down = true
+		for _, x := range g.extensions {
+			registered = registered || x.registered()
+			external = external || x.registered() && x.external
+		}
+	})
+	if registered {
+		budget := shutdownInternal
+		if external {
+			budget = shutdownExternal
+		}
+		start := time.Now()
+		e.terminateRuntime(g, start.Add(time.Duration(float64(budget)*runtimeShare)))
+		e.shutdownExtensions(g, reason, start.Add(budget))
+	}
+	e.killAll(g)
+}
+
+func (e *Environment) terminateRuntime(g *generation, deadline time.Time) {
+	p := g.runtimeProcess
+	if p == nil || !p.alive() {
+		return
+	}
+	p.signal(syscall.SIGTERM)
+	if !p.endsBy(deadline) {
+		p.kill()
+	}
+}
+
+// endsBy waits for a process's end and tells whether it came in time.
+func (p *process) endsBy(deadline time.Time) bool {
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case <-p.exited:
+		return true
+	case <-timer.C:
+		return !p.alive()
+	}
+}
+
+// shutdownExtensions sends SHUTDOWN and waits. An extension that still works on its invocation gets the
+// event with its next next; one that did not register for it is killed at once.
+func (e *Environment) shutdownExtensions(g *generation, reason string, deadline time.Time) {
+	var asked []*extension
+	g.update(func() {
+		for _, x := range g.extensions {
+			if x.process != nil && x.registered() && x.subscribed(eventShutdown) {
+				x.queue = append(x.queue[:0], shutdownEvent(reason, deadline.UnixMilli()))
+				asked = append(asked, x)
+			}
+		}
+	})
+	for _, x := range g.extensions {
+		if x.process != nil && !(x.registered() && x.subscribed(eventShutdown)) {
+			x.process.kill()
+		}
+	}
+	for _, x := range asked {
+		clean := x.process.endsBy(deadline) && x.process.status.ok()
+		if x.process.alive() {
+			x.process.kill()
+		}
+		g.update(func() { x.ended(clean) })
+	}
+}
+
+// killAll leaves no process of the generation, wherever it has moved to.
+func (e *Environment) killAll(g *generation) {
+	for _, p := range g.processes {
+		p.kill()
+	}
+	for end := time.Now().Add(killLimit); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		strays := e.box.strays(nil)
+		for _, pid := range strays {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended meanwhile
+		}
+		if len(strays) == 0 {
+			return
+		}
+	}
+}
