@@ -144,7 +144,8 @@ func (p *printer) legend(flows []flow) {
 	for _, fl := range flows {
 		for _, n := range fl.nodes {
 			switch {
-			case n.ghost:
+			case n.ghost, isInvocation(n.span) && n.parent != nil && !n.isReceived():
+				// A ghost was not received; a processing step inside an invocation is neither.
 			case isInvocation(n.span):
 				invocations++
 			case !n.isMessage():

@@ -55,7 +55,7 @@ func (p *printer) call(n *node, first, rest string) {
 	p.row(l, n.span.Text("aws.request_id"), duration(n.span.Duration()))
 	p.details(n, rest+"  ")
 	p.failures(n, rest+"  ")
-	if id := messageID(n.span); id != "" {
+	if messageID(n.span) != "" && !isInvocation(n.span) {
 		p.message(n, rest)
 		return
 	}
@@ -73,8 +73,7 @@ func (p *printer) call(n *node, first, rest string) {
 
 // message prints one sent message and the invocations that it led to.
 func (p *printer) message(n *node, indent string) {
-	id := messageID(n.span)
-	l := line{}.add(dim, "%s", indent).add(styleMsg, "↳ message %s", id)
+	l := line{}.add(dim, "%s", indent).add(styleMsg, "↳ message %s", messageID(n.span))
 	var led []*node
 	for _, c := range n.below {
 		if c.isReceived() {
@@ -94,7 +93,8 @@ func (p *printer) message(n *node, indent string) {
 		l = l.add(dim, "  no receiver seen")
 	}
 	p.print(l)
-	if n.isMessage() {
+	if n.isMessage() { // of a call's only message the call's own lines have told
+		p.details(n, indent+"  ")
 		p.failures(n, indent+"  ")
 	}
 	for _, c := range n.below {
@@ -140,8 +140,8 @@ func (p *printer) wait(l line, sender, receiver *node) line {
 // details prints what is known beside the line itself: content, further messages, what could not be placed.
 func (p *printer) details(n *node, indent string) {
 	if p.opt.Bodies {
-		p.body(indent, "request ", first(n.span, requestKeys))
-		p.body(indent, "response", first(n.span, responseKeys))
+		p.body(indent, "request ", captured(n.span, requestKeys))
+		p.body(indent, "response", captured(n.span, responseKeys))
 	}
 	if len(n.also) > 0 {
 		names := make([]string, 0, len(n.also))
@@ -173,7 +173,8 @@ func (p *printer) failures(n *node, indent string) {
 	}
 }
 
-func first(span Span, keys []string) string {
+// captured is the first of some attributes that a span has, as text.
+func captured(span Span, keys []string) string {
 	for _, key := range keys {
 		if value, ok := span.Attributes[key]; ok && value != nil {
 			return content(value)
@@ -187,11 +188,13 @@ func content(value any) string {
 	if text, ok := value.(string); ok {
 		return text
 	}
-	encoded, err := json.Marshal(value)
-	if err != nil { // a number that JSON does not know
+	var encoded strings.Builder
+	encoder := json.NewEncoder(&encoded)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil { // a number that JSON does not know
 		return fmt.Sprint(value)
 	}
-	return string(encoded)
+	return encoded.String()
 }
 
 // linkName says what a link stands for.

@@ -125,7 +125,7 @@ func (f *forest) ghost(key spanKey, child Span) *node {
 // placeByLinks hangs the invocation that a span belongs to under the first message that it links to.
 func (f *forest) placeByLinks(n *node) {
 	top := n
-	for top.parent != nil && !top.linked {
+	for top.parent != nil && !top.linked && !top.isReceived() {
 		top = top.parent
 	}
 	for _, link := range n.span.Links {
@@ -138,6 +138,9 @@ func (f *forest) placeByLinks(n *node) {
 		switch {
 		case top.parent == target || n.parent == target:
 			// It hangs there already, by its parent id or by the same link given twice.
+			if len(top.trigger.SpanID) == 0 {
+				top.trigger = link
+			}
 		case under(target, top):
 			top.cycle = true
 		case top.parent == nil:
