@@ -157,9 +157,17 @@ func describe(config *types.FunctionConfiguration) Function {
 	return f
 }
 
+// HostArchitecture is Lambda's word for this machine's architecture.
+func HostArchitecture() string {
+	if runtime.GOARCH == "amd64" {
+		return string(types.ArchitectureX8664)
+	}
+	return runtime.GOARCH
+}
+
 // Runs tells whether this machine can run binaries of the function's architecture.
 func (f Function) Runs() error {
-	own := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
+	own := HostArchitecture()
 	if own == f.Architecture {
 		return nil
 	}

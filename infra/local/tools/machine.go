@@ -21,7 +21,7 @@ const (
 
 // Machine is what a machine must bring itself.
 type Machine struct {
-	Go, Python, Node, Npm                string // programs, by absolute path
+	Go, Python, Node, Npm                 string // programs, by absolute path
 	GoVersion, PythonVersion, NodeVersion string
 }
 
