@@ -87,7 +87,7 @@ func (p *printer) message(n *node, indent string) {
 		l = p.wait(l, n, led[0])
 	}
 	for _, other := range n.elsewhere {
-		l = l.add(dim, "  handled together with %s", shortID(other.trigger))
+		l = l.add(dim, "  handled together with %s", short(other.cause()))
 	}
 	if len(led)+len(n.elsewhere) == 0 {
 		l = l.add(dim, "  no receiver seen")
@@ -146,7 +146,7 @@ func (p *printer) details(n *node, indent string) {
 	if len(n.also) > 0 {
 		names := make([]string, 0, len(n.also))
 		for _, link := range n.also {
-			names = append(names, shortID(link))
+			names = append(names, short(linkedMessage(link)))
 		}
 		p.print(line{}.add(dim, "%s", indent).
 			add(styleMsg, "and %s: ", plural(len(names), "further message")).add(dim, "%s", strings.Join(names, " ")))
@@ -199,21 +199,33 @@ func content(value any) string {
 
 // linkName says what a link stands for.
 func linkName(link Link) string {
-	if id, _ := link.Attributes["messaging.message.id"].(string); id != "" {
+	if id := linkedMessage(link); id != link.SpanID {
 		return "message " + id
 	}
 	return "link"
 }
 
-// shortID is enough of a message's id to find the line that has the whole.
-func shortID(link Link) string {
-	const enough = 8
-	id, _ := link.Attributes["messaging.message.id"].(string)
-	if id == "" {
-		id = link.SpanID
-	}
-	if len(id) <= enough+1 {
+// linkedMessage is the id of the message that a link stands for, else of its span.
+func linkedMessage(link Link) string {
+	if id, _ := link.Attributes["messaging.message.id"].(string); id != "" {
 		return id
 	}
-	return cut(clean(id), enough) + ellipsis
+	return link.SpanID
+}
+
+// cause is the id of the message, else of the span, that an invocation hangs under.
+func (n *node) cause() string {
+	if id := messageID(n.parent.span); id != "" {
+		return id
+	}
+	return n.parent.span.SpanID
+}
+
+// short is enough of an id to find the line that has the whole.
+func short(id string) string {
+	const enough = 8
+	if id = clean(id); width(id) <= enough+1 {
+		return id
+	}
+	return cut(id, enough) + ellipsis
 }

@@ -138,9 +138,6 @@ func (f *forest) placeByLinks(n *node) {
 		switch {
 		case top.parent == target || n.parent == target:
 			// It hangs there already, by its parent id or by the same link given twice.
-			if len(top.trigger.SpanID) == 0 {
-				top.trigger = link
-			}
 		case under(target, top):
 			top.cycle = true
 		case top.parent == nil:
