@@ -25,7 +25,7 @@ func main() {
 
 func run(args []string, getenv func(string) string) int {
 	if err := serve(getenv("AWS_LAMBDA_RUNTIME_API"), args[0][strings.LastIndexByte(args[0], '/')+1:]); err != nil {
-		os.Stderr.WriteString(err.Error() + "\n")
+		_, _ = os.Stderr.WriteString(err.Error() + "\n") // nobody else could be told
 		return 1
 	}
 	return 0
@@ -36,7 +36,7 @@ func serve(host, name string) error {
 	if err != nil {
 		return err
 	}
-	defer syscall.Close(fd)
+	defer func() { _ = syscall.Close(fd) }()
 	const events = `{"events":["INVOKE","SHUTDOWN"]}`
 	head, _, err := exchange(fd, "POST /2020-01-01/extension/register HTTP/1.1\r\nHost: "+host+"\r\nLambda-Extension-Name: "+name+
 		"\r\nContent-Length: "+strconv.Itoa(len(events))+"\r\n\r\n"+events)
