@@ -19,9 +19,9 @@ exec "$wrapper" "$@"
 `
 
 // runtimeArgv is the command that starts the runtime. The platform's failure is the second result.
-func runtimeArgv(fn Function, opt Options, l layout) ([]string, *failure) {
+func runtimeArgv(fn Function, opt Options, l layout, env map[string]string) ([]string, *failure) {
 	if fn.managed() {
-		argv := opt.Runtime.Argv(fn.MemoryMB)
+		argv := opt.Runtime.Argv(fn.MemoryMB, env)
 		if len(argv) == 0 {
 			return nil, &failure{errorType: "Runtime.InvalidEntrypoint", message: "no command is known for runtime " + fn.Runtime}
 		}

@@ -129,10 +129,11 @@ func (e *Environment) watchExtension(g *generation, x *extension) {
 }
 
 func (e *Environment) launchRuntime(g *generation) *failure {
-	argv, f := runtimeArgv(e.fn, e.opt, e.layout)
+	env := e.env.ofRuntime()
+	argv, f := runtimeArgv(e.fn, e.opt, e.layout, env)
 	if f == nil {
 		p, err := startProcess(e.box, e.logs, processSpec{
-			name: e.fn.Name, source: SourceFunction, argv: argv, env: e.env.ofRuntime(), dir: "/var/task",
+			name: e.fn.Name, source: SourceFunction, argv: argv, env: env, dir: "/var/task",
 		})
 		if err == nil {
 			g.update(func() { g.processes, g.runtimeProcess = append(g.processes, p), p })

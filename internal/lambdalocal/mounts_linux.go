@@ -39,13 +39,23 @@ const (
 // own in their places (reference: lambda-platform.md 5.8).
 func planRoot(fn Function, opt Options, l layout) (mountPlan, error) {
 	plan := mountPlan{root: l.root}
-	if err := plan.folder("/", map[string]bool{"tmp": true, "opt": true, "proc": true, "var": true, "lost+found": true}); err != nil {
+	ours := map[string]bool{
+		"/tmp": true, "/opt": true, "/proc": true, "/var": true, "/lost+found": true,
+		"/var/task": true, "/var/runtime": true, "/var/lang": true, "/var/lost+found": true,
+	}
+	for link := range opt.Runtime.Links {
+		ours[link] = true
+	}
+	if err := plan.folder("/", ours); err != nil {
 		return mountPlan{}, err
 	}
 	plan.add(makeFolder, "", "/proc")
 	plan.add(makeFolder, "", "/var")
-	if err := plan.folder("/var", map[string]bool{"task": true, "runtime": true, "lang": true, "lost+found": true}); err != nil {
+	if err := plan.folder("/var", ours); err != nil {
 		return mountPlan{}, err
+	}
+	for link, to := range opt.Runtime.Links {
+		plan.add(makeLink, to, link)
 	}
 	if len(fn.Layers) != 1 {
 		if err := l.mergeLayers(fn.Layers); err != nil {
@@ -85,10 +95,10 @@ func (p *mountPlan) folder(dir string, but map[string]bool) error {
 		return fmt.Errorf("list %s: %w", dir, err)
 	}
 	for _, e := range entries {
-		if but[e.Name()] {
+		path := filepath.Join(dir, e.Name())
+		if but[path] {
 			continue
 		}
-		path := filepath.Join(dir, e.Name())
 		switch {
 		case e.IsDir():
 			p.add(bindFolder, path, path)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -83,12 +84,20 @@ func findNode(ctx context.Context, major string, opt Options) (Runtime, error) {
 			// reference: MOD and the base images' bootstrap
 			"NODE_PATH": "/opt/nodejs/node" + major + "/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task",
 		},
+		// AWS's Node.js finds layers and SDK from ES modules as well, where plain Node.js ignores
+		// NODE_PATH. These links lie on the way up from /var/task, in NODE_PATH's order.
+		Links: map[string]string{
+			"/var/node_modules": "/opt/nodejs/node_modules",
+			"/node_modules":     "/var/runtime/node_modules",
+		},
 	}, nil
 }
 
-// nodeArgv adds what the bootstrap derives from the memory: a twentieth of it for the young generation,
-// nine tenths for the old one. The numbers are those of a public dump of argv at 128 MB (6 and 116).
-func nodeArgv(command []string, memoryMB int) []string {
+// nodeArgv adds what the bootstrap adds. From the memory: a twentieth of it for the young generation, nine
+// tenths for the old one; the numbers are those of a public dump of argv at 128 MB (6 and 116). And what
+// Lambda turns off of Node.js unless NODE_OPTIONS turns it on again
+// (docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html, "experimental features").
+func nodeArgv(command []string, major string, memoryMB int, nodeOptions string) []string {
 	if len(command) == 0 {
 		return nil
 	}
@@ -96,6 +105,14 @@ func nodeArgv(command []string, memoryMB int) []string {
 		command[0], "--expose-gc", "--max-http-header-size", "81920",
 		fmt.Sprintf("--max-semi-space-size=%d", max(1, memoryMB*5/100)),
 		fmt.Sprintf("--max-old-space-size=%d", max(1, (memoryMB*9+9)/10)),
+	}
+	for _, off := range []struct{ feature, majors string }{
+		{"experimental-require-module", "20 22"},
+		{"experimental-detect-module", "22"},
+	} {
+		if slices.Contains(strings.Fields(off.majors), major) && !slices.Contains(strings.Fields(nodeOptions), "--"+off.feature) {
+			argv = append(argv, "--no-"+off.feature)
+		}
 	}
 	return append(argv, command[1:]...)
 }

@@ -33,12 +33,15 @@ type Runtime struct {
 
 	// Env is what the runtime's bootstrap exports unless the function's configuration has it.
 	Env map[string]string
+
+	// Links are symbolic links that the environment's file system has for this runtime: where, to what.
+	Links map[string]string
 }
 
-// Argv is Command with the options that the bootstrap derives from the function's memory.
-func (r Runtime) Argv(memoryMB int) []string {
-	if family, _ := split(r.Name); family == familyNode {
-		return nodeArgv(r.Command, memoryMB)
+// Argv is Command with the options that the bootstrap derives from the function's memory and environment.
+func (r Runtime) Argv(memoryMB int, env map[string]string) []string {
+	if family, version := split(r.Name); family == familyNode {
+		return nodeArgv(r.Command, version, memoryMB, env["NODE_OPTIONS"])
 	}
 	return append([]string(nil), r.Command...)
 }
