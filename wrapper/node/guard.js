@@ -1,0 +1,123 @@
+'use strict';
+// The guard: everything of the hook's that runs in the function's process runs through run or tap.
+//
+// It promises that nothing thrown by the hook reaches the function, that what the function or Node.js throws passes
+// unchanged, that no stack trace shows a frame of the hook's, and that a hook which keeps failing switches itself off.
+
+const { writeSync } = require('fs');
+const { apply } = Reflect;
+
+// Past this many failures the cause will not go away, and what is recorded would mislead.
+const MOST_FAILURES = 8;
+
+const LEVELS = ['debug', 'info', 'warn', 'error', 'off'];
+const STDERR = 2;
+
+let failures = 0;
+let shown = LEVELS.indexOf('warn');
+
+// run calls fn and gives what it returns, or undefined if it failed or the hook is off.
+function run(what, fn, a, b, c) {
+  if (failures >= MOST_FAILURES) return undefined;
+  try {
+    return fn(a, b, c);
+  } catch (error) {
+    failed(what, error);
+    return undefined;
+  }
+}
+
+function failed(what, error) {
+  try {
+    failures++;
+    if (failures === 1) say('warn', `the hook failed (${what}: ${describe(error)}); the function goes on without what it missed`);
+    if (failures === MOST_FAILURES) say('warn', `the hook failed ${failures} times and is off in this process`);
+  } catch {
+    // The stack is exhausted or the error is a trap itself. The count above is what matters.
+  }
+}
+
+// describe tells what went wrong without the message, which may quote what was being recorded.
+function describe(error) {
+  const at = /[^/\\( ]+\.js:\d+/.exec((error && error.stack) || '');
+  return [(error && (error.code || error.name)) || typeof error, at ? at[0] : ''].join(' ').trim();
+}
+
+// say writes one line into the function's log. Never anything of a request.
+function say(level, text) {
+  if (LEVELS.indexOf(level) < shown) return;
+  try {
+    writeSync(STDERR, `afterglow: node: ${text}\n`);
+  } catch {
+    // A closed or full stderr is not ours to mend.
+  }
+}
+
+function level(name) {
+  shown = LEVELS.indexOf(name);
+}
+
+function off() {
+  return failures >= MOST_FAILURES;
+}
+
+// tap gives a function that calls observe(thisArg, args) and then becomes original: same receiver, same arguments, same
+// result, and no frame of the hook's on the stack while original runs. The last is what an ordinary wrapper cannot do:
+// user code that is called from within original (a listener of 'data', say) would show it in every stack trace.
+//
+// The one thing in JavaScript that has tail calls is WebAssembly. The trap of a Proxy receives (target, thisArg, args);
+// ours is this function, whose frame is gone when Reflect.apply is entered:
+//
+//	(func (export "trap") (param externref externref externref) (result externref)
+//	  local.get 0  local.get 1  local.get 2  call $observe
+//	  local.get 0  local.get 1  local.get 2  return_call $apply)
+function tap(what, original, observe) {
+  observers.set(original, { what, observe });
+  return new Proxy(original, { apply: trap });
+}
+
+const observers = new Map(); // of original functions; a handful, all of them Node.js' own
+
+function look(target, thisArg, args) {
+  if (failures >= MOST_FAILURES) return;
+  try {
+    observers.get(target).observe(thisArg, args);
+  } catch (error) {
+    failed('tap', error);
+  }
+}
+
+const MODULE = [
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, // magic, version 1
+  1, 14, 2, // types
+  0x60, 3, 0x6f, 0x6f, 0x6f, 1, 0x6f, //   0: (externref externref externref) -> externref
+  0x60, 3, 0x6f, 0x6f, 0x6f, 0, //   1: (externref externref externref) -> ()
+  2, 13, 2, // imports
+  1, 0x61, 1, 0x6f, 0, 1, //   0: a.o, observe
+  1, 0x61, 1, 0x63, 0, 0, //   1: a.c, apply
+  3, 2, 1, 0, // one function of type 0
+  7, 5, 1, 1, 0x74, 0, 2, // exported as t
+  10, 20, 1, 18, 0, // its code, no locals
+  0x20, 0, 0x20, 1, 0x20, 2, 0x10, 0, //   local.get 0, 1, 2; call 0
+  0x20, 0, 0x20, 1, 0x20, 2, 0x12, 1, //   local.get 0, 1, 2; return_call 1
+  0x0b,
+];
+
+// Without WebAssembly (node --jitless) the trap is an ordinary function: it shows in stack traces, and nothing else changes.
+function plain(target, thisArg, args) {
+  look(target, thisArg, args);
+  return apply(target, thisArg, args);
+}
+
+function build() {
+  try {
+    const module = new WebAssembly.Module(new Uint8Array(MODULE));
+    return new WebAssembly.Instance(module, { a: { o: look, c: apply } }).exports.t;
+  } catch {
+    return plain;
+  }
+}
+
+const trap = build();
+
+module.exports = { run, tap, say, level, off };

@@ -1,0 +1,286 @@
+'use strict';
+// What is seen of the function's handler, without touching it.
+//
+// The runtime client takes every invocation from the Runtime API and hands every outcome to it through three functions of
+// its native addon: next, done and error. Those are watched, so that the function's module is loaded and its handler called
+// by AWS's own code alone: no handler of ours, no changed _HANDLER, no frame, no promise in between. What does not go
+// through the addon goes through node:http, where clients/http.js asks exchange: a streamed response, an error of
+// initialisation, and `next` in the client's alternative mode.
+
+const { ticks, text, failure } = require('./spool');
+const { apply } = Reflect;
+const { then } = Promise.prototype;
+const parse = JSON.parse;
+
+const MOST_ERROR = 1048576; // longer error bodies are not taken apart; the longest that carries what is kept is far below
+const MOST_STATUS = 65536; // longer responses are not searched for a status; the extension has what was kept of them
+const EXIT = 'Runtime.ExitError'; // Lambda's own word
+
+function create(settings, guard, spool) {
+  return new Handler(settings, guard, spool);
+}
+
+class Handler {
+  constructor(settings, guard, spool) {
+    this.settings = settings;
+    this.guard = guard;
+    this.spool = spool;
+    this.api = process.env.AWS_LAMBDA_RUNTIME_API || '';
+    this.name = process.env._HANDLER || '';
+    this.last = 'init'; // the invocation that is running, or ran last
+    this.run = null; // the one that is running
+    this.cold = true;
+    this.fatal = null; // an uncaught exception, if the process dies of it
+    this.storage = storage();
+    this.unhook = null; // puts JSON.parse back
+  }
+
+  // attach watches the addon, and creates the file that tells the extension that a hook is alive.
+  attach(addon) {
+    const { next, done, error } = addon;
+    if (typeof next !== 'function' || typeof done !== 'function' || typeof error !== 'function') {
+      this.guard.say('warn', 'the runtime client is not as the hook knows it; invocations are not recorded');
+      return;
+    }
+    const { guard } = this;
+    const handler = this;
+    // These three throw for wrong arguments only, which the client never passes: no stack trace can show them.
+    addon.next = function () {
+      guard.run('next', nextCalled, handler);
+      const promise = apply(next, this, arguments);
+      guard.run('next', watch, handler, promise);
+      return promise;
+    };
+    addon.done = function (id, response) {
+      guard.run('done', outcome, handler, 'response', response);
+      return apply(done, this, arguments);
+    };
+    addon.error = function (id, body) {
+      guard.run('error', outcome, handler, 'error', body);
+      return apply(error, this, arguments);
+    };
+    this.spool.begin('init');
+    this.spool.touch();
+    process.on('uncaughtExceptionMonitor', (e) => guard.run('uncaught', () => { this.fatal = inspect(e); }));
+    process.on('exit', (code) => guard.run('exit', () => this.exit(code)));
+  }
+
+  // invocation gives the request id of the invocation that started what is running now.
+  invocation() {
+    const cell = this.storage && this.storage.getStore();
+    return cell ? cell.invocation : this.last;
+  }
+
+  // begin records the start. payload is the event as it arrived.
+  begin(headers, payload) {
+    const { spool } = this;
+    const id = headers['lambda-runtime-aws-request-id'] || 'none';
+    spool.anchor();
+    spool.begin(id);
+    this.last = id;
+    this.run = { id, begun: ticks(), start: this.facts(headers), outcome: null, body: '', stream: null };
+    this.cold = false;
+    const { eventBytes } = this.settings;
+    if (payload.length <= eventBytes) {
+      const size = Buffer.byteLength(payload);
+      if (size <= eventBytes) {
+        this.begun([{ of: 'event', data: payload, size }]);
+        return;
+      }
+    }
+    if (eventBytes === 0) this.begun(null);
+    else this.unhook = intercept(this.guard, payload, (event) => this.shortened(event));
+  }
+
+  facts(headers) {
+    const field = (name, value) => (value ? `,"${name}":${text(value)}` : '');
+    const deadline = Number(headers['lambda-runtime-deadline-ms']);
+    return field('arn', headers['lambda-runtime-invoked-function-arn']) + (deadline > 0 ? `,"deadline":${Math.trunc(deadline)}` : '') +
+      field('trace', headers['lambda-runtime-trace-id']) + field('tenant', headers['lambda-runtime-aws-tenant-id']) +
+      field('handler', this.name) + (this.cold ? ',"cold":true' : '');
+  }
+
+  begun(parts) {
+    const { run } = this;
+    if (!run || run.start === null) return;
+    const { start } = run;
+    run.start = null;
+    run.begun = ticks();
+    this.spool.write('invocation.start', run.id, start, parts);
+  }
+
+  // shortened records the start with an event that is too large to be kept whole. The client has just parsed it.
+  shortened(event) {
+    const data = require('./shorten').shorten(event, this.settings.eventBytes);
+    this.begun([{ of: 'event', data, size: -1, truncated: true, shortened: true }]);
+  }
+
+  // finish records the end. The client calls next, so the outcome was posted: nobody waits for what is done here.
+  finish(error) {
+    const { run, spool } = this;
+    if (!run) return;
+    this.run = null;
+    if (this.unhook) this.unhook();
+    if (run.start !== null) spool.write('invocation.start', run.id, run.start, null);
+    const end = run.stream ? streamed(run.stream) : posted(run, this.settings.eventBytes);
+    const failed = error || end.error;
+    spool.write('invocation.end', run.id, `,"dur":${(run.outcome ? run.ended : ticks()) - run.begun}` +
+      `${failed ? failure(failed.type, failed.message, failed.stack) : ''}${end.status ? `,"status":${end.status}` : ''}` +
+      `${run.stream ? ',"streaming":true' : ''}`, end.parts);
+    spool.tellLosses(run.id);
+    spool.end();
+  }
+
+  // exit records what a process leaves that ends with an invocation still running, and closes its file.
+  exit(code) {
+    const { run } = this;
+    if (run && run.outcome === null) this.finish(this.fatal || { type: EXIT, message: `the process exited with code ${code}` });
+    else this.finish(null);
+    this.spool.end();
+  }
+
+  // exchange tells clients/http.js what a request to the host is: undefined for one of the function's, null for one that
+  // nobody is to see, and a recorder for one of the runtime client's that has something to tell.
+  exchange(req, host, path) {
+    if (this.api === '' || host !== this.api) return undefined;
+    const budget = this.settings.eventBytes;
+    if (!path.startsWith('/2018-06-01/runtime/')) return null;
+    if (path.endsWith('/response')) {
+      return { budget, started: (call) => { if (this.run) this.run.stream = { call, req }; }, ended() {} };
+    }
+    if (path.endsWith('/init/error')) {
+      return { budget, started: (call) => this.initFailed(call.request.bytes()), ended() {} };
+    }
+    if (path.endsWith('/invocation/next')) {
+      return { budget, started: () => this.finish(null), ended: (call) => this.arrived(call) };
+    }
+    return null;
+  }
+
+  initFailed(body) {
+    const error = reported(body.toString());
+    if (error) this.spool.write('init.error', 'init', failure(error.type, error.message, error.stack));
+  }
+
+  // arrived is begin for an event that came by node:http.
+  arrived(call) {
+    if (call.partial || !call.answer) return;
+    const headers = {};
+    for (let i = 0; i + 1 < call.answer.length; i += 2) headers[call.answer[i].toLowerCase()] = call.answer[i + 1];
+    const part = call.response.part('event');
+    if (!part.truncated) this.begin(headers, part.data.toString());
+    else {
+      this.begin(headers, '');
+      this.begun([part]);
+    }
+  }
+}
+
+function nextCalled(handler) {
+  handler.finish(null);
+  // What the client does from here on, calling the handler included, belongs to the invocation that is about to come.
+  if (handler.storage) handler.storage.enterWith((handler.cell = { invocation: handler.last }));
+}
+
+function watch(handler, promise) {
+  const { cell } = handler;
+  // Our reaction is the first one, so it runs before the client goes on.
+  apply(then, promise, [(taken) => handler.guard.run('begin', () => {
+    handler.begin(taken.headers, taken.bodyJson);
+    if (cell) cell.invocation = handler.last;
+  }), () => {}]);
+}
+
+function outcome(handler, kind, body) {
+  const { run } = handler;
+  if (!run) return;
+  run.outcome = kind;
+  run.body = body;
+  run.ended = ticks();
+}
+
+// storage gives what follows work from where it was started to where it goes on, if that costs nothing: before Node.js 24
+// every promise of the process would be slower by half. There, work belongs to the invocation during which it starts.
+function storage() {
+  const { AsyncLocalStorage } = require('async_hooks');
+  return typeof AsyncLocalStorage.prototype._enable === 'function' ? null : new AsyncLocalStorage();
+}
+
+// intercept has use look at the value of text when the client parses it, which is the next thing that happens to it: parsing
+// a large event a second time would cost as much as the first. It gives what takes the interception back.
+function intercept(guard, source, use) {
+  const original = JSON.parse;
+  const undo = () => {
+    if (JSON.parse === once) JSON.parse = original;
+  };
+  function once(given) {
+    if (given !== source) return apply(original, this, arguments);
+    undo();
+    let value;
+    try {
+      value = apply(original, this, arguments);
+    } catch (error) {
+      guard.run('parse', withoutFrame, error);
+      throw error;
+    }
+    guard.run('event', use, value);
+    return value;
+  }
+  JSON.parse = once;
+  return undo;
+}
+
+function withoutFrame(error) {
+  error.stack = error.stack.split('\n').filter((line) => !line.includes(__filename)).join('\n');
+}
+
+// posted tells what the addon was given.
+function posted(run, budget) {
+  if (run.outcome === 'error') return { error: reported(run.body) };
+  if (run.outcome !== 'response' || typeof run.body !== 'string') return {};
+  const { body } = run;
+  const size = Buffer.byteLength(body);
+  const data = size <= budget ? body : Buffer.from(body.slice(0, budget)).subarray(0, budget);
+  return { status: status(body), parts: budget > 0 ? [{ of: 'response', data, size, truncated: size > budget }] : null };
+}
+
+// streamed tells what went through a response stream: an HTTP response carries its status in a prelude, an error comes as a trailer.
+function streamed({ call, req }) {
+  const part = call.request.part('response');
+  const trailer = /Lambda-Runtime-Function-Error-Body: ([A-Za-z0-9+/=]+)/i.exec(req._trailer || '');
+  let prelude;
+  if (/\/vnd\.awslambda\.http-integration-response/.test(req.getHeader('content-type') || '')) {
+    const end = part.data.indexOf(Buffer.alloc(8));
+    if (end > 0) prelude = status(part.data.toString('utf8', 0, end));
+  }
+  return { status: prelude, parts: part.size > 0 ? [part] : null, error: trailer ? reported(Buffer.from(trailer[1], 'base64').toString()) : undefined };
+}
+
+// status gives the statusCode of a proxy response.
+function status(body) {
+  if (body.length > MOST_STATUS || !body.includes('"statusCode"')) return undefined;
+  try {
+    const code = Number(parse(body).statusCode);
+    return Number.isInteger(code) && code >= 100 && code <= 999 ? code : undefined;
+  } catch {
+    return undefined; // not JSON, or null
+  }
+}
+
+// reported takes apart the error as the client reports it.
+function reported(body) {
+  if (typeof body !== 'string' || body.length > MOST_ERROR) return { type: 'Error', message: '' };
+  try {
+    const { errorType, errorMessage, trace } = parse(body);
+    return { type: errorType, message: errorMessage, stack: Array.isArray(trace) ? trace.join('\n') : '' };
+  } catch {
+    return { type: 'Error', message: '' };
+  }
+}
+
+function inspect(error) {
+  if (error instanceof Error) return { type: String(error.name), message: String(error.message), stack: String(error.stack || '') };
+  return { type: typeof error, message: typeof error === 'object' || typeof error === 'function' ? '' : String(error) };
+}
+
+module.exports = { create };

@@ -1,0 +1,277 @@
+'use strict';
+// The writer of spool files, as spool/FORMAT.md has them: one file for each invocation, one write(2) for each record.
+//
+// It takes records as JSON text and pieces of body, and gives them to the extension. It promises to throw nothing that the
+// file system does to it: what could not be written is counted and told with the next record that can be. Everything it
+// uses is taken when the hook is loaded, so that a function which replaces fs, Date or JSON changes nothing here.
+
+const fs = require('fs');
+const { openSync, writeSync, closeSync, renameSync, mkdirSync, readSync, statSync } = fs;
+const { O_APPEND, O_CREAT, O_EXCL, O_WRONLY } = fs.constants;
+const wall = Date.now;
+const monotonic = process.hrtime;
+const quote = JSON.stringify; // of strings only: an object's toJSON could be the function's
+const { pid, ppid } = process;
+
+const HOOK_VERSION = '0.1.0';
+const HEAD = 'afterglow-spool 1 ';
+const MOST_TEXT = 16384; // of a message, a stack, an URL: FORMAT.md's limit for the first two
+const MOST_HEADER = 262144; // FORMAT.md: a reader refuses longer ones
+const NAME = /^[A-Za-z0-9-]{1,64}$/;
+const MARK_BYTES = 8;
+const MARKS = 64; // drawn at once: one read of the random device lasts for as many files
+const FIRST_SCRATCH = 65536; // a call with two full bodies fits; grows to what a larger one needs
+const MOST_TRIES = 64; // names that an earlier process of the same id left behind
+const MOST_CHECKS = 4; // files looked for at the end of an invocation, so that its cost stays the same
+
+// What Lambda hides from an extension; FORMAT.md allows nothing else of the environment.
+const ENVIRONMENT = ['AWS_EXECUTION_ENV', 'AWS_LAMBDA_LOG_GROUP_NAME', 'AWS_LAMBDA_LOG_STREAM_NAME', 'AWS_LAMBDA_INITIALIZATION_TYPE', '_HANDLER'];
+
+function create(settings, guard) {
+  return new Spool(settings, guard);
+}
+
+class Spool {
+  constructor(settings, guard) {
+    this.guard = guard;
+    this.dir = settings.spoolDir;
+    this.mostFile = settings.spoolInvocationBytes;
+    this.mostAll = settings.spoolDirBytes;
+    this.invocation = 'none';
+    this.file = null; // the one that is being written
+    this.number = 0;
+    this.lost = new Map(); // reason: { records, bytes }, not told yet
+    this.kept = []; // own files that the extension may not have collected yet, oldest first: { path, bytes }
+    this.keptBytes = 0;
+    this.scratch = Buffer.allocUnsafeSlow(FIRST_SCRATCH);
+    this.random = Buffer.allocUnsafeSlow(MARK_BYTES * MARKS);
+    this.drawn = MARKS;
+    this.process = processRecord();
+    this.anchor();
+  }
+
+  // anchor ties the monotonic clock to the wall clock. Done for each invocation: the machine sleeps in between.
+  anchor() {
+    this.wall = wall() * 1000;
+    this.ticks = ticks();
+  }
+
+  // now gives the time in microseconds since the Unix epoch.
+  now() {
+    return this.wall + (ticks() - this.ticks);
+  }
+
+  // begin starts an invocation. Its file comes with its first record; what was open before is closed and renamed.
+  begin(invocation) {
+    this.end();
+    this.prune();
+    this.invocation = invocation;
+  }
+
+  // touch makes sure that there is a file. Work that goes on after the end of an invocation gets one of its own.
+  touch() {
+    if (this.file || this.keptBytes >= this.mostAll) return;
+    this.file = this.open(NAME.test(this.invocation) ? this.invocation : 'none');
+    if (this.file) this.write('process', this.invocation, this.process);
+  }
+
+  open(invocation) {
+    for (let tries = 0, made = false; tries < MOST_TRIES; tries++) {
+      const stem = `${this.dir}/${invocation}.${pid}.${++this.number}`;
+      try {
+        // libuv adds O_CLOEXEC
+        const fd = openSync(`${stem}.open`, O_APPEND | O_CREAT | O_EXCL | O_WRONLY, 0o600);
+        return { fd, stem, mark: this.mark(), bytes: 0 };
+      } catch (error) {
+        if (error.code === 'ENOENT' && !made) {
+          made = true;
+          this.number--;
+          if (this.makeDir()) continue;
+        }
+        if (error.code !== 'EEXIST') {
+          this.refused(error);
+          return null;
+        }
+      }
+    }
+    return null;
+  }
+
+  makeDir() {
+    try {
+      mkdirSync(this.dir, { recursive: true, mode: 0o700 });
+      return true;
+    } catch {
+      return false; // the next attempt to open tells why
+    }
+  }
+
+  // refused tells once that the spool is not to be had; every record that it costs is counted.
+  refused(error) {
+    if (!this.told) this.guard.say('warn', `the spool cannot be written (${error.code || 'unknown error'}); this function is not recorded`);
+    this.told = true;
+  }
+
+  mark() {
+    if (this.drawn === MARKS) {
+      this.drawn = 0;
+      draw(this.random);
+    }
+    const at = MARK_BYTES * this.drawn++;
+    return this.random.toString('hex', at, at + MARK_BYTES);
+  }
+
+  // end closes the file and renames it, which tells the extension that the invocation ended in this process.
+  end() {
+    const file = this.file;
+    if (!file) return;
+    this.file = null;
+    try {
+      renameSync(`${file.stem}.open`, `${file.stem}.done`);
+    } catch {
+      this.lose('write-failed', 0, 0); // deleted under our hands: the extension falls back on the platform's word
+    }
+    try {
+      closeSync(file.fd);
+    } catch {
+      // Somebody else closed it. Nothing to be done.
+    }
+    this.kept.push({ path: `${file.stem}.done`, bytes: file.bytes });
+    this.keptBytes += file.bytes;
+  }
+
+  // prune forgets files that the extension has collected.
+  prune() {
+    for (let i = 0; i < MOST_CHECKS && this.kept.length > 0; i++) {
+      if (statSync(this.kept[0].path, { throwIfNoEntry: false })) return;
+      this.keptBytes -= this.kept.shift().bytes;
+    }
+  }
+
+  // write appends a record. fields is the rest of its header as JSON text, starting with a comma unless it is empty; parts are
+  // { of, data, size, truncated, shortened }, where data is a Buffer or a string.
+  write(kind, invocation, fields, parts) {
+    if (!this.file) this.touch();
+    const { file } = this;
+    const header = `{"kind":"${kind}","inv":${quote(invocation)},"t":${this.now()}${fields}${describe(parts)}}`;
+    const most = header.length * 3 + (parts ? total(parts) : 0) + 64; // 64: mark, length, line ends
+    if (!file) {
+      this.lose(this.keptBytes >= this.mostAll ? 'spool-full' : 'write-failed', 1, most);
+      return false;
+    }
+    if (kind.startsWith('call') && file.bytes + most > this.mostFile) {
+      this.lose('invocation-full', 1, most);
+      return false;
+    }
+    const n = this.render(file, header, parts, most);
+    if (n === 0 || !append(file.fd, this.scratch, n)) {
+      this.lose('write-failed', 1, n);
+      return false;
+    }
+    file.bytes += n;
+    return true;
+  }
+
+  render(file, header, parts, most) {
+    if (header.length > MOST_HEADER / 2 && Buffer.byteLength(header) > MOST_HEADER) return 0;
+    if (this.scratch.length < most + HEAD.length + MARK_BYTES * 2 + 1) this.scratch = Buffer.allocUnsafeSlow(most + FIRST_SCRATCH);
+    const b = this.scratch;
+    let n = 0;
+    if (file.bytes === 0) n += b.latin1Write(`${HEAD}${file.mark}\n`, n);
+    n += b.latin1Write(`@${file.mark} ${parts ? total(parts) : 0} `, n);
+    n += b.utf8Write(header, n);
+    b[n++] = 10;
+    if (parts) {
+      for (const { data } of parts) n += typeof data === 'string' ? b.utf8Write(data, n) : data.copy(b, n);
+    }
+    b[n++] = 10;
+    return n;
+  }
+
+  // lose counts what was not recorded.
+  lose(reason, records, bytes) {
+    const loss = this.lost.get(reason);
+    if (!loss) this.lost.set(reason, { records, bytes });
+    else {
+      loss.records += records;
+      loss.bytes += bytes;
+    }
+  }
+
+  // tellLosses writes down what was counted. What cannot be written stays counted.
+  tellLosses(invocation) {
+    if (this.lost.size === 0 || !this.file) return;
+    const losses = [...this.lost];
+    this.lost.clear();
+    for (const [reason, { records, bytes }] of losses) {
+      if (!this.write('loss', invocation, `,"reason":"${reason}","records":${records},"bytes":${bytes}`)) this.lose(reason, records, bytes);
+    }
+  }
+}
+
+function ticks() {
+  const t = monotonic();
+  return t[0] * 1e6 + Math.trunc(t[1] / 1000);
+}
+
+function draw(buffer) {
+  let fd = -1;
+  try {
+    fd = openSync('/dev/urandom', 'r'); // node:crypto costs more than a millisecond to load
+    if (readSync(fd, buffer, 0, buffer.length, null) === buffer.length) return;
+  } catch {
+    // Out of descriptors: below.
+  } finally {
+    if (fd >= 0) closeSync(fd);
+  }
+  for (let i = 0; i < buffer.length; i++) buffer[i] = Math.random() * 256;
+}
+
+// append writes n bytes with one write(2). A short write is not repeated: the reader steps over its piece.
+function append(fd, buffer, n) {
+  try {
+    return writeSync(fd, buffer, 0, n) === n;
+  } catch {
+    return false;
+  }
+}
+
+function describe(parts) {
+  if (!parts || parts.length === 0) return '';
+  let text = ',"parts":[';
+  for (const part of parts) {
+    part.len = typeof part.data === 'string' ? Buffer.byteLength(part.data) : part.data.length;
+    text += `${text.endsWith('[') ? '' : ','}{"of":"${part.of}","len":${part.len}${part.size >= 0 ? `,"size":${part.size}` : ''}` +
+      `${part.truncated ? ',"truncated":true' : ''}${part.shortened ? ',"shortened":true' : ''}}`;
+  }
+  return `${text}]`;
+}
+
+function total(parts) {
+  let n = 0;
+  for (const part of parts) n += part.len;
+  return n;
+}
+
+function processRecord() {
+  let environment = '';
+  for (const name of ENVIRONMENT) {
+    const value = process.env[name];
+    if (value !== undefined) environment += `${environment && ','}${quote(name)}:${text(value)}`;
+  }
+  return `,"process":{"pid":${pid},"ppid":${ppid},"runtime":"nodejs","version":${quote(process.versions.node)},` +
+    `"hook":"${HOOK_VERSION}","env":{${environment}}}`;
+}
+
+// text gives a value as a JSON string of bounded length.
+function text(value) {
+  const s = typeof value === 'string' ? value : String(value);
+  return quote(s.length > MOST_TEXT ? s.slice(0, MOST_TEXT) : s);
+}
+
+// failure gives the field of an error. The three are strings or undefined.
+function failure(type, message, stack) {
+  return `,"error":{"type":${text(type || '')},"message":${text(message || '')}${stack ? `,"stack":${text(stack)}` : ''}}`;
+}
+
+module.exports = { create, ticks, text, failure, quote };

@@ -1,0 +1,119 @@
+'use strict';
+// The hook's way in: exec-wrapper has Node.js --require this file before Lambda's runtime client runs.
+//
+// It takes nothing but the environment. It waits for the runtime client to load its native addon and arms the hook in
+// that moment, before any code of the function ran: what happens there is what the function is seen through (handler.js).
+// A process that loads no such addon (a child of the function that inherited NODE_OPTIONS, a tool) is left alone,
+// and so is every worker thread. It promises that whatever fails here, the runtime starts as if the hook were not there.
+
+if (!disabled(process.env.AFTERGLOW_DISABLED) && !inWorker()) {
+  try {
+    takeBack();
+    watch();
+  } catch {
+    // Not even guard.js is loaded: there is nobody to tell, and nothing was changed.
+  }
+}
+
+// The kill switch goes before everything, so it is read without help of any other file.
+function disabled(value) {
+  return /^\s*(true|1)\s*$/i.test(value || '');
+}
+
+// Worker threads cannot change the directory, and Node.js marks the function that says so. Asking node:worker_threads
+// would cost a process that never loads it more than a millisecond.
+function inWorker() {
+  return process.chdir.disabled === true;
+}
+
+// takeBack removes what exec-wrapper put into NODE_OPTIONS: the function sees the variable as its owner wrote it, and a
+// child process neither loads the hook nor fails for want of this file.
+function takeBack() {
+  const fs = require('fs');
+  const value = process.env.NODE_OPTIONS || '';
+  const rest = value.replace(/ ?--require "([^"]*)"/g, (option, file) => (same(fs, file) ? '' : option));
+  if (rest === value) return;
+  if (rest === '') delete process.env.NODE_OPTIONS;
+  else process.env.NODE_OPTIONS = rest;
+}
+
+function same(fs, file) {
+  try {
+    return file === __filename || fs.realpathSync(file) === __filename;
+  } catch {
+    return false;
+  }
+}
+
+// Both generations of AWS's client for Node.js are one bundled file whose inside cannot be reached, but both talk to the
+// Runtime API through a native addon of this name, and load it before they load the function.
+const ADDON = '/rapid-client.node';
+
+function watch() {
+  const extensions = require('module')._extensions;
+  const load = extensions['.node'];
+  if (typeof load !== 'function') return;
+  const watching = function (module, filename) {
+    const found = typeof filename === 'string' && filename.endsWith(ADDON);
+    if (found && extensions['.node'] === watching) extensions['.node'] = load;
+    const result = Reflect.apply(load, this, arguments);
+    if (found) arm(module.exports);
+    return result;
+  };
+  extensions['.node'] = watching;
+}
+
+function arm(addon) {
+  try {
+    const guard = require('./guard');
+    guard.run('start', () => {
+      const settings = read(guard);
+      guard.level(settings.logLevel);
+      const spool = require('./spool').create(settings, guard);
+      const handler = require('./handler').create(settings, guard, spool);
+      handler.attach(addon);
+      const calls = require('./clients/call').create(settings, guard, spool, handler);
+      // One line for each library that sends requests; http2 finds its place here.
+      guard.run('http', () => require('./clients/http').attach(guard, calls, handler));
+      guard.run('undici', () => require('./clients/undici').attach(guard, calls, handler));
+    });
+  } catch {
+    // guard.js itself could not be loaded: see above.
+  }
+}
+
+// read gives the settings that the hook needs; their meaning and bounds are settings/table.go's.
+function read(guard) {
+  return {
+    logLevel: choice(guard, 'AFTERGLOW_LOG_LEVEL', 'warn', ['debug', 'info', 'warn', 'error', 'off']),
+    spoolDir: path(guard, 'AFTERGLOW_SPOOL_DIR', '/tmp/afterglow'),
+    spoolDirBytes: bytes(guard, 'AFTERGLOW_SPOOL_DIR_BYTES', 67108864, 1 << 20, 2 ** 33),
+    spoolInvocationBytes: bytes(guard, 'AFTERGLOW_SPOOL_INVOCATION_BYTES', 16777216, 1 << 16, 1 << 30),
+    bodyBytes: bytes(guard, 'AFTERGLOW_CAPTURE_BODY_BYTES', 32768, 0, 1 << 20),
+    eventBytes: bytes(guard, 'AFTERGLOW_CAPTURE_EVENT_BYTES', 65536, 0, 1 << 20),
+    headerBytes: bytes(guard, 'AFTERGLOW_CAPTURE_HEADER_BYTES', 16384, 0, 1 << 16),
+  };
+}
+
+function choice(guard, name, preset, values) {
+  const value = (process.env[name] || '').trim().toLowerCase();
+  if (value === '' || values.includes(value)) return value || preset;
+  guard.say('warn', `${name} is not one of ${values.join(', ')}; ${preset} is used`);
+  return preset;
+}
+
+function path(guard, name, preset) {
+  const value = process.env[name] || '';
+  if (value === '' || (value.startsWith('/') && !value.includes('\0'))) return value || preset;
+  guard.say('warn', `${name} is not an absolute path; ${preset} is used`);
+  return preset;
+}
+
+function bytes(guard, name, preset, least, most) {
+  const value = (process.env[name] || '').trim();
+  if (value === '') return preset;
+  const n = Number(value);
+  if (/^[+-]?\d+$/.test(value) && n >= least && n <= most) return n;
+  guard.say('warn', `${name} is not a whole number from ${least} to ${most}; ${preset} is used`);
+  return preset;
+}
