@@ -39,6 +39,8 @@ type Options struct {
 	Port     int    // of the AWS endpoint; 0 means a free one
 	Log      *progress.Log
 	Lines    func(lambdalocal.Line) // what functions, extensions and platform print; may be nil
+
+	Through func(base string) (string, error) // see front.Options; may be nil
 }
 
 // Cloud is a running local AWS with the app in it.
@@ -152,7 +154,7 @@ func (c *Cloud) startAWS(ctx context.Context, command []string) (string, error) 
 		return "", err
 	}
 	c.front, err = front.Start(front.Options{
-		Upstream: c.server.Endpoint(), Port: c.opt.Port,
+		Upstream: c.server.Endpoint(), Port: c.opt.Port, Through: c.opt.Through,
 		Log: func(text string) {
 			c.lines.take(lambdalocal.Line{Time: time.Now(), Source: lambdalocal.SourcePlatform, Name: "front", Text: text})
 		},
@@ -221,13 +223,15 @@ func (c *Cloud) FunctionsLog() string { return c.lines.file.Name() }
 // Done is closed when the local AWS has ended, which it should not before Down.
 func (c *Cloud) Done() <-chan struct{} { return c.server.Done() }
 
-// Down shuts everything down in order: functions first, with Lambda's SHUTDOWN so that extensions flush
-// what they have, the collector after that. It is bounded by ctx and leaves neither process nor file.
+// Down shuts everything down in order: no more invocations, then the functions, with Lambda's SHUTDOWN so
+// that extensions flush what they have, the collector after that. It is bounded by ctx and leaves neither
+// process nor file.
 func (c *Cloud) Down(ctx context.Context) error {
-	failed := []error{c.stopFunctions(ctx)}
-	if c.front != nil {
+	var failed []error
+	if c.front != nil { // first, so that nothing is invoked any more
 		failed = append(failed, c.front.Close(ctx))
 	}
+	failed = append(failed, c.stopFunctions(ctx))
 	if c.client != nil {
 		c.client.Close()
 	}

@@ -54,6 +54,8 @@ type Function struct {
 // Front is the running endpoint.
 type Front struct {
 	upstream *url.URL
+	through  func(base string) (string, error)
+	base     string
 	log      func(string)
 	main     *listener
 	async    sync.WaitGroup
@@ -62,7 +64,13 @@ type Front struct {
 
 	mu        sync.Mutex
 	functions map[string]Function
-	exposed   map[string]*listener // by host name of the local AWS
+	exposed   map[string]exposed // by host name of the local AWS
+}
+
+// exposed is a listener and the address by which it is reached.
+type exposed struct {
+	*listener
+	base string
 }
 
 // Options of Start.
@@ -70,6 +78,11 @@ type Options struct {
 	Upstream string       // MiniStack's endpoint
 	Port     int          // 0 means a free one
 	Log      func(string) // receives what went wrong where no caller can be told; may be nil
+
+	// Through, if set, is asked for every address (http://host:port) before it is handed out and gives the
+	// one that is handed out instead. By it a test puts something between functions and services that
+	// sees the very bytes.
+	Through func(base string) (string, error)
 }
 
 // Start listens on loopback and serves until Close.
@@ -78,19 +91,28 @@ func Start(opt Options) (*Front, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start front: %w", err)
 	}
-	f := &Front{upstream: upstream, log: opt.Log, functions: map[string]Function{}, exposed: map[string]*listener{}}
+	f := &Front{
+		upstream: upstream, through: opt.Through, log: opt.Log,
+		functions: map[string]Function{}, exposed: map[string]exposed{},
+	}
 	if f.log == nil {
 		f.log = func(string) {}
+	}
+	if f.through == nil {
+		f.through = func(base string) (string, error) { return base, nil }
 	}
 	f.stopped, f.stop = context.WithCancel(context.Background())
 	if f.main, err = listen(opt.Port, f.handler()); err != nil {
 		return nil, fmt.Errorf("start front: %w", err)
 	}
+	if f.base, err = f.through(f.main.url()); err != nil {
+		return nil, errors.Join(fmt.Errorf("start front: %w", err), f.main.close())
+	}
 	return f, nil
 }
 
 // URL is what AWS_ENDPOINT_URL has to be for functions and clients.
-func (f *Front) URL() string { return f.main.url() }
+func (f *Front) URL() string { return f.base }
 
 // ProxyURL is where MiniStack has to send a function's invocations.
 func (f *Front) ProxyURL(name string) string { return f.URL() + proxyPath + url.PathEscape(name) }
@@ -114,15 +136,19 @@ func (f *Front) function(name string) (Function, bool) {
 func (f *Front) Expose(host string) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if l, ok := f.exposed[host]; ok {
-		return l.url(), nil
+	if e, ok := f.exposed[host]; ok {
+		return e.base, nil
 	}
 	l, err := listen(0, f.pass(host))
 	if err != nil {
 		return "", fmt.Errorf("expose %s: %w", host, err)
 	}
-	f.exposed[host] = l
-	return l.url(), nil
+	base, err := f.through(l.url())
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("expose %s: %w", host, err), l.close())
+	}
+	f.exposed[host] = exposed{l, base}
+	return base, nil
 }
 
 // Close waits for the asynchronous invocations that go on, as long as ctx allows, then ends the others,

@@ -59,8 +59,9 @@ func (c CDK) run(ctx context.Context, dir, verb string, args ...string) error {
 	all = append(all, "--ci", "--no-notices") // all to stdout; no look at the internet for news
 	env := append(ClientEnv(os.Environ(), c.Endpoint),
 		"CDK_DISABLE_CLI_TELEMETRY=true",
-		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=1",
-		"NODE_NO_WARNINGS=1", // the CLI's SDK tells everyone on Node 20 to move on
+		// Both tell everyone on an older Node.js to move on, at every run. jsii wants the major versions named.
+		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22,24",
+		"NODE_NO_WARNINGS=1",
 	)
 	return child.Run(ctx, child.Command{Name: "cdk " + verb, Args: all, Dir: dir, Env: env, Output: c.Output})
 }

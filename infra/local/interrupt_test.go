@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	// interruptBound is how long the demo may take to a moment of its story, and to end after Ctrl-C.
+	interruptBound = 2 * time.Minute
+	// promptBound is what a person at a terminal would call "at once".
+	promptBound = 15 * time.Second
+)
+
+// TestDemoInterrupted sends SIGINT to a real demo at many moments of its story, and looks at what is left.
+func TestDemoInterrupted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: -short")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED: only Linux tells which processes are left")
+	}
+	needMachine(t)
+	binary := filepath.Join(t.TempDir(), "local")
+	build := exec.Command("go", "build", "-o", binary, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	tests := []struct {
+		name    string
+		line    string // of the demo, after which
+		process string // a process with this in its command line is waited for, if given
+		signal  syscall.Signal
+	}{
+		{"before anything runs", "looking for", "", syscall.SIGINT},
+		{"while the local AWS starts", "starting the local AWS", "ministack", syscall.SIGINT},
+		{"during cdk bootstrap", "cdk bootstrap", "bootstrap", syscall.SIGINT},
+		{"during cdk deploy, by kill", "cdk deploy", "deploy", syscall.SIGTERM},
+		{"while the app is compiled or synthesized", "cdk deploy", "/infra", syscall.SIGINT},
+		{"while the app's JavaScript runs", "cdk deploy", "jsii", syscall.SIGINT},
+		{"while functions are read back", "reading the functions", "", syscall.SIGINT},
+		{"while functions start, by a closed terminal", "sending a good order", "", syscall.SIGHUP},
+		{"while an order is worked on", "answered", "", syscall.SIGINT},
+		{"at the end", "stopping everything", "", syscall.SIGINT},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			before := childrenOf(os.Getpid())
+			demo := startDemo(t, binary)
+			demo.awaitLine(test.line)
+			if test.process != "" {
+				demo.awaitProcess(test.process)
+			}
+			sent := time.Now()
+			if err := demo.command.Process.Signal(test.signal); err != nil {
+				t.Fatal(err)
+			}
+			code := demo.awaitEnd()
+			if took := time.Since(sent); took > promptBound {
+				t.Errorf("took %s to end", took)
+			}
+			// At the very end the demo may have been faster than the signal.
+			if code != interrupted && !(test.line == "stopping everything" && code == succeeded) {
+				t.Errorf("exit code %d\n%s", code, demo.output())
+			}
+			if strings.Contains(demo.output(), "ended a process that was left") {
+				t.Errorf("needed the last resort:\n%s", demo.output())
+			}
+			for _, pid := range childrenOf(os.Getpid()) {
+				if !slices.Contains(before, pid) {
+					t.Errorf("left: %s", commandLine(pid))
+					_ = syscall.Kill(pid, syscall.SIGKILL)
+				}
+			}
+			for _, left := range processesWith(demo.runDir) {
+				t.Errorf("left: %s", left)
+			}
+			if demo.runDir != "" {
+				if _, err := os.Stat(demo.runDir); !os.IsNotExist(err) {
+					t.Errorf("left: %s", demo.runDir)
+				}
+			}
+		})
+	}
+}
+
+// demoProcess is a demo that runs as a person would run it, with its story read line by line.
+type demoProcess struct {
+	t       *testing.T
+	command *exec.Cmd
+	lines   chan string
+	seen    []string
+	runDir  string
+	ended   chan int
+}
+
+func startDemo(t *testing.T, binary string) *demoProcess {
+	t.Helper()
+	before := runFolders(t)
+	d := &demoProcess{t: t, lines: make(chan string, 10_000), ended: make(chan int, 1)}
+	d.command = exec.Command(binary, "demo")
+	reader, writer := io.Pipe()
+	d.command.Stdout, d.command.Stderr = writer, writer
+	// A group of its own: the signal is for the demo, not for us.
+	d.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := d.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		scanner := bufio.NewScanner(reader)
+		for scanner.Scan() {
+			d.lines <- scanner.Text()
+		}
+		close(d.lines)
+	}()
+	go func() {
+		_ = d.command.Wait()
+		_ = writer.Close()
+		d.ended <- d.command.ProcessState.ExitCode()
+	}()
+	t.Cleanup(func() { _ = d.command.Process.Kill() })
+	d.awaitLine("1/") // its folder is there when its first step begins
+	for _, folder := range runFolders(t) {
+		if !slices.Contains(before, folder) {
+			d.runDir = folder
+		}
+	}
+	return d
+}
+
+func runFolders(t *testing.T) []string {
+	t.Helper()
+	checkout, err := findCheckout()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, err := filepath.Glob(filepath.Join(checkout, ".afterglow", "local", "run-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folders
+}
+
+func (d *demoProcess) output() string { return strings.Join(d.seen, "\n") }
+
+// awaitLine waits until a line of the story has the text; one that was read already counts.
+func (d *demoProcess) awaitLine(text string) {
+	d.t.Helper()
+	for _, line := range d.seen {
+		if strings.Contains(line, text) {
+			return
+		}
+	}
+	timeout := time.After(interruptBound)
+	for {
+		select {
+		case line, open := <-d.lines:
+			if !open {
+				d.t.Fatalf("the demo ended before it said %q:\n%s", text, d.output())
+			}
+			d.seen = append(d.seen, line)
+			if strings.Contains(line, text) {
+				return
+			}
+		case <-timeout:
+			d.t.Fatalf("the demo did not say %q within %s:\n%s", text, interruptBound, d.output())
+		}
+	}
+}
+
+// awaitProcess waits until a process below the demo has the text in its command line.
+func (d *demoProcess) awaitProcess(text string) {
+	d.t.Helper()
+	for deadline := time.Now().Add(interruptBound); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for _, pid := range descendantsOf(d.command.Process.Pid) {
+			if strings.Contains(commandLine(pid), text) {
+				return
+			}
+		}
+	}
+	d.t.Fatalf("no process with %q below the demo:\n%s", text, d.output())
+}
+
+func (d *demoProcess) awaitEnd() int {
+	d.t.Helper()
+	timeout := time.After(interruptBound)
+	for {
+		select {
+		case line, open := <-d.lines:
+			if !open {
+				return <-d.ended
+			}
+			d.seen = append(d.seen, line)
+		case <-timeout:
+			d.t.Fatalf("the demo did not end within %s:\n%s", interruptBound, d.output())
+		}
+	}
+}
+
+// childrenOf are the living processes whose parent is pid. Orphans of a demo become ours, because TestMain adopts.
+func childrenOf(pid int) []int {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	var children []int
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for _, field := range strings.Fields(string(text)) {
+			if child, err := strconv.Atoi(field); err == nil && commandLine(child) != "" {
+				children = append(children, child)
+			}
+		}
+	}
+	return children
+}
+
+func descendantsOf(pid int) []int {
+	var all []int
+	for _, child := range childrenOf(pid) {
+		all = append(all, child)
+		all = append(all, descendantsOf(child)...)
+	}
+	return all
+}
+
+func commandLine(pid int) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return strings.TrimSpace(strings.ReplaceAll(string(text), "\x00", " "))
+}
+
+// processesWith are the processes, anybody's, that have a folder in their environment or mounts.
+func processesWith(folder string) []string {
+	if folder == "" {
+		return nil
+	}
+	var found []string
+	for _, file := range []string{"environ", "mountinfo"} {
+		paths, _ := filepath.Glob("/proc/[0-9]*/" + file)
+		for _, path := range paths {
+			if text, _ := os.ReadFile(path); strings.Contains(string(text), folder+"/") {
+				found = append(found, path)
+			}
+		}
+	}
+	return found
+}
