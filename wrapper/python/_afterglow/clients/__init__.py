@@ -1,0 +1,1 @@
+"""Outbound requests, one file a library."""

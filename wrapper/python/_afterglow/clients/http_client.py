@@ -1,0 +1,432 @@
+"""Requests sent with http.client, and with all that rides on it: urllib, urllib3, requests, botocore.
+
+Looks at the public methods of HTTPConnection and HTTPResponse and copies what passes through them, up to the budget. It reads
+no stream of the user's, holds none back, and asks no object of the user's anything: only values of the built-in types.
+"""
+
+import os
+import sys
+import time
+
+from .. import guard, handler
+from ..spool import ERROR_BYTES, URL_BYTES, cut
+
+_CONNECTION = {"endheaders": ("self", "message_body"), "send": ("self",), "getresponse": ("self",), "close": ("self",)}
+_RESPONSE = {name: ("self",) for name in ("read", "readinto", "read1", "readline", "close", "_safe_read")}
+
+_BYTES = (bytes, bytearray, memoryview)
+
+# Where a call is noted on the library's objects.
+_MARK = "_afterglow_call"
+
+_monotonic_ns = time.monotonic_ns
+
+
+class Copy:
+    """What is kept of a body that passes by."""
+
+    __slots__ = ("budget", "kept", "size", "measured")
+
+    def __init__(self, budget):
+        self.budget = budget
+        self.kept = bytearray()
+        self.size = 0
+        self.measured = True  # False when something passed whose size is not known
+
+    def add(self, data):
+        if type(data) is memoryview and (data.ndim != 1 or data.itemsize != 1):
+            data = data.cast("B")
+        room = self.budget - len(self.kept)
+        if room > 0:
+            self.kept += data[:room]
+        self.size += len(data)
+
+    def part(self, of, chunked):
+        kept, size = bytes(self.kept), self.size
+        if chunked:
+            kept, whole = _unchunk(kept)
+            size = len(kept) if whole else None
+        if not self.measured:
+            size = None
+        part = {"of": of, "len": len(kept)}
+        if size is not None:
+            part["size"] = size
+        if size is None or size > len(kept):
+            part["truncated"] = True
+        return part, kept
+
+
+class Call:
+    """One request and its response."""
+
+    __slots__ = ("id", "invocation", "began", "line", "chunked", "request", "at_hand", "response", "head", "depth", "trouble", "ended")
+
+    def __init__(self, line, budget):
+        self.id = _state.spool.next_call()
+        self.invocation = handler.belongs_to()
+        self.began = _monotonic_ns()
+        self.line = line  # of the request, until its headers have been sent
+        self.chunked = False  # the request's body
+        self.request = Copy(budget)
+        self.at_hand = False  # the request's body went into call.start
+        self.response = Copy(budget)
+        self.head = {}
+        self.depth = 0  # of methods that call each other
+        self.trouble = None  # an error that the response may yet make up for
+        self.ended = False
+
+    def __reduce__(self):
+        return type(None), ()  # whoever copies or pickles a connection gets it without us
+
+    def __del__(self):
+        _abandoned(self)
+
+
+class _State:
+    spool = None
+    settings = None
+    library = None
+    runtime_api = None
+
+
+_state = _State()
+
+
+def install(module, settings):
+    """Look at http.client from now on, if it is the one that this file knows."""
+    for name, methods in (("HTTPConnection", _CONNECTION), ("HTTPResponse", _RESPONSE)):
+        known = vars(getattr(module, name, None) or object)
+        for method, arguments in methods.items():
+            code = getattr(known.get(method), "__code__", None)
+            if code is None or code.co_varnames[: len(arguments)] != arguments:
+                guard.say("warn", "http.client has no %s.%s as expected; requests are not seen" % (name, method))
+                return
+    _state.settings = settings
+    _state.spool = handler.invocations.open(settings, "none")
+    _state.library = module
+    _state.runtime_api = os.environ.get("AWS_LAMBDA_RUNTIME_API")
+    for cls, observers in (
+        (
+            module.HTTPConnection,
+            {
+                "endheaders": (_begins, _nothing, _not_begun),
+                "send": (_sends, _sent, _not_sent),
+                "getresponse": (_waits, _responded, _not_responded),
+                "close": (_closes_connection, _nothing, _nothing),
+            },
+        ),
+        (
+            module.HTTPResponse,
+            {
+                "read": (_reads, _has_read, _not_read),
+                "read1": (_reads, _has_read, _not_read),
+                "readline": (_reads, _has_read, _not_read),
+                "readinto": (_reads, _has_read_into, _not_read),
+                "_safe_read": (_reads, _has_read_chunk, _not_read),
+                "close": (_closes, _nothing, _nothing),
+            },
+        ),
+    ):
+        for name, triple in observers.items():
+            setattr(cls, name, guard.around(cls.__dict__[name], *triple))
+
+
+@guard.observer
+def _nothing(token, outcome):
+    return None
+
+
+# The request
+
+
+@guard.observer
+def _begins(args, kwargs):
+    """endheaders(message_body): everything is known but a body that comes later."""
+    connection = args[0]
+    noted = connection.__dict__
+    lines = noted.get("_buffer")
+    if not lines or type(lines) is not list or type(lines[0]) is not bytes:
+        return None  # the library will say what is wrong
+    previous = noted.pop(_MARK, None)
+    if previous is not None:
+        _end(previous, partial=True)
+    method, target = lines[0].decode("latin-1").split(" ")[:2]
+    url = _url(connection, noted, target)
+    if url is None:
+        return None
+    call = Call(lines[0], _state.settings.body_bytes)
+    headers = _headers((line.decode("latin-1").partition(": ")[::2] for line in lines[1:]), call.invocation)
+    body = args[1] if len(args) > 1 else kwargs.get("message_body")
+    parts = ()
+    if type(body) in _BYTES:
+        call.at_hand = True
+        call.request.add(body)
+        parts = (call.request.part("request", False),)
+    call.chunked = any(name.lower() == "transfer-encoding" and "chunked" in value.lower() for name, value in headers)
+    noted[_MARK] = call
+    fields = {"call": call.id, "lib": "http.client", "method": method, "url": url, "headers": headers}
+    _state.spool.record("call.start", call.invocation, fields, parts)
+    return call
+
+
+def _url(connection, noted, target):
+    """Give the absolute URL of a request, or None if it goes to Lambda's own Runtime API."""
+    host = noted.get("_tunnel_host") or connection.host
+    port = noted.get("_tunnel_port") if noted.get("_tunnel_host") else connection.port
+    if "%s:%s" % (connection.host, connection.port) == _state.runtime_api:
+        return None
+    if not target.startswith("/") and "://" in target:  # to a proxy
+        return target[:URL_BYTES]
+    secure = connection.default_port == 443
+    if type(host) is bytes:
+        host = host.decode("latin-1")
+    if ":" in host and not host.startswith("["):
+        host = "[" + host + "]"
+    place = host if port in (None, 443 if secure else 80) else "%s:%s" % (host, port)
+    return ("https://" if secure else "http://") + place + target[:URL_BYTES]
+
+
+def _headers(pairs, invocation):
+    """Give the headers that the budget has room for."""
+    room = _state.settings.header_bytes
+    kept, left_out = [], 0
+    for name, value in pairs:
+        value = str(value) if type(value) is not str else value
+        if len(name) + len(value) > room:
+            room = 0
+            left_out += len(name) + len(value)
+            continue
+        room -= len(name) + len(value)
+        kept.append((name, value))
+    if left_out:
+        _state.spool.lost("headers", 1, left_out)
+    return kept
+
+
+@guard.observer
+def _not_begun(call, error):
+    _in_trouble(call, error)
+
+
+@guard.observer
+def _sends(args, kwargs):
+    call = args[0].__dict__.get(_MARK)
+    if call is None:
+        return None
+    call.depth += 1
+    if call.depth == 1:  # what is sent within a send goes to a proxy: CONNECT
+        _passes(call, args[1] if len(args) > 1 else kwargs.get("data"))
+    return call
+
+
+def _passes(call, data):
+    if type(data) not in _BYTES:  # a file or an iterator: the library reads it, nobody else does
+        call.request.measured = False
+        return
+    if call.line is not None:
+        # The first that is sent is the head; botocore sends the body with it.
+        call.line = None
+        data = bytes(data).partition(b"\r\n\r\n")[2]
+    if not call.at_hand:
+        call.request.add(data)
+
+
+@guard.observer
+def _sent(call, result):
+    call.depth -= 1
+
+
+@guard.observer
+def _not_sent(call, error):
+    call.depth -= 1
+    if call.depth == 0:
+        _in_trouble(call, error)
+
+
+def _in_trouble(call, error):
+    # A peer may answer and close before it has read everything; whoever knows that goes on to read the answer.
+    if isinstance(error, (BrokenPipeError, ConnectionResetError)):
+        call.trouble = error
+    else:
+        _end(call, error=error)
+
+
+# The response
+
+
+@guard.observer
+def _waits(args, kwargs):
+    connection = args[0]
+    call = connection.__dict__.get(_MARK)
+    if call is None or len(args) > 1 or kwargs:  # urllib3 1 asks whether getresponse knows an argument that it does not
+        return None
+    call.depth += 1
+    sock = connection.__dict__.get("sock")
+    if isinstance(sock, _state.library.socket.socket):
+        try:
+            call.head["peer"] = _place(_state.library.socket.socket.getpeername(sock))
+        except OSError:
+            pass  # gone already; the library will say so
+    return call, connection
+
+
+def _place(address):
+    if type(address) is tuple:
+        return ("[%s]:%d" if ":" in address[0] else "%s:%d") % address[:2]
+    return str(address)
+
+
+@guard.observer
+def _responded(token, response):
+    call, connection = token
+    call.depth -= 1
+    connection.__dict__.pop(_MARK, None)
+    if not isinstance(response, _state.library.HTTPResponse) or response.headers is None:
+        _end(call, partial=True)  # somebody's own idea of a response
+        return
+    call.head["status"] = int(response.status)
+    call.head["proto"] = "HTTP/1.0" if response.version == 10 else "HTTP/1.1"
+    call.head["ttfb"] = (_monotonic_ns() - call.began) // 1000
+    if type(response.headers) is _state.library.HTTPMessage:
+        call.head["headers"] = _headers(response.headers.raw_items(), call.invocation)
+    call.trouble = None
+    if response.fp is None or response.length == 0 and not response.chunked:
+        _end(call)
+    else:
+        response.__dict__[_MARK] = call
+
+
+@guard.observer
+def _not_responded(token, error):
+    call, connection = token
+    call.depth -= 1
+    if isinstance(error, _state.library.ImproperConnectionState):
+        return  # not the time to ask; the request is still on its way
+    connection.__dict__.pop(_MARK, None)
+    _end(call, error=error)
+
+
+@guard.observer
+def _reads(args, kwargs):
+    call = args[0].__dict__.get(_MARK)
+    if call is None:
+        return None
+    call.depth += 1
+    return call, args
+
+
+@guard.observer
+def _has_read(token, data):
+    call, args = token
+    call.depth -= 1
+    if call.depth == 0 and type(data) is bytes:
+        call.response.add(data)
+        _look_for_end(call, args[0])
+
+
+@guard.observer
+def _has_read_into(token, length):
+    call, args = token
+    call.depth -= 1
+    if call.depth == 0:
+        call.response.add(memoryview(args[1]).cast("B")[:length])
+        _look_for_end(call, args[0])
+
+
+@guard.observer
+def _has_read_chunk(token, data):
+    """_safe_read(n), which urllib3 calls itself to read chunks, and once more with 2 for the line end behind each."""
+    call, args = token
+    call.depth -= 1
+    if call.depth == 0 and data != b"\r\n":
+        call.response.add(data)
+
+
+def _look_for_end(call, response):
+    if response.fp is None:
+        response.__dict__.pop(_MARK, None)
+        _end(call)
+
+
+@guard.observer
+def _not_read(token, error):
+    call, args = token
+    call.depth -= 1
+    if call.depth == 0 and isinstance(error, (OSError, _state.library.HTTPException)):
+        args[0].__dict__.pop(_MARK, None)
+        _end(call, partial=True, error=error)
+
+
+@guard.observer
+def _closes(args, kwargs):
+    response = args[0]
+    call = response.__dict__.get(_MARK)
+    if call is None or call.depth:
+        return None
+    del response.__dict__[_MARK]
+    # urllib3 reads chunks past http.client, which then does not know that it was the last one.
+    caller = sys._getframe(3)
+    whole = response.fp is None or bool(response.chunked) and caller.f_code.co_name == "read_chunked"
+    _end(call, partial=not whole)
+    return None
+
+
+@guard.observer
+def _closes_connection(args, kwargs):
+    noted = args[0].__dict__
+    call = noted.get(_MARK)
+    if call is not None and call.depth == 0:
+        del noted[_MARK]
+        _end(call, partial=True)
+    return None
+
+
+@guard.observer
+def _abandoned(call):
+    if not call.ended and not sys.is_finalizing():
+        _end(call, partial=True)
+
+
+def _end(call, partial=False, error=None):
+    if call.ended:
+        return
+    call.ended = True
+    fields = {"call": call.id, **call.head, "dur": (_monotonic_ns() - call.began) // 1000}
+    error = error or call.trouble
+    if error is not None:
+        fields["error"] = {"type": type(error).__name__, "message": cut(_message(error), ERROR_BYTES)}
+    if partial:
+        fields["partial"] = True
+        call.response.measured = False
+    parts = []
+    if not call.at_hand and (call.request.size or not call.request.measured):
+        parts.append(call.request.part("request", call.chunked))
+    if "status" in call.head:
+        parts.append(call.response.part("response", False))
+    call.trouble = None
+    _state.spool.record("call.end", call.invocation, fields, parts)
+
+
+def _message(error):
+    """Give an exception's message without asking code of the user's for it."""
+    if all(type(arg) in (str, int, float, bytes, bool, type(None)) for arg in error.args):
+        return str(error) if type(type(error).__str__) is type(BaseException.__str__) else " ".join(map(str, error.args))
+    return " ".join(arg for arg in error.args if type(arg) is str)
+
+
+def _unchunk(data):
+    """Take the framing of chunks away, and tell whether the last one is there."""
+    kept, at = bytearray(), 0
+    while True:
+        line, found, _ = data[at:].partition(b"\r\n")
+        try:
+            length = int(line.partition(b";")[0], 16)
+        except ValueError:
+            return bytes(kept), False
+        if not found:
+            return bytes(kept), False
+        if length == 0:
+            return bytes(kept), True
+        at += len(line) + 2
+        kept += data[at : at + length]
+        at += length + 2

@@ -1,0 +1,153 @@
+"""The one place through which everything of the hook is called.
+
+What fails in the hook stays in the hook: it is told in one line, and after a few failures the hook lets go. What the user's
+code raises leaves as it came: unchanged, and without a frame of the hook in its traceback.
+"""
+
+import os
+import sys
+
+# After this many failures something is wrong that will not pass; each one costs time that belongs to the function.
+MOST_FAILURES = 8
+
+LEVELS = ("debug", "info", "warn", "error", "off")
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_write = os.write
+_exc_info = sys.exc_info
+_with_traceback = BaseException.with_traceback  # not the exception's own: a class may have its own idea of it
+
+
+class _State:
+    def __init__(self):
+        self.off = False
+        self.failures = 0
+        self.level = "warn"
+        self.told = set()
+
+
+_state = _State()
+
+
+def configure(level):
+    _state.level = level
+
+
+def is_off():
+    return _state.off
+
+
+def say(level, text):
+    """Write one line into the function's log, the same one at most once. Never content of requests."""
+    if LEVELS.index(level) < LEVELS.index(_state.level) or text in _state.told:
+        return
+    _state.told.add(text)
+    try:
+        _write(2, ("afterglow: python hook: " + text + "\n").encode("ascii", "backslashreplace"))
+    except OSError:
+        pass  # a function without a log has none for us either
+
+
+def observer(function):
+    """Make a function of the hook's that cannot fail. While the hook is off, or when it failed, it gives None."""
+
+    def guarded(*args):
+        if _state.off:
+            return None
+        try:
+            return function(*args)
+        except BaseException as error:
+            if not _is_ours(error):
+                _hide(error)
+                raise
+            _failed(function.__name__, error)
+            return None
+
+    guarded.__name__ = function.__name__
+    return guarded
+
+
+def around(original, before, after, failed):
+    """Make a stand-in for a function of a library's.
+
+    before(args, kwargs) gives a token, or None for "not of interest"; then after(token, result) or failed(token, error) is
+    called. All three are observers. The original is called exactly once, and its result or its exception is the stand-in's.
+    """
+
+    def stand_in(*args, **kwargs):
+        token = None
+        try:
+            token = before(args, kwargs)
+            result = original(*args, **kwargs)
+            if token is not None:
+                after(token, result)
+            return result
+        except BaseException as error:
+            if token is not None:
+                failed(token, error)
+            leave(error)
+            raise
+
+    return dressed(stand_in, original)
+
+
+def leave(error):
+    """Take the caller's frame off the exception that it is handling. A bare raise does not add the frame again."""
+    _with_traceback(error, _exc_info()[2].tb_next)
+
+
+def dressed(stand_in, original):
+    """Make a stand-in look like its original: name, documentation, signature, source."""
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        setattr(stand_in, name, getattr(original, name))
+    stand_in.__dict__.update(original.__dict__)
+    stand_in.__wrapped__ = original
+    return stand_in
+
+
+def _is_ours(error):
+    """Tell the hook's own failures from what the user's code raised into it.
+
+    The hook calls no code of the user's. But a signal handler, a debugger or another thread can raise at any line, and an
+    exception that limits the user's time must not be lost in here.
+    """
+    kind = type(error)
+    if kind in (KeyboardInterrupt, SystemExit, GeneratorExit) or kind.__module__ not in ("builtins", "json.decoder"):
+        return False
+    return not any(_is_foreign(code) for code in _codes(_exc_info()[2]))
+
+
+def _codes(tb):
+    while tb is not None:
+        yield tb.tb_frame.f_code
+        tb = tb.tb_next
+
+
+def _is_foreign(code):
+    name = code.co_filename
+    if name.startswith(_HERE) or name.startswith("<frozen "):
+        return False
+    return not name.startswith(_LIBRARY) or "site-packages" in name
+
+
+def _hide(error):
+    """Take the hook's frames off the top of a foreign exception's traceback."""
+    tb = _exc_info()[2]
+    while tb is not None and not _is_foreign(tb.tb_frame.f_code):
+        tb = tb.tb_next
+    _with_traceback(error, tb)
+
+
+def _failed(name, error):
+    tb = _exc_info()[2]
+    while tb.tb_next is not None:
+        tb = tb.tb_next
+    _state.failures += 1
+    place = os.path.basename(tb.tb_frame.f_code.co_filename)
+    # The message of an exception may quote content; its type and place do not.
+    if _state.failures == 1:
+        say("error", "%s failed: %s at %s:%d; the function is not affected" % (name, type(error).__name__, place, tb.tb_lineno))
+    if _state.failures >= MOST_FAILURES:
+        _state.off = True
+        say("error", "off after %d failures, the last one %s at %s:%d" % (_state.failures, type(error).__name__, place, tb.tb_lineno))

@@ -1,0 +1,266 @@
+"""Writes the spool, spool/FORMAT.md: files that the extension reads after the response has gone out.
+
+It takes records, gives nothing, and promises one write a record, never a wait: what cannot be written is counted and the
+counts are written when that works again.
+"""
+
+import os
+import sys
+import time
+from _thread import RLock
+from itertools import count
+
+from . import guard
+from .start import VERSION
+
+# Limits of the format, not of taste: a reader refuses what is beyond them.
+MOST_HEADER = 262144
+MOST_BODY = 16777216
+
+ERROR_BYTES = 16384  # of an error's message and of its stack
+URL_BYTES = 16384  # longer ones exist only by mistake
+
+# Past this many files of which it is not known whether they were collected, or past the cap, the directory is looked
+# through for what the extension has deleted; not more often than this.
+MOST_UNCOLLECTED = 1000
+LOOK_AGAIN_NS = 1_000_000_000
+
+# What Lambda hides from an extension, and it has to know.
+HIDDEN = ("AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_INITIALIZATION_TYPE", "_HANDLER")
+
+_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+# The function may replace what a module offers, for a test or to see it itself; what is held here is not replaced.
+_open, _write, _close, _rename, _unlink = os.open, os.write, os.close, os.rename, os.unlink
+_mkdir, _fstat = os.mkdir, os.fstat
+_getpid, _urandom, _scandir = os.getpid, os.urandom, os.scandir
+_time_ns = time.time_ns
+_monotonic_ns = time.monotonic_ns
+
+
+def cut(text, most):
+    """Cut a text to a number of bytes of UTF-8."""
+    if len(text) * 4 <= most:
+        return text
+    data = text.encode("utf-8", "replace")
+    return text if len(data) <= most else data[:most].decode("utf-8", "ignore")
+
+
+class File:
+    """One file of the spool, open for appending."""
+
+    def __init__(self, directory, invocation, pid, number):
+        self.mark = _urandom(8).hex()
+        self.path = "%s/%s.%d.%d" % (directory, invocation, pid, number)
+        self.fd = _open(self.path + ".open", _FLAGS, 0o600)
+        status = _fstat(self.fd)
+        self.identity = (status.st_dev, status.st_ino)
+        self.size = 0
+
+    def lives(self):
+        """Tell whether the descriptor is still this file's. A function may close descriptors that it does not know, and what
+        is opened next gets the number."""
+        try:
+            status = _fstat(self.fd)
+        except OSError:
+            return False
+        if (status.st_dev, status.st_ino) != self.identity:
+            return False
+        if status.st_nlink == 0:  # deleted under us: nobody would read on
+            _close(self.fd)
+            return False
+        return True
+
+    def append(self, header, bodies):
+        head = b"" if self.size else b"afterglow-spool 1 %b\n" % self.mark.encode()
+        length = sum(map(len, bodies))
+        data = b"".join((head, b"@%b %d %b\n" % (self.mark.encode(), length, header), *bodies, b"\n"))
+        written = _write(self.fd, data)
+        self.size += written
+        return written == len(data)
+
+    def finish(self):
+        if self.lives():
+            _close(self.fd)
+        _rename(self.path + ".open", self.path + ".done")
+
+    def discard(self):
+        _close(self.fd)
+        _unlink(self.path + ".open")
+
+
+class Spool:
+    """The spool as one process writes it. A forked child starts anew, with files of its own."""
+
+    def __init__(self, settings, invocation):
+        self.settings = settings
+        self.invocation = invocation  # names the next file
+        self._json = None
+        os.register_at_fork(after_in_child=self._forked)
+        self._anew()
+
+    def _anew(self):
+        self.pid = _getpid()
+        self.lock = RLock()  # a finalizer or a signal handler may come in between
+        self.file = None
+        self.files = 0
+        self.uncollected = {}  # name without state: bytes, of this process
+        self.uncollected_bytes = 0
+        self.looked = 0
+        self.written = 0  # bytes in files of the invocation
+        self.calls = count(1)
+        self.losses = {}  # reason: [records, bytes]
+
+    def _forked(self):
+        file, self.file = self.file, None
+        if file is not None and file.lives():
+            _close(file.fd)
+        self._anew()
+
+    def next_call(self):
+        return "%d-%d" % (self.pid, next(self.calls))
+
+    def announce(self):
+        """Make the file with the process' description, by which the extension knows that there is a hook."""
+        try:
+            self._current()
+        except OSError:
+            self.lost("write-failed", 1, 0)
+
+    def begin(self, invocation):
+        """An invocation starts: what is open belongs to the one before, or to none."""
+        with self.lock:
+            self._finish()
+            self.invocation = invocation
+            self.written = 0
+
+    def end(self):
+        """The invocation has ended in this process. The rename tells the extension."""
+        with self.lock:
+            if self.losses:
+                self._losses()
+            self._finish()
+
+    def lost(self, reason, records, size):
+        count = self.losses.setdefault(reason, [0, 0])
+        count[0] += records
+        count[1] += size
+
+    def record(self, kind, invocation, fields, parts=(), vital=False):
+        """Write one record. parts are pairs of a part's description and its bytes. A vital one is written past the
+        invocation's cap."""
+        if self.pid != _getpid():  # forked past Python
+            self._anew()
+        size, reason = self._put(kind, invocation, fields, parts, vital)
+        if reason is not None:
+            self.lost(reason, 1, size)
+        elif "write-failed" in self.losses:
+            self._losses("write-failed")
+
+    def _put(self, kind, invocation, fields, parts, vital):
+        """Write one record and give its size and the reason why it was not written."""
+        header = {"kind": kind, "inv": invocation, "t": _time_ns() // 1000, **fields}
+        if parts:
+            header["parts"] = [part for part, _ in parts]
+        header = self.encode(header)
+        bodies = [body for _, body in parts]
+        body_size = sum(map(len, bodies))
+        size = len(header) + body_size
+        if len(header) > MOST_HEADER or body_size > MOST_BODY:
+            return size, "too-large"
+        if not vital and self.written + size > self.settings.invocation_bytes:
+            return size, "invocation-full"
+        try:
+            file = self._current()
+            if file is None:
+                return size, "spool-full"
+            if not file.append(header, bodies):
+                return size, "write-failed"
+        except OSError:
+            return size, "write-failed"
+        self.written += size
+        return size, None
+
+    def encode(self, value):
+        if self._json is None:
+            from json import JSONEncoder  # the runtime client has loaded it
+
+            self._json = JSONEncoder(separators=(",", ":"), check_circular=False).encode
+        return self._json(value).encode("ascii")
+
+    def _current(self):
+        """Give the open file, or a new one, or None where the spool is full."""
+        file = self.file
+        if file is not None and file.lives():
+            return file
+        with self.lock:
+            if self.file is not file:
+                return self.file
+            self.file = None
+            if file is not None:
+                self._note(file)
+            if not self._has_room():
+                return None
+            self._open()
+            return self.file
+
+    def _open(self):
+        directory = self.settings.directory
+        named = self.invocation
+        if not 0 < len(named) <= 64 or not _LETTERS.issuperset(named):
+            named = "none"
+        self.files += 1
+        try:
+            file = File(directory, named, self.pid, self.files)
+        except FileNotFoundError:
+            try:
+                _mkdir(directory, 0o700)
+            except FileExistsError:
+                pass  # the extension was quicker
+            file = File(directory, named, self.pid, self.files)
+        try:
+            self._introduce(file)
+        except OSError:
+            file.discard()
+            raise
+        self.file = file
+
+    def _introduce(self, file):
+        process = {"pid": self.pid, "ppid": os.getppid(), "runtime": "python", "version": sys.version.split()[0], "hook": VERSION}
+        process["env"] = {name: os.environ[name] for name in HIDDEN if name in os.environ}
+        header = {"kind": "process", "inv": self.invocation, "t": _time_ns() // 1000, "process": process}
+        if not file.append(self.encode(header), ()):
+            raise OSError("the first record was cut short")
+
+    def _has_room(self):
+        if self.uncollected_bytes >= self.settings.directory_bytes or len(self.uncollected) >= MOST_UNCOLLECTED:
+            now = _monotonic_ns()
+            if now - self.looked >= LOOK_AGAIN_NS:
+                self.looked = now
+                with _scandir(self.settings.directory) as entries:
+                    there = {entry.name.rpartition(".")[0] for entry in entries}
+                self.uncollected = {name: size for name, size in self.uncollected.items() if name in there}
+                self.uncollected_bytes = sum(self.uncollected.values())
+        return self.uncollected_bytes < self.settings.directory_bytes
+
+    def _note(self, file):
+        self.uncollected[file.path.rpartition("/")[2]] = file.size
+        self.uncollected_bytes += file.size
+
+    def _finish(self):
+        file, self.file = self.file, None
+        if file is None:
+            return
+        self._note(file)
+        try:
+            file.finish()
+        except OSError:
+            guard.say("debug", "a spool file could not be renamed")
+
+    def _losses(self, *reasons):
+        for reason in reasons or tuple(self.losses):
+            records, size = self.losses.pop(reason)
+            fields = {"reason": reason, "records": records, "bytes": size}
+            if self._put("loss", self.invocation, fields, (), True)[1] is not None:
+                self.lost(reason, records, size)

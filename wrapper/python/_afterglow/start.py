@@ -1,0 +1,120 @@
+"""Reads the settings and waits for the modules that the hook looks into; they are not loaded before the function wants them."""
+
+import os
+import sys
+
+from . import guard
+
+VERSION = "0.1.0"
+
+
+class Settings:
+    """The settings of docs/settings.md that hooks read. A wrong value is a warning and the default."""
+
+    def __init__(self, env):
+        self._env = env
+        level = env.get("AFTERGLOW_LOG_LEVEL", "").strip().lower() or "warn"
+        guard.configure(level if level in guard.LEVELS else "warn")
+        if level not in guard.LEVELS:
+            self._refuse("AFTERGLOW_LOG_LEVEL")
+        self.directory = env.get("AFTERGLOW_SPOOL_DIR", "") or "/tmp/afterglow"
+        if not self.directory.startswith("/") or "\0" in self.directory:
+            self.directory = "/tmp/afterglow"
+            self._refuse("AFTERGLOW_SPOOL_DIR")
+        self.directory_bytes = self._bytes("AFTERGLOW_SPOOL_DIR_BYTES", 67108864, 1 << 20, 1 << 33)
+        self.invocation_bytes = self._bytes("AFTERGLOW_SPOOL_INVOCATION_BYTES", 16777216, 1 << 16, 1 << 30)
+        self.body_bytes = self._bytes("AFTERGLOW_CAPTURE_BODY_BYTES", 32768, 0, 1 << 20)
+        self.event_bytes = self._bytes("AFTERGLOW_CAPTURE_EVENT_BYTES", 65536, 0, 1 << 20)
+        self.header_bytes = self._bytes("AFTERGLOW_CAPTURE_HEADER_BYTES", 16384, 0, 1 << 16)
+
+    def _bytes(self, name, default, least, most):
+        text = self._env.get(name, "").strip()
+        if not text:
+            return default
+        # A number of this length can be in no setting's bounds, and int() would be slow on a longer one.
+        if text.isascii() and text.isdigit() and len(text) <= 19 and least <= int(text) <= most:
+            return int(text)
+        self._refuse(name)
+        return default
+
+    def _refuse(self, name):
+        guard.say("warn", "the value of %s cannot be used, the default is; docs/settings.md has the bounds" % name)
+
+
+class Finder:
+    """Stands in front of Python's finders until the awaited modules are loaded, then leaves.
+
+    It finds nothing itself: it lets the others find an awaited module and asks to be told when that module has run.
+    """
+
+    def __init__(self, awaited):
+        self.awaited = awaited  # name of a module: what to do with it
+
+    def find_spec(self, name, path=None, target=None):
+        if name in self.awaited:
+            return self._found(name, path, target)
+        return None
+
+    @guard.observer
+    def _found(self, name, path, target):
+        finders = list(sys.meta_path)
+        for finder in finders[finders.index(self) + 1 :]:
+            spec = finder.find_spec(name, path, target) if hasattr(finder, "find_spec") else None
+            if spec is not None:
+                self._attach(name, spec.loader)
+                return spec
+        return None
+
+    def _attach(self, name, loader):
+        # The loader stays the module's own: only this one object of it gets another exec_module, until it has been called.
+        if isinstance(loader, type) or not hasattr(loader, "exec_module") or "exec_module" in loader.__dict__:
+            return
+        execute = loader.exec_module
+
+        def exec_module(module):
+            if module.__name__ == name:
+                loader.__dict__.pop("exec_module", None)
+            try:
+                execute(module)
+            except BaseException as error:
+                guard.leave(error)
+                raise
+            if module.__name__ == name:
+                self._loaded(name, module)
+
+        loader.exec_module = exec_module
+
+    @guard.observer
+    def _loaded(self, name, module):
+        install = self.awaited.pop(name, None)
+        if not self.awaited and self in sys.meta_path:
+            sys.meta_path.remove(self)
+        if install is not None:
+            install(module)
+
+
+def start(here):
+    """Start the hook; here is the directory that PYTHONPATH has to name for a child process to be seen, too."""
+    settings = Settings(os.environ)
+
+    def runtime_client(module):
+        from . import handler
+
+        # The bootstrap has looked at PYTHONPATH by now. What the function starts with it shall be seen as well.
+        rest = os.environ.get("PYTHONPATH")
+        if rest != here and not (rest or "").startswith(here + os.pathsep):
+            os.environ["PYTHONPATH"] = here + os.pathsep + rest if rest else here
+        handler.install(module, settings)
+
+    def http_client(module):
+        from .clients import http_client
+
+        http_client.install(module, settings)
+
+    awaited = {"awslambdaric.lambda_runtime_client": runtime_client, "http.client": http_client}
+    finder = Finder(awaited)
+    for name in list(awaited):
+        if name in sys.modules:  # something that ran before us wanted it
+            finder._loaded(name, sys.modules[name])
+    if awaited:
+        sys.meta_path.insert(0, finder)
