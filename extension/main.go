@@ -1,38 +1,90 @@
 // Command extension is Afterglow's half outside the function's process: a Lambda extension that reads what the hooks appended to the
 // spool, after the response has gone out, and exports it as OpenTelemetry spans.
 //
-// It takes Lambda's events, the spool and the function's environment, gives spans to a collector, and promises to do nothing else that
-// anyone could notice: whatever fails in it, it keeps asking for the next event, because an extension that exits fails the invocation.
+// It takes Lambda's events, the spool and the function's environment, gives spans to a collector, and promises that nothing it does can
+// be noticed otherwise: whatever fails in it, it keeps asking for the next event, because an extension that exits fails the invocation.
 package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/lambdaapi"
 	"github.com/afterglow-lambda/afterglow/extension/internal/lifecycle"
 )
 
-// release is the version of Afterglow that the spans carry.
+// release is the version of Afterglow, which spans and requests carry.
 const release = "0.1.0"
 
 func main() {
 	os.Exit(run(context.Background(), os.Args, os.Getenv, os.Stdout))
 }
 
-// run is the whole life of the extension. It registers before anything else, since Lambda starts no runtime until it has, and returns
-// when Lambda said SHUTDOWN.
+// run is the whole life of the extension. It registers before anything else, since Lambda starts no runtime until it has, and asks for the
+// first event before it sets anything up. It returns when Lambda said SHUTDOWN, or when there is no Lambda any more.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) int {
+	born := time.Now()
 	// The log is a pipe to Lambda. Should it ever close, Go would end the process at the next line.
 	signal.Ignore(syscall.SIGPIPE)
 	api := lambdaapi.New(getenv("AWS_LAMBDA_RUNTIME_API"))
-	if _, err := api.Register(ctx, filepath.Base(args[0]), lambdaapi.Invoke, lambdaapi.Shutdown); err != nil {
-		io.WriteString(stdout, err.Error()+"\n")
+	defer api.Close()
+	log := newLog(getenv, stdout)
+	if err := register(ctx, api, filepath.Base(args[0]), eventsFor(getenv), log); err != nil {
+		log.Error().Err(err).Msg("there is no lambda to work for")
 		return 1
 	}
-	return lifecycle.Idle(ctx, api)
+	return lifecycle.Run(ctx, api, log, func(context.Context) (lifecycle.Worker, error) {
+		return setUp(getenv, born, log)
+	})
+}
+
+const (
+	// firstPause is the wait after a registration that failed; it doubles up to longestPause.
+	firstPause   = 50 * time.Millisecond
+	longestPause = time.Second
+	// mostUnanswered registrations in a row, some ten seconds of them and the longest that an init may take, and nobody is there.
+	mostUnanswered = 15
+)
+
+// register makes the extension known. An answer other than success leaves two ways, and both fail the environment: to exit, and not to go on.
+// So it asks for less, and then asks again: an environment that waits for this extension may yet let it in, and one that does not wait
+// is not harmed by a process that only sleeps. Without any answer there is no environment to harm.
+func register(ctx context.Context, api *lambdaapi.Client, name string, events []lambdaapi.EventType, log zerolog.Logger) error {
+	pause := firstPause
+	for unanswered := 0; ; {
+		_, err := api.Register(ctx, name, events...)
+		if err == nil {
+			return nil
+		}
+		var refused *lambdaapi.Error
+		switch {
+		case errors.As(err, &refused) && refused.Type == lambdaapi.TypeInvalidEvent && len(events) > 0:
+			events = events[1:] // INVOKE is what some environments do not offer, SHUTDOWN what others do not
+			continue
+		case errors.As(err, &refused):
+			unanswered = 0
+		default:
+			unanswered++
+		}
+		if unanswered == mostUnanswered {
+			return err
+		}
+		if pause == firstPause {
+			log.Error().Err(err).Msg("cannot register")
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, longestPause)
+	}
 }

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/export"
+	"github.com/afterglow-lambda/afterglow/extension/internal/intake"
+	"github.com/afterglow-lambda/afterglow/extension/internal/lambdaapi"
+	"github.com/afterglow-lambda/afterglow/extension/internal/lifecycle"
+	"github.com/afterglow-lambda/afterglow/extension/internal/limit"
+	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
+	"github.com/afterglow-lambda/afterglow/extension/internal/span"
+	"github.com/afterglow-lambda/afterglow/settings"
+)
+
+// managedInstances is the AWS_LAMBDA_INITIALIZATION_TYPE of environments that run invocations side by side and are never frozen.
+const managedInstances = "lambda-managed-instances"
+
+// eventsFor says what to register for: nothing where Afterglow is switched off, and on Managed Instances, which refuse an extension that
+// asks for INVOKE, the end alone.
+func eventsFor(getenv func(string) string) []lambdaapi.EventType {
+	switch {
+	case settings.Read(getenv).Bool("AFTERGLOW_DISABLED"):
+		return nil
+	case getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == managedInstances:
+		return []lambdaapi.EventType{lambdaapi.Shutdown}
+	}
+	return []lambdaapi.EventType{lambdaapi.Invoke, lambdaapi.Shutdown}
+}
+
+// newLog makes the extension's own log: one line of JSON an entry into the function's log.
+func newLog(getenv func(string) string, w io.Writer) zerolog.Logger {
+	level := zerolog.WarnLevel
+	switch settings.Read(getenv).String("AFTERGLOW_LOG_LEVEL") {
+	case "debug":
+		level = zerolog.DebugLevel
+	case "info":
+		level = zerolog.InfoLevel
+	case "error":
+		level = zerolog.ErrorLevel
+	case "off":
+		level = zerolog.Disabled
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Str("from", "afterglow").Logger()
+}
+
+// setUp makes the worker out of the settings: nil where Afterglow is switched off.
+func setUp(getenv func(string) string, born time.Time, log zerolog.Logger) (lifecycle.Worker, error) {
+	if err := lifecycle.LowerPriority(); err != nil {
+		log.Debug().Err(err).Msg("runs at the function's priority")
+	}
+	v := settings.Read(getenv)
+	if v.Bool("AFTERGLOW_DISABLED") {
+		return nil, nil
+	}
+	dir := v.String("AFTERGLOW_SPOOL_DIR")
+	stages := &lifecycle.Stages{
+		Masker: mask.New(mask.Options{
+			Keys:      v.List("AFTERGLOW_MASK_KEYS"),
+			AllowKeys: v.List("AFTERGLOW_MASK_ALLOW_KEYS"),
+			Domains:   v.List("AFTERGLOW_MASK_DOMAINS"),
+		}),
+		Limits: limit.Limits{
+			FieldBytes:      v.Bytes("AFTERGLOW_LIMIT_FIELD_BYTES"),
+			InvocationBytes: v.Bytes("AFTERGLOW_LIMIT_INVOCATION_BYTES"),
+		},
+		Resource: resource(v, getenv),
+	}
+	p := &lifecycle.Pipeline{
+		Endings: lifecycle.NewWatch(dir, born),
+		Intake:  intake.New(dir, born),
+		Render:  stages.Render,
+		Margin:  v.Duration("AFTERGLOW_DEADLINE_MARGIN"),
+		Log:     log,
+	}
+	sender, err := newSender(v)
+	for _, w := range v.Warnings() {
+		log.Warn().Err(w).Msg("a setting is not understood and counts as unset")
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case sender == nil:
+		log.Warn().Msg("nothing is exported: OTEL_EXPORTER_OTLP_ENDPOINT is not set")
+	default:
+		p.Sender = sender
+	}
+	return p, nil
+}
+
+// newSender makes the exporter; nil if there is no endpoint.
+func newSender(v *settings.Values) (*export.Client, error) {
+	url := v.String("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+	if base := v.String("OTEL_EXPORTER_OTLP_ENDPOINT"); url == "" && base != "" {
+		url = strings.TrimRight(base, "/") + "/v1/traces"
+	}
+	if url == "" {
+		return nil, nil
+	}
+	c, err := export.New(export.Options{
+		URL:       url,
+		Headers:   v.Pairs("OTEL_EXPORTER_OTLP_HEADERS"),
+		Compress:  v.String("OTEL_EXPORTER_OTLP_COMPRESSION") == "gzip",
+		Timeout:   v.Duration("OTEL_EXPORTER_OTLP_TIMEOUT"),
+		UserAgent: "afterglow/" + release,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up export: %w", err)
+	}
+	return c, nil
+}
+
+// resource collects what the environment tells of the function. The rest comes with each invocation.
+func resource(v *settings.Values, getenv func(string) string) span.Resource {
+	memory, _ := strconv.ParseInt(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), 10, 64)
+	return span.Resource{
+		Service:    v.String("OTEL_SERVICE_NAME"),
+		Function:   getenv("AWS_LAMBDA_FUNCTION_NAME"),
+		Version:    getenv("AWS_LAMBDA_FUNCTION_VERSION"),
+		Region:     getenv("AWS_REGION"),
+		Memory:     memory,
+		Attributes: v.Pairs("OTEL_RESOURCE_ATTRIBUTES"),
+		Release:    release,
+	}
+}

@@ -1,0 +1,85 @@
+package export
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// maxText is how much of a collector's words is kept: enough for a sentence in the log.
+const maxText = 200
+
+// parseSuccess reads an ExportTraceServiceResponse:
+//
+//	{ 1: partial_success { 1: rejected_spans (varint), 2: error_message (string) } }
+//
+// Whatever else the answer is, 2xx means accepted.
+func parseSuccess(answer []byte) Result {
+	var r Result
+	partial, ok := field(answer, 1)
+	if !ok {
+		return r
+	}
+	for b := partial; len(b) > 0; {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return r
+		}
+		b = b[n:]
+		switch {
+		case num == 1 && typ == protowire.VarintType:
+			v, _ := protowire.ConsumeVarint(b)
+			r.Rejected = max(0, int64(v))
+		case num == 2 && typ == protowire.BytesType:
+			v, _ := protowire.ConsumeBytes(b)
+			r.Text = readable(v)
+		}
+		if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
+			return r
+		}
+		b = b[n:]
+	}
+	return r
+}
+
+// field gives the last field of that number that holds bytes.
+func field(b []byte, want protowire.Number) (value []byte, found bool) {
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return value, found
+		}
+		b = b[n:]
+		if num == want && typ == protowire.BytesType {
+			if v, m := protowire.ConsumeBytes(b); m >= 0 {
+				value, found = v, true
+			}
+		}
+		if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
+			return value, found
+		}
+		b = b[n:]
+	}
+	return value, found
+}
+
+// readable makes one line of what a collector said. A refusal is a google.rpc.Status in protobuf, JSON, or a proxy's page; only its
+// letters matter.
+func readable(b []byte) string {
+	if message, ok := field(b, 2); ok && utf8.Valid(message) {
+		b = message
+	}
+	text := strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, string(b[:min(len(b), 4*maxText)]))
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "") + "…"
+	}
+	return text
+}

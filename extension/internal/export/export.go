@@ -1,0 +1,207 @@
+// Package export sends encoded spans to a collector: OTLP over HTTP with protobuf, as
+// opentelemetry.io/docs/specs/otlp/#otlphttp has it.
+//
+// It takes the bytes of a request and gives back what became of them: accepted, partly refused, refused for good, or not delivered and
+// worth another try. It promises that a Send ends when its context does, that it never follows a redirect, and that headers, which hold
+// credentials, are in no error.
+package export
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+const (
+	// smallest is the size from which compressing is worth its time: what fits into one packet arrives no sooner when it is smaller.
+	smallest = 1200
+	// stale is how long a connection may have been idle. Load balancers forget a connection after a minute, NAT gateways after six, and a frozen
+	// environment notices neither; its first packet would be answered by nobody.
+	stale = 30 * time.Second
+	// maxAnswer bounds what is read of an answer: a handful of numbers, or an error page.
+	maxAnswer = 64 << 10
+	// longestPause is the longest Retry-After that is believed.
+	longestPause = 10 * time.Minute
+)
+
+// Options say where and how to send.
+type Options struct {
+	URL       string // of the endpoint for traces
+	Headers   map[string]string
+	Compress  bool
+	Timeout   time.Duration // of one Send; 0: the context's alone
+	UserAgent string
+}
+
+// A Client sends to one collector. It is not safe for concurrent use.
+type Client struct {
+	url       *url.URL
+	header    http.Header
+	compress  bool
+	timeout   time.Duration
+	transport *http.Transport
+	zip       *gzip.Writer // made when first needed: it takes most of a megabyte
+	zipped    bytes.Buffer
+	used      time.Time // wall clock; the monotonic one may stand still in a freeze
+}
+
+// New makes a client. Nothing is looked up or connected before the first Send.
+func New(o Options) (*Client, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Host == "" {
+		return nil, errors.New("make exporter: the endpoint is not a URL") // url.Parse's error would show credentials in it
+	}
+	header := http.Header{}
+	for k, v := range o.Headers {
+		header.Set(k, v)
+	}
+	if u.User != nil && header.Get("Authorization") == "" {
+		password, _ := u.User.Password()
+		r := http.Request{Header: header}
+		r.SetBasicAuth(u.User.Username(), password)
+	}
+	u.User = nil
+	header.Set("Content-Type", "application/x-protobuf")
+	header.Set("User-Agent", o.UserAgent)
+	return &Client{
+		url: u, header: header, compress: o.Compress, timeout: o.Timeout,
+		// HTTP/1.1 only: an HTTP/2 connection that died in a freeze is found out by pings, which take longer than an invocation has left.
+		transport: &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			Protocols:              http1(),
+			DisableCompression:     true,
+			MaxIdleConns:           1,
+			MaxResponseHeaderBytes: maxAnswer,
+		},
+	}, nil
+}
+
+func http1() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	return p
+}
+
+// An Error says that nothing was accepted.
+type Error struct {
+	Status int           // of HTTP; 0 if there was no answer
+	Retry  bool          // the same bytes may be accepted later
+	After  time.Duration // how long the collector asked to wait; 0 if it did not
+	Text   string        // what the collector said, shortened
+	cause  error
+}
+
+func (e *Error) Error() string {
+	if e.Status == 0 {
+		return fmt.Sprintf("export spans: %v", e.cause)
+	}
+	return fmt.Sprintf("export spans: collector answered %d: %s", e.Status, e.Text)
+}
+
+func (e *Error) Unwrap() error { return e.cause }
+
+// A Result is what the collector said about what it accepted.
+type Result struct {
+	Rejected int64 // spans
+	Text     string
+}
+
+// Send sends an encoded ExportTraceServiceRequest. The error is an *Error.
+func (c *Client) Send(ctx context.Context, payload []byte) (Result, error) {
+	if c.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+	}
+	body, err := c.body(payload)
+	if err != nil {
+		return Result{}, &Error{cause: err}
+	}
+	if now := time.Now().Round(0); now.Sub(c.used) > stale {
+		c.transport.CloseIdleConnections()
+	}
+	result, reused, err := c.post(ctx, body)
+	var e *Error
+	if reused && errors.As(err, &e) && e.Status == 0 && ctx.Err() == nil {
+		// The connection had died without telling. Spans have ids of their own: the same ones twice are the same ones.
+		c.transport.CloseIdleConnections()
+		result, _, err = c.post(ctx, body)
+	}
+	c.used = time.Now().Round(0)
+	return result, err
+}
+
+// Close gives up the idle connection.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+func (c *Client) body(payload []byte) ([]byte, error) {
+	c.header.Del("Content-Encoding")
+	if !c.compress || len(payload) < smallest {
+		return payload, nil
+	}
+	c.zipped.Reset()
+	if c.zip == nil {
+		zip, err := gzip.NewWriterLevel(&c.zipped, gzip.BestSpeed)
+		if err != nil {
+			return nil, fmt.Errorf("compress spans: %w", err)
+		}
+		c.zip = zip
+	}
+	c.zip.Reset(&c.zipped)
+	if _, err := c.zip.Write(payload); err != nil {
+		return nil, fmt.Errorf("compress spans: %w", err)
+	}
+	if err := c.zip.Close(); err != nil {
+		return nil, fmt.Errorf("compress spans: %w", err)
+	}
+	c.header.Set("Content-Encoding", "gzip")
+	return c.zipped.Bytes(), nil
+}
+
+// post makes one request. reused tells whether it went over a connection that had been used before.
+func (c *Client) post(ctx context.Context, body []byte) (result Result, reused bool, err error) {
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url.String(), bytes.NewReader(body))
+	if err != nil {
+		return Result{}, false, &Error{cause: errors.New("the endpoint is not a URL")}
+	}
+	request.Header = c.header.Clone()
+	if host := request.Header.Get("Host"); host != "" {
+		request.Host = host
+	}
+	// Not http.Client: it would follow redirects and put the URL, which may hold a key, into its errors.
+	response, err := c.transport.RoundTrip(request)
+	if err != nil {
+		return Result{}, reused, &Error{Retry: true, cause: err}
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if response.StatusCode/100 != 2 {
+		return Result{}, reused, refusal(response, answer)
+	}
+	if err != nil {
+		return Result{}, reused, &Error{Retry: true, cause: fmt.Errorf("read answer: %w", err)}
+	}
+	return parseSuccess(answer), reused, nil
+}
+
+// refusal tells by the rules of OTLP whether another try makes sense.
+func refusal(r *http.Response, answer []byte) *Error {
+	e := &Error{Status: r.StatusCode, Text: readable(answer)}
+	switch r.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		e.Retry = true
+		if s, err := strconv.Atoi(r.Header.Get("Retry-After")); err == nil && s > 0 {
+			e.After = min(time.Duration(s)*time.Second, longestPause)
+		}
+	}
+	return e
+}

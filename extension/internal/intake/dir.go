@@ -1,0 +1,222 @@
+package intake
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"syscall"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/spool"
+)
+
+// A file is one to be read in this round.
+type file struct {
+	name  spool.Name
+	size  int64
+	whole bool // nobody will append to it any more
+	past  bool // of an earlier life of the environment
+}
+
+// Names reads the names of the spool's files, at most MaxNames of whatever is in the directory. A directory that is not there is empty.
+func Names(dir string) ([]spool.Name, error) {
+	d, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read spool: %w", err)
+	}
+	defer d.Close()
+	var names []spool.Name
+	for n := 0; n < MaxNames; {
+		batch, err := d.Readdirnames(min(256, MaxNames-n))
+		for _, s := range batch {
+			if name, ok := spool.ParseName(s); ok {
+				names = append(names, name)
+			}
+		}
+		n += len(batch)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return names, fmt.Errorf("read spool: %w", err)
+		}
+	}
+	return names, nil
+}
+
+// choose lists the files to read, in the order in which each process wrote them, within the round's limits. A file in state open is
+//
+//	past         last written before this life: whole
+//	superseded   of a process that has a newer one: whole
+//	growing      anything else: what is new in it
+func (in *Intake) choose(final bool) (files []file, more bool) {
+	newest := map[int]int{} // number of the newest file of each process of this life
+	all := in.list()
+	for _, f := range all {
+		if !f.past {
+			newest[f.name.PID] = max(newest[f.name.PID], f.name.Number)
+		}
+	}
+	var bytes int64
+	for _, f := range all {
+		key := keyOf(f.name)
+		f.whole = final || f.past || f.name.State == spool.StateDone || f.name.Number < newest[f.name.PID]
+		if !f.whole && (in.broken[key] || f.size <= in.progress[key]) {
+			continue
+		}
+		if len(files) >= MaxFiles || len(files) > 0 && bytes+f.size > MaxBytes {
+			return files, true
+		}
+		bytes += f.size
+		files = append(files, f)
+	}
+	return files, false
+}
+
+// list gives the regular files that have a name of the spool's, the processes' files in order.
+func (in *Intake) list() []file {
+	names, err := Names(in.dir)
+	if err != nil && len(names) == 0 {
+		return nil // whoever cannot read the directory did not see a hook write there either
+	}
+	var files []file
+	for _, n := range names {
+		if in.done[n.String()] {
+			continue
+		}
+		info, err := os.Lstat(filepath.Join(in.dir, n.String()))
+		if err != nil || !info.Mode().IsRegular() {
+			continue // renamed meanwhile, or a link, a pipe, a directory: not ours
+		}
+		files = append(files, file{name: n, size: info.Size(), past: in.IsPast(info.ModTime())})
+	}
+	sort.Slice(files, func(i, j int) bool {
+		a, b := files[i], files[j]
+		switch {
+		case a.past != b.past:
+			return a.past
+		case a.name.PID != b.name.PID:
+			return a.name.PID < b.name.PID
+		}
+		return a.name.Number < b.name.Number
+	})
+	return files
+}
+
+// IsPast tells whether something was last written before this life of the environment. The clock of a file system ticks more
+// coarsely than time.Now, which makes a fresh file look older by up to 10 ms; no hook runs that early.
+func (in *Intake) IsPast(modified time.Time) bool { return modified.Before(in.born) }
+
+// A reading is what came of reading a file.
+type reading struct {
+	spool.Summary
+	unread int64 // bytes that were new
+	tail   int64 // bytes at the end that make no whole record yet
+	beyond int64 // bytes that were not looked at
+	err    error
+}
+
+// take reads a file and gives its records to the joiner. It returns false if the file is not there any more.
+func (in *Intake) take(f file) bool {
+	key := keyOf(f.name)
+	r := in.records(f, in.progress[key])
+	if errors.Is(r.err, fs.ErrNotExist) {
+		return false // renamed since it was listed: it comes back under its new name
+	}
+	if !f.whole {
+		in.broken[key] = r.err != nil // to be counted when it is whole
+		in.progress[key] = max(in.progress[key], r.TailStart)
+	} else {
+		delete(in.broken, key)
+		delete(in.progress, key)
+	}
+	in.count(f, r)
+	return true
+}
+
+// records gives the joiner the records of a file from at on.
+func (in *Intake) records(f file, at int64) (r reading) {
+	var data []byte
+	if data, r.beyond, r.err = in.read(f.name.String()); r.err != nil {
+		return r
+	}
+	size := int64(len(data))
+	in.join.begin(f)
+	if at == 0 {
+		r.Summary, r.err = spool.Read(data, in.join.add)
+	} else {
+		r.Summary, r.err = spool.ReadFrom(data, at, in.join.add)
+	}
+	r.unread = max(0, size-at)
+	r.tail = max(0, size-r.TailStart)
+	return r
+}
+
+// count turns what could not be used into losses.
+func (in *Intake) count(f file, r reading) {
+	lose := func(reason string, records int, bytes int64) {
+		if records > 0 || bytes > 0 {
+			in.join.lose(f.name.Invocation, event.Loss{Reason: reason, Records: int64(records), Bytes: bytes})
+		}
+	}
+	if f.whole {
+		lose(LossTooLarge, 0, r.beyond)
+		if r.err == nil && r.tail > 0 {
+			r.Torn++
+			r.Lost += r.tail
+		}
+	}
+	switch {
+	case r.err == nil && r.Torn > 0: // the reader adds up the bytes of torn pieces and of corrupt records
+		lose(LossTorn, r.Torn, r.Lost)
+		lose(LossRecord, r.Corrupt, 0)
+		lose(LossUnknown, r.Unknown, 0)
+	case r.err == nil:
+		lose(LossRecord, r.Corrupt, r.Lost)
+		lose(LossUnknown, r.Unknown, 0)
+	case !f.whole:
+	case errors.Is(r.err, spool.ErrNewer):
+		lose(LossNewer, 1, r.unread)
+	case errors.Is(r.err, spool.ErrCorrupt):
+		lose(LossCorrupt, 1, r.unread)
+	default:
+		lose(LossUnreadable, 1, f.size)
+	}
+}
+
+// read reads a file of the spool without following a link and without waiting for whoever may hold the other end of a pipe.
+func (in *Intake) read(name string) (data []byte, beyond int64, err error) {
+	f, err := os.OpenFile(filepath.Join(in.dir, name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read spool file: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, fmt.Errorf("read spool file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("read spool file: %s is not a regular file", name)
+	}
+	data = make([]byte, min(info.Size(), MaxFileBytes))
+	n, err := io.ReadFull(f, data)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, 0, fmt.Errorf("read spool file: %w", err)
+	}
+	return data[:n], info.Size() - int64(len(data)), nil
+}
+
+func (in *Intake) remove(name string) {
+	err := os.Remove(filepath.Join(in.dir, name))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		in.done[name] = true // read once, and not again
+	}
+}

@@ -1,0 +1,124 @@
+// Package intake turns the spool into invocations.
+//
+// It takes the files that hooks left in the spool directory, joins the records of all processes and gives event.Invocations: each with
+// its calls, those that began before the first invocation and those that ended after their own. It promises
+//
+//   - that nothing is lost silently: a record is in an invocation or counted in a Loss of one, with the reason;
+//   - that it reads no more than its limits, however full or damaged the directory is;
+//   - that it touches nothing that is not the spool's, and deletes a file only when told that its content is safe.
+package intake
+
+import (
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/spool"
+)
+
+// Reasons of a Loss that is found here. Those that hooks find are in spool/FORMAT.md.
+const (
+	LossTorn       = "torn"           // pieces that were cut, or written by half
+	LossRecord     = "corrupt-record" // whole records whose header is no JSON object or names no kind
+	LossUnknown    = "unknown-kind"   // records of a kind that this version does not know
+	LossCorrupt    = "corrupt-file"   // not a spool file in spite of its name
+	LossNewer      = "newer-version"  // a file of a later version of the format
+	LossUnreadable = "unreadable"     // the system did not let us read it
+	LossTooLarge   = "file-too-large" // the part of a file beyond MaxFileBytes
+	LossOrphanEnd  = "orphan-end"     // the end of a call whose start is not known
+	LossTooMany    = "too-many-calls" // records of calls beyond MaxCalls
+)
+
+// Limits of one round. The smallest function has 128 MB for everything that runs in it.
+const (
+	MaxNames     = 4096     // names read of the directory: our own are rarely more than five, the rest is somebody else's doing
+	MaxFiles     = 256      // files read; what is left is for the next round
+	MaxBytes     = 16 << 20 // bytes read; one file alone may go over it
+	MaxFileBytes = 24 << 20 // bytes read of one file: half as much again as a hook writes for an invocation by default
+	MaxCalls     = 4096     // calls of one invocation, and calls that wait for their end: several times what an export has room for
+	MaxHeld      = 2 << 20  // bytes of calls that wait for their end
+	MaxKnown     = 64       // invocations remembered, so that what comes late finds its place
+	MaxLosses    = 64       // losses told apart
+	// What follows is beyond what any function does, and below what a damaged spool could make of the bytes of one round.
+	MaxInvocations = 1024
+	MaxRoundCalls  = 4 * MaxCalls
+)
+
+// An Intake reads one spool directory over the life of an environment. It is not safe for concurrent use.
+type Intake struct {
+	dir  string
+	born time.Time // files older than this were left by processes that are gone
+
+	progress map[fileKey]int64 // how far a file that still grows was read
+	broken   map[fileKey]bool  // files that cannot be read although they still grow
+	done     map[string]bool   // names that were read and could not be deleted
+
+	join joiner
+}
+
+// A fileKey names a file whatever its state.
+type fileKey struct {
+	invocation  string
+	pid, number int
+}
+
+func keyOf(n spool.Name) fileKey { return fileKey{n.Invocation, n.PID, n.Number} }
+
+// New makes an Intake. born is when this environment's processes began to run: /tmp outlives a reset, and what was last written before
+// is complete, whatever its name says.
+func New(dir string, born time.Time) *Intake {
+	return &Intake{dir: dir, born: born, progress: map[fileKey]int64{}, broken: map[fileKey]bool{}, done: map[string]bool{}, join: newJoiner()}
+}
+
+// An Announcement is what Lambda tells an extension about an invocation. It fills in what the hook could not write.
+type Announcement struct {
+	ID, ARN, Trace string
+	Deadline       time.Time
+}
+
+// Announce makes an invocation known, before Collect.
+func (in *Intake) Announce(a Announcement) { in.join.announce(a) }
+
+// A Round is what one Collect found.
+type Round struct {
+	Invocations []event.Invocation
+	Lost        []event.Loss // with final, what could not be attached to an invocation; before, it waits for the next one
+	More        bool         // a limit was reached: collect again
+	files       []string
+}
+
+// Collect reads what is complete: files of invocations that ended, what child processes have written so far and what an earlier life of
+// the environment left. The running invocation is the one announced last. With final everything is complete, because nobody will write
+// any more.
+func (in *Intake) Collect(final bool) Round {
+	var r Round
+	var files []file
+	files, r.More = in.choose(final)
+	for _, f := range files {
+		if in.take(f) && f.whole {
+			r.files = append(r.files, f.name.String())
+		}
+	}
+	last := final && !r.More
+	r.Invocations = in.join.settle(last)
+	if last {
+		r.Lost = in.join.unplaced()
+	}
+	return r
+}
+
+// Release deletes the files of a round, whose content is safe now.
+func (in *Intake) Release(r Round) {
+	for _, name := range r.files {
+		in.remove(name)
+	}
+}
+
+// Discard deletes what Collect would read whole, unread: for an extension that has nowhere to export to.
+func (in *Intake) Discard() {
+	files, _ := in.choose(false)
+	for _, f := range files {
+		if f.whole {
+			in.remove(f.name.String())
+		}
+	}
+}

@@ -1,0 +1,324 @@
+package intake
+
+import (
+	"strings"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/spool"
+)
+
+// longest is the longest duration that is believed. An invocation takes 15 minutes at most, 90 on Managed Instances; beyond a day a clock or a
+// hook is wrong.
+const longest = 24 * time.Hour
+
+// A joiner puts records together: the two halves of a call, the files of an invocation. What waits for its other half waits in it
+// from round to round.
+type joiner struct {
+	known   []known // the most recent last
+	current string  // id of the invocation announced last
+
+	drafts []*draft
+	latest map[string]*draft // by request id
+	inits  map[life]*draft   // what a process did before its first invocation
+
+	waiting []*openCall // calls without an end, in the order of their starts
+	open    map[callKey]*openCall
+
+	losses []placedLoss
+	kept   int // calls in drafts
+
+	file    file          // being read
+	process event.Process // that wrote it
+}
+
+// A life is a process: ids of processes come again after a reset.
+type life struct {
+	pid  int
+	past bool
+}
+
+type callKey struct {
+	life
+	id string
+}
+
+// A draft is an invocation that is being put together.
+type draft struct {
+	event.Invocation
+	life     life
+	source   fileKey // file in which start or end stood
+	main     bool    // start or end was seen
+	ended    bool    // end was seen
+	complete bool    // source will not grow any more
+	renamed  bool    // source says that the invocation ended, even if its last record did not make it
+	since    string  // the invocation that was current when the draft began
+}
+
+// An openCall is a call whose end was not seen yet.
+type openCall struct {
+	event.Call
+	key   callKey
+	inv   string // target; see place
+	since string
+	held  bool // over a round, its content copied
+}
+
+// A known invocation is what is remembered of one.
+type known struct {
+	Announcement
+	tenant   string
+	process  event.Process
+	exported bool
+}
+
+// A placedLoss is a loss and the invocation that it belongs to.
+type placedLoss struct {
+	inv string
+	event.Loss
+}
+
+func newJoiner() joiner {
+	return joiner{latest: map[string]*draft{}, inits: map[life]*draft{}, open: map[callKey]*openCall{}}
+}
+
+func (j *joiner) announce(a Announcement) {
+	j.current = a.ID
+	k := j.know(a.ID)
+	k.Announcement = a
+	k.exported = false // a retry of an asynchronous invocation comes with the same id
+}
+
+// know finds or makes the memory of an invocation.
+func (j *joiner) know(id string) *known {
+	for i := range j.known {
+		if j.known[i].ID == id {
+			return &j.known[i]
+		}
+	}
+	if len(j.known) >= MaxKnown {
+		j.known = append(j.known[:0], j.known[1:]...)
+	}
+	j.known = append(j.known, known{Announcement: Announcement{ID: id}})
+	return &j.known[len(j.known)-1]
+}
+
+// begin says which file the following records are from.
+func (j *joiner) begin(f file) {
+	j.file = f
+	j.process = event.Process{PID: f.name.PID}
+	if f.whole {
+		for _, d := range j.drafts {
+			if d.main && d.source == keyOf(f.name) {
+				d.complete = true
+				d.renamed = f.name.State == spool.StateDone
+			}
+		}
+	}
+}
+
+// add takes one record. It never fails; the error is spool.Read's to have.
+func (j *joiner) add(r spool.Record) error {
+	switch r.Kind {
+	case spool.KindProcess:
+		if p := r.Process; p != nil {
+			j.process = event.Process{PID: p.PID, Runtime: p.Runtime, Version: p.Version, Hook: p.Hook, Env: p.Env}
+		}
+	case spool.KindInvocationStart:
+		j.start(r)
+	case spool.KindInvocationEnd:
+		j.end(r)
+	case spool.KindInitError:
+		if d := j.draft(j.place(r.Invocation), j.writer()); d != nil {
+			d.Error = errorOf(r.Error)
+			d.Start = time.UnixMicro(r.Time)
+		}
+	case spool.KindCallStart:
+		j.callStart(r)
+	case spool.KindCallEnd:
+		j.callEnd(r)
+	case spool.KindLoss:
+		j.lose(r.Invocation, event.Loss{Reason: reasonOf(r.Reason), Records: r.Records, Bytes: r.Bytes})
+	}
+	return nil
+}
+
+// place says where a record of inv belongs: an invocation's id, or init.
+func (j *joiner) place(inv string) string {
+	for _, id := range []string{inv, j.file.name.Invocation, j.current} {
+		if id != "" && id != spool.InvocationNone {
+			return id
+		}
+	}
+	return spool.InvocationInit
+}
+
+// writer is the process that the file being read is of.
+func (j *joiner) writer() life { return life{j.file.name.PID, j.file.past} }
+
+// draft finds or begins the draft for id, which place gave: what l did before its first invocation if that is init. It gives nil if
+// there are more than anyone could have run.
+func (j *joiner) draft(id string, l life) *draft {
+	if id == spool.InvocationInit {
+		d := j.inits[l]
+		if d == nil {
+			d = &draft{Invocation: newInvocation(id), life: l, since: j.current}
+			d.Process = j.process
+			j.inits[l] = d
+		}
+		return d
+	}
+	if d := j.latest[id]; d != nil {
+		return d
+	}
+	if len(j.drafts) >= MaxInvocations {
+		return nil
+	}
+	return j.begun(id, l)
+}
+
+func (j *joiner) begun(id string, l life) *draft {
+	d := &draft{Invocation: newInvocation(id), life: l, since: j.current}
+	j.drafts = append(j.drafts, d)
+	j.latest[id] = d
+	return d
+}
+
+func newInvocation(id string) event.Invocation {
+	nothing := event.Body{Size: -1}
+	return event.Invocation{ID: id, Event: nothing, Response: nothing}
+}
+
+// start begins an invocation. One with the same id that has begun before was another attempt at it.
+func (j *joiner) start(r spool.Record) {
+	d := j.draft(j.place(r.Invocation), j.writer())
+	if d == nil {
+		j.lose("", event.Loss{Reason: LossTooMany, Records: 1, Bytes: int64(len(r.Body))})
+		return
+	}
+	if d.main {
+		d = j.begun(d.ID, j.writer())
+	}
+	j.isMain(d)
+	d.ARN, d.Trace, d.Tenant = r.ARN, r.Trace, r.Tenant
+	if r.Deadline > 0 {
+		d.Deadline = time.UnixMilli(r.Deadline)
+	}
+	d.Start = time.UnixMicro(r.Time)
+	d.Cold = r.Cold
+	d.Event = bodyOf(r, spool.PartEvent)
+}
+
+func (j *joiner) end(r spool.Record) {
+	d := j.draft(j.place(r.Invocation), j.writer())
+	if d == nil {
+		j.lose("", event.Loss{Reason: LossTooMany, Records: 1, Bytes: int64(len(r.Body))})
+		return
+	}
+	if !d.main {
+		d.Start = time.UnixMicro(r.Time).Add(-micros(r.Duration))
+		j.isMain(d)
+	}
+	d.ended = true
+	d.Duration = micros(r.Duration)
+	d.Error = errorOf(r.Error)
+	d.ResponseStatus = r.Status
+	d.Streaming = r.Streaming
+	d.Response = bodyOf(r, spool.PartResponse)
+}
+
+// isMain says that the file being read is of the process that runs the handler.
+func (j *joiner) isMain(d *draft) {
+	d.main = true
+	d.life = j.writer()
+	d.source = keyOf(j.file.name)
+	d.complete = j.file.whole
+	d.renamed = j.file.name.State == spool.StateDone
+	d.Process = j.process
+}
+
+func (j *joiner) callStart(r spool.Record) {
+	key := callKey{j.writer(), r.Call}
+	if c := j.open[key]; c != nil { // the id was used before: a process with the same id, and this call's end is lost
+		j.close(c)
+	}
+	inv := j.place(r.Invocation)
+	if len(j.open) >= MaxCalls {
+		j.lose(inv, event.Loss{Reason: LossTooMany, Records: 1, Bytes: int64(len(r.Body))})
+		return
+	}
+	c := &openCall{key: key, inv: inv, since: j.current, Call: event.Call{
+		ID: r.Call, Library: r.Library, Method: r.Method, URL: event.Text(r.URL), Resend: r.Resend,
+		Start: time.UnixMicro(r.Time), Open: true,
+		RequestHeaders: headersOf(r.Headers), Request: bodyOf(r, spool.PartRequest), Response: event.Body{Size: -1},
+	}}
+	j.open[key] = c
+	j.waiting = append(j.waiting, c)
+}
+
+func (j *joiner) callEnd(r spool.Record) {
+	c := j.open[callKey{j.writer(), r.Call}]
+	if c == nil {
+		j.lose(r.Invocation, event.Loss{Reason: LossOrphanEnd, Records: 1, Bytes: int64(len(r.Body))})
+		return
+	}
+	c.Open = false
+	c.Status, c.Protocol, c.Peer, c.Partial = r.Status, r.Protocol, r.Peer, r.Partial
+	c.FirstByte, c.Duration = micros(r.FirstByte), micros(r.Duration)
+	c.Error = errorOf(r.Error)
+	c.ResponseHeaders = headersOf(r.Headers)
+	if b := bodyOf(r, spool.PartRequest); b.Data != nil {
+		c.Request = b
+	}
+	c.Response = bodyOf(r, spool.PartResponse)
+	j.close(c)
+}
+
+// reasonOf takes a hook's word for a reason if it looks like one: it is shown as it stands.
+func reasonOf(s string) string {
+	if s == "" || len(s) > 40 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz-") != "" {
+		return "unknown"
+	}
+	return s
+}
+
+func micros(us int64) time.Duration {
+	if us <= 0 {
+		return 0
+	}
+	return min(time.Duration(min(us, longest.Microseconds()))*time.Microsecond, longest)
+}
+
+func errorOf(e *spool.Error) *event.Error {
+	if e == nil {
+		return nil
+	}
+	return &event.Error{Type: e.Type, Message: event.Text(e.Message), Stack: event.Text(e.Stack)}
+}
+
+func headersOf(hs [][2]string) []event.Header {
+	if len(hs) == 0 {
+		return nil
+	}
+	out := make([]event.Header, len(hs))
+	for i, h := range hs {
+		out[i] = event.Header{Name: h[0], Value: event.Text(h[1])}
+	}
+	return out
+}
+
+// bodyOf gives the record's part of that name; a body without data and of unknown size where there is none.
+func bodyOf(r spool.Record, of string) event.Body {
+	p, data, ok := r.Part(of)
+	if !ok {
+		return event.Body{Size: -1}
+	}
+	b := event.Body{Data: event.Bytes(data), Size: -1, Truncated: p.Truncated, Shortened: p.Shortened}
+	switch {
+	case p.Size != nil && *p.Size >= 0:
+		b.Size = *p.Size
+	case !p.Truncated:
+		b.Size = int64(len(data))
+	}
+	return b
+}

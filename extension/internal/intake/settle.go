@@ -1,0 +1,230 @@
+package intake
+
+import (
+	"bytes"
+	"slices"
+	"sort"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/spool"
+)
+
+// close moves a call to its invocation. It stays open in name if its end was not seen.
+func (j *joiner) close(c *openCall) {
+	delete(j.open, c.key)
+	d := j.draft(c.inv, c.key.life)
+	if d == nil || len(d.Calls) >= MaxCalls || j.kept >= MaxRoundCalls {
+		records := int64(2)
+		if c.Open {
+			records = 1
+		}
+		j.lose(c.inv, event.Loss{Reason: LossTooMany, Records: records, Bytes: int64(len(c.Request.Data) + len(c.Response.Data))})
+		return
+	}
+	d.Calls = append(d.Calls, c.Call)
+	j.kept++
+}
+
+// settle ends a round: it gives the invocations that are complete, and what came late for those given before. Calls that have no end yet wait
+// for it over one more invocation, because a function may go on with them after it is thawed; then they are given as they are. Where
+// nobody can write their end any more, they are given at once: this is what the function was waiting for.
+func (j *joiner) settle(final bool) []event.Invocation {
+	j.giveUp(final)
+	var ready, rest []*draft
+	for _, d := range j.drafts {
+		if j.isReady(d, final) {
+			ready = append(ready, d)
+		} else {
+			rest = append(rest, d)
+		}
+	}
+	j.drafts = rest
+	ready = j.mergeInits(ready, final)
+	j.placeLosses(ready)
+	var out []event.Invocation
+	for _, d := range ready {
+		j.kept -= len(d.Calls)
+		if d.main || d.Error != nil || len(d.Calls) > 0 {
+			out = append(out, j.finish(d))
+		}
+		if j.latest[d.ID] == d {
+			delete(j.latest, d.ID)
+		}
+	}
+	return out
+}
+
+// giveUp closes the calls whose end will not be waited for, and detaches the others from the files they were read of.
+func (j *joiner) giveUp(final bool) {
+	var keep []*openCall
+	held := 0
+	for _, c := range j.waiting {
+		if j.open[c.key] != c {
+			continue // closed meanwhile
+		}
+		size := len(c.Request.Data) + 64*len(c.RequestHeaders) + len(c.URL)
+		if final || c.key.past || c.since != j.current || j.failed(c.inv) || held+size > MaxHeld {
+			j.close(c)
+			continue
+		}
+		if !c.held {
+			c.held = true
+			c.Request.Data = bytes.Clone(c.Request.Data)
+		}
+		held += size
+		keep = append(keep, c)
+	}
+	j.waiting = keep
+}
+
+// failed tells whether an invocation is over and went wrong, so that its open calls are part of the story.
+func (j *joiner) failed(id string) bool {
+	d := j.latest[id]
+	return d != nil && d.main && d.complete && (d.Error != nil || !d.ended)
+}
+
+func (j *joiner) isReady(d *draft, final bool) bool {
+	switch {
+	case final || d.life.past:
+		return true
+	case d.main:
+		return d.complete
+	case j.exported(d.ID):
+		return true
+	}
+	return d.since != j.current // its own process has not told of it in a whole invocation's time
+}
+
+// mergeInits gives what a process did before its first invocation to that invocation, and what a child process did to the invocation
+// that started it. Where there will be none it becomes an invocation of its own.
+func (j *joiner) mergeInits(ready []*draft, final bool) []*draft {
+	var alone []*draft
+	for _, l := range j.lives() {
+		i := j.inits[l]
+		own := slices.IndexFunc(ready, func(d *draft) bool { return d.main && d.life == l })
+		other := slices.IndexFunc(ready, func(d *draft) bool {
+			return d.main && d.life.past == l.past && (d.ID == j.current || i.since != j.current)
+		})
+		switch {
+		case own >= 0:
+			for n := range i.Calls {
+				i.Calls[n].Init = true
+			}
+			merge(ready[own], i)
+		case other >= 0:
+			merge(ready[other], i)
+		case final || l.past:
+			alone = append(alone, i)
+		default:
+			continue
+		}
+		delete(j.inits, l)
+	}
+	return append(alone, ready...)
+}
+
+// lives lists the processes with something in inits, in an order that does not change from run to run.
+func (j *joiner) lives() []life {
+	var ls []life
+	for l := range j.inits {
+		ls = append(ls, l)
+	}
+	sort.Slice(ls, func(a, b int) bool {
+		if ls[a].past != ls[b].past {
+			return ls[a].past
+		}
+		return ls[a].pid < ls[b].pid
+	})
+	return ls
+}
+
+func merge(d, from *draft) {
+	d.Calls = append(from.Calls, d.Calls...)
+	if d.Error == nil {
+		d.Error = from.Error
+	}
+}
+
+// finish fills in what Lambda told and remembers the invocation for what comes late.
+func (j *joiner) finish(d *draft) event.Invocation {
+	inv := d.Invocation
+	sort.SliceStable(inv.Calls, func(a, b int) bool { return inv.Calls[a].Start.Before(inv.Calls[b].Start) })
+	if inv.ID == spool.InvocationInit {
+		if inv.Start.IsZero() && len(inv.Calls) > 0 {
+			inv.Start = inv.Calls[0].Start
+		}
+		return inv
+	}
+	k := j.know(inv.ID)
+	inv.Late = !d.main && k.exported
+	inv.Open = !inv.Late && !d.ended && !d.renamed
+	if inv.ARN == "" {
+		inv.ARN = k.ARN
+	}
+	if inv.Trace == "" {
+		inv.Trace = k.Trace
+	}
+	if inv.Deadline.IsZero() {
+		inv.Deadline = k.Deadline
+	}
+	if d.main {
+		k.ARN, k.Trace, k.Deadline, k.tenant, k.process = inv.ARN, inv.Trace, inv.Deadline, inv.Tenant, inv.Process
+	} else {
+		inv.Tenant, inv.Process = k.tenant, k.process
+	}
+	k.exported = true
+	return inv
+}
+
+// exported tells whether an invocation was given before.
+func (j *joiner) exported(id string) bool {
+	return slices.ContainsFunc(j.known, func(k known) bool { return k.ID == id && k.exported })
+}
+
+// lose counts a loss of an invocation's, or of whoever can carry it.
+func (j *joiner) lose(inv string, l event.Loss) {
+	id := j.place(inv)
+	i := slices.IndexFunc(j.losses, func(p placedLoss) bool { return p.inv == id && p.Reason == l.Reason })
+	if i < 0 && len(j.losses) >= MaxLosses {
+		i = max(0, slices.IndexFunc(j.losses, func(p placedLoss) bool { return p.Reason == l.Reason }))
+	}
+	if i < 0 {
+		j.losses = append(j.losses, placedLoss{id, l})
+		return
+	}
+	j.losses[i].Records += l.Records
+	j.losses[i].Bytes += l.Bytes
+}
+
+// placeLosses gives every loss to its invocation, or to the last one that is given if its own was given before or never comes.
+func (j *joiner) placeLosses(ready []*draft) {
+	ready = slices.DeleteFunc(slices.Clone(ready), func(d *draft) bool { return !d.main && d.Error == nil })
+	var keep []placedLoss
+	for _, p := range j.losses {
+		i := slices.IndexFunc(ready, func(d *draft) bool { return d.ID == p.inv })
+		if i < 0 && !j.pending(p.inv) {
+			i = len(ready) - 1
+		}
+		if i < 0 {
+			keep = append(keep, p)
+			continue
+		}
+		ready[i].Lost = append(ready[i].Lost, p.Loss)
+	}
+	j.losses = keep
+}
+
+// pending tells whether an invocation is still being put together.
+func (j *joiner) pending(id string) bool {
+	return slices.ContainsFunc(j.drafts, func(d *draft) bool { return d.ID == id })
+}
+
+// unplaced gives what nobody could carry.
+func (j *joiner) unplaced() []event.Loss {
+	var ls []event.Loss
+	for _, p := range j.losses {
+		ls = append(ls, p.Loss)
+	}
+	j.losses = nil
+	return ls
+}

@@ -1,0 +1,35 @@
+package lifecycle
+
+import (
+	"crypto/rand"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/correlate"
+	"github.com/afterglow-lambda/afterglow/extension/internal/enrich"
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/extension/internal/limit"
+	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
+	"github.com/afterglow-lambda/afterglow/extension/internal/otlp"
+	"github.com/afterglow-lambda/afterglow/extension/internal/span"
+)
+
+// Stages are the stages between intake and export, and what they were told.
+type Stages struct {
+	Masker   *mask.Masker
+	Limits   limit.Limits
+	Resource span.Resource
+
+	environment correlate.Environment
+}
+
+// Render leads an invocation through them, in the order that the data takes, to the bytes of a request.
+func (s *Stages) Render(inv event.Invocation) (payload []byte, spans int) {
+	if s.environment.Instance == "" {
+		// Not before the first invocation: what was drawn before is the same in every environment made of one snapshot (SnapStart).
+		s.environment.Instance = rand.Text()
+	}
+	enrich.Apply(&inv)
+	correlate.Apply(&inv, s.environment)
+	masked := limit.Apply(s.Masker.Apply(inv), s.Limits)
+	built := span.Build(masked, s.Resource)
+	return otlp.AppendRequest(nil, built), len(built.Spans)
+}

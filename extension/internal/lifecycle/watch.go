@@ -1,0 +1,195 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/intake"
+	"github.com/afterglow-lambda/afterglow/spool"
+)
+
+const (
+	// appearance is how long a hook may take to tell that an invocation has begun. It writes before the handler is called, so this is a matter of
+	// milliseconds, and of tens of them on the smallest function; half a second is far beyond, and not much to pay three times.
+	appearance = 500 * time.Millisecond
+	// mostSilent invocations in a row without a word of the hook, and none is waited for any more until there is one.
+	mostSilent = 3
+	// pollInterval is how often the directory is looked at where the system cannot tell of changes.
+	pollInterval = 20 * time.Millisecond
+	// headBytes of a file are looked through for the start of its invocation: the largest event that a hook may capture, and room.
+	headBytes = 2 << 20
+)
+
+// A Watch waits for the ends of invocations by looking at the spool directory.
+type Watch struct {
+	dir    string
+	isPast func(time.Time) bool // whether a file of that time is of an earlier life
+
+	notify *notifier // nil until there is something to watch
+	hooked bool      // a hook has written in this life
+	silent int       // invocations in a row of which no hook has told
+	main   int       // process that runs the handler; 0 until known
+
+	known map[string]bool // files that were there when hooks had last been silent: they are no sign of life
+}
+
+// NewWatch makes a Watch of a spool directory. born is when this life of the environment began.
+func NewWatch(dir string, born time.Time) *Watch {
+	return &Watch{dir: dir, isPast: func(t time.Time) bool { return t.Before(born) }}
+}
+
+// A sight is what one look at the directory told.
+type sight struct {
+	began, ended bool // the invocation that is waited for
+	others       bool // there are new files of other invocations
+}
+
+// Await implements Endings.
+func (w *Watch) Await(ctx context.Context, id string) Ending {
+	if !spool.IsInvocation(id) {
+		id = spool.InvocationNone // as the hook names its file then
+	}
+	// Watching begins before looking: what happens in between is seen twice, not missed.
+	w.watch()
+	s := w.look(id)
+	if !w.hooked {
+		return NoHook
+	}
+	if s.others || s.began || s.ended {
+		w.silent = 0
+	}
+	if w.silent >= mostSilent {
+		return Silent
+	}
+	appears := time.Now().Add(appearance)
+	for !s.ended {
+		deadline, _ := ctx.Deadline()
+		if !s.began && (deadline.IsZero() || appears.Before(deadline)) {
+			deadline = appears
+		}
+		changed := w.wait(ctx, id, deadline)
+		if ctx.Err() != nil {
+			return Expired
+		}
+		if s = w.look(id); !changed && !s.began && !s.ended && !time.Now().Before(appears) {
+			w.silent++
+			w.remember()
+			return Silent
+		}
+	}
+	return Ended
+}
+
+// remember notes which files are there.
+func (w *Watch) remember() {
+	names, _ := intake.Names(w.dir)
+	w.known = make(map[string]bool, len(names))
+	for _, n := range names {
+		w.known[n.String()] = true
+	}
+}
+
+// look reads the directory.
+func (w *Watch) look(id string) (s sight) {
+	names, err := intake.Names(w.dir)
+	if err != nil && len(names) == 0 {
+		return s
+	}
+	for _, n := range names {
+		if !w.hooked || n.Invocation == id {
+			info, err := os.Lstat(filepath.Join(w.dir, n.String()))
+			if err != nil || !info.Mode().IsRegular() || w.isPast(info.ModTime()) {
+				continue
+			}
+			w.hooked = true
+		}
+		switch {
+		case n.Invocation != id:
+			s.others = s.others || n.Invocation != spool.InvocationInit && !w.known[n.String()]
+		case n.State == spool.StateOpen:
+			s.began = true
+		case n.PID == w.main || w.runsHandler(n):
+			s.ended = true
+		default:
+			s.began = true // a child process is done with it
+		}
+	}
+	return s
+}
+
+// runsHandler tells whether the process that wrote a file runs the handler, and remembers it: children write files for the same
+// invocation, and their end is not its end.
+func (w *Watch) runsHandler(n spool.Name) bool {
+	f, err := os.Open(filepath.Join(w.dir, n.String()))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, headBytes)
+	size, _ := f.ReadAt(head, 0)
+	found := errors.New("found")
+	_, err = spool.Read(head[:size], func(r spool.Record) error {
+		if r.Kind == spool.KindInvocationStart || r.Kind == spool.KindInvocationEnd {
+			return found
+		}
+		return nil
+	})
+	if errors.Is(err, found) {
+		w.main = n.PID
+		return true
+	}
+	return false
+}
+
+// watch makes sure that changes of the directory are told. If they cannot be, wait polls.
+func (w *Watch) watch() {
+	if w.notify != nil && w.notify.alive() {
+		return
+	}
+	if w.notify != nil {
+		w.notify.close()
+		w.notify = nil
+	}
+	n, err := newNotifier(w.dir)
+	if errors.Is(err, fs.ErrNotExist) && w.hooked {
+		// Somebody cleaned up /tmp. The next hook that opens a file would make it; so do we, to see that file.
+		if os.MkdirAll(w.dir, 0o700) == nil {
+			n, err = newNotifier(w.dir)
+		}
+	}
+	if err == nil {
+		w.notify = n
+	}
+}
+
+// wait returns true when something about the invocation changed in the directory, and false at the deadline, if there is one, or when the
+// context is done.
+func (w *Watch) wait(ctx context.Context, id string, deadline time.Time) bool {
+	if w.notify != nil && w.notify.alive() {
+		err := w.notify.wait(ctx, deadline, func(name string) bool { return strings.HasPrefix(name, id+".") })
+		if err == nil {
+			return true
+		}
+		if w.notify.alive() {
+			return false
+		}
+	}
+	w.watch() // and look again in any case
+	if w.notify != nil {
+		return true
+	}
+	pause := pollInterval
+	if !deadline.IsZero() {
+		pause = min(pause, time.Until(deadline))
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(pause):
+	}
+	return false
+}
