@@ -121,7 +121,7 @@ func (s functionState) merge(wanted map[string]string) error {
 		}
 		if isText && strings.HasPrefix(name, "AFTERGLOW_") {
 			if err := settings.Parse(name, theirs); err != nil {
-				return fmt.Errorf("Environment: %w", err) //nolint:staticcheck // the name of a property
+				return fmt.Errorf("property Environment: %w", err)
 			}
 		}
 	}
@@ -131,12 +131,12 @@ func (s functionState) merge(wanted map[string]string) error {
 		return nil
 	}
 	if _, taken := s.environment[envExecWrapperNext]; taken {
-		return fmt.Errorf("Environment has both %s and %s, and only one wrapper can come after Afterglow's; remove one of the two", //nolint:staticcheck // the name of a property
+		return fmt.Errorf("property Environment has both %s and %s, and only one wrapper can come after Afterglow's; remove one of the two",
 			envExecWrapper, envExecWrapperNext)
 	}
 	if text, ok := theirs.(string); ok {
 		if err := settings.Parse(envExecWrapperNext, text); err != nil {
-			return fmt.Errorf("the exec wrapper in Environment: %w", err)
+			return fmt.Errorf("property Environment: exec wrapper: %w", err)
 		}
 		wanted[envExecWrapperNext] = text
 		return nil

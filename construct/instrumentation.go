@@ -149,7 +149,7 @@ func (i *Instrumentation) environment() (map[string]string, error) {
 	for _, r := range i.rows() {
 		value, err := render(r.value)
 		if err != nil {
-			return nil, fmt.Errorf("Afterglow.%s: %w", r.field, err)
+			return nil, fmt.Errorf("property Afterglow.%s: %w", r.field, err)
 		}
 		if value == "" {
 			continue
@@ -161,13 +161,13 @@ func (i *Instrumentation) environment() (map[string]string, error) {
 		}
 		setting, ok := settings.Lookup(r.setting)
 		if !ok {
-			return nil, fmt.Errorf("Afterglow.%s: there is no setting %s", r.field, r.setting)
+			return nil, fmt.Errorf("property Afterglow.%s: there is no setting %s", r.field, r.setting)
 		}
 		if err := checkNoCredentials(setting, value); err != nil {
-			return nil, fmt.Errorf("Afterglow.%s: %w", r.field, err)
+			return nil, fmt.Errorf("property Afterglow.%s: %w", r.field, err)
 		}
 		if err := setting.Check(value); err != nil {
-			return nil, fmt.Errorf("Afterglow.%s: %w", r.field, err)
+			return nil, fmt.Errorf("property Afterglow.%s: %w", r.field, err)
 		}
 		if !isDefault(setting, value) {
 			variables[r.setting] = value

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -38,7 +39,8 @@ func pythonCode(dir, cacheDir string) awslambda.Code {
 	}
 	packed := filepath.Join(cacheDir, "python-"+hash[:32])
 	if _, err := os.Stat(packed); err != nil {
-		if err := pack(dir, packed); err != nil {
+		// As in all of a CDK app there is no context to pass on: Ctrl-C ends the app, and pip with it.
+		if err := pack(context.Background(), dir, packed); err != nil {
 			panic(fmt.Errorf("bundle %s: %w", dir, err))
 		}
 	}
@@ -49,7 +51,7 @@ func pythonCode(dir, cacheDir string) awslambda.Code {
 }
 
 // pack bundles to a directory beside the wanted one and renames it: what is there is whole.
-func pack(dir, packed string) error {
+func pack(ctx context.Context, dir, packed string) error {
 	if err := os.MkdirAll(filepath.Dir(packed), 0o755); err != nil {
 		return err
 	}
@@ -59,7 +61,7 @@ func pack(dir, packed string) error {
 	}
 	defer os.RemoveAll(temporary) //nolint:errcheck // renamed if all went well
 	fmt.Fprintf(os.Stderr, "infra: bundling %s with pip, once for these requirements\n", dir)
-	if err := bundle(dir, temporary); err != nil {
+	if err := bundle(ctx, dir, temporary); err != nil {
 		return err
 	}
 	if err := os.Rename(temporary, packed); err != nil && !errors.Is(err, fs.ErrExist) { // another synth was faster
@@ -84,13 +86,13 @@ func sourceHash(dir string) (string, error) {
 }
 
 // bundle installs the requirements of dir to output and copies the sources beside them.
-func bundle(dir, output string) error {
-	pip, cleanUp, err := findPip()
+func bundle(ctx context.Context, dir, output string) error {
+	pip, cleanUp, err := findPip(ctx)
 	if err != nil {
 		return err
 	}
 	defer cleanUp()
-	command := exec.Command(pip[0], append(pip[1:], "install", "--disable-pip-version-check", "--no-input", "--quiet",
+	command := exec.CommandContext(ctx, pip[0], append(pip[1:], "install", "--disable-pip-version-check", "--no-input", "--quiet",
 		"--requirement", filepath.Join(dir, "requirements.txt"), "--require-hashes", "--no-deps",
 		"--only-binary", ":all:", "--platform", "any", "--implementation", "py", "--abi", "none", "--python-version", pythonVersion,
 		"--no-compile", "--target", output)...)
@@ -116,9 +118,9 @@ func bundle(dir, output string) error {
 }
 
 // findPip gives the command that runs pip. Where Python comes without it, as Debian's does, a virtual environment has one.
-func findPip() (command []string, cleanUp func(), err error) {
+func findPip(ctx context.Context) (command []string, cleanUp func(), err error) {
 	for _, python := range []string{"python3", "python"} {
-		if exec.Command(python, "-m", "pip", "--version").Run() == nil {
+		if exec.CommandContext(ctx, python, "-m", "pip", "--version").Run() == nil {
 			return []string{python, "-m", "pip"}, func() {}, nil
 		}
 	}
@@ -127,7 +129,7 @@ func findPip() (command []string, cleanUp func(), err error) {
 		return nil, nil, err
 	}
 	cleanUp = func() { _ = os.RemoveAll(venv) }
-	if out, err := exec.Command("python3", "-m", "venv", venv).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "python3", "-m", "venv", venv).CombinedOutput(); err != nil {
 		cleanUp()
 		return nil, nil, errors.Join(fmt.Errorf("there is no pip: install Python 3 with pip (on Debian: apt-get install python3-pip)"),
 			fmt.Errorf("python3 -m venv: %w\n%s", err, bytes.TrimSpace(out)))

@@ -15,7 +15,7 @@ func TestBundleIsReproducible(t *testing.T) {
 	var trees [2]string
 	for i := range 2 {
 		dir := filepath.Join(t.TempDir(), "bundle")
-		if err := pack("functions/orders", dir); err != nil {
+		if err := pack(t.Context(), "functions/orders", dir); err != nil {
 			t.Fatal(err)
 		}
 		trees[i] = describe(t, dir)
@@ -43,7 +43,7 @@ func TestBundleTellsWhatPipSaid(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(source, "requirements.txt"), []byte("not a requirement\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := pack(source, packed); err == nil || !strings.Contains(err.Error(), "Invalid requirement") {
+	if err := pack(t.Context(), source, packed); err == nil || !strings.Contains(err.Error(), "Invalid requirement") {
 		t.Errorf("%v, want pip's words", err)
 	}
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(packed), "*"))
@@ -77,7 +77,7 @@ func TestSourceHash(t *testing.T) {
 // needPip skips on a machine without pip and fails in CI, where it must be.
 func needPip(t *testing.T) {
 	t.Helper()
-	_, cleanUp, err := findPip()
+	_, cleanUp, err := findPip(t.Context())
 	if err == nil {
 		cleanUp()
 		return
