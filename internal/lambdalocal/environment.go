@@ -62,7 +62,11 @@ func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) 
 	if left := e.box.leftOut(); left != "" {
 		e.logs.platform("lambdalocal: " + left)
 	}
-	initCtx, cancel := context.WithTimeout(ctx, initLimit)
+	limit := e.opt.initLimit
+	if limit == 0 {
+		limit = initLimit
+	}
+	initCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	took, f, err := e.initialise(initCtx, phaseInit)
 	if ctx.Err() != nil {

@@ -46,6 +46,9 @@ type Options struct {
 	// Report, if set, is called at the end of every invocation's phase, after the last
 	// extension's next, with what REPORT prints.
 	Report func(Report)
+
+	// initLimit is the package's own limit unless a test has no time for it.
+	initLimit time.Duration
 }
 
 // Source tells who wrote a Line.

@@ -44,7 +44,7 @@ func (e *Environment) Invoke(ctx context.Context, in Invocation) (Result, error)
 // next, all within the function's timeout; and at its end the freeze, or the reset.
 func (e *Environment) phase(in Invocation, answer func(Result)) {
 	p := &phase{
-		e: e, answer: answer, init: e.firstInit,
+		e: e, answer: answer, init: e.firstInit, waited: e.firstInit,
 		inv: &invocation{Invocation: in, arn: e.fn.ARN, started: time.Now()},
 	}
 	e.firstInit = 0
@@ -64,17 +64,22 @@ type phase struct {
 	answered bool
 	failed   bool
 	init     time.Duration // what REPORT shows as Init Duration
+	waited   time.Duration // for an init: that one, or one inside this invocation
 }
 
 func (p *phase) run(ctx context.Context) (*failure, error) {
 	e := p.e
 	if e.usable {
+		e.usable = false // until the phase has ended well
 		e.thaw(e.gen)
-	} else if _, f, err := e.initialise(ctx, phaseInvoke); f != nil || err != nil {
-		p.logStart()
-		return f, err
+	} else {
+		took, f, err := e.initialise(ctx, phaseInvoke)
+		p.waited = took
+		if f != nil || err != nil {
+			p.logStart()
+			return f, err
+		}
 	}
-	e.usable = false // until the phase has ended well
 	p.logStart()
 	g := e.gen
 	p.dispatch(g)
@@ -114,7 +119,7 @@ func (p *phase) answerWith(res response) {
 	p.e.logs.settle(answerSettleLimit)
 	r := Result{
 		RequestID: p.inv.RequestID, Payload: res.payload, FunctionError: res.functionError,
-		LogTail: p.e.logs.tailNow(), Init: p.init,
+		LogTail: p.e.logs.tailNow(), Init: p.waited,
 	}
 	if !p.inv.dispatched.IsZero() {
 		r.Latency = res.at.Sub(p.inv.dispatched)
