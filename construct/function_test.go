@@ -104,11 +104,11 @@ func TestUntouchedFunctions(t *testing.T) {
 			props.Code = handlerAsset()
 			return props
 		}, "no hook for runtime ruby3.4 yet"},
-		{"a Node of the future", func(awscdk.Stack) awslambda.FunctionProps {
-			props := functionProps(awslambda.NewRuntime(jsii.String("nodejs99.x"), awslambda.RuntimeFamily_NODEJS, nil))
+		{"a newer Node.js", func(awscdk.Stack) awslambda.FunctionProps {
+			props := functionProps(awslambda.NewRuntime(jsii.String("nodejs26.x"), awslambda.RuntimeFamily_NODEJS, nil))
 			props.Code = handlerAsset()
 			return props
-		}, "no hook for runtime nodejs99.x yet"},
+		}, "no hook for runtime nodejs26.x yet"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			plain := newStack(t)

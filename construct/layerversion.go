@@ -92,9 +92,22 @@ func cacheDir(scope constructs.Construct) string {
 			return absolute
 		}
 	}
-	if dir := layer.DefaultCacheDir(); dir != "" {
+	if dir := layer.DefaultCacheDir(); dir != "" && writable(dir) {
 		return dir
 	}
-	// A build container without a home: the cloud assembly is the one directory that is certain to be writable.
+	// A build container without a home of its own: the cloud assembly is the one directory that is certain to be writable.
 	return filepath.Join(*awscdk.Stage_Of(scope).Outdir(), ".afterglow")
+}
+
+func writable(dir string) bool {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return false
+	}
+	probe, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return false
+	}
+	probe.Close()
+	os.Remove(probe.Name())
+	return true
 }
