@@ -80,9 +80,10 @@ func (s *rootSandbox) enter(plan mountPlan) error {
 }
 
 // startFirst starts the first process of the process namespace and waits until it has mounted the /proc
-// that belongs to it. It ignores SIGCHLD, so that orphans do not stay zombies.
+// that belongs to it. It spends its life in the shell's wait, which reaps whatever children come to it:
+// orphans do not stay zombies.
 func (s *rootSandbox) startFirst(proc string) error {
-	const script = `mount -t proc proc "$0" || mount --rbind /proc "$0"; trap "" CHLD; echo up; exec cat >/dev/null`
+	const script = `mount -t proc proc "$0" || mount --rbind /proc "$0"; echo up; exec 3<&0 >/dev/null; cat <&3 & wait $!`
 	theirs, hold, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("make pipe: %w", err)
@@ -136,11 +137,23 @@ func (s *rootSandbox) strays(groups map[int]bool) []int {
 		if ns, err := os.Readlink("/proc/" + e.Name() + "/ns/pid"); err != nil || ns != s.pids {
 			continue
 		}
-		if group, err := unix.Getpgid(pid); err == nil && !groups[group] {
+		// cat, which the first process waits for, is in its group.
+		group, err := unix.Getpgid(pid)
+		if err == nil && !groups[group] && group != s.first.Process.Pid && !zombie(pid) {
 			found = append(found, pid)
 		}
 	}
 	return found
+}
+
+// zombie tells whether a process has ended and only waits to be reaped. Its state is the field after its
+// name, which may have anything in it but ends with the last parenthesis.
+func zombie(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true // gone
+	}
+	return strings.HasPrefix(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " Z")
 }
 
 func (s *rootSandbox) leftOut() string { return "" }

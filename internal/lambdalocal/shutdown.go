@@ -53,9 +53,8 @@ func (e *Environment) terminateRuntime(g *generation, deadline time.Time) {
 		return
 	}
 	p.signal(syscall.SIGTERM)
-	if !p.endsBy(deadline) {
-		p.kill()
-	}
+	p.endsBy(deadline)
+	p.kill() // at any rate, to have its last lines before anybody else's
 }
 
 // endsBy waits for a process's end and tells whether it came in time.
@@ -73,19 +72,21 @@ func (p *process) endsBy(deadline time.Time) bool {
 // shutdownExtensions sends SHUTDOWN and waits. An extension that still works on its invocation gets the
 // event with its next next; one that did not register for it is killed at once.
 func (e *Environment) shutdownExtensions(g *generation, reason string, deadline time.Time) {
-	var asked []*extension
+	var asked, others []*extension
 	g.update(func() {
 		for _, x := range g.extensions {
-			if x.process != nil && x.registered() && x.subscribed(eventShutdown) {
+			switch {
+			case x.process == nil: // internal, or not launched
+			case x.registered() && x.subscribed(eventShutdown):
 				x.queue = append(x.queue[:0], shutdownEvent(reason, deadline.UnixMilli()))
 				asked = append(asked, x)
+			default:
+				others = append(others, x)
 			}
 		}
 	})
-	for _, x := range g.extensions {
-		if x.process != nil && !(x.registered() && x.subscribed(eventShutdown)) {
-			x.process.kill()
-		}
+	for _, x := range others {
+		x.process.kill()
 	}
 	for _, x := range asked {
 		clean := x.process.endsBy(deadline) && x.process.status.ok()
