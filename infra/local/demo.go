@@ -68,7 +68,8 @@ func (d demo) show(ctx context.Context, log *progress.Log, c *cloud.Cloud, o ord
 		defer cancel()
 		err = c.Receiver().Wait(waiting, func(spans []otlptest.Span) bool { return len(missing(spans[seen:])) == 0 })
 		if err != nil {
-			return "", fmt.Errorf("wait for the flow: still missing: %s: %w", strings.Join(missing(c.Receiver().Spans()[seen:]), "; "), err)
+			return "", fmt.Errorf("wait for the flow: still missing: %s: %w; the last lines of the functions' log:\n%s",
+				strings.Join(missing(c.Receiver().Spans()[seen:]), "; "), err, c.NewestLines())
 		}
 		return "its flow is complete", nil
 	})

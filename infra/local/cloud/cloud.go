@@ -38,9 +38,12 @@ type Options struct {
 	App      string // folder of cdk.json; "" means Checkout
 	Port     int    // of the AWS endpoint; 0 means a free one
 	Log      *progress.Log
-	Lines    func(lambdalocal.Line) // what functions, extensions and platform print; may be nil
 
-	Through func(base string) (string, error) // see front.Options; may be nil
+	// Lines gets what functions, extensions and platform print, one line at a time; may be nil.
+	Lines func(function string, line lambdalocal.Line)
+
+	// Through is front.Options' own; may be nil.
+	Through func(base string) (string, error)
 }
 
 // Cloud is a running local AWS with the app in it.
@@ -156,7 +159,7 @@ func (c *Cloud) startAWS(ctx context.Context, command []string) (string, error) 
 	c.front, err = front.Start(front.Options{
 		Upstream: c.server.Endpoint(), Port: c.opt.Port, Through: c.opt.Through,
 		Log: func(text string) {
-			c.lines.take(lambdalocal.Line{Time: time.Now(), Source: lambdalocal.SourcePlatform, Name: "front", Text: text})
+			c.lines.take("front", lambdalocal.Line{Time: time.Now(), Source: lambdalocal.SourcePlatform, Text: text})
 		},
 	})
 	if err != nil {
@@ -219,6 +222,9 @@ func (c *Cloud) Functions() []string {
 
 // FunctionsLog is the file that has what functions, extensions and platform print.
 func (c *Cloud) FunctionsLog() string { return c.lines.file.Name() }
+
+// NewestLines are the last lines of it.
+func (c *Cloud) NewestLines() string { return c.lines.newest() }
 
 // Done is closed when the local AWS has ended, which it should not before Down.
 func (c *Cloud) Done() <-chan struct{} { return c.server.Done() }

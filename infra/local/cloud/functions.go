@@ -104,7 +104,7 @@ func (c *Cloud) Restart(ctx context.Context, change func(*lambdalocal.Function))
 			return fmt.Errorf("function %s: %w", f.Name, err)
 		}
 		pool := lambdalocal.NewPool(local, lambdalocal.Options{
-			Dir: dir, Runtime: c.runtimes[f.Runtime], Log: c.lines.take, ExtraEnv: c.platformEnv(),
+			Dir: dir, Runtime: c.runtimes[f.Runtime], Log: c.lines.of(f.Name), ExtraEnv: c.platformEnv(),
 		}, environments)
 		c.running = append(c.running, running{f.Name, pool})
 		c.front.Serve(front.Function{Name: f.Name, Version: f.Version, ARN: f.ARN, Invoker: pool})
