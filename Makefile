@@ -8,6 +8,9 @@ TEST_TIMEOUT ?= 30m
 # Tools are run by version and are in no go.mod.
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 
+# jsii prints a banner about the age of Node.js releases before every synth; the value lists major versions.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20,22,24
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint fmt layer docs fuzz bench clean tools-go
 
@@ -36,7 +39,7 @@ fmt: tools-go ## format the Go code
 	gofmt -w $$(git ls-files '*.go')
 
 layer: tools-go ## write dist/afterglow-layer-{arm64,x86_64}.zip for those who deploy by other means
-	$(GO) run ./infra/layer -o dist $(ARGS)
+	$(GO) run ./infra/layer -o dist -cache .afterglow/cache/layer $(ARGS)
 
 docs: tools-go ## generate docs/settings.md
 	$(GO) test ./settings -update

@@ -21,7 +21,8 @@ const imports = `
 	spool, settings                                     < wrapper/golang
 	spool, E/event                                      < E/intake
 	E/event                                             < E/enrich, E/correlate, E/mask
-	E/enrich/internal/...                               < E/enrich
+	E/enrich/internal/...                               < E/enrich/...
+	E/mask/internal/...                                 < E/mask/...
 	E/mask                                              < E/limit
 	E/mask, E/event, E/otlp                             < E/span
 	E/otlp                                              < E/export
