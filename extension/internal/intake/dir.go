@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"sort"
@@ -60,6 +61,7 @@ func Names(dir string) ([]spool.Name, error) {
 func (in *Intake) choose(final bool) (files []file, more bool) {
 	newest := map[int]int{} // number of the newest file of each process of this life
 	all := in.list()
+	in.forget(all)
 	for _, f := range all {
 		if !f.past {
 			newest[f.name.PID] = max(newest[f.name.PID], f.name.Number)
@@ -111,6 +113,20 @@ func (in *Intake) list() []file {
 	return files
 }
 
+// forget drops what is remembered of files that are not there any more.
+func (in *Intake) forget(all []file) {
+	if len(in.progress) == 0 && len(in.broken) == 0 {
+		return
+	}
+	there := map[fileKey]bool{}
+	for _, f := range all {
+		there[keyOf(f.name)] = true
+	}
+	gone := func(k fileKey) bool { return !there[k] }
+	maps.DeleteFunc(in.progress, func(k fileKey, _ int64) bool { return gone(k) })
+	maps.DeleteFunc(in.broken, func(k fileKey, _ bool) bool { return gone(k) })
+}
+
 // IsPast tells whether something was last written before this life of the environment. The clock of a file system ticks more
 // coarsely than time.Now, which makes a fresh file look older by up to 10 ms; no hook runs that early.
 func (in *Intake) IsPast(modified time.Time) bool { return modified.Before(in.born) }
@@ -132,8 +148,10 @@ func (in *Intake) take(f file) bool {
 		return false // renamed since it was listed: it comes back under its new name
 	}
 	if !f.whole {
-		in.broken[key] = r.err != nil // to be counted when it is whole
 		in.progress[key] = max(in.progress[key], r.TailStart)
+		if r.err != nil {
+			in.broken[key] = true // to be counted when it is whole
+		}
 	} else {
 		delete(in.broken, key)
 		delete(in.progress, key)

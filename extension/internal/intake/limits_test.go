@@ -1,0 +1,213 @@
+package intake
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/afterglow-lambda/afterglow/spool"
+)
+
+func TestMoreFilesThanARoundTakes(t *testing.T) {
+	dir := t.TempDir()
+	const files = MaxFiles + 10
+	for n := range files {
+		id := fmt.Sprintf("R%d", n)
+		put(t, dir, fmt.Sprintf("%s.17.%d.done", id, n+1), encode(t, true, process(17), begin(id), end(id)))
+	}
+	in := New(dir, born)
+	first := in.Collect(true)
+	if len(first.Invocations) != MaxFiles || !first.More {
+		t.Errorf("first round: %d invocations, more %v", len(first.Invocations), first.More)
+	}
+	in.Release(first)
+	second := in.Collect(true)
+	if len(second.Invocations) != 10 || second.More {
+		t.Errorf("second round: %d invocations, more %v", len(second.Invocations), second.More)
+	}
+}
+
+func TestMoreBytesThanARoundTakes(t *testing.T) {
+	dir := t.TempDir()
+	big := rec{Header: spool.Header{Kind: spool.KindCallStart, Invocation: "A", Call: "17-1", Parts: []spool.Part{{Of: "request"}}}, parts: []string{strings.Repeat("x", MaxBytes/2)}}
+	for n := 1; n <= 3; n++ {
+		put(t, dir, fmt.Sprintf("A.17.%d.done", n), encode(t, true, process(17), big, callEnd("A", "17-1")))
+	}
+	in := New(dir, born)
+	for round, more := range []bool{true, true, false} {
+		r := in.Collect(false)
+		if r.More != more || len(r.files) != 1 {
+			t.Fatalf("round %d: %d files, more %v", round, len(r.files), r.More)
+		}
+		in.Release(r)
+	}
+}
+
+func TestAFileThatIsTooLarge(t *testing.T) {
+	dir := t.TempDir()
+	body := strings.Repeat("x", 10<<20)
+	big := func(id string) rec {
+		return rec{Header: spool.Header{Kind: spool.KindCallStart, Invocation: "A", Call: id, Parts: []spool.Part{{Of: "request"}}}, parts: []string{body}}
+	}
+	content := encode(t, true, process(17), begin("A"), big("17-1"), callEnd("A", "17-1"), big("17-2"), big("17-3"), end("A"))
+	put(t, dir, "A.17.1.done", content)
+	in := New(dir, born)
+	r := in.Collect(false)
+	if len(r.Invocations) != 1 || r.More {
+		t.Fatalf("%d invocations, more %v", len(r.Invocations), r.More)
+	}
+	inv := r.Invocations[0]
+	lost := map[string]int64{}
+	for _, l := range inv.Lost {
+		lost[l.Reason] += l.Bytes
+	}
+	if len(inv.Calls) != 2 || !inv.Calls[1].Open || lost[LossTooLarge] != int64(len(content))-MaxFileBytes || lost[LossTorn] == 0 {
+		t.Errorf("%d calls, lost %v", len(inv.Calls), lost)
+	}
+	in.Release(r)
+	if names, _ := Names(dir); len(names) != 0 {
+		t.Errorf("left: %v", names)
+	}
+}
+
+func TestMoreCallsThanAnInvocationKeeps(t *testing.T) {
+	dir := t.TempDir()
+	records := []rec{process(17), begin("A")}
+	const calls = MaxCalls + 7
+	for n := range calls {
+		id := fmt.Sprintf("17-%d", n)
+		records = append(records, call("A", id), callEnd("A", id))
+	}
+	put(t, dir, "A.17.1.done", encode(t, true, append(records, end("A"))...))
+	inv := New(dir, born).Collect(false).Invocations[0]
+	if len(inv.Calls) != MaxCalls || len(inv.Lost) != 1 || inv.Lost[0].Reason != LossTooMany || inv.Lost[0].Records != 14 {
+		t.Errorf("%d calls, lost %+v", len(inv.Calls), inv.Lost)
+	}
+}
+
+func TestMoreNamesThanAreRead(t *testing.T) {
+	dir := t.TempDir()
+	for n := range MaxNames + 100 {
+		if err := os.Symlink("nowhere", filepath.Join(dir, fmt.Sprintf("A.1.%d.done", n+1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, err := Names(dir)
+	if err != nil || len(names) != MaxNames {
+		t.Errorf("%d names, %v", len(names), err)
+	}
+	if got := collectAs(New(dir, born), true); got != "nothing" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestMoreInvocationsThanThereAre(t *testing.T) {
+	dir := t.TempDir()
+	var records []rec
+	const extra = 5
+	for n := range MaxInvocations + extra {
+		id := fmt.Sprintf("R%d", n)
+		records = append(records, begin(id), end(id))
+	}
+	put(t, dir, "none.17.1.done", encode(t, true, records...))
+	r := New(dir, born).Collect(true)
+	lost := int64(0)
+	for _, inv := range r.Invocations {
+		for _, l := range inv.Lost {
+			lost += l.Records
+		}
+	}
+	if len(r.Invocations) != MaxInvocations || lost != 2*extra {
+		t.Errorf("%d invocations, %d records lost", len(r.Invocations), lost)
+	}
+}
+
+func TestHeldCallsAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	body := strings.Repeat("x", MaxHeld/2-1000)
+	records := []rec{process(17), begin("A")}
+	for n := range 3 {
+		records = append(records, rec{Header: spool.Header{Kind: spool.KindCallStart, Invocation: "A", Call: fmt.Sprintf("17-%d", n), Parts: []spool.Part{{Of: "request"}}}, parts: []string{body}})
+	}
+	put(t, dir, "A.17.1.done", encode(t, true, append(records, end("A"))...))
+	in := New(dir, born)
+	in.Announce(Announcement{ID: "A"})
+	if got := collectAs(in, false); got != "A 17-2(open)" {
+		t.Errorf("got %s", got)
+	}
+	if got := collectAs(in, true); got != "A late 17-0(open) 17-1(open)" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestAPipeIsNotWaitedFor: opening one for reading waits for somebody who writes.
+func TestAPipeIsNotWaitedFor(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "A.17.1.done"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in := New(dir, born)
+	if got := collectAs(in, true); got != "nothing" {
+		t.Errorf("got %s", got)
+	}
+	if _, _, err := in.read("A.17.1.done"); err == nil {
+		t.Error("a pipe was read as a file")
+	}
+}
+
+func TestAFileThatCannotBeRead(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root can read everything")
+	}
+	dir := t.TempDir()
+	put(t, dir, "A.17.1.done", encode(t, true, begin("A"), end("A")))
+	if err := os.Chmod(filepath.Join(dir, "A.17.1.done"), 0); err != nil {
+		t.Fatal(err)
+	}
+	in := New(dir, born)
+	if got := collectAs(in, true); got != "lost unreadable 1/"+fmt.Sprint(len(encode(t, true, begin("A"), end("A")))) {
+		t.Errorf("got %s", got)
+	}
+	if got := collectAs(in, true); got != "nothing" {
+		t.Errorf("it is tried again: %s", got)
+	}
+}
+
+// TestAFileThatCannotBeDeleted: it is read once.
+func TestAFileThatCannotBeDeleted(t *testing.T) {
+	dir := t.TempDir()
+	in := New(dir, born)
+	put(t, dir, "A.17.1.done", encode(t, true, begin("A"), end("A")))
+	r := in.Collect(true)
+	// In its place is what cannot be removed as a file, which is what a file in a read-only directory looks like to root.
+	name := filepath.Join(dir, "A.17.1.done")
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(name, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	in.Release(r)
+	if err := os.RemoveAll(name); err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "A.17.1.done", encode(t, true, begin("A"), end("A")))
+	if got := collectAs(in, true); got != "nothing" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestDiscard(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"init.17.1.done", "A.17.2.done", "B.17.3.open", "notes.txt"} {
+		put(t, dir, name, nil)
+	}
+	in := New(dir, born)
+	in.Discard()
+	if got := list(t, dir, in); got != "files: B.17.3.open notes.txt" {
+		t.Errorf("got %s", got)
+	}
+}
