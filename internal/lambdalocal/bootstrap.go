@@ -2,6 +2,7 @@ package lambdalocal
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -32,9 +33,14 @@ func runtimeArgv(fn Function, opt Options, l layout, env map[string]string) ([]s
 		{"/var/task/bootstrap", filepath.Join(fn.Code, "bootstrap")},
 		{"/opt/bootstrap", filepath.Join(l.optSource(fn), "bootstrap")},
 	} {
-		if info, err := os.Stat(b.real); err == nil && info.Mode().IsRegular() {
-			return []string{b.seen}, nil
+		info, err := os.Stat(b.real)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
 		}
+		if info.Mode()&0o111 == 0 {
+			return nil, &failure{errorType: "Runtime.InvalidEntrypoint", message: b.seen + " is not executable"}
+		}
+		return []string{b.seen}, nil
 	}
 	return nil, &failure{
 		errorType: "Runtime.InvalidEntrypoint",
@@ -44,6 +50,11 @@ func runtimeArgv(fn Function, opt Options, l layout, env map[string]string) ([]s
 
 // launchExtension starts one extension: no arguments, its own process group (RIE rapid/handlers.go).
 func (e *Environment) launchExtension(x *extension) error {
+	// Asked here and not of exec, because not every sandbox execs the extension right away.
+	info, err := os.Stat(filepath.Join(e.layout.optSource(e.fn), "extensions", x.name))
+	if err == nil && info.Mode()&0o111 == 0 {
+		return fmt.Errorf("launch extension: %w", fs.ErrPermission)
+	}
 	path := "/opt/extensions/" + x.name
 	p, err := startProcess(e.box, e.logs, processSpec{
 		name: x.name, source: SourceExtension, argv: []string{path}, env: e.env.ofExtension(), dir: "/",

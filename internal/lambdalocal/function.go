@@ -47,8 +47,10 @@ type Options struct {
 	// extension's next, with what REPORT prints.
 	Report func(Report)
 
-	// initLimit is the package's own limit unless a test has no time for it.
+	// For tests: another limit of the init phase than the package's own, and paths where there could be
+	// namespaces.
 	initLimit time.Duration
+	byPath    bool
 }
 
 // Source tells who wrote a Line.

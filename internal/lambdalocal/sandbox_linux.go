@@ -16,16 +16,25 @@ import (
 
 // newSandbox makes the most private sandbox that this machine allows.
 func newSandbox(fn Function, opt Options, l layout) (sandbox, error) {
+	if opt.byPath {
+		return newPathSandbox(fn, opt, l, "asked for")
+	}
+	var err error
 	if os.Geteuid() == 0 {
-		box, err := newRootSandbox(fn, opt, l)
-		if err == nil {
+		var box *rootSandbox
+		if box, err = newRootSandbox(fn, opt, l); err == nil {
 			return box, nil
 		}
-		if !errors.Is(err, errNotAllowed) {
-			return nil, err
+	} else {
+		var box *userSandbox
+		if box, err = newUserSandbox(fn, opt, l); err == nil {
+			return box, nil
 		}
 	}
-	return newPathSandbox(fn, opt, l, "this user may not make mount namespaces")
+	if !errors.Is(err, errNotAllowed) {
+		return nil, err
+	}
+	return newPathSandbox(fn, opt, l, strings.ReplaceAll(err.Error(), "\n", " "))
 }
 
 // errNotAllowed says that the kernel refuses namespaces to this process.
@@ -122,8 +131,33 @@ func (s *rootSandbox) start(cmd *exec.Cmd) error {
 	return s.run.do(cmd.Start)
 }
 
-// strays looks at all processes of the machine for those in the namespace.
 func (s *rootSandbox) strays(groups map[int]bool) []int {
+	return straysOf("pid", s.pids, s.first.Process.Pid, groups)
+}
+
+// straysOf are the processes that are in a namespace and in none of the groups, nor in that of the
+// namespace's first process.
+func straysOf(kind, identity string, first int, groups map[int]bool) []int {
+	return straysThat(func(pid string) bool {
+		ns, err := os.Readlink("/proc/" + pid + "/ns/" + kind)
+		return err == nil && ns == identity
+	}, func(group int) bool { return group == first || groups[group] })
+}
+
+// straysWith are the processes that were started with an environment variable and are in none of the
+// groups.
+func straysWith(variable string, groups map[int]bool) []int {
+	if variable == "" {
+		return nil // nothing was started yet
+	}
+	return straysThat(func(pid string) bool {
+		environ, err := os.ReadFile("/proc/" + pid + "/environ")
+		return err == nil && strings.Contains("\x00"+string(environ), "\x00"+variable+"\x00")
+	}, func(group int) bool { return groups[group] })
+}
+
+// straysThat looks at all processes of the machine.
+func straysThat(ours func(pid string) bool, known func(group int) bool) []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
@@ -131,15 +165,10 @@ func (s *rootSandbox) strays(groups map[int]bool) []int {
 	var found []int
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == s.first.Process.Pid {
+		if err != nil || !ours(e.Name()) {
 			continue
 		}
-		if ns, err := os.Readlink("/proc/" + e.Name() + "/ns/pid"); err != nil || ns != s.pids {
-			continue
-		}
-		// cat, which the first process waits for, is in its group.
-		group, err := unix.Getpgid(pid)
-		if err == nil && !groups[group] && group != s.first.Process.Pid && !zombie(pid) {
+		if group, err := unix.Getpgid(pid); err == nil && !known(group) && !zombie(pid) {
 			found = append(found, pid)
 		}
 	}

@@ -13,6 +13,10 @@ type pathSandbox struct {
 	why   string
 	paths [][2]string // as the function would see it, and as it is
 	run   *starter
+
+	// marker is the variable that every process of the environment has, and no other process: the
+	// address of its Runtime API.
+	marker string
 }
 
 func newPathSandbox(fn Function, opt Options, l layout, why string) (*pathSandbox, error) {
@@ -43,6 +47,9 @@ func (s *pathSandbox) start(cmd *exec.Cmd) error {
 	for i, e := range cmd.Env {
 		name, value, _ := strings.Cut(e, "=")
 		cmd.Env[i] = name + "=" + s.translate(value)
+		if name == "AWS_LAMBDA_RUNTIME_API" {
+			s.marker = e
+		}
 	}
 	cmd.Env = append(cmd.Env, "TMPDIR="+s.translate("/tmp"), "AFTERGLOW_LOCAL_OPT="+s.translate("/opt"))
 	cmd.Path, cmd.Dir = s.translate(cmd.Path), s.translate(cmd.Dir)
@@ -64,7 +71,7 @@ func (s *pathSandbox) translate(value string) string {
 	return strings.Join(parts, ":")
 }
 
-func (s *pathSandbox) strays(map[int]bool) []int { return nil }
+func (s *pathSandbox) strays(groups map[int]bool) []int { return straysWith(s.marker, groups) }
 
 func (s *pathSandbox) leftOut() string {
 	return "no private file system (" + s.why + "): /opt, /var/task, /var/runtime and /tmp are other folders, named by the environment variables, and writable"

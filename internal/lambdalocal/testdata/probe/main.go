@@ -74,15 +74,23 @@ func steps() map[string]func(*probe, string) {
 		"env":    (*probe).env,
 		"args":   func(p *probe, _ string) { p.say("args %q", os.Args) },
 		"time":   func(p *probe, arg string) { p.say("time %s %d", arg, time.Now().UnixNano()) },
-		"touch":  func(_ *probe, arg string) { os.WriteFile(arg, []byte("x"), 0o644) },
+		"touch":  func(_ *probe, arg string) { os.WriteFile(local(arg), []byte("x"), 0o644) },
 		"ls":     (*probe).ls,
-		"write":  func(p *probe, arg string) { p.say("write %s: %v", arg, os.WriteFile(arg, nil, 0o644)) },
+		"write":  func(p *probe, arg string) { p.say("write %s: %v", arg, os.WriteFile(local(arg), nil, 0o644)) },
 		"pid":    func(p *probe, _ string) { p.say("pid %d", os.Getpid()) },
 		"ticks":  func(p *probe, _ string) { go p.ticks() },
 		"child":  (*probe).child,
 		"onterm": (*probe).onTerm,
 		"until":  (*probe).until,
 	}
+}
+
+// local is where a path is that a script gives: /tmp is elsewhere where there is no private file system.
+func local(path string) string {
+	if rest, ok := strings.CutPrefix(path, "/tmp"); ok {
+		return os.TempDir() + rest
+	}
+	return path
 }
 
 func duration(arg string) time.Duration {
@@ -209,7 +217,7 @@ func (p *probe) env(string) {
 }
 
 func (p *probe) ls(arg string) {
-	entries, err := os.ReadDir(arg)
+	entries, err := os.ReadDir(local(arg))
 	names := []string{}
 	for _, e := range entries {
 		names = append(names, e.Name())
@@ -219,7 +227,7 @@ func (p *probe) ls(arg string) {
 
 func (p *probe) ticks() {
 	for n := 0; ; n++ {
-		os.WriteFile("/tmp/ticks", []byte(strconv.Itoa(n)), 0o644)
+		os.WriteFile(local("/tmp/ticks"), []byte(strconv.Itoa(n)), 0o644)
 		time.Sleep(time.Millisecond)
 	}
 }
@@ -254,7 +262,7 @@ func (p *probe) onTerm(arg string) {
 // until waits for a file.
 func (p *probe) until(arg string) {
 	for {
-		if _, err := os.Stat(arg); err == nil {
+		if _, err := os.Stat(local(arg)); err == nil {
 			return
 		}
 		time.Sleep(time.Millisecond)

@@ -1,0 +1,173 @@
+package lambdalocal
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// userSandbox is a mount namespace inside a user namespace, for those who are not root. Its first process
+// makes the mounts and then waits; the others enter its namespaces by nsenter.
+//
+// This process cannot enter a user namespace itself, because it has more than one thread, and a process
+// namespace would make every nsenter a parent of what was asked for. So there is none: what a function
+// leaves behind is found by its mount namespace. If this process is killed, the kernel kills those that it
+// started, and the first process, whose pipe breaks, all others.
+type userSandbox struct {
+	root          string
+	made          []string
+	run           *starter
+	first         *exec.Cmd
+	hold          *os.File
+	mounts        string // identity of the mount namespace
+	nsenter, into string // programs: nsenter and chroot
+}
+
+func newUserSandbox(fn Function, opt Options, l layout) (*userSandbox, error) {
+	s := &userSandbox{root: l.root, run: newStarter()}
+	err := s.findPrograms()
+	var plan mountPlan
+	if err == nil {
+		plan, err = planRoot(fn, opt, l)
+	}
+	if err == nil {
+		s.made, err = plan.makeSkeleton()
+	}
+	if err == nil {
+		err = s.startFirst(plan)
+	}
+	if err != nil {
+		s.run.stop()
+		removeAllOf(s.made)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *userSandbox) findPrograms() (err error) {
+	if s.nsenter, err = exec.LookPath("nsenter"); err != nil {
+		return fmt.Errorf("%w: %w", errNotAllowed, err)
+	}
+	for _, path := range []string{"/usr/sbin/chroot", "/usr/bin/chroot", "/sbin/chroot"} {
+		if _, err := os.Stat(path); err == nil {
+			s.into = path
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: there is no chroot", errNotAllowed)
+}
+
+// startFirst starts the process that makes the mounts and holds the namespaces. When its pipe breaks, it
+// kills whoever is in its mount namespace.
+func (s *userSandbox) startFirst(plan mountPlan) error {
+	script := plan.script() + `
+echo up
+exec 3<&0 >/dev/null
+cat <&3 & wait $!
+mine=$(readlink /proc/$$/ns/mnt)
+for process in /proc/[0-9]*; do
+	id=${process#/proc/}
+	if [ "$id" != $$ ] && [ "$(readlink "$process/ns/mnt")" = "$mine" ]; then kill -9 "$id"; fi
+done 2>/dev/null
+`
+	theirs, hold, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("make pipe: %w", err)
+	}
+	defer theirs.Close()
+	ready, out, err := os.Pipe()
+	if err != nil {
+		hold.Close()
+		return fmt.Errorf("make pipe: %w", err)
+	}
+	defer ready.Close()
+	cmd := exec.Command("/bin/sh", "-c", script)
+	cmd.Stdin, cmd.Stdout = theirs, out
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setpgid:     true,
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
+	}
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
+	err = s.run.do(cmd.Start)
+	out.Close()
+	if err != nil {
+		hold.Close()
+		return fmt.Errorf("%w: start first process: %w", errNotAllowed, err)
+	}
+	s.first, s.hold = cmd, hold
+	if _, err := bufio.NewReader(ready).ReadString('\n'); err != nil {
+		s.endFirst()
+		return fmt.Errorf("%w: first process said %q", errNotAllowed, complaint.String())
+	}
+	if s.mounts, err = os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", cmd.Process.Pid)); err != nil {
+		s.endFirst()
+		return fmt.Errorf("identify mount namespace: %w", err)
+	}
+	return nil
+}
+
+// start puts nsenter, chroot and a shell before the command; each execs the next one, so that the process
+// that was started is in the end the command.
+func (s *userSandbox) start(cmd *exec.Cmd) error {
+	dir := cmd.Dir
+	cmd.Args = append([]string{
+		s.nsenter, "--target", strconv.Itoa(s.first.Process.Pid), "--user", "--preserve-credentials", "--mount", "--",
+		s.into, s.root, "/bin/sh", "-c", `cd "$0" && exec "$@"`, dir,
+	}, cmd.Args...)
+	cmd.Path, cmd.Dir = s.nsenter, "/"
+	endWithParent(cmd.SysProcAttr)
+	return s.run.do(cmd.Start)
+}
+
+func (s *userSandbox) strays(groups map[int]bool) []int {
+	return straysOf("mnt", s.mounts, s.first.Process.Pid, groups)
+}
+
+func (s *userSandbox) leftOut() string {
+	return "no process namespace without root: /proc shows this machine's processes"
+}
+
+func (s *userSandbox) skeleton() []string { return s.made }
+
+func (s *userSandbox) endFirst() {
+	// Its group: the shell and the cat that it waits for.
+	_ = syscall.Kill(-s.first.Process.Pid, syscall.SIGKILL)
+	_ = s.first.Wait()
+	s.hold.Close()
+}
+
+func (s *userSandbox) close() error {
+	s.endFirst()
+	s.run.stop()
+	return nil
+}
+
+// script is the plan as shell commands.
+func (p mountPlan) script() string {
+	var b strings.Builder
+	b.WriteString("set -e\nmount --make-rprivate /\n")
+	fmt.Fprintf(&b, "mount --bind %[1]s %[1]s\nmount --make-unbindable %[1]s\n", quote(p.root))
+	for _, s := range p.steps {
+		switch s.kind {
+		case bindFolder, bindFile:
+			fmt.Fprintf(&b, "mount --rbind %s %s\n", quote(s.source), quote(s.target))
+			if !s.write {
+				// Where the kernel does not let an ordinary user, the files' own permissions stand.
+				fmt.Fprintf(&b, "mount -o remount,bind,ro %s 2>/dev/null || true\n", quote(s.target))
+			}
+		}
+	}
+	fmt.Fprintf(&b, "mount --rbind /proc %s\n", quote(p.root+"/proc"))
+	return b.String()
+}
+
+// quote makes one word of a shell's out of anything.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
