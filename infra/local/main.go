@@ -33,8 +33,9 @@ const (
 )
 
 func main() {
-	// A reader that went away (`… | head`) must not kill us before we have ended what we started.
-	signal.Ignore(syscall.SIGPIPE)
+	// A reader that went away (`… | head`) must not kill us before we have ended what we started. Taken, not
+	// ignored: what is ignored would be ignored in every program that we start.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	if err := child.Adopt(); err != nil {
 		fmt.Fprintln(os.Stderr, "afterglow:", err)
 	}
