@@ -27,7 +27,7 @@ func nodePins() map[string]nodePin {
 	return map[string]nodePin{
 		"20": {node: "20.20.2", client: "ric3"}, // client 4 refuses Node.js 20
 		"22": {node: "22.23.3", client: "ric4"},
-		"24": {node: "24.22.0", client: "ric4"},
+		"24": {node: "24.21.0", client: "ric4"},
 	}
 }
 
