@@ -14,6 +14,7 @@ const parse = JSON.parse;
 
 const MOST_ERROR = 1048576; // longer error bodies are not taken apart; the longest that carries what is kept is far below
 const MOST_STATUS = 65536; // longer responses are not searched for a status; the extension has what was kept of them
+const MOST_COUNTED = 1048576; // counting the bytes of a string costs a millisecond for each megabyte
 const EXIT = 'Runtime.ExitError'; // Lambda's own word
 
 function create(settings, guard, spool) {
@@ -111,7 +112,9 @@ class Handler {
 
   // shortened records the start with an event that is too large to be kept whole. The client has just parsed it.
   shortened(event) {
-    const data = require('./shorten').shorten(event, this.settings.eventBytes);
+    const { shorten } = require('./shorten'); // most functions never need it
+    delete require.cache[require.resolve('./shorten')];
+    const data = shorten(event, this.settings.eventBytes);
     this.begun([{ of: 'event', data, size: -1, truncated: true, shortened: true }]);
   }
 
@@ -239,9 +242,10 @@ function posted(run, budget) {
   if (run.outcome === 'error') return { error: reported(run.body) };
   if (run.outcome !== 'response' || typeof run.body !== 'string') return {};
   const { body } = run;
-  const size = Buffer.byteLength(body);
-  const data = size <= budget ? body : Buffer.from(body.slice(0, budget)).subarray(0, budget);
-  return { status: status(body), parts: budget > 0 ? [{ of: 'response', data, size, truncated: size > budget }] : null };
+  const size = body.length <= MOST_COUNTED ? Buffer.byteLength(body) : -1;
+  const whole = size >= 0 && size <= budget;
+  const data = whole ? body : Buffer.from(body.slice(0, budget)).subarray(0, budget);
+  return { status: status(body), parts: budget > 0 ? [{ of: 'response', data, size, truncated: !whole }] : null };
 }
 
 // streamed tells what went through a response stream: an HTTP response carries its status in a prelude, an error comes as a trailer.

@@ -177,12 +177,12 @@ class Spool {
     if (this.scratch.length < most + HEAD.length + MARK_BYTES * 2 + 1) this.scratch = Buffer.allocUnsafeSlow(most + FIRST_SCRATCH);
     const b = this.scratch;
     let n = 0;
-    if (file.bytes === 0) n += b.latin1Write(`${HEAD}${file.mark}\n`, n);
-    n += b.latin1Write(`@${file.mark} ${parts ? total(parts) : 0} `, n);
-    n += b.utf8Write(header, n);
+    if (file.bytes === 0) n += b.write(`${HEAD}${file.mark}\n`, n, 'latin1');
+    n += b.write(`@${file.mark} ${parts ? total(parts) : 0} `, n, 'latin1');
+    n += b.write(header, n, 'utf8');
     b[n++] = 10;
     if (parts) {
-      for (const { data } of parts) n += typeof data === 'string' ? b.utf8Write(data, n) : data.copy(b, n);
+      for (const { data } of parts) n += typeof data === 'string' ? b.write(data, n, 'utf8') : data.copy(b, n);
     }
     b[n++] = 10;
     return n;

@@ -77,6 +77,9 @@ function arm(addon) {
       guard.run('http', () => require('./clients/http').attach(guard, calls, handler));
       guard.run('undici', () => require('./clients/undici').attach(guard, calls, handler));
     });
+    for (const file of Object.keys(require.cache)) {
+      if (file.startsWith(__dirname)) delete require.cache[file]; // the function's view of its modules is its own
+    }
   } catch {
     // guard.js itself could not be loaded: see above.
   }

@@ -27,6 +27,7 @@ function create(settings, guard, spool, handler) {
         headers(spool, settings.headerBytes, call.answer) + `${call.proto ? `,"proto":${text(call.proto)}` : ''}` +
         `${call.peer ? `,"peer":${text(call.peer)}` : ''}${call.status ? `,"ttfb":${call.first - call.begun}` : ''}` +
         `,"dur":${ticks() - call.begun}${error ? failure(error.type, error.message, error.stack) : ''}${call.partial ? ',"partial":true' : ''}`, parts);
+      call.request = call.response = NOTHING; // the function may keep its request for long
     },
   };
   return {
@@ -110,6 +111,7 @@ class Body {
       if (this.left > 0) this.keep(Buffer.from(chunk.length > 2 * this.left ? chunk.slice(0, 2 * this.left) : chunk, encoding));
       return;
     }
+    if (!(chunk instanceof Uint8Array)) return;
     this.size += chunk.byteLength;
     // The copy is needed: whoever owns the chunk may use its memory again.
     if (this.left > 0) this.keep(Buffer.from(Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.byteLength, this.left))));
@@ -133,6 +135,8 @@ class Body {
   }
 }
 
+const NOTHING = new Body(0);
+
 // headers gives the field of a flat list of names and values, as many as the budget holds.
 function headers(spool, budget, list) {
   if (list === null || list.length === 0) return '';
@@ -154,15 +158,15 @@ function headers(spool, budget, list) {
 // string gives a header's name or value: undici hands over bytes.
 function string(value) {
   if (typeof value === 'string') return value;
-  return Buffer.isBuffer(value) ? value.latin1Slice() : String(value);
+  return Buffer.isBuffer(value) ? value.toString('latin1') : String(value);
 }
 
 // inspect takes what a request failed with apart. Node.js made nearly all of these errors, and the function's are looked at
 // only where a field is a string of the error's own, so that no code of the function's runs.
 function inspect(error) {
   if (typeof error !== 'object' || error === null) return { type: typeof error, message: typeof error === 'string' ? error : '' };
-  const type = own(error, 'code') || own(error, 'name') || named(error);
-  return { type, message: own(error, 'message'), stack: '' };
+  if (error instanceof DOMException) return { type: error.name, message: error.message }; // an AbortSignal's, usually
+  return { type: own(error, 'code') || own(error, 'name') || named(error), message: own(error, 'message') };
 }
 
 function own(object, name) {

@@ -18,23 +18,43 @@ const known = new WeakMap(); // ClientRequest or IncomingMessage: its Call
 function attach(guard, calls, handler) {
   const request = http.ClientRequest.prototype;
   const response = http.IncomingMessage.prototype;
-  const watch = {
-    write: (req, args) => sent(calls, handler, req, args, false),
-    end: (req, args) => sent(calls, handler, req, args, true),
-    _send: (req) => going(calls, handler, req),
-    emit: (req, args) => told(req, args),
-  };
-  if (typeof response.push !== 'function' || Object.keys(watch).some((name) => typeof request[name] !== 'function')) {
+  const watched = [
+    [request, 'write', (req, args) => sent(calls, handler, req, args, false)],
+    [request, 'end', (req, args) => sent(calls, handler, req, args, true)],
+    [request, '_send', (req) => going(calls, handler, req)],
+    [request, 'emit', (req, args) => told(req, args)],
+    [response, 'push', (res, args) => received(res, args[0])],
+  ];
+  if (watched.some(([prototype, name]) => typeof prototype[name] !== 'function')) {
     guard.say('warn', 'http is not as the hook knows it; its requests are not recorded');
     return;
   }
-  for (const name of Object.keys(watch)) define(request, name, guard.tap('http', request[name], watch[name]));
-  define(response, 'push', guard.tap('http', response.push, (res, args) => received(res, args[0])));
+  for (const [prototype, name, observe] of watched) shadow(guard, prototype, name, observe);
 }
 
-// define puts a method where it shadows the inherited one, as invisible as that was to a loop over properties.
-function define(prototype, name, value) {
-  Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false });
+// shadow puts a tap before an inherited method. The method is looked up with each use, so that whoever replaces it where
+// it is inherited from, as node:domain does with emit, is still asked. Assigning to an object or to the prototype works as
+// if there were an ordinary method.
+function shadow(guard, prototype, name, observe) {
+  const parent = Object.getPrototypeOf(prototype);
+  const own = Object.hasOwn(prototype, name) ? prototype[name] : null;
+  let original = null;
+  let tapped = null;
+  Object.defineProperty(prototype, name, {
+    configurable: true,
+    enumerable: false,
+    get() {
+      const method = own || parent[name];
+      if (method !== original) {
+        original = method;
+        tapped = typeof method === 'function' ? guard.tap('http', method, observe) : method;
+      }
+      return tapped;
+    },
+    set(value) {
+      Object.defineProperty(this, name, { value, writable: true, configurable: true, enumerable: true });
+    },
+  });
 }
 
 // of gives a request's call, or null if nobody is to see it. It is made with the first thing that happens to the request.
@@ -54,7 +74,7 @@ function sent(calls, handler, req, args, last) {
   if (call === null) return;
   const chunk = args[0];
   const whole = last && !call.started && call.request.size === 0;
-  if (typeof chunk === 'string' || chunk instanceof Uint8Array) call.sent(chunk, typeof args[1] === 'string' ? args[1] : undefined);
+  call.sent(chunk, typeof args[1] === 'string' ? args[1] : undefined);
   call.ready = whole;
 }
 
@@ -136,7 +156,7 @@ function received(res, chunk) {
   if (chunk === null) {
     call.partial = !res.complete;
     call.end();
-  } else if (typeof chunk === 'string' || chunk instanceof Uint8Array) {
+  } else {
     call.received(chunk);
   }
 }

@@ -1,0 +1,2 @@
+await Promise.reject(new TypeError('at the top'));
+export const handler = async () => 1;
