@@ -69,7 +69,7 @@ def observer(function):
 
 
 def around(original, before, after, failed):
-    """Make a stand-in for a function of a library's.
+    """Make a stand-in for a method of a library's.
 
     before(args, kwargs) gives a token, or None for "not of interest"; then after(token, result) or failed(token, error) is
     called. All three are observers. The original is called exactly once, and its result or its exception is the stand-in's.
@@ -89,21 +89,25 @@ def around(original, before, after, failed):
             leave(error)
             raise
 
-    return dressed(stand_in, original)
+    _dress(stand_in, original)
+    if sys.version_info < (3, 11):
+        from .frames import Method
+
+        return Method(stand_in)
+    return stand_in
 
 
 def leave(error):
-    """Take the caller's frame off the exception that it is handling. A bare raise does not add the frame again."""
+    """Take the caller's frame off the exception that it is handling. Since Python 3.11 a bare raise does not add it again."""
     _with_traceback(error, _exc_info()[2].tb_next)
 
 
-def dressed(stand_in, original):
+def _dress(stand_in, original):
     """Make a stand-in look like its original: name, documentation, signature, source."""
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(stand_in, name, getattr(original, name))
     stand_in.__dict__.update(original.__dict__)
     stand_in.__wrapped__ = original
-    return stand_in
 
 
 def _is_ours(error):

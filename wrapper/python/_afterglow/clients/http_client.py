@@ -25,48 +25,73 @@ _monotonic_ns = time.monotonic_ns
 class Copy:
     """What is kept of a body that passes by."""
 
-    __slots__ = ("budget", "kept", "size", "measured")
+    __slots__ = ("budget", "kept", "size", "measured", "framing")
 
     def __init__(self, budget):
         self.budget = budget
         self.kept = bytearray()
         self.size = 0
         self.measured = True  # False when something passed whose size is not known
+        self.framing = None
 
     def add(self, data):
-        if type(data) is memoryview and (data.ndim != 1 or data.itemsize != 1):
-            data = data.cast("B")
+        if self.framing is not None:
+            for piece in self.framing.pieces(bytes(data)):
+                self._add(piece)
+        elif type(data) is memoryview and (data.ndim != 1 or data.itemsize != 1):
+            self._add(data.cast("B"))
+        else:
+            self._add(data)
+
+    def _add(self, data):
         room = self.budget - len(self.kept)
         if room > 0:
             self.kept += data[:room]
         self.size += len(data)
 
-    def part(self, of, chunked):
-        kept, size = bytes(self.kept), self.size
-        if chunked:
-            kept, whole = _unchunk(kept)
-            size = len(kept) if whole else None
-        if not self.measured:
-            size = None
-        part = {"of": of, "len": len(kept)}
-        if size is not None:
-            part["size"] = size
-        if size is None or size > len(kept):
+    def part(self, of):
+        part = {"of": of, "len": len(self.kept)}
+        if self.measured:
+            part["size"] = self.size
+        if not self.measured or self.size > len(self.kept):
             part["truncated"] = True
-        return part, kept
+        return part, bytes(self.kept)
+
+
+class Framing:
+    """Takes the framing of a chunked body away as it passes by, wherever it is cut into pieces."""
+
+    __slots__ = ("left", "line")
+
+    def __init__(self):
+        self.left = 0  # of the chunk's data and the line end behind it
+        self.line = b""  # the beginning of a line with a chunk's length
+
+    def pieces(self, data):
+        while data:
+            if self.left:
+                piece, data = data[: self.left], data[self.left :]
+                ends = max(0, len(piece) - max(0, self.left - 2))  # bytes of the line end
+                self.left -= len(piece)
+                yield piece[: len(piece) - ends]
+                continue
+            line, found, data = (self.line + data).partition(b"\r\n")
+            self.line = b"" if found else line
+            if found:
+                length = int(line.partition(b";")[0] or b"0", 16)
+                self.left = length + 2 if length else 0
 
 
 class Call:
     """One request and its response."""
 
-    __slots__ = ("id", "invocation", "began", "line", "chunked", "request", "at_hand", "response", "head", "depth", "trouble", "ended")
+    __slots__ = ("id", "invocation", "began", "line", "request", "at_hand", "response", "head", "depth", "trouble", "ended")
 
     def __init__(self, line, budget):
         self.id = _state.spool.next_call()
         self.invocation = handler.belongs_to()
         self.began = _monotonic_ns()
         self.line = line  # of the request, until its headers have been sent
-        self.chunked = False  # the request's body
         self.request = Copy(budget)
         self.at_hand = False  # the request's body went into call.start
         self.response = Copy(budget)
@@ -161,8 +186,9 @@ def _begins(args, kwargs):
     if type(body) in _BYTES:
         call.at_hand = True
         call.request.add(body)
-        parts = (call.request.part("request", False),)
-    call.chunked = any(name.lower() == "transfer-encoding" and "chunked" in value.lower() for name, value in headers)
+        parts = (call.request.part("request"),)
+    elif any(name.lower() == "transfer-encoding" and "chunked" in value.lower() for name, value in headers):
+        call.request.framing = Framing()
     noted[_MARK] = call
     fields = {"call": call.id, "lib": "http.client", "method": method, "url": url, "headers": headers}
     _state.spool.record("call.start", call.invocation, fields, parts)
@@ -400,9 +426,9 @@ def _end(call, partial=False, error=None):
         call.response.measured = False
     parts = []
     if not call.at_hand and (call.request.size or not call.request.measured):
-        parts.append(call.request.part("request", call.chunked))
+        parts.append(call.request.part("request"))
     if "status" in call.head:
-        parts.append(call.response.part("response", False))
+        parts.append(call.response.part("response"))
     call.trouble = None
     _state.spool.record("call.end", call.invocation, fields, parts)
 
@@ -412,21 +438,3 @@ def _message(error):
     if all(type(arg) in (str, int, float, bytes, bool, type(None)) for arg in error.args):
         return str(error) if type(type(error).__str__) is type(BaseException.__str__) else " ".join(map(str, error.args))
     return " ".join(arg for arg in error.args if type(arg) is str)
-
-
-def _unchunk(data):
-    """Take the framing of chunks away, and tell whether the last one is there."""
-    kept, at = bytearray(), 0
-    while True:
-        line, found, _ = data[at:].partition(b"\r\n")
-        try:
-            length = int(line.partition(b";")[0], 16)
-        except ValueError:
-            return bytes(kept), False
-        if not found:
-            return bytes(kept), False
-        if length == 0:
-            return bytes(kept), True
-        at += len(line) + 2
-        kept += data[at : at + length]
-        at += length + 2

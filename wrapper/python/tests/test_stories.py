@@ -1,0 +1,147 @@
+"""Every story is told twice, with and without the hook: it prints the same, ends the same and sends the same bytes.
+
+A story is a file in stories/: run(base) does requests to the peer at base and prints what it sees. CALLS lists what the hook
+has to have recorded, a dictionary a call, of which every given key is compared. NEEDS names modules without which the story is
+skipped, WARNS is True where the hook has something to say, ALIKE replaces what a library makes up anew every time, ANY_ORDER says that requests may arrive in any.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import zlib
+
+import recorded
+import run_story
+from peer import Peer
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+HOOK = os.path.dirname(HERE)
+STORIES = os.path.join(HERE, "stories")
+
+# Whatever a story waits for, it does not wait this long.
+PATIENCE = 60
+
+
+def tell(story, base, spool, hooked, extra=None):
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AFTERGLOW", "AWS", "HTTP", "http", "no_proxy"))}
+    libraries = os.environ.get("TEST_LIBRARIES", "")
+    paths = [path for path in (HOOK if hooked else "", libraries) if path]
+    if paths:
+        env["PYTHONPATH"] = os.pathsep.join(paths)
+    env["AFTERGLOW_SPOOL_DIR"] = spool
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
+    env["PYTHONWARNINGS"] = "always::ResourceWarning"
+    env.update(extra or {})
+    done = subprocess.run(
+        [sys.executable, os.path.join(HERE, "run_story.py"), os.path.join(STORIES, story + ".py"), base],
+        env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False,
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def short(value):
+    """Show a long body by its length and its sum: a page of bytes tells nobody what is wrong."""
+    return (len(value), value[:20], zlib.crc32(value)) if isinstance(value, bytes) and len(value) > 200 else value
+
+
+class Stories(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.peer = Peer()
+        cls.base = "http://127.0.0.1:%d" % cls.peer.port
+        cls.directory = tempfile.mkdtemp()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.peer.close()
+        shutil.rmtree(cls.directory)
+
+    def told_twice(self, name):
+        story = run_story.load(os.path.join(STORIES, name + ".py"))
+        self.peer.take()
+        plain = tell(name, self.base, os.path.join(self.directory, "plain"), False)
+        if plain[0] == 0 and "No module named" in plain[2]:
+            missing = re.search("No module named '([^'.]*)", plain[2]).group(1)
+            if missing in getattr(story, "NEEDS", ()):
+                self.skipTest("no " + missing)
+        plain_requests = self.peer.take()
+        spool = os.path.join(self.directory, name)
+        hooked = tell(name, self.base, spool, True, getattr(story, "ENV", None))
+        hooked_requests = self.peer.take()
+        alike = getattr(story, "ALIKE", ())
+        if getattr(story, "ANY_ORDER", False):
+            plain_requests, hooked_requests = sorted(plain_requests), sorted(hooked_requests)
+        self.assertEqual(self.alike(plain_requests, alike), self.alike(hooked_requests, alike))
+        if getattr(story, "WARNS", False):
+            kept = [line for line in hooked[2].splitlines(True) if not line.startswith("afterglow: ")]
+            self.assertNotEqual("".join(kept), hooked[2], "the hook should have said something")
+            hooked = hooked[:2] + ("".join(kept),)
+        self.assertEqual(self.seen(plain), self.seen(hooked))
+        self.assertNotIn("Traceback", plain[2] if not getattr(story, "RAISES", False) else "", plain[2])
+        self.compare(getattr(story, "CALLS", []), recorded.calls(spool))
+
+    def seen(self, outcome):
+        """What of a process' end has to be the same: all but the numbers that the system gives out."""
+        code, stdout, stderr = outcome
+        for pattern in (r"\bfd=\d+", r"(?<='127.0.0.1', )\d+", r"(?<='127.0.0.1',\n)\d+", r"\bat 0x[0-9a-f]+"):
+            stdout, stderr = re.sub(pattern, "#", stdout), re.sub(pattern, "#", stderr)
+        return code, stdout, stderr
+
+    @staticmethod
+    def alike(requests, patterns):
+        for pattern, replacement in patterns:
+            requests = [re.sub(pattern, replacement, request) for request in requests]
+        return requests
+
+    def compare(self, wanted, calls):
+        self.assertEqual([self.line(call) for call in calls], [want["line"] for want in wanted])
+        for want, call in zip(wanted, calls):
+            end = call["end"] or {}
+            seen = {
+                "line": want["line"],
+                "status": end.get("status"),
+                "error": end.get("error", {}).get("type"),
+                "partial": end.get("partial", False),
+                "ended": bool(end),
+                "request": call["request"][1],
+                "response": call["response"][1],
+                "request_size": (call["request"][0] or {}).get("size"),
+                "response_size": (call["response"][0] or {}).get("size"),
+                "request_truncated": (call["request"][0] or {}).get("truncated", False),
+                "response_truncated": (call["response"][0] or {}).get("truncated", False),
+                "headers": call["start"]["headers"],
+                "response_headers": end.get("headers"),
+                "proto": end.get("proto"),
+            }
+            # What nobody says otherwise: it ended well.
+            expected = {"error": None, "partial": False, "ended": True, **want}
+            self.assertEqual({key: short(seen[key]) for key in expected}, {key: short(expected[key]) for key in expected}, want["line"])
+            if end.get("ttfb") is not None:
+                self.assertLessEqual(end["ttfb"], end["dur"])
+            if "status" in end:
+                self.assertIn(end["peer"].rpartition(":")[2], self.base)
+
+    def line(self, call):
+        start = call["start"]
+        return start["method"] + " " + start["url"].replace(self.base, "").replace(str(self.peer.port), "PORT")
+
+
+def _add(name):
+    def test(self):
+        self.told_twice(name)
+
+    setattr(Stories, "test_" + name, test)
+
+
+for _file in sorted(os.listdir(STORIES)):
+    if _file.endswith(".py"):
+        _add(_file[:-3])
+
+if __name__ == "__main__":
+    unittest.main()
