@@ -42,7 +42,7 @@ func (d demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.down(log, c)) }()
+	defer func() { err = errors.Join(err, d.down(log, c)) }() //nolint:contextcheck // ctx has ended by then
 	for _, o := range orders() {
 		if err := d.show(ctx, log, c, o); err != nil {
 			return err

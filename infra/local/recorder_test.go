@@ -17,11 +17,9 @@ import (
 // are given, and keeps the very bytes that went to the services.
 type recorder struct {
 	mu          sync.Mutex
-	changed     chan struct{} // closed and replaced whenever bytes have come
 	listeners   []net.Listener
 	connections []*connection
 	open        map[net.Conn]struct{}
-	names       map[string]string // of addresses as they are handed out
 }
 
 // connection is what one client sent over one connection.
@@ -31,7 +29,7 @@ type connection struct {
 }
 
 func newRecorder() *recorder {
-	return &recorder{changed: make(chan struct{}), open: map[net.Conn]struct{}{}, names: map[string]string{}}
+	return &recorder{open: map[net.Conn]struct{}{}}
 }
 
 // through is cloud.Options.Through.
@@ -99,8 +97,6 @@ func (r recording) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.connection.sent = append(r.connection.sent, p...)
-	close(r.changed)
-	r.changed = make(chan struct{})
 	return len(p), nil
 }
 
@@ -147,13 +143,6 @@ func (r *recorder) requests(t *testing.T) []request {
 	return all
 }
 
-// watch is closed at the next byte.
-func (r *recorder) watch() <-chan struct{} {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.changed
-}
-
 // split cuts a connection's bytes into requests. A request that has not arrived whole is left out.
 func split(sent []byte) ([]request, error) {
 	var all []request
@@ -170,7 +159,7 @@ func split(sent []byte) ([]request, error) {
 		}
 		body, err := io.ReadAll(parsed.Body)
 		if err != nil {
-			return all, nil // not whole yet
+			return all, nil //nolint:nilerr // not whole yet
 		}
 		used := len(rest) - counting.Len() - buffered.Buffered()
 		all = append(all, request{raw: rest[:used], parsed: parsed, body: body})

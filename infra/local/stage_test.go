@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
-	"github.com/afterglow-lambda/afterglow/infra/local/localaws"
 	"github.com/afterglow-lambda/afterglow/infra/local/progress"
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 	"github.com/afterglow-lambda/afterglow/internal/otlptest"
@@ -290,27 +288,6 @@ func (s *stage) eventually(t *testing.T, what string, holds func() bool) {
 		}
 	}
 	t.Fatalf("not within %s: %s\n%s", settleBound, what, s.NewestLines())
-}
-
-// purge empties a queue, so that nothing of one test reaches another.
-func (s *stage) purge(t *testing.T, output string) {
-	t.Helper()
-	body := fmt.Sprintf(`{"QueueUrl":%q}`, s.Output(output))
-	request, err := http.NewRequest(http.MethodPost, s.URL(), strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	request.Header.Set("X-Amz-Target", "AmazonSQS.PurgeQueue")
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+localaws.AccessKey+"/20260101/"+localaws.Region+"/sqs/aws4_request, SignedHeaders=host, Signature=0")
-	response, err := directClient().Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("purge %s: %s", output, response.Status)
-	}
 }
 
 func goodOrder() order { return orders()[0] }

@@ -153,10 +153,10 @@ func (c *Cloud) startAWS(ctx context.Context, command []string) (string, error) 
 	if c.server, err = localaws.Start(ctx, localaws.Options{Command: command, Dir: c.dir.path("aws"), Output: log}); err != nil {
 		return "", err
 	}
-	if c.receiver, err = otlptest.Start(otlptest.Options{}); err != nil {
+	if c.receiver, err = otlptest.Start(otlptest.Options{}); err != nil { //nolint:contextcheck // it lives until Down
 		return "", err
 	}
-	c.front, err = front.Start(front.Options{
+	c.front, err = front.Start(ctx, front.Options{
 		Upstream: c.server.Endpoint(), Port: c.opt.Port, Through: c.opt.Through,
 		Log: func(text string) {
 			c.lines.take("front", lambdalocal.Line{Time: time.Now(), Source: lambdalocal.SourcePlatform, Text: text})

@@ -22,7 +22,7 @@ func unzip(archive io.ReaderAt, size int64, dir string) error {
 	if err != nil {
 		return fmt.Errorf("unzip: %w", err)
 	}
-	defer root.Close()
+	defer root.Close() //nolint:errcheck // nothing is written through it
 	left := int64(maxPackage)
 	for _, entry := range reader.File {
 		written, err := unzipEntry(root, entry, left)

@@ -85,8 +85,8 @@ type Options struct {
 	Through func(base string) (string, error)
 }
 
-// Start listens on loopback and serves until Close.
-func Start(opt Options) (*Front, error) {
+// Start listens on loopback and serves until Close; the end of ctx only ends the start.
+func Start(ctx context.Context, opt Options) (*Front, error) {
 	upstream, err := url.Parse(opt.Upstream)
 	if err != nil {
 		return nil, fmt.Errorf("start front: %w", err)
@@ -101,8 +101,8 @@ func Start(opt Options) (*Front, error) {
 	if f.through == nil {
 		f.through = func(base string) (string, error) { return base, nil }
 	}
-	f.stopped, f.stop = context.WithCancel(context.Background())
-	if f.main, err = listen(opt.Port, f.handler()); err != nil {
+	f.stopped, f.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if f.main, err = listen(ctx, opt.Port, f.handler()); err != nil {
 		return nil, fmt.Errorf("start front: %w", err)
 	}
 	if f.base, err = f.through(f.main.url()); err != nil {
@@ -139,7 +139,7 @@ func (f *Front) Expose(host string) (string, error) {
 	if e, ok := f.exposed[host]; ok {
 		return e.base, nil
 	}
-	l, err := listen(0, f.pass(host))
+	l, err := listen(f.stopped, 0, f.pass(host))
 	if err != nil {
 		return "", fmt.Errorf("expose %s: %w", host, err)
 	}
@@ -224,8 +224,8 @@ type listener struct {
 	serving chan struct{}
 }
 
-func listen(port int, handler http.Handler) (*listener, error) {
-	socket, err := net.Listen("tcp", fmt.Sprintf("%s:%d", loopback, port))
+func listen(ctx context.Context, port int, handler http.Handler) (*listener, error) {
+	socket, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("%s:%d", loopback, port))
 	if err != nil {
 		return nil, fmt.Errorf("listen on port %d: %w", port, err)
 	}

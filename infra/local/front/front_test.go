@@ -52,7 +52,7 @@ func upstream(t *testing.T) (server *httptest.Server, got func() (host, body str
 
 func start(t *testing.T, upstreamURL string) *Front {
 	t.Helper()
-	f, err := Start(Options{Upstream: upstreamURL})
+	f, err := Start(context.Background(), Options{Upstream: upstreamURL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestInvokeRefuses(t *testing.T) {
 
 func TestAnAsynchronousInvocationIsAnsweredAtOnceAndWaitedForAtClose(t *testing.T) {
 	server, _ := upstream(t)
-	f, err := Start(Options{Upstream: server.URL})
+	f, err := Start(context.Background(), Options{Upstream: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ type Server struct {
 
 // Start starts MiniStack and waits until it answers.
 func Start(ctx context.Context, opt Options) (*Server, error) {
-	port, err := choosePort(opt.Port)
+	port, err := choosePort(ctx, opt.Port)
 	if err != nil {
 		return nil, fmt.Errorf("start MiniStack: %w", err)
 	}
@@ -81,13 +81,16 @@ func Start(ctx context.Context, opt Options) (*Server, error) {
 }
 
 // choosePort checks that a wanted port is free, or finds one that is.
-func choosePort(wanted int) (int, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(wanted)))
+func choosePort(ctx context.Context, wanted int) (int, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(wanted)))
 	if err != nil {
 		return 0, fmt.Errorf("port %d is taken; choose another or none: %w", wanted, err)
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	port := listener.Addr().(*net.TCPAddr).Port
+	if err := listener.Close(); err != nil {
+		return 0, fmt.Errorf("give port %d back: %w", port, err)
+	}
+	return port, nil
 }
 
 // serverEnv is all that MiniStack sees. In particular it does not see the user's AWS settings.

@@ -37,15 +37,15 @@ func Look(ctx context.Context, output io.Writer) (Machine, error) {
 	var missing []error
 	var err error
 	if m.Go, m.GoVersion, err = program(ctx, "go", "version"); err != nil {
-		missing = append(missing, fmt.Errorf("Go: %w; see https://go.dev/doc/install", err))
+		missing = append(missing, fmt.Errorf("go: %w; see https://go.dev/doc/install", err))
 	}
 	if m.Python, m.PythonVersion, err = python(ctx, output); err != nil {
 		missing = append(missing, err)
 	}
 	if m.Node, m.NodeVersion, err = program(ctx, "node", "--version"); err != nil {
-		missing = append(missing, fmt.Errorf("Node.js: %w; see https://nodejs.org/en/download", err))
+		missing = append(missing, fmt.Errorf("node: %w; see https://nodejs.org/en/download", err))
 	} else if older(m.NodeVersion, oldestNode) {
-		missing = append(missing, fmt.Errorf("Node.js: %s is %s, the CDK CLI wants %s or newer", m.Node, m.NodeVersion, oldestNode))
+		missing = append(missing, fmt.Errorf("node: %s is %s, the CDK CLI wants %s or newer", m.Node, m.NodeVersion, oldestNode))
 	}
 	if m.Npm, err = exec.LookPath("npm"); err != nil {
 		missing = append(missing, errors.New("npm: not found; it comes with Node.js (Debian: apt-get install npm)"))
@@ -101,7 +101,7 @@ func python(ctx context.Context, output io.Writer) (path, version string, err er
 		}
 		return path, version, ensureVenv(ctx, path, output)
 	}
-	return "", "", fmt.Errorf("Python 3: %s, MiniStack wants %s or newer; see https://www.python.org/downloads", found, oldestPython)
+	return "", "", fmt.Errorf("python 3: %s, MiniStack wants %s or newer; see https://www.python.org/downloads", found, oldestPython)
 }
 
 // ensureVenv sees to it that a Python can make virtual environments. Debian keeps that in a package
@@ -114,10 +114,10 @@ func ensureVenv(ctx context.Context, python string, output io.Writer) error {
 	const remedy = "apt-get install -y python3-venv"
 	apt, err := exec.LookPath("apt-get")
 	if err != nil {
-		return fmt.Errorf("Python's venv: %s cannot make virtual environments; install its venv and ensurepip modules", python)
+		return fmt.Errorf("python venv: %s cannot make virtual environments; install its venv and ensurepip modules", python)
 	}
 	if os.Geteuid() != 0 {
-		return fmt.Errorf("Python's venv: %s cannot make virtual environments; run: sudo %s", python, remedy)
+		return fmt.Errorf("python venv: %s cannot make virtual environments; run: sudo %s", python, remedy)
 	}
 	env := append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	for _, args := range [][]string{{"update"}, {"install", "-y", "--no-install-recommends", "python3-venv"}} {

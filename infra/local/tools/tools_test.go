@@ -130,7 +130,7 @@ func TestLookNamesEverythingThatIsMissing(t *testing.T) {
 	if err == nil {
 		t.Fatal("found something on an empty PATH")
 	}
-	for _, want := range []string{"Go: go not found", "Python 3: none found", "Node.js: node not found", "npm: not found"} {
+	for _, want := range []string{"go: go not found", "python 3: none found", "node: node not found", "npm: not found"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want it to say %q", err, want)
 		}
