@@ -250,6 +250,7 @@ func TestFreeze(t *testing.T) {
 // Source: reference 2.4, LRE: on a timeout the caller is told, extensions get SHUTDOWN with the reason,
 // /tmp is kept, and the next invocation initialises again, within its own time.
 func TestTimeout(t *testing.T) {
+	t.Parallel()
 	e, log := lambda{timeout: time.Second, extensions: map[string]string{"ext": ""}}.start(t)
 	begun := time.Now()
 	r := invokeOnly(t, e, `{"do":"touch=/tmp/kept sleep=1h"}`)
@@ -280,6 +281,7 @@ func TestTimeout(t *testing.T) {
 // Source: EXT: the whole phase is limited by the function's timeout; an extension that overruns makes the
 // invocation a timeout although the caller has its response.
 func TestTimeoutOfTheTail(t *testing.T) {
+	t.Parallel()
 	e, log := lambda{timeout: time.Second, extensions: map[string]string{"ext": "register=INVOKE,SHUTDOWN loop=1h"}}.start(t)
 	r := invokeOnly(t, e, `{"n":1}`)
 	if r.FunctionError != "" || string(r.Payload) != `{"n":1}` {
@@ -370,6 +372,7 @@ func TestInvocationAfterACrash(t *testing.T) {
 // Source: LRE: init has 10 s; what does not get through is tried again in the first invocation, under the
 // function's timeout. The limit itself is not waited for in this test: the second try shows the rule.
 func TestInitThatNeverEnds(t *testing.T) {
+	t.Parallel()
 	e, log := lambda{timeout: time.Second, extensions: map[string]string{"ext": "register=INVOKE,SHUTDOWN say=deaf sleep=1h"},
 		change: func(f *Function, o *Options) {}}.startWithInitLimit(t, 500*time.Millisecond)
 	log.wait(t, "INIT_REPORT Init Duration: ")
@@ -394,6 +397,7 @@ func (l lambda) startWithInitLimit(t *testing.T, limit time.Duration) (*Environm
 
 // Sources: EXT "shutdown", RIE rapid/shutdown.go; reference 2.3.
 func TestShutdown(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		l     lambda

@@ -78,7 +78,7 @@ func newRootSandbox(fn Function, opt Options, l layout) (*rootSandbox, error) {
 
 // enter takes the calling thread into new namespaces and mounts the private root there.
 func (s *rootSandbox) enter(plan mountPlan) error {
-	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS | unix.CLONE_NEWPID); err != nil {
+	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("%w: %w", errNotAllowed, err)
 	}
 	// Without this, a mount made here would appear on the whole machine where its tree is shared.
@@ -88,9 +88,13 @@ func (s *rootSandbox) enter(plan mountPlan) error {
 	return plan.mount()
 }
 
-// startFirst starts the first process of the process namespace and waits until it has mounted the /proc
-// that belongs to it. It spends its life in the shell's wait, which reaps whatever children come to it:
-// orphans do not stay zombies.
+// startFirst starts the first process of a new process namespace, waits until it has mounted the /proc
+// that belongs to it, and makes the thread's later children members of it. The thread does not simply
+// unshare its process namespace, because the first child of a thread need not be ours: the os package
+// forks one of its own to try what the kernel can do, and a namespace dies with its first process.
+//
+// The first process spends its life in the shell's wait, which reaps whatever children come to it: orphans
+// do not stay zombies.
 func (s *rootSandbox) startFirst(proc string) error {
 	const script = `mount -t proc proc "$0" || mount --rbind /proc "$0"; echo up; exec 3<&0 >/dev/null; cat <&3 & wait $!`
 	theirs, hold, err := os.Pipe()
@@ -107,7 +111,7 @@ func (s *rootSandbox) startFirst(proc string) error {
 	cmd := exec.Command("/bin/sh", "-c", script, proc)
 	cmd.Stdin, cmd.Stdout = theirs, out
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWPID}
 	err = s.run.do(cmd.Start)
 	out.Close()
 	if err != nil {
@@ -119,11 +123,25 @@ func (s *rootSandbox) startFirst(proc string) error {
 		s.endFirst()
 		return fmt.Errorf("%w: first process said %q: %w", errNotAllowed, line, err)
 	}
-	if s.pids, err = os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", cmd.Process.Pid)); err != nil {
+	namespace := fmt.Sprintf("/proc/%d/ns/pid", cmd.Process.Pid)
+	if s.pids, err = os.Readlink(namespace); err == nil {
+		err = s.run.do(func() error { return join(namespace) })
+	}
+	if err != nil {
 		s.endFirst()
-		return fmt.Errorf("identify process namespace: %w", err)
+		return fmt.Errorf("%w: join process namespace: %w", errNotAllowed, err)
 	}
 	return nil
+}
+
+// join makes later children of the calling thread members of a process namespace.
+func join(namespace string) error {
+	f, err := os.Open(namespace)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.Setns(int(f.Fd()), unix.CLONE_NEWPID)
 }
 
 func (s *rootSandbox) start(cmd *exec.Cmd) error {

@@ -166,6 +166,7 @@ func (p mountPlan) script() string {
 		}
 	}
 	fmt.Fprintf(&b, "mount --rbind /proc %s\n", quote(p.root+"/proc"))
+	fmt.Fprintf(&b, "mount -o remount,bind,ro %s\n", quote(p.root))
 	return b.String()
 }
 

@@ -1,0 +1,85 @@
+package lambdalocal
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+func newTestPool(t *testing.T, l lambda, max int) (*Pool, Options, *recorder) {
+	t.Helper()
+	fn, opt, log := l.make(t)
+	p := NewPool(fn, opt, max)
+	t.Cleanup(func() {
+		if err := p.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return p, opt, log
+}
+
+// One environment takes one invocation at a time; others start as long as they may (reference 2.2).
+func TestPool(t *testing.T) {
+	p, opt, log := newTestPool(t, lambda{}, 2)
+	var wg sync.WaitGroup
+	results := make([]Result, 3)
+	for i := range results {
+		wg.Go(func() {
+			var err error
+			if results[i], err = p.Invoke(t.Context(), Invocation{Payload: []byte(`{"do":"say=in sleep=200ms"}`)}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	cold := 0
+	for _, r := range results {
+		if r.Init > 0 {
+			cold++
+		}
+		if r.FunctionError != "" {
+			t.Errorf("answer is %s", r.Payload)
+		}
+	}
+	if entries, err := os.ReadDir(opt.Dir); err != nil || len(entries) != 2 || cold != 2 {
+		t.Errorf("%d environments (%v), %d cold starts", len(entries), err, cold)
+	}
+	if r, err := p.Invoke(t.Context(), Invocation{}); err != nil || r.Init != 0 {
+		t.Errorf("an idle environment was not taken: %+v %v", r, err)
+	}
+	log.wait(t, "in")
+	if err := p.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Invoke(t.Context(), Invocation{}); !errors.Is(err, errClosed) {
+		t.Errorf("a closed pool says %v", err)
+	}
+	if entries, err := os.ReadDir(opt.Dir); err == nil && len(entries) > 0 {
+		t.Errorf("folders are left: %v", entries)
+	}
+}
+
+// A pool gives the answer at once, too, and takes the environment back when its phase has ended.
+func TestPoolAnswersEarly(t *testing.T) {
+	p, _, _ := newTestPool(t, lambda{extensions: map[string]string{"ext": "register=INVOKE,SHUTDOWN loop=300ms"}}, 1)
+	for range 2 {
+		r, err := p.Invoke(t.Context(), Invocation{})
+		if err != nil || r.Latency > 200*time.Millisecond {
+			t.Errorf("%+v %v", r, err)
+		}
+	}
+}
+
+// What cannot be started gives its place back.
+func TestPoolOfWhatCannotStart(t *testing.T) {
+	p, _, _ := newTestPool(t, lambda{change: func(f *Function, _ *Options) { f.Code = filepath.Join(f.Code, "missing") }}, 1)
+	for range 2 {
+		if _, err := p.Invoke(t.Context(), Invocation{}); err == nil {
+			t.Error("no error")
+		}
+	}
+}
