@@ -12,7 +12,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20,22,24
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt layer docs fuzz bench clean tools-go
+.PHONY: help demo down test lint fmt layer docs fuzz bench clean tools-go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,8 +21,11 @@ tools-go:
 	@command -v $(GO) >/dev/null 2>&1 || { echo "make: Go is not installed. Get Go 1.25 or newer from https://go.dev/dl and run make again." >&2; exit 1; }
 
 demo: tools-go ## deploy the example to a local AWS, send two orders, show their flow (KEEP=1 leaves it up)
-	@echo "==> building the demo (the first time this compiles the AWS CDK: a minute or two)"
-	@$(GO) run ./infra/local demo $(if $(KEEP),--keep) $(ARGS)
+	@mkdir -p .afterglow/bin && $(GO) build -o .afterglow/bin/local ./infra/local
+	@exec .afterglow/bin/local demo $(if $(KEEP),--keep) $(ARGS) # not by go run, which would not pass a kill on
+
+down: tools-go ## stop a demo that was left up, and whatever a killed one left
+	@$(GO) run ./infra/local down
 
 test: tools-go ## run every test, installing the runtimes they need
 	@echo "==> go vet"
