@@ -117,8 +117,13 @@ func line(start spool.Record, end *spool.Record) string {
 	if end.Status > 0 {
 		s += fmt.Sprintf(" %d", end.Status)
 	}
-	s += request + piece(*end, spool.PartResponse)
-	if end.Partial {
+	s += request
+	switch response := piece(*end, spool.PartResponse); {
+	case !end.Partial:
+		s += response
+	case response != "":
+		s += " response partial" // how much had come is a matter of chance
+	default:
 		s += " partial"
 	}
 	if end.Error != nil {
