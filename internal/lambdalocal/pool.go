@@ -23,6 +23,8 @@ type Pool struct {
 	all    map[*Environment]struct{}
 	number int
 	tails  sync.WaitGroup
+
+	starting sync.WaitGroup // added to with mu held while all is there, so that Close waits for every start
 }
 
 // NewPool makes a pool of at most max environments. Options.Dir becomes the parent of theirs.
@@ -83,22 +85,46 @@ func (p *Pool) popIdle() *Environment {
 	return e
 }
 
+// start makes an environment. One whose pool is closed meanwhile is ended: nobody else knows it.
 func (p *Pool) start(ctx context.Context) (*Environment, error) {
 	opt := p.opt
 	p.mu.Lock()
+	if p.all == nil {
+		p.mu.Unlock()
+		<-p.slots
+		return nil, errClosed
+	}
+	p.starting.Add(1)
+	defer p.starting.Done()
 	p.number++
 	if opt.Dir != "" {
 		opt.Dir = filepath.Join(opt.Dir, fmt.Sprintf("env-%d", p.number))
 	}
 	p.mu.Unlock()
-	e, err := Start(ctx, p.fn, opt)
+
+	starting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-p.closed:
+			cancel()
+		case <-starting.Done():
+		}
+	}()
+	e, err := Start(starting, p.fn, opt)
 	if err != nil {
 		<-p.slots
 		return nil, err
 	}
 	p.mu.Lock()
-	p.all[e] = struct{}{}
+	closed := p.all == nil
+	if !closed {
+		p.all[e] = struct{}{}
+	}
 	p.mu.Unlock()
+	if closed {
+		return nil, errors.Join(errClosed, e.Close(context.WithoutCancel(ctx)))
+	}
 	return e, nil
 }
 
@@ -137,6 +163,7 @@ func (p *Pool) Close(ctx context.Context) error {
 	for range all {
 		err = errors.Join(err, <-errs)
 	}
+	p.starting.Wait()
 	p.tails.Wait()
 	return err
 }

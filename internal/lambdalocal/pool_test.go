@@ -83,3 +83,28 @@ func TestPoolOfWhatCannotStart(t *testing.T) {
 		}
 	}
 }
+
+// An environment that is being started while its pool is closed is ended too: nobody else knows it.
+func TestPoolClosedWhileStarting(t *testing.T) {
+	p, opt, _ := newTestPool(t, lambda{}, 1)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := p.Invoke(t.Context(), Invocation{})
+		answered <- err
+	}()
+	for { // until the start has begun
+		if entries, _ := os.ReadDir(opt.Dir); len(entries) > 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := p.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-answered; err == nil {
+		t.Error("the invocation of a closed pool was answered")
+	}
+	if entries, err := os.ReadDir(opt.Dir); err != nil || len(entries) > 0 {
+		t.Errorf("left: %v (%v)", entries, err)
+	}
+}
