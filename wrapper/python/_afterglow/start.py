@@ -111,7 +111,16 @@ def start(here):
 
         http_client.install(module, settings)
 
-    awaited = {"awslambdaric.lambda_runtime_client": runtime_client, "http.client": http_client}
+    def urllib3(module):
+        from .clients import urllib3
+
+        urllib3.install(module, settings)
+
+    awaited = {
+        "awslambdaric.lambda_runtime_client": runtime_client,
+        "http.client": http_client,
+        "urllib3.connectionpool": urllib3,
+    }
     finder = Finder(awaited)
     for name in list(awaited):
         if name in sys.modules:  # something that ran before us wanted it

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import os
 import socket
+import ssl
 import struct
 import threading
 import zlib
@@ -10,13 +12,20 @@ import zlib
 # A client that dies in the middle must not keep the tests waiting.
 PATIENCE = 20
 
+# A key that protects nothing, and the certificate that the tests trust.
+CERTIFICATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer.pem")
+
 LARGE = bytes(range(256)) * 1000  # larger than every budget for bodies
 
 
 class Peer:
     """Listens on loopback from the start until close."""
 
-    def __init__(self):
+    def __init__(self, secure=False):
+        self.context = None
+        if secure:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(CERTIFICATE)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
         self.received = []
@@ -45,6 +54,11 @@ class Peer:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client):
+        if self.context is not None:
+            try:
+                client = self.context.wrap_socket(client, server_side=True)
+            except OSError:  # a client that does not trust this peer
+                return
         with client:
             stream = client.makefile("rb")
             try:
@@ -120,6 +134,9 @@ class Peer:
             client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n")
         else:
             self._send(client, json.dumps({"got": len(body)}).encode(), b"Content-Type: application/json\r\nX-Two: a\r\nX-Two: b\r\n")
+
+    def answer_stored(self, client, method, body):
+        self._send(client, b"", b'ETag: "5d41402abc4b2a76b9719d911017c592"\r\n')
 
     def answer_empty(self, client, method, body):
         client.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")

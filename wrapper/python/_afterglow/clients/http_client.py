@@ -16,8 +16,9 @@ _RESPONSE = {name: ("self",) for name in ("read", "readinto", "read1", "readline
 
 _BYTES = (bytes, bytearray, memoryview)
 
-# Where a call is noted on the library's objects.
+# Where a call, and what is known of it beforehand, is noted on the library's objects.
 _MARK = "_afterglow_call"
+_AHEAD = "_afterglow_ahead"
 
 _monotonic_ns = time.monotonic_ns
 
@@ -85,13 +86,15 @@ class Framing:
 class Call:
     """One request and its response."""
 
-    __slots__ = ("id", "invocation", "began", "line", "request", "at_hand", "response", "head", "depth", "trouble", "ended")
+    __slots__ = ("id", "invocation", "began", "connecting", "unsent", "request", "at_hand", "response", "head", "depth", "trouble", "ended")
 
-    def __init__(self, line, budget):
+    def __init__(self):
+        budget = _state.settings.body_bytes
         self.id = _state.spool.next_call()
         self.invocation = handler.belongs_to()
         self.began = _monotonic_ns()
-        self.line = line  # of the request, until its headers have been sent
+        self.connecting = False  # the request has not been put together
+        self.unsent = True  # its headers have not been sent
         self.request = Copy(budget)
         self.at_hand = False  # the request's body went into call.start
         self.response = Copy(budget)
@@ -172,27 +175,69 @@ def _begins(args, kwargs):
     lines = noted.get("_buffer")
     if not lines or type(lines) is not list or type(lines[0]) is not bytes:
         return None  # the library will say what is wrong
-    previous = noted.pop(_MARK, None)
-    if previous is not None:
-        _end(previous, partial=True)
-    method, target = lines[0].decode("latin-1").split(" ")[:2]
+    call = noted.get(_MARK)
+    headers = [line.decode("latin-1").partition(": ")[::2] for line in lines[1:]]
+    if call is None or not call.connecting:
+        if call is not None:  # the one before, whose answer nobody has asked for
+            del noted[_MARK]
+            _end(call, partial=True)
+        body = args[1] if len(args) > 1 else kwargs.get("message_body")
+        if body is None:
+            body = noted.get(_AHEAD)
+        method, target = lines[0].decode("latin-1").split(" ")[:2]
+        call = _start(connection, method, target, headers, body)
+    if call is None:
+        return None
+    call.connecting = False
+    if not call.at_hand and any(name.lower() == "transfer-encoding" and "chunked" in value.lower() for name, value in headers):
+        call.request.framing = Framing()
+    return call
+
+
+def _start(connection, method, target, headers, body):
+    noted = connection.__dict__
     url = _url(connection, noted, target)
     if url is None:
         return None
-    call = Call(lines[0], _state.settings.body_bytes)
-    headers = _headers((line.decode("latin-1").partition(": ")[::2] for line in lines[1:]), call.invocation)
-    body = args[1] if len(args) > 1 else kwargs.get("message_body")
+    call = noted[_MARK] = Call()
     parts = ()
     if type(body) in _BYTES:
         call.at_hand = True
         call.request.add(body)
         parts = (call.request.part("request"),)
-    elif any(name.lower() == "transfer-encoding" and "chunked" in value.lower() for name, value in headers):
-        call.request.framing = Framing()
-    noted[_MARK] = call
-    fields = {"call": call.id, "lib": "http.client", "method": method, "url": url, "headers": headers}
+    fields = {"call": call.id, "lib": "http.client", "method": method, "url": url, "headers": _headers(headers)}
     _state.spool.record("call.start", call.invocation, fields, parts)
     return call
+
+
+def expect(connection, method, target, headers, body):
+    """Take what a library above knows of the request that it is about to make.
+
+    Where the connection has yet to be made, which the library does before it sends the headers, the call starts here, with the
+    headers that it was given; elsewhere it starts when they are sent.
+    """
+    noted = connection.__dict__
+    if type(body) is bytes:
+        noted[_AHEAD] = body
+    if connection.default_port == 443 and noted.get("sock") is None and _MARK not in noted:
+        given = [(_text(name), _text(value)) for name, value in headers.items()] if headers else []
+        call = _start(connection, method, target, given, body)
+        if call is not None:
+            call.connecting = True
+
+
+def _text(value):
+    return value.decode("latin-1") if type(value) is bytes else str.__str__(value) if isinstance(value, str) else type(value).__name__
+
+
+def expect_no_more(connection, error):
+    """The library above has its response, or has failed to get one."""
+    noted = connection.__dict__
+    noted.pop(_AHEAD, None)
+    if error is not None:
+        call = noted.pop(_MARK, None)
+        if call is not None:
+            _end(call, error=error)
 
 
 def _url(connection, noted, target):
@@ -212,7 +257,7 @@ def _url(connection, noted, target):
     return ("https://" if secure else "http://") + place + target[:URL_BYTES]
 
 
-def _headers(pairs, invocation):
+def _headers(pairs):
     """Give the headers that the budget has room for."""
     room = _state.settings.header_bytes
     kept, left_out = [], 0
@@ -249,9 +294,9 @@ def _passes(call, data):
     if type(data) not in _BYTES:  # a file or an iterator: the library reads it, nobody else does
         call.request.measured = False
         return
-    if call.line is not None:
+    if call.unsent:
         # The first that is sent is the head; botocore sends the body with it.
-        call.line = None
+        call.unsent = False
         data = bytes(data).partition(b"\r\n\r\n")[2]
     if not call.at_hand:
         call.request.add(data)
@@ -314,7 +359,7 @@ def _responded(token, response):
     call.head["proto"] = "HTTP/1.0" if response.version == 10 else "HTTP/1.1"
     call.head["ttfb"] = (_monotonic_ns() - call.began) // 1000
     if type(response.headers) is _state.library.HTTPMessage:
-        call.head["headers"] = _headers(response.headers.raw_items(), call.invocation)
+        call.head["headers"] = _headers(response.headers.raw_items())
     call.trouble = None
     if response.fp is None or response.length == 0 and not response.chunked:
         _end(call)
@@ -371,7 +416,7 @@ def _has_read_chunk(token, data):
 def _look_for_end(call, response):
     if response.fp is None:
         response.__dict__.pop(_MARK, None)
-        _end(call)
+        _end(call, partial=bool(response.length))  # read() with a size takes an early end for the end
 
 
 @guard.observer
@@ -401,7 +446,7 @@ def _closes(args, kwargs):
 def _closes_connection(args, kwargs):
     noted = args[0].__dict__
     call = noted.get(_MARK)
-    if call is not None and call.depth == 0:
+    if call is not None and call.depth == 0 and not call.connecting:
         del noted[_MARK]
         _end(call, partial=True)
     return None

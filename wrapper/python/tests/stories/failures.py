@@ -15,7 +15,7 @@ CALLS = [
     {"line": "GET /reset", "error": "ConnectionResetError"},
     {"line": "GET /bad", "error": "BadStatusLine"},
     {"line": "GET /half", "status": 200, "error": "IncompleteRead", "partial": True},
-    {"line": "GET /half?2", "status": 200, "response": b"only this"},
+    {"line": "GET /half?2", "status": 200, "partial": True, "response": b"only this"},
     {"line": "GET /half-chunked", "status": 200, "error": "IncompleteRead", "partial": True},
     {"line": "GET /never", "error": socket.timeout.__name__},
     {"line": "GET /stalls", "status": 200, "error": socket.timeout.__name__, "partial": True, "response": b"begin"},
@@ -69,7 +69,7 @@ def run(base):
     attempt(lambda: get("/half?2", read=lambda response: [response.read(50), response.read(50)]))
     attempt(lambda: get("/half-chunked"))
     attempt(lambda: get("/never", timeout=0.05))
-    attempt(lambda: get("/stalls", timeout=0.05, read=lambda response: [response.read(5), response.read()]))
+    attempt(lambda: get("/stalls", timeout=0.5, read=lambda response: [response.read(5), response.read()]))
     attempt(lambda: get("/json", method="POST", body=late_failure()))
     attempt(lambda: get("/json?object", method="POST", body=object(), headers={"Content-Length": "3"}))
     context = ssl.create_default_context()
