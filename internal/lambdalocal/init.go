@@ -32,6 +32,7 @@ func (e *Environment) initialise(ctx context.Context, phase string) (took time.D
 	took = time.Since(started)
 	e.logs.settle(settleLimit)
 	e.logExtensions(g)
+	e.maxMemory = max(e.maxMemory, e.memory(g)) // a phase may end with nobody left to be measured
 	if f != nil || err != nil {
 		status, errorType := "error", ""
 		if f != nil {
