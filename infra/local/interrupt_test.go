@@ -32,11 +32,7 @@ func TestDemoInterrupted(t *testing.T) {
 		t.Skip("SKIPPED: only Linux tells which processes are left")
 	}
 	needMachine(t)
-	binary := filepath.Join(t.TempDir(), "local")
-	build := exec.Command("go", "build", "-o", binary, ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	binary := buildDemo(t)
 	tests := []struct {
 		name    string
 		line    string // of the demo, after which
@@ -105,11 +101,21 @@ type demoProcess struct {
 	ended   chan int
 }
 
-func startDemo(t *testing.T, binary string) *demoProcess {
+func buildDemo(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "local")
+	build := exec.Command("go", "build", "-o", binary, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return binary
+}
+
+func startDemo(t *testing.T, binary string, args ...string) *demoProcess {
 	t.Helper()
 	before := runFolders(t)
 	d := &demoProcess{t: t, lines: make(chan string, 10_000), ended: make(chan int, 1)}
-	d.command = exec.Command(binary, "demo")
+	d.command = exec.Command(binary, append([]string{"demo"}, args...)...)
 	reader, writer := io.Pipe()
 	d.command.Stdout, d.command.Stderr = writer, writer
 	// A group of its own: the signal is for the demo, not for us.
@@ -162,6 +168,12 @@ func (d *demoProcess) awaitLine(text string) {
 			return
 		}
 	}
+	d.awaitNewLine(text)
+}
+
+// awaitNewLine waits for a line that was not read yet.
+func (d *demoProcess) awaitNewLine(text string) {
+	d.t.Helper()
 	timeout := time.After(interruptBound)
 	for {
 		select {
