@@ -27,7 +27,7 @@ async function deep(n) {
 }
 
 const stories = {
-  value: () => ({ a: [1, 'zwei', null, { b: true }] }),
+  value: async () => ({ a: [1, 'zwei', null, { b: true }] }),
   nothing: () => undefined,
   text: async () => 'grüße ☃ \u{1F600}',
   number: async () => 17,
