@@ -30,6 +30,7 @@ type demo struct {
 	checkout string
 	stdout   io.Writer
 	hurry    context.Context // ends when an orderly end is not wanted any more
+	runs     string          // folder of the runs' folders
 	keep     bool
 	port     int
 }
@@ -38,7 +39,7 @@ func (d demo) run(ctx context.Context) (err error) {
 	log := progress.New(d.stdout, cloud.Steps+len(orders())+1)
 	log.Print("Afterglow: deploy an example to a local AWS, send it two orders, show what happened.\n" +
 		"What is installed goes below .afterglow; the first time takes a few minutes, later ones seconds.\n\n")
-	c, err := cloud.Up(ctx, cloud.Options{Checkout: d.checkout, Port: d.port, Log: log})
+	c, err := cloud.Up(ctx, cloud.Options{Checkout: d.checkout, Runs: d.runs, Port: d.port, Log: log})
 	if err != nil {
 		return err
 	}

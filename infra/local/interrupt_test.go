@@ -82,10 +82,8 @@ func TestDemoInterrupted(t *testing.T) {
 			for _, left := range processesWith(demo.runDir) {
 				t.Errorf("left: %s", left)
 			}
-			if demo.runDir != "" {
-				if _, err := os.Stat(demo.runDir); !os.IsNotExist(err) {
-					t.Errorf("left: %s", demo.runDir)
-				}
+			if _, err := os.Stat(demo.runDir); !os.IsNotExist(err) {
+				t.Errorf("left: %s", demo.runDir)
 			}
 		})
 	}
@@ -97,6 +95,7 @@ type demoProcess struct {
 	command *exec.Cmd
 	lines   chan string
 	seen    []string
+	runs    string // folder of its run's folder
 	runDir  string
 	ended   chan int
 }
@@ -113,9 +112,8 @@ func buildDemo(t *testing.T) string {
 
 func startDemo(t *testing.T, binary string, args ...string) *demoProcess {
 	t.Helper()
-	before := runFolders(t)
-	d := &demoProcess{t: t, lines: make(chan string, 10_000), ended: make(chan int, 1)}
-	d.command = exec.Command(binary, append([]string{"demo"}, args...)...)
+	d := &demoProcess{t: t, runs: testRuns(t), lines: make(chan string, 10_000), ended: make(chan int, 1)}
+	d.command = exec.Command(binary, append([]string{"demo", "--runs", d.runs}, args...)...)
 	reader, writer := io.Pipe()
 	d.command.Stdout, d.command.Stderr = writer, writer
 	// A group of its own: the signal is for the demo, not for us.
@@ -137,25 +135,31 @@ func startDemo(t *testing.T, binary string, args ...string) *demoProcess {
 	}()
 	t.Cleanup(func() { _ = d.command.Process.Kill() })
 	d.awaitLine("1/") // its folder is there when its first step begins
-	for _, folder := range runFolders(t) {
-		if !slices.Contains(before, folder) {
-			d.runDir = folder
-		}
+	folders, err := filepath.Glob(filepath.Join(d.runs, "run-*"))
+	if err != nil || len(folders) != 1 {
+		t.Fatalf("folders of runs: %v, %v", folders, err)
 	}
+	d.runDir = folders[0]
 	return d
 }
 
-func runFolders(t *testing.T) []string {
+// testRuns is a folder for the runs of one test, in the checkout as a user's would be, but not among them.
+func testRuns(t *testing.T) string {
 	t.Helper()
 	checkout, err := findCheckout()
 	if err != nil {
 		t.Fatal(err)
 	}
-	folders, err := filepath.Glob(filepath.Join(checkout, ".afterglow", "local", "run-*"))
+	parent := filepath.Join(checkout, ".afterglow", "test")
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := os.MkdirTemp(parent, "runs-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return folders
+	t.Cleanup(func() { _ = os.RemoveAll(runs) })
+	return runs
 }
 
 func (d *demoProcess) output() string { return strings.Join(d.seen, "\n") }
@@ -251,9 +255,6 @@ func commandLine(pid int) string {
 
 // processesWith are the processes, anybody's, that have a folder in their environment or mounts.
 func processesWith(folder string) []string {
-	if folder == "" {
-		return nil
-	}
 	var found []string
 	for _, file := range []string{"environ", "mountinfo"} {
 		paths, _ := filepath.Glob("/proc/[0-9]*/" + file)

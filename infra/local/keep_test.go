@@ -27,7 +27,7 @@ func TestDemoKeep(t *testing.T) {
 		}
 		demo.awaitNewLine("pay-good-1")
 	}
-	if out, err := exec.Command(binary, "down").CombinedOutput(); err != nil || !strings.Contains(string(out), "stopped") {
+	if out, err := exec.Command(binary, "down", "--runs", demo.runs).CombinedOutput(); err != nil || !strings.Contains(string(out), "stopped") {
 		t.Errorf("down: %v\n%s", err, out)
 	}
 	if code := demo.awaitEnd(); code != succeeded {

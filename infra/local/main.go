@@ -84,7 +84,7 @@ func run(ctx, hurry context.Context, args []string, stdout, stderr io.Writer) in
 	case "demo":
 		err = runDemo(ctx, hurry, checkout, args[1:], stdout, stderr)
 	case "down":
-		err = runDown(ctx, checkout, stdout)
+		err = runDown(ctx, checkout, args[1:], stdout, stderr)
 	case "help", "-h", "--help":
 		fmt.Fprint(stdout, usage)
 	default:
@@ -106,9 +106,8 @@ func run(ctx, hurry context.Context, args []string, stdout, stderr io.Writer) in
 }
 
 func runDemo(ctx, hurry context.Context, checkout string, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
-	flags.SetOutput(stderr)
 	d := demo{checkout: checkout, stdout: stdout, hurry: hurry}
+	flags := newFlags("demo", checkout, &d.runs, stderr)
 	flags.BoolVar(&d.keep, "keep", false, "leave everything up until Ctrl-C")
 	flags.IntVar(&d.port, "port", 0, "port of the AWS endpoint on loopback; 0 takes a free one")
 	if err := flags.Parse(args); err != nil {
@@ -117,8 +116,20 @@ func runDemo(ctx, hurry context.Context, checkout string, args []string, stdout,
 	return d.run(ctx)
 }
 
-func runDown(ctx context.Context, checkout string, stdout io.Writer) error {
-	stopped, err := cloud.StopAll(ctx, checkout)
+// newFlags makes a command's flags, with the one that all commands have.
+func newFlags(command, checkout string, runs *string, stderr io.Writer) *flag.FlagSet {
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(runs, "runs", cloud.DefaultRuns(checkout), "folder for what runs write; down stops the runs of one folder")
+	return flags
+}
+
+func runDown(ctx context.Context, checkout string, args []string, stdout, stderr io.Writer) error {
+	var runs string
+	if err := newFlags("down", checkout, &runs, stderr).Parse(args); err != nil {
+		return flag.ErrHelp
+	}
+	stopped, err := cloud.StopAll(ctx, runs)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,7 @@
 // a local Lambda, and a collector that takes what they export.
 //
 // It takes a checkout with a cdk.json and gives a Cloud that stands until Down. Everything that it
-// writes is in one folder of its own below .afterglow/local, which Down removes. What was deployed is
+// writes is in one folder of its own, which Down removes. What was deployed is
 // taken as AWS's own Lambda API tells it; three things are changed on the way into the local Lambda,
 // and nothing else: addresses that lead nowhere on this machine lead to the front, AWS_ENDPOINT_URL and
 // credentials are those of the local AWS, and the collector of the functions that have one is ours.
@@ -36,6 +36,7 @@ const Steps = 8
 type Options struct {
 	Checkout string // folder of go.mod and .afterglow
 	App      string // folder of cdk.json; "" means Checkout
+	Runs     string // folder for the folders of runs; "" means DefaultRuns of Checkout
 	Port     int    // of the AWS endpoint; 0 means a free one
 	Log      *progress.Log
 
@@ -64,12 +65,18 @@ type Cloud struct {
 	starts   int                         // how often they were started, for folder names
 }
 
+// DefaultRuns is where the runs of a checkout are.
+func DefaultRuns(checkout string) string { return filepath.Join(checkout, ".afterglow", "local") }
+
 // Up sets everything up, step by step. After an error nothing is left.
 func Up(ctx context.Context, opt Options) (*Cloud, error) {
 	if opt.App == "" {
 		opt.App = opt.Checkout
 	}
-	dir, err := newRunDir(filepath.Join(opt.Checkout, ".afterglow", "local"))
+	if opt.Runs == "" {
+		opt.Runs = DefaultRuns(opt.Checkout)
+	}
+	dir, err := newRunDir(opt.Runs)
 	if err != nil {
 		return nil, err
 	}

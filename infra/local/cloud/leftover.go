@@ -20,10 +20,10 @@ const (
 	stopEvery = 100 * time.Millisecond
 )
 
-// StopAll ends every run of a checkout: those that live as Ctrl-C would, and whatever was left by those
-// that were killed. It returns how many there were.
-func StopAll(ctx context.Context, checkout string) (int, error) {
-	dirs := runDirs(filepath.Join(checkout, ".afterglow", "local"))
+// StopAll ends every run that has its folder in runs: those that live as Ctrl-C would, and whatever was
+// left by those that were killed. It returns how many there were.
+func StopAll(ctx context.Context, runs string) (int, error) {
+	dirs := runDirs(runs)
 	for _, dir := range dirs {
 		if err := stopRun(ctx, dir); err != nil {
 			return 0, err

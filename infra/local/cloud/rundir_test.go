@@ -67,15 +67,15 @@ func TestTheNextRunRemovesWhatAKilledOneLeft(t *testing.T) {
 }
 
 func TestStopAll(t *testing.T) {
-	checkout := t.TempDir()
-	if n, err := StopAll(context.Background(), checkout); n != 0 || err != nil {
+	runs := t.TempDir()
+	if n, err := StopAll(context.Background(), runs); n != 0 || err != nil {
 		t.Errorf("without any run: got %d, %v", n, err)
 	}
-	left := filepath.Join(checkout, ".afterglow", "local", runPrefix+"left")
+	left := filepath.Join(runs, runPrefix+"left")
 	if err := os.MkdirAll(left, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := StopAll(context.Background(), checkout); n != 1 || err != nil {
+	if n, err := StopAll(context.Background(), runs); n != 1 || err != nil {
 		t.Errorf("with a left-over: got %d, %v", n, err)
 	}
 	if _, err := os.Stat(left); !os.IsNotExist(err) {
@@ -87,17 +87,16 @@ func TestStopAllInterruptsALivingRun(t *testing.T) {
 	if os.Getenv("AFTERGLOW_TEST_RUN") != "" {
 		t.Skip("SKIPPED: this is the run that is interrupted")
 	}
-	checkout := t.TempDir()
+	runs := t.TempDir()
 	run := exec.Command(os.Args[0], "-test.run", "^TestARunThatIsInterrupted$", "-test.v")
-	run.Env = append(os.Environ(), "AFTERGLOW_TEST_RUN="+checkout)
+	run.Env = append(os.Environ(), "AFTERGLOW_TEST_RUN="+runs)
 	var out strings.Builder
 	run.Stdout, run.Stderr = &out, &out
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
-	parent := filepath.Join(checkout, ".afterglow", "local")
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if dirs := runDirs(parent); len(dirs) == 1 {
+		if dirs := runDirs(runs); len(dirs) == 1 {
 			if _, err := os.Stat(filepath.Join(dirs[0], pidFile)); err == nil {
 				break
 			}
@@ -107,7 +106,7 @@ func TestStopAllInterruptsALivingRun(t *testing.T) {
 			t.Fatal("the run did not begin")
 		}
 	}
-	if n, err := StopAll(context.Background(), checkout); n != 1 || err != nil {
+	if n, err := StopAll(context.Background(), runs); n != 1 || err != nil {
 		t.Errorf("got %d, %v", n, err)
 	}
 	if err := run.Wait(); err != nil {
@@ -117,12 +116,12 @@ func TestStopAllInterruptsALivingRun(t *testing.T) {
 
 // TestARunThatIsInterrupted is the other side of TestStopAllInterruptsALivingRun, in a process of its own.
 func TestARunThatIsInterrupted(t *testing.T) {
-	checkout := os.Getenv("AFTERGLOW_TEST_RUN")
-	if checkout == "" {
+	runs := os.Getenv("AFTERGLOW_TEST_RUN")
+	if runs == "" {
 		t.Skip("SKIPPED: runs only when another test starts it")
 	}
 	interrupted := interrupts(t)
-	d, err := newRunDir(filepath.Join(checkout, ".afterglow", "local"))
+	d, err := newRunDir(runs)
 	if err != nil {
 		t.Fatal(err)
 	}
