@@ -15,6 +15,7 @@ type layout struct {
 	tmp  string // becomes /tmp; survives resets
 	opt  string // becomes /opt
 	root string // the empty folders that a private root is mounted on
+	here string // what lies below a private root, where there is none
 }
 
 func newLayout(dir string) (layout, error) {
@@ -28,7 +29,7 @@ func newLayout(dir string) (layout, error) {
 	if err != nil {
 		return layout{}, fmt.Errorf("resolve working directory: %w", err)
 	}
-	l := layout{dir: dir, tmp: filepath.Join(dir, "tmp"), opt: filepath.Join(dir, "opt"), root: filepath.Join(dir, "root")}
+	l := layout{dir: dir, tmp: filepath.Join(dir, "tmp"), opt: filepath.Join(dir, "opt"), root: filepath.Join(dir, "root"), here: filepath.Join(dir, "here")}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return layout{}, fmt.Errorf("make working directory: %w", err)
 	}
@@ -171,7 +172,7 @@ func (l layout) remove(skeleton []string) error {
 	if err := os.Remove(l.root); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, err)
 	}
-	for _, dir := range []string{l.tmp, l.opt} {
+	for _, dir := range []string{l.tmp, l.opt, l.here} {
 		if err := os.RemoveAll(dir); err != nil {
 			errs = append(errs, err)
 		}

@@ -157,7 +157,7 @@ func TestDeathOfTheTest(t *testing.T) {
 }
 
 // withoutDaemons leaves out what the extension moved out of its session: by path nothing can find it once
-// this process is gone. README of the package: what is left out.
+// this process is gone.
 func withoutDaemons(list []string) []string {
 	var out []string
 	for _, p := range list {

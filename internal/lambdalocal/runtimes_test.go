@@ -21,7 +21,7 @@ const (
 func managed(t *testing.T, name, file, code string) lambda {
 	t.Helper()
 	if os.Getenv(byPathSetting) != "" {
-		t.Skip("the runtimes are tried with namespaces")
+		t.Skip("TestRuntimesByPath is enough")
 	}
 	rt, note, err := runtimes.Nearest(t.Context(), name, runtimes.Options{Progress: os.Stderr})
 	if err != nil {
@@ -344,4 +344,22 @@ func TestNodeExecWrapper(t *testing.T) {
 	if strings.Fields(inWrapper)[3] != strings.Fields(inHook)[3] {
 		t.Errorf("%q, %q", inWrapper, inHook)
 	}
+}
+
+// Without namespaces the runtimes find code, layers and SDK all the same.
+func TestRuntimesByPath(t *testing.T) {
+	byPath := func(_ *Function, o *Options) { o.byPath = true }
+	t.Run("python", func(t *testing.T) {
+		e, log := managed(t, pythonName, "app.py", pythonApp).also(byPath).start(t)
+		if got, r := ask(t, e, `{"n":1}`); r.FunctionError != "" || got["name"] != "probe" {
+			t.Errorf("answer is %s", r.Payload)
+		}
+		log.wait(t, "lambdalocal: no private file system")
+	})
+	t.Run("node", func(t *testing.T) {
+		e, _ := node(t).also(byPath).start(t)
+		if got, r := ask(t, e, `{"n":1}`); r.FunctionError != "" || got["sdk"] != "function" || got["fromlayer"] != "yes" {
+			t.Errorf("answer is %s", r.Payload)
+		}
+	})
 }

@@ -1,6 +1,8 @@
 package lambdalocal
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -8,7 +10,8 @@ import (
 
 // pathSandbox runs processes on the machine's own file system. What would be /opt, /var/task,
 // /var/runtime, /var/lang and /tmp are other folders, and every variable and argument that names one of
-// them is rewritten. Code that has such a path inside itself does not find it.
+// them is rewritten. Code that has such a path inside itself does not find it. Code and layers are copies,
+// because nothing keeps a function from writing into them.
 type pathSandbox struct {
 	why   string
 	paths [][2]string // as the function would see it, and as it is
@@ -23,9 +26,16 @@ func newPathSandbox(fn Function, opt Options, l layout, why string) (*pathSandbo
 	if err := l.mergeLayers(fn.Layers); err != nil {
 		return nil, err
 	}
-	s := &pathSandbox{why: why, run: newStarter()}
+	task := filepath.Join(l.here, "var", "task")
+	if err := os.MkdirAll(task, 0o755); err != nil {
+		return nil, fmt.Errorf("make /var/task: %w", err)
+	}
+	if err := copyTree(fn.Code, task); err != nil {
+		return nil, fmt.Errorf("copy code: %w", err)
+	}
+	s := &pathSandbox{why: why}
 	for _, p := range [][2]string{
-		{"/var/task", fn.Code}, {"/var/runtime", opt.Runtime.Dir}, {"/var/lang", opt.Runtime.Lang},
+		{"/var/task", task}, {"/var/runtime", opt.Runtime.Dir}, {"/var/lang", opt.Runtime.Lang},
 		{"/opt", l.opt}, {"/tmp", l.tmp},
 	} {
 		if p[1] == "" {
@@ -37,6 +47,12 @@ func newPathSandbox(fn Function, opt Options, l layout, why string) (*pathSandbo
 		}
 		s.paths = append(s.paths, [2]string{p[0], real})
 	}
+	for link, to := range opt.Runtime.Links { // lookups that go up from /var/task find them
+		if err := os.Symlink(s.translate(to), filepath.Join(l.here, link)); err != nil {
+			return nil, fmt.Errorf("make link: %w", err)
+		}
+	}
+	s.run = newStarter()
 	return s, nil
 }
 
