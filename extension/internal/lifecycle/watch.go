@@ -27,20 +27,22 @@ const (
 
 // A Watch waits for the ends of invocations by looking at the spool directory.
 type Watch struct {
-	dir    string
-	isPast func(time.Time) bool // whether a file of that time is of an earlier life
+	dir        string
+	isPast     func(time.Time) bool // whether a file of that time is of an earlier life
+	appearance time.Duration
 
-	notify *notifier // nil until there is something to watch
-	hooked bool      // a hook has written in this life
-	silent int       // invocations in a row of which no hook has told
-	main   int       // process that runs the handler; 0 until known
+	notify   *notifier // nil until there is something to watch
+	noNotify bool      // the system cannot tell of changes: poll
+	hooked   bool      // a hook has written in this life
+	silent   int       // invocations in a row of which no hook has told
+	main     int       // process that runs the handler; 0 until known
 
 	known map[string]bool // files that were there when hooks had last been silent: they are no sign of life
 }
 
 // NewWatch makes a Watch of a spool directory. born is when this life of the environment began.
 func NewWatch(dir string, born time.Time) *Watch {
-	return &Watch{dir: dir, isPast: func(t time.Time) bool { return t.Before(born) }}
+	return &Watch{dir: dir, isPast: func(t time.Time) bool { return t.Before(born) }, appearance: appearance}
 }
 
 // A sight is what one look at the directory told.
@@ -66,7 +68,7 @@ func (w *Watch) Await(ctx context.Context, id string) Ending {
 	if w.silent >= mostSilent {
 		return Silent
 	}
-	appears := time.Now().Add(appearance)
+	appears := time.Now().Add(w.appearance)
 	for !s.ended {
 		deadline, _ := ctx.Deadline()
 		if !s.began && (deadline.IsZero() || appears.Before(deadline)) {
@@ -148,6 +150,9 @@ func (w *Watch) runsHandler(n spool.Name) bool {
 
 // watch makes sure that changes of the directory are told. If they cannot be, wait polls.
 func (w *Watch) watch() {
+	if w.noNotify {
+		return
+	}
 	if w.notify != nil && w.notify.alive() {
 		return
 	}
@@ -162,8 +167,11 @@ func (w *Watch) watch() {
 			n, err = newNotifier(w.dir)
 		}
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		w.notify = n
+	case !errors.Is(err, fs.ErrNotExist):
+		w.noNotify = true // and it will not be able to next time
 	}
 }
 
