@@ -3,6 +3,7 @@ package runtimes
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"sort"
 	"strings"
+	"time"
 )
 
 // pythonBootstrap becomes /var/runtime/bootstrap.py.
@@ -38,28 +40,34 @@ func pythonVersions() []string { return []string{"3.9", "3.10", "3.11", "3.12", 
 
 // python is an interpreter of this machine.
 type python struct {
-	version string // "3.13"
-	full    string // "3.13.0"
-	prefix  string // the folder whose bin has it; not a virtual environment's
+	Version  string // "3.13"
+	Full     string // "3.13.0"
+	Prefix   string // the folder whose bin has it; not a virtual environment's
+	Modified time.Time
 }
 
-func (p python) path() string { return filepath.Join(p.prefix, "bin", "python"+p.version) }
+func (p python) path() string { return filepath.Join(p.Prefix, "bin", "python"+p.Version) }
 
 func findPython(ctx context.Context, version string, opt Options) (Runtime, error) {
 	in, err := newInstaller(opt)
 	if err != nil {
 		return Runtime{}, err
 	}
-	interpreter, err := locatePython(ctx, version)
-	if err != nil {
-		return Runtime{}, err
+	name := join(familyPython, version)
+	interpreter, ok := in.recordedPython(name)
+	if !ok {
+		if interpreter, err = locatePython(ctx, version); err != nil {
+			return Runtime{}, err
+		}
 	}
 	pins := pythonPins(version)
 	// The interpreter belongs to the stamp: byte code and native parts are made for its version.
-	stamp := strings.Join(append(pins, "interpreter "+interpreter.full, runtime.GOOS+" "+runtime.GOARCH, string(pythonBootstrap)), "\n")
-	name := join(familyPython, version)
+	stamp := strings.Join(append(pins, "interpreter "+interpreter.Full+" "+interpreter.Prefix, runtime.GOOS+" "+runtime.GOARCH, string(pythonBootstrap)), "\n")
 	dir, err := in.ensure(ctx, name, stamp, func(ctx context.Context, tmp string) error {
-		return in.installPython(ctx, interpreter, pins, filepath.Join(tmp, "runtime"))
+		if err := in.installPython(ctx, interpreter, pins, filepath.Join(tmp, "runtime")); err != nil {
+			return err
+		}
+		return recordPython(tmp, interpreter)
 	})
 	if err != nil {
 		return Runtime{}, err
@@ -68,8 +76,34 @@ func findPython(ctx context.Context, version string, opt Options) (Runtime, erro
 		Name:    name,
 		Command: []string{"/var/lang/bin/python" + version, "/var/runtime/bootstrap.py"},
 		Dir:     filepath.Join(dir, "runtime"),
-		Lang:    interpreter.prefix,
+		Lang:    interpreter.Prefix,
 	}, nil
+}
+
+// interpreterFile in an installed runtime holds the interpreter that was found for it. To find it anew
+// would mean to start several programs, some of them slow shims of version managers.
+const interpreterFile = "interpreter.json"
+
+func recordPython(dir string, p python) error {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("record interpreter: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, interpreterFile), b, 0o644); err != nil {
+		return fmt.Errorf("record interpreter: %w", err)
+	}
+	return nil
+}
+
+// recordedPython is the interpreter of an earlier installation if it has not changed since.
+func (in *installer) recordedPython(name string) (python, bool) {
+	var p python
+	b, err := os.ReadFile(filepath.Join(in.root, name, interpreterFile))
+	if err != nil || json.Unmarshal(b, &p) != nil {
+		return python{}, false
+	}
+	info, err := os.Stat(p.path())
+	return p, err == nil && info.ModTime().Equal(p.Modified)
 }
 
 func (in *installer) installPython(ctx context.Context, p python, pins []string, dir string) error {
@@ -95,19 +129,23 @@ func (in *installer) installPython(ctx context.Context, p python, pins []string,
 // the system's.
 func locatePython(ctx context.Context, version string) (python, error) {
 	program := "python" + version
-	candidates := []string{}
-	if p, err := exec.LookPath(program); err == nil {
-		candidates = append(candidates, p)
-	}
-	if p, err := exec.LookPath("python3"); err == nil {
-		candidates = append(candidates, p)
+	var candidates, shims []string
+	for _, name := range []string{program, "python3"} {
+		p, err := exec.LookPath(name)
+		switch {
+		case err != nil:
+		case strings.Contains(p, "/shims/"): // a version manager's script: slow, and for its own idea of a version
+			shims = append(shims, p)
+		default:
+			candidates = append(candidates, p)
+		}
 	}
 	candidates = append(candidates, managedPythons(version)...)
 	for _, dir := range []string{"/usr/local/bin", "/usr/bin", "/opt/homebrew/bin"} {
 		candidates = append(candidates, filepath.Join(dir, program))
 	}
-	for _, c := range candidates {
-		if p, ok := askPython(ctx, c); ok && p.version == version {
+	for _, c := range append(candidates, shims...) {
+		if p, ok := askPython(ctx, c); ok && p.Version == version {
 			return p, nil
 		}
 	}
@@ -153,10 +191,12 @@ func askPython(ctx context.Context, path string) (python, bool) {
 	if len(lines) != 3 {
 		return python{}, false
 	}
-	p := python{version: lines[0], full: lines[1], prefix: lines[2]}
-	if _, err := os.Stat(p.path()); err != nil {
+	p := python{Version: lines[0], Full: lines[1], Prefix: lines[2]}
+	info, err := os.Stat(p.path())
+	if err != nil {
 		return python{}, false
 	}
+	p.Modified = info.ModTime()
 	return p, true
 }
 
