@@ -1,0 +1,111 @@
+package redact
+
+import "bytes"
+
+// Lengths of card numbers, by ISO/IEC 7812, and how much of one is hidden at a cut, where the check digit is missing.
+const (
+	minCard    = 13
+	maxCard    = 19
+	minCardCut = 8
+	firstGroup = 4 // digits before the first space or dash, on every card that has any
+)
+
+// card hides the card number that begins at i, with spaces or dashes between its groups or without. It returns the index behind it, or behind
+// the first group of digits if there is none.
+func card(e *edit, begin, i, j int, cut Cut) int {
+	in := e.in[:j]
+	if i-begin >= 2 && in[i-1] == '.' && isDigit(in[i-2]) { // the fraction of a number
+		return skipDigits(in, i)
+	}
+	var digits [maxCard]byte
+	n, at := 0, i
+	for at < j && isDigit(in[at]) {
+		for at < j && isDigit(in[at]) && n < maxCard {
+			digits[n] = in[at]
+			n++
+			at++
+		}
+		if at < j && isLetterOrDigit(in[at]) { // the group goes on, so this is something else
+			break
+		}
+		if n >= minCard && isCard(digits[:n]) || at == j && n >= minCardCut && cut&CutEnd != 0 && lengths(digits[:n])>>n > 0 {
+			e.hide(i, at)
+			return at
+		}
+		if n == maxCard || at+1 >= j || in[at] != ' ' && in[at] != '-' || at == i+n && n != firstGroup {
+			break
+		}
+		at++
+	}
+	return skipDigits(in, i)
+}
+
+func skipDigits(in []byte, i int) int {
+	for i < len(in) && isLetterOrDigit(in[i]) {
+		i++
+	}
+	return i
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isLetterOrDigit(c byte) bool {
+	return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// isCard tells whether digits are a card number: of a length and with a beginning that issuers use, and with the check digit of Luhn's formula.
+func isCard(digits []byte) bool {
+	if len(digits) < minCard || len(digits) > maxCard || lengths(digits)>>len(digits)&1 == 0 {
+		return false
+	}
+	sum := 0
+	for k := range digits {
+		c := digits[len(digits)-1-k]
+		if !isDigit(c) {
+			return false
+		}
+		d := int(c - '0')
+		if k%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}
+
+// isCardNumber is isCard for a number of JSON, which may have been through a floating-point type.
+func isCardNumber(number []byte) bool {
+	whole, fraction, _ := bytes.Cut(bytes.TrimPrefix(number, []byte("-")), []byte("."))
+	return len(bytes.Trim(fraction, "0")) == 0 && isCard(whole)
+}
+
+// lengths gives the lengths of the card numbers that begin like digits, as bits; none if no issuer's do. 16 digits that begin with anything are more
+// often a time or an id than a card number.
+func lengths(digits []byte) uint32 {
+	const (
+		visa       = 1<<13 | 1<<16 | 1<<19
+		mastercard = 1 << 16
+		amex       = 1 << 15
+		diners     = 1<<14 | 1<<16 | 1<<19
+		others     = 1<<13 | 1<<15 | 1<<16 | 1<<17 | 1<<18 | 1<<19 // Discover, UnionPay, JCB, Maestro
+	)
+	four := 0
+	for _, c := range digits[:4] {
+		four = four*10 + int(c-'0')
+	}
+	switch two := four / 100; {
+	case two/10 == 4:
+		return visa
+	case two >= 51 && two <= 55, four >= 2221 && four <= 2720:
+		return mastercard
+	case two == 34, two == 37:
+		return amex
+	case two == 36, two == 38, two == 39, four >= 3000 && four <= 3059:
+		return diners
+	case two == 35, two == 50, two >= 56 && two <= 58, two == 60, two >= 62 && two <= 65, two == 67, two == 68:
+		return others
+	}
+	return 0
+}

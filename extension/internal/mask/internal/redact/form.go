@@ -1,0 +1,133 @@
+package redact
+
+import (
+	"bytes"
+	"net/url"
+	"strings"
+)
+
+// form hides secrets in in[i:j], fields of the kind a=b&c=d: of a form, or of a URL's query or fragment. Keys and values are judged without
+// their percent signs. A value may be a document of its own: SQS' query protocol sends messages so.
+func (w *work) form(e *edit, i, j int, cut Cut, depth int) {
+	in := e.in[:j]
+	for i < j {
+		end := i + indexOr(in[i:], '&', j-i)
+		eq := bytes.IndexByte(in[i:end], '=')
+		switch {
+		case eq < 0:
+			w.formValue(e, i, end, lastCut(cut, end == j), depth)
+		case w.judge(decode(in[i:i+eq]))&hides != 0:
+			if i+eq+1 < end {
+				e.hide(i+eq+1, end)
+			}
+		default:
+			w.formValue(e, i+eq+1, end, lastCut(cut, end == j), depth)
+		}
+		i = end + 1
+	}
+}
+
+// formValue hides secrets in one value, which is written again if something was hidden in it.
+func (w *work) formValue(e *edit, i, j int, cut Cut, depth int) {
+	if i >= j {
+		return
+	}
+	in := e.in[i:j]
+	if bytes.IndexByte(in, '%') < 0 && bytes.IndexByte(in, '+') < 0 {
+		if !w.base64(e, i, j, cut, depth) {
+			w.text(e, i, j, cut)
+		}
+		return
+	}
+	if at := bytes.LastIndexByte(in, '%'); cut&CutEnd != 0 && at >= 0 && at > len(in)-len("%20") { // cut in the middle of an escape
+		in = in[:at]
+	}
+	plain := decode(in)
+	out := []byte(Mask)
+	if depth < maxDepth {
+		out = w.content(plain, cut, depth+1)
+	}
+	if !same(out, plain) {
+		e.replace(i, j, strings.ReplaceAll(url.QueryEscape(string(out)), "%2A", "*"))
+	}
+}
+
+// decode takes percent signs and pluses out. Where one is broken it stays.
+func decode(in []byte) []byte {
+	if bytes.IndexByte(in, '%') < 0 && bytes.IndexByte(in, '+') < 0 {
+		return in
+	}
+	out := make([]byte, 0, len(in))
+	for i := 0; i < len(in); i++ {
+		switch c := in[i]; {
+		case c == '+':
+			out = append(out, ' ')
+		case c == '%' && i+2 < len(in) && hexDigit(in[i+1]) >= 0 && hexDigit(in[i+2]) >= 0:
+			out = append(out, byte(hexDigit(in[i+1])<<4|hexDigit(in[i+2])))
+			i += 2
+		default:
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// lastCut gives what may be missing of the last piece of a content, or of another one.
+func lastCut(cut Cut, last bool) Cut {
+	if !last {
+		cut &^= CutEnd
+	}
+	return cut
+}
+
+func indexOr(in []byte, c byte, otherwise int) int {
+	if at := bytes.IndexByte(in, c); at >= 0 {
+		return at
+	}
+	return otherwise
+}
+
+// URL hides secrets in a URL: user and password, secret fields of query and fragment, credentials anywhere in the path.
+func (r *Rules) URL(in []byte) []byte {
+	w := r.work.Get().(*work)
+	defer r.work.Put(w)
+	e := edit{in: in}
+	path := 0
+	if at := bytes.Index(in, []byte("://")); at >= 0 {
+		host := w.userInfo(&e, at+len("://"), len(in), 0)
+		path = host + indexAnyOr(in[host:], "/?#", len(in)-host)
+	}
+	query := path + indexAnyOr(in[path:], "?#", len(in)-path)
+	if secret := secretPath(in[:query]); secret > 0 {
+		e.hide(secret, query)
+	} else {
+		w.text(&e, path, query, 0)
+	}
+	fragment := query + indexOr(in[query:], '#', len(in)-query)
+	if query < fragment {
+		w.form(&e, query+1, fragment, 0, 0)
+	}
+	if fragment < len(in) {
+		w.form(&e, fragment+1, len(in), 0, 0)
+	}
+	return e.done()
+}
+
+// secretPath gives where in a URL without its query the path becomes a secret: whoever knows the address of such a hook may post to it. 0 if nowhere.
+func secretPath(in []byte) int {
+	for _, prefix := range [...]string{
+		"://hooks.slack.com/services/", "://discord.com/api/webhooks/", "://api.telegram.org/bot", ".webhook.office.com/",
+	} {
+		if at := bytes.Index(in, []byte(prefix)); at >= 0 && at+len(prefix) < len(in) {
+			return at + len(prefix)
+		}
+	}
+	return 0
+}
+
+func indexAnyOr(in []byte, any string, otherwise int) int {
+	if at := bytes.IndexAny(in, any); at >= 0 {
+		return at
+	}
+	return otherwise
+}

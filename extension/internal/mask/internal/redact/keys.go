@@ -1,0 +1,208 @@
+package redact
+
+import "strings"
+
+// A verdict is what is known of a key. Flags.
+type verdict uint16
+
+const (
+	hides    verdict = 1 << iota // its values are secret
+	atEnd                        // the secret word is the last one: "access_token", not "token_expired"
+	numbers                      // numbers are shown all the same: "total_tokens" counts
+	toLine                       // in text, its value goes to the end of the line: "Cookie: a=b; c=d"
+	isName                       // its value names what the value beside it is: {"name":"password","value":"…"}
+	isValue                      // and this is the value beside it
+	leaks                        // it is or holds a credential itself
+	anything verdict = 0
+)
+
+// keyRules judge keys by their words, so that api_key, apiKey, API-KEY and x-api-key are one and the same, and monkey and compass are none of it.
+type keyRules struct {
+	words map[string]verdict // words, or several without what stood between them: "token", "apikey"
+	shown map[string]bool    // whole keys that are shown although a word in them is secret
+	long  []string           // long enough to be recognised within a word: "dbpassword"
+	most  int                // length of the longest in words
+}
+
+// maxVerdicts bounds what is remembered of keys, maxKey how long a key is judged at all: past it, it is content of a hostile kind.
+const (
+	maxVerdicts = 1024
+	maxKey      = 256
+)
+
+// secretWords are hidden wherever they stand in a key.
+const secretWords = `
+	password passwords passwd passphrase passphrases passcode passwort pwd pswd psw pw userpass dbpass keypass storepass
+	secret secrets token credential credentials cred creds authorization bearer jwt
+	apikey apikeys accesskey accesskeys secretkey secretkeys privatekey privatekeys encryptionkey decryptionkey signingkey authkey masterkey
+	sharedkey accountkey subscriptionkey licensekey sshkey sessionkey storagekey servicekey clientkey consumerkey customerkey hmackey
+	functionskey deploykey rsakey dsakey pgpkey
+	accesstoken authtoken refreshtoken sessiontoken securitytoken idtoken
+	cookie cookies setcookie sessionid sessid phpsessid jsessionid
+	signature signatures csrf xsrf otp totp mfacode onetimecode verificationcode pin pincode codeverifier
+	samlresponse samlassertion clientassertion connectionstring connstr
+	cardnumber cardnumbers cardno cardnum ccnumber ccnum creditcard creditcards debitcard pan primaryaccountnumber
+	cvv cvc cvn securitycode trackdata track1 track2
+	ssn socialsecurity socialsecuritynumber passportnumber nationalid taxid iban bankaccountnumber`
+
+// lastWords are hidden where they end a key: "db_pass" is one, "pass_rate" is not.
+const lastWords = `pass sig`
+
+// longWords are hidden within a word as well: no other word holds them.
+const longWords = `password passwd passphrase apikey secretkey accesskey privatekey accesstoken authtoken refreshtoken sessiontoken creditcard cardnumber`
+
+// shownKeys hold a secret word and no secret.
+const shownKeys = `
+	tokentype tokenuse tokencount tokenexpiry tokenexpiresin tokenexpiration signatureversion signaturemethod signaturealgorithm
+	secretarn secretid secretname passwordpolicy passwordresetrequired xamzsignedheaders`
+
+func newKeyRules(keys, allow []string) keyRules {
+	k := keyRules{words: map[string]verdict{}, shown: map[string]bool{}, long: strings.Fields(longWords)}
+	add := func(word string, v verdict) {
+		k.words[word] |= v
+		k.most = max(k.most, len(word))
+	}
+	for _, word := range strings.Fields(secretWords) {
+		add(word, hides)
+	}
+	for _, word := range strings.Fields(lastWords) {
+		add(word, hides|atEnd)
+	}
+	add("tokens", hides|numbers)
+	for _, word := range strings.Fields("authorization cookie cookies setcookie") {
+		add(word, toLine)
+	}
+	for _, word := range strings.Fields("name key parametername parameterkey headername fieldname attributename variable param field") {
+		add(word, isName)
+	}
+	for _, word := range strings.Fields("value values parametervalue headervalue fieldvalue attributevalue stringvalue") {
+		add(word, isValue)
+	}
+	for _, key := range strings.Fields(shownKeys) {
+		k.shown[key] = true
+	}
+	for _, key := range keys {
+		if word := glue(key); word != "" {
+			add(word, hides)
+			delete(k.shown, word)
+		}
+	}
+	for _, key := range allow {
+		k.shown[glue(key)] = true
+	}
+	return k
+}
+
+// glue gives the letters and digits of a key, without what stands between its words.
+func glue(key string) string {
+	letters, _ := split([]byte(key), nil, nil)
+	return string(letters)
+}
+
+// judge gives the verdict on a key, from memory if it was seen lately.
+func (w *work) judge(key []byte) verdict {
+	if v, ok := w.verdicts[string(key)]; ok {
+		return v
+	}
+	if len(key) > maxKey {
+		key = key[len(key)-maxKey:]
+	}
+	w.letters, w.bounds = split(key, w.letters[:0], w.bounds[:0])
+	v := w.rules.keys.judge(w.letters, w.bounds)
+	e := edit{in: key}
+	if w.text(&e, 0, len(key), 0); e.changed {
+		v |= leaks
+	}
+	if len(w.verdicts) >= maxVerdicts {
+		clear(w.verdicts)
+	}
+	w.verdicts[string(key)] = v
+	return v
+}
+
+// judge looks up every run of words.
+func (k *keyRules) judge(letters []byte, bounds []int) verdict {
+	v := anything
+	n := len(bounds) - 1 // words
+	if n <= 0 || k.shown[string(letters)] {
+		return v
+	}
+	last := n // the words that count as the end: digits behind them do not
+	for last > 1 && letters[bounds[last-1]] <= '9' {
+		last--
+	}
+	for i := range n {
+		for j := i + 1; j <= n && bounds[j]-bounds[i] <= k.most; j++ {
+			v = k.add(v, k.words[string(letters[bounds[i]:bounds[j]])], i == 0 && j == n, j >= last)
+		}
+		if word := string(letters[bounds[i]:bounds[i+1]]); len(word) >= len("passwd") && v&hides == 0 {
+			for _, long := range k.long {
+				if strings.Contains(word, long) {
+					v = k.add(v, hides, false, i+1 >= last && strings.HasSuffix(word, long))
+				}
+			}
+		}
+	}
+	return v
+}
+
+// add joins what a run of words says to the verdict on the key.
+func (k *keyRules) add(v, word verdict, whole, end bool) verdict {
+	if word&hides != 0 && (word&atEnd == 0 || end) {
+		if v&hides != 0 {
+			v &= word | ^numbers // numbers are shown only if every secret word says so
+		} else {
+			v |= word & numbers
+		}
+		v |= hides | word&toLine
+		if end {
+			v |= atEnd
+		}
+	}
+	if whole {
+		v |= word & (isName | isValue)
+	}
+	return v
+}
+
+// split takes a key apart into words: at whatever is no letter or digit, between letters and digits, and where the case changes. letters
+// are the words in lower case, one behind the other; bounds are where they begin, and the end of the last.
+func split(key, letters []byte, bounds []int) ([]byte, []int) {
+	const (
+		other = iota
+		lower
+		upper
+		digit
+	)
+	kind := func(c byte) int {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 0x80:
+			return lower
+		case c >= 'A' && c <= 'Z':
+			return upper
+		case c >= '0' && c <= '9':
+			return digit
+		}
+		return other
+	}
+	before := other
+	for i, c := range key {
+		now := kind(c)
+		if now != other {
+			begins := before == other || (before == digit) != (now == digit) || before == lower && now == upper ||
+				before == upper && now == upper && i+1 < len(key) && kind(key[i+1]) == lower
+			if begins {
+				bounds = append(bounds, len(letters))
+			}
+			if now == upper {
+				c += 'a' - 'A'
+			}
+			letters = append(letters, c)
+		}
+		before = now
+	}
+	if len(bounds) > 0 {
+		bounds = append(bounds, len(letters))
+	}
+	return letters, bounds
+}

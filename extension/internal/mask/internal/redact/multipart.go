@@ -1,0 +1,75 @@
+package redact
+
+import "bytes"
+
+// isMultipart tells whether content that begins with -- is a multipart body: a boundary line, then the header of a part.
+func isMultipart(in []byte) bool {
+	const longestBoundary = 74 // RFC 2046: 70 characters, dashes and line end around them
+	line := bytes.IndexByte(in[:min(len(in), longestBoundary)], '\n')
+	return bytes.HasPrefix(in, []byte("--")) && !bytes.HasPrefix(in, []byte("-----BEGIN ")) && line > 0 &&
+		hasPrefixFold(in[line+1:], "content-")
+}
+
+// multipart hides secrets in the parts of a multipart body: a part whose name is a secret key is hidden, every other one is content of its own.
+func (w *work) multipart(e *edit, i int, cut Cut, depth int) {
+	in := e.in
+	if depth >= maxDepth {
+		e.hide(i, len(in))
+		return
+	}
+	boundary := append([]byte{'\n'}, bytes.TrimRight(in[i:i+bytes.IndexByte(in[i:], '\n')], "\r")...)
+	for i < len(in) {
+		end := bytes.Index(in[i+1:], boundary)
+		if end < 0 {
+			end = len(in)
+		} else {
+			end += i + 1
+		}
+		w.part(e, i, end, lastCut(cut, end == len(in)), depth)
+		i = end + 1
+	}
+}
+
+// part looks at one part with its boundary line and its header.
+func (w *work) part(e *edit, i, j int, cut Cut, depth int) {
+	in := e.in[:j]
+	header, gap := bytes.Index(in[i:], []byte("\r\n\r\n")), 4
+	if header < 0 {
+		header, gap = bytes.Index(in[i:], []byte("\n\n")), 2
+	}
+	if header < 0 {
+		return
+	}
+	body := i + header + gap
+	end := max(body, j)
+	if end > body && in[end-1] == '\r' {
+		end--
+	}
+	if w.judge(partName(in[i:i+header]))&hides != 0 {
+		if end > body {
+			e.hide(body, end)
+		}
+		return
+	}
+	piece := in[body:end]
+	if out := w.content(piece, cut, depth+1); !same(out, piece) {
+		e.replace(body, end, string(out))
+	}
+}
+
+// partName reads name="…" out of a part's Content-Disposition.
+func partName(header []byte) []byte {
+	for at := 0; ; {
+		n := bytes.Index(header[at:], []byte("name="))
+		if n < 0 {
+			return nil
+		}
+		at += n + len("name=")
+		if n > 0 && isKeyChar(header[at-len("name=")-1]) { // filename=
+			continue
+		}
+		name, _, _ := bytes.Cut(bytes.TrimPrefix(header[at:], []byte(`"`)), []byte(`"`))
+		name, _, _ = bytes.Cut(name, []byte(";"))
+		return bytes.TrimSpace(name)
+	}
+}

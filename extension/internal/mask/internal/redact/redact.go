@@ -1,0 +1,152 @@
+// Package redact hides secrets in bytes: values by their keys, and whatever looks like a credential wherever it stands.
+//
+// It takes a piece of content (JSON, a form, a URL, XML, a multipart body, any text) that may be cut at its end, and gives the same piece
+// with every secret replaced by ****. It knows no invocation, no header and no service.
+//
+// It promises: JSON that was valid is valid afterwards and has the same keys and containers; a value whose key is secret is hidden even
+// where its end is missing; half a credential at a cut is hidden like a whole one; the time is linear in the input, with no expression
+// that can backtrack; the input is never written to. The result may alias the input where nothing was hidden.
+package redact
+
+import (
+	"bytes"
+	"sync"
+)
+
+// Mask is what stands in the place of a secret.
+const Mask = "****"
+
+// maxDepth is how many documents inside strings of documents are opened. Each level of JSON in JSON doubles the backslashes, so nobody's
+// honest content goes deeper; what does is hidden whole.
+const maxDepth = 6
+
+// Rules say what is secret. They are safe for concurrent use.
+type Rules struct {
+	keys   keyRules
+	tokens tokenRules
+	work   sync.Pool // of *work
+}
+
+// New makes the built-in rules with the user's additions: keys whose values are hidden too, and keys that are shown all the same.
+func New(keys, allow []string) *Rules {
+	r := &Rules{keys: newKeyRules(keys, allow), tokens: newTokenRules()}
+	r.work.New = func() any { return &work{rules: r, verdicts: make(map[string]verdict, 64)} }
+	return r
+}
+
+// A work is what one call needs, kept for the next one.
+type work struct {
+	rules    *Rules
+	verdicts map[string]verdict // of keys seen lately
+	stack    []byte             // of the JSON document that is being read, and above it those of documents in its strings
+	plain    []byte             // strings without their escapes, used like a stack
+	letters  []byte             // of the key that is being judged
+	bounds   []int
+}
+
+// A Cut tells what may be missing of content. Flags.
+type Cut uint8
+
+const (
+	CutEnd    Cut = 1 << iota // what stood behind its end
+	CutInside                 // of JSON: the ends of long strings
+)
+
+// Content hides secrets in content of any kind.
+func (r *Rules) Content(in []byte, cut Cut) []byte {
+	w := r.work.Get().(*work)
+	defer r.work.Put(w)
+	return w.content(in, cut, 0)
+}
+
+// Form hides secrets in application/x-www-form-urlencoded content or in the query of a URL.
+func (r *Rules) Form(in []byte, cut Cut) []byte {
+	w := r.work.Get().(*work)
+	defer r.work.Put(w)
+	e := edit{in: in}
+	w.form(&e, 0, len(in), cut, 0)
+	return e.done()
+}
+
+// Key tells whether the values of a key are hidden.
+func (r *Rules) Key(key string) bool {
+	w := r.work.Get().(*work)
+	defer r.work.Put(w)
+	return w.judge([]byte(key))&hides != 0
+}
+
+// content finds out what kind of content this is.
+func (w *work) content(in []byte, cut Cut, depth int) []byte {
+	at := 0
+	for at < len(in) && isSpace(in[at]) || bytes.HasPrefix(in[at:], []byte(byteOrderMark)) {
+		if isSpace(in[at]) {
+			at++
+		} else {
+			at += len(byteOrderMark)
+		}
+	}
+	if at == len(in) {
+		return in
+	}
+	e := edit{in: in}
+	switch c := in[at]; {
+	case c == '{' || c == '[' || c == '"' || depth == 0 && isLoneNumber(in[at:]):
+		if depth >= maxDepth {
+			return []byte(Mask)
+		}
+		switch end, secret := w.json(&e, at, cut, depth); {
+		case end == len(in):
+		case secret:
+			e.hide(end, len(in))
+		default: // a log line that begins with [, or what a program prints of its objects
+			w.textFrom(&e, at, end, len(in), cut)
+		}
+	case c == '<':
+		w.xml(&e, at, len(in), cut)
+	case c == '-' && isMultipart(in[at:]):
+		w.multipart(&e, at, cut, depth)
+	case !w.base64(&e, at, len(in), cut, depth):
+		w.text(&e, at, len(in), cut)
+	}
+	return e.done()
+}
+
+// isLoneNumber tells whether a body is one number, which is JSON.
+func isLoneNumber(in []byte) bool {
+	if !isDigit(in[0]) && in[0] != '-' {
+		return false
+	}
+	end, number := literal(in, 0)
+	return number && len(bytes.TrimRight(in, " \r\n\t")) == end
+}
+
+const byteOrderMark = "\xef\xbb\xbf"
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+
+// An edit is a copy of in with pieces of it replaced, made from the beginning to the end. Nothing is copied as long as nothing is replaced.
+type edit struct {
+	in, out []byte
+	from    int // in[:from] is in out
+	changed bool
+}
+
+// replace puts with in the place of in[i:j]. Pieces come in order.
+func (e *edit) replace(i, j int, with string) {
+	if !e.changed {
+		e.out = make([]byte, 0, len(e.in)+16*len(with))
+		e.changed = true
+	}
+	e.out = append(append(e.out, e.in[e.from:i]...), with...)
+	e.from = j
+}
+
+// hide puts the mask in the place of in[i:j].
+func (e *edit) hide(i, j int) { e.replace(i, j, Mask) }
+
+func (e *edit) done() []byte {
+	if !e.changed {
+		return e.in
+	}
+	return append(e.out, e.in[e.from:]...)
+}

@@ -1,0 +1,196 @@
+package redact
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+)
+
+// What a byte means to the search for secrets in text. Flags.
+const (
+	word    byte = 1 << iota // part of a word: a letter or a digit
+	starter                  // a word that begins with it may be a credential
+	mark                     // may stand between a key and a value
+	alnum                    // characters of credentials, for shapes below
+	dash                     // - _
+	dot                      // .
+	symbol                   // + / = % ~ :
+)
+
+// tokenRules know credentials by how they look.
+type tokenRules struct {
+	classes [256]byte
+	shapes  [256][]shape // by first byte
+}
+
+// A shape is how one issuer writes its credentials: a prefix that nothing else begins with, and at least so many characters behind it.
+type shape struct {
+	prefix string
+	least  int
+	chars  byte // flags of the characters behind the prefix
+	exact  bool // neither more nor fewer than least
+}
+
+// shapes lists what issuers document or make public for secret scanners.
+func shapes() []shape {
+	return []shape{
+		{"AKIA", 16, alnum, true}, {"ASIA", 16, alnum, true}, // AWS access key ids
+		{"IQoJb3JpZ2lu", 64, alnum | dash | symbol, false}, // AWS session tokens
+		{"FwoGZXIvYXdz", 64, alnum | dash | symbol, false}, {"FQoGZXIvYXdz", 64, alnum | dash | symbol, false},
+		{"ghp_", 30, alnum, false}, {"gho_", 30, alnum, false}, {"ghu_", 30, alnum, false}, {"ghs_", 30, alnum, false}, {"ghr_", 30, alnum, false},
+		{"github_pat_", 30, alnum | dash, false},
+		{"glpat-", 20, alnum | dash, false},
+		{"xoxb-", 10, alnum | dash, false}, {"xoxp-", 10, alnum | dash, false}, {"xoxa-", 10, alnum | dash, false}, {"xoxr-", 10, alnum | dash, false},
+		{"xoxs-", 10, alnum | dash, false}, {"xapp-", 10, alnum | dash, false}, // Slack
+		{"sk_live_", 10, alnum, false}, {"sk_test_", 10, alnum, false}, {"rk_live_", 10, alnum, false}, {"rk_test_", 10, alnum, false},
+		{"whsec_", 16, alnum | symbol, false},                                                                                  // Stripe
+		{"sk-", 20, alnum | dash, false},                                                                                       // OpenAI, Anthropic
+		{"AIza", 30, alnum | dash, false},                                                                                      // Google API keys
+		{"ya29.", 20, alnum | dash | dot, false},                                                                               // Google access tokens
+		{"GOCSPX-", 20, alnum | dash, false},                                                                                   // Google client secrets
+		{"SG.", 40, alnum | dash | dot, false},                                                                                 // SendGrid
+		{"npm_", 30, alnum, false},                                                                                             //
+		{"pypi-", 40, alnum | dash, false},                                                                                     //
+		{"dop_v1_", 40, alnum, false},                                                                                          // DigitalOcean
+		{"shpat_", 20, alnum, false}, {"shpss_", 20, alnum, false}, {"shpca_", 20, alnum, false}, {"shppa_", 20, alnum, false}, // Shopify
+		{"hvs.", 20, alnum | dash, false}, {"hvb.", 20, alnum | dash, false}, // Vault
+		{"sq0atp-", 20, alnum | dash, false}, {"sq0csp-", 20, alnum | dash, false}, // Square
+		{"NRAK-", 20, alnum, false},                   // New Relic
+		{"dapi", 32, alnum, true},                     // Databricks
+		{"lin_api_", 20, alnum, false},                // Linear
+		{"PMAK-", 20, alnum | dash, false},            // Postman
+		{"ATATT3x", 20, alnum | dash | symbol, false}, // Atlassian
+		{"xkeysib-", 20, alnum | dash, false},         // Brevo
+		{"hf_", 30, alnum, false},                     // Hugging Face
+		{"AGE-SECRET-KEY-1", 20, alnum, false},        //
+		{"eyJ", 8, alnum | dash, false},               // JSON Web Tokens, see jwt
+	}
+}
+
+func newTokenRules() tokenRules {
+	var t tokenRules
+	for c := range t.classes {
+		switch b := byte(c); {
+		case b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z':
+			t.classes[c] = word | alnum
+		case b == '-' || b == '_':
+			t.classes[c] = dash
+		case b == '.':
+			t.classes[c] = dot
+		case strings.IndexByte("+/=%~:", b) >= 0:
+			t.classes[c] = symbol
+		}
+	}
+	for _, c := range []byte("=:-<%") {
+		t.classes[c] |= mark
+	}
+	for _, s := range shapes() {
+		t.classes[s.prefix[0]] |= starter
+		t.shapes[s.prefix[0]] = append(t.shapes[s.prefix[0]], s)
+	}
+	for _, c := range []byte("23456Bb") { // card numbers; Bearer, Basic
+		t.classes[c] |= starter
+	}
+	return t
+}
+
+// token hides the credential that begins at i, the beginning of a word, if there is one. It returns the index behind it, or i.
+func (w *work) token(e *edit, begin, i, j int, cut Cut) int {
+	in, t := e.in[:j], &w.rules.tokens
+	c := in[i]
+	if c >= '2' && c <= '6' {
+		return card(e, begin, i, j, cut)
+	}
+	if c == 'B' || c == 'b' {
+		if end := credentials(e, i, j, cut); end > i {
+			return end
+		}
+	}
+	for k := range t.shapes[c] {
+		s := &t.shapes[c][k]
+		n := len(s.prefix)
+		if j-i < n || string(in[i:i+n]) != s.prefix {
+			continue
+		}
+		end := i + n
+		for end < j && t.classes[in[end]]&s.chars != 0 {
+			end++
+		}
+		if c == 'e' {
+			return w.jwt(e, i, end, j, cut)
+		}
+		size := end - i - n
+		if size == s.least || size > s.least && !s.exact || size > 0 && size < s.least && end == j && cut&CutEnd != 0 {
+			e.hide(i, end)
+			return end
+		}
+	}
+	return i
+}
+
+// jwt hides a JSON Web Token, whose first part ends at end: signed ones have three parts, encrypted ones five. One part alone is one only where
+// the rest may have been cut off.
+func (w *work) jwt(e *edit, i, end, j int, cut Cut) int {
+	const least = 10
+	in, classes := e.in[:j], &w.rules.tokens.classes
+	parts := 1
+	for end < j && in[end] == '.' && end-i >= least {
+		next := end + 1
+		for next < j && classes[in[next]]&(alnum|dash) != 0 {
+			next++
+		}
+		if next-end <= 4 && parts == 1 && (next < j || cut&CutEnd == 0) {
+			break
+		}
+		parts++
+		end = next
+	}
+	if parts == 1 && (end < j || cut&CutEnd == 0) {
+		return i
+	}
+	e.hide(i, end)
+	return end
+}
+
+// credentials hides what follows the name of an authentication scheme. Basic is also a word: what follows has to be base64 of name and password.
+func credentials(e *edit, i, j int, cut Cut) int {
+	const leastBearer, leastBasic = 8, 6
+	in := e.in[:j]
+	bearer := hasPrefixFold(in[i:], "bearer")
+	if !bearer && !hasPrefixFold(in[i:], "basic ") && !hasPrefixFold(in[i:], "basic%20") {
+		return i
+	}
+	from := i + len("basic")
+	if bearer {
+		from++
+	}
+	for from < j && (in[from] == ' ' || in[from] == '\t' || in[from] == '+') {
+		from++
+	}
+	if bytes.HasPrefix(in[from:], []byte("%20")) {
+		from += len("%20")
+	}
+	if prefix := in[from-1]; prefix != ' ' && prefix != '\t' && prefix != '+' && prefix != '0' {
+		return i
+	}
+	to := from
+	for to < j && (isKeyChar(in[to]) && in[to] != '[' && in[to] != ']' || strings.IndexByte("._~+/=%", in[to]) >= 0) {
+		to++
+	}
+	cutOff := to == j && cut&CutEnd != 0 && to > from
+	switch {
+	case cutOff, bearer && to-from >= leastBearer, !bearer && to-from >= leastBasic && isUserPassword(in[from:to]):
+		e.hide(from, to)
+		return to
+	}
+	return i
+}
+
+func hasPrefixFold(in []byte, prefix string) bool {
+	return len(in) >= len(prefix) && strings.EqualFold(string(in[:len(prefix)]), prefix)
+}
+
+func isUserPassword(in []byte) bool {
+	plain, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(string(in), "="))
+	return err == nil && bytes.IndexByte(plain, ':') >= 0
+}
