@@ -95,6 +95,10 @@ func bench(ctx context.Context, opt options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	load := loadAverage() // before the build makes one
+	if warning := busy(load); warning != "" {
+		fmt.Fprintln(stderr, warning)
+	}
 	programs, err := build(ctx, module, opt.extensions, stderr)
 	if err != nil {
 		return err
@@ -115,7 +119,7 @@ func bench(ctx context.Context, opt options, stdout, stderr io.Writer) error {
 		}
 		all = append(all, series{mb: mb, samples: measured})
 	}
-	report := write(programs, all, opt.runs, leftOut)
+	report := write(programs, all, opt.runs, load, leftOut)
 	if _, err := io.WriteString(stdout, report); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}

@@ -13,6 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// A machine counts as busy when other work keeps more than this part of its cores from the programs that are measured.
+const busyPart = 0.5
+
 // A series is all samples at one share, by program.
 type series struct {
 	mb      int
@@ -20,12 +23,15 @@ type series struct {
 }
 
 // write makes the report.
-func write(programs []program, all []series, runs int, leftOut []string) string {
+func write(programs []program, all []series, runs int, load float64, leftOut []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Cold start of the extension\n\n")
 	fmt.Fprintf(&b, "Written by `go run ./bench/coldstart`; run it again rather than compare across machines.\n\n")
 	fmt.Fprintf(&b, "%s. %s. %d runs of each program, one after the other in turn; medians, the 90th percentile in brackets.\n", machine(), time.Now().UTC().Format("2 January 2006"), runs)
 	fmt.Fprintf(&b, "× is the median's ratio to %q: the same program with nothing in it but `register` and `next`.\n", baseline)
+	if warning := busy(load); warning != "" {
+		fmt.Fprintf(&b, "\n**%s**\n", warning)
+	}
 	for _, s := range all {
 		fmt.Fprintf(&b, "\n## %s\n\n", title(s.mb))
 		b.WriteString("| program | exec → `register` ms | exec → first `next` ms | × | CPU ms | × | RSS at idle MiB | × |\n")
@@ -99,6 +105,27 @@ func title(mb int) string {
 		return "No limit"
 	}
 	return fmt.Sprintf("The CPU share of %d MB (%.3f of a core)", mb, float64(mb)/memoryOfOneCore)
+}
+
+// busy says that the figures are not worth much, "" when they are.
+func busy(load float64) string {
+	if load < busyPart*float64(runtime.NumCPU()) {
+		return ""
+	}
+	return fmt.Sprintf("The machine was busy with other work (load average %.1f at the start): medians waver, 90th percentiles mean nothing.", load)
+}
+
+// loadAverage is that of the last minute, 0 when it cannot be told.
+func loadAverage() float64 {
+	var load float64
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	if _, err := fmt.Sscan(string(text), &load); err != nil {
+		return 0
+	}
+	return load
 }
 
 // machine says what it ran on, as far as another can judge by it.
