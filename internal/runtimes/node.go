@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -59,7 +60,7 @@ func findNode(ctx context.Context, major string, opt Options) (Runtime, error) {
 	if err != nil {
 		return Runtime{}, err
 	}
-	system, hasSystem := systemNode(ctx, major)
+	system, hasSystem := systemNode(major)
 	stamp, err := nodeStamp(pin, system, hasSystem)
 	if err != nil {
 		return Runtime{}, err
@@ -119,32 +120,36 @@ func nodeArgv(command []string, major string, memoryMB int, nodeOptions string) 
 
 // node is an installed Node.js that has the headers of native addons beside it.
 type node struct {
-	prefix  string
-	version string
+	prefix string
+	major  string
 }
 
-// systemNode is the Node.js on the PATH if it has this major version.
-func systemNode(ctx context.Context, major string) (node, bool) {
-	out, err := exec.CommandContext(ctx, "node", "-p", `process.execPath + "\n" + process.versions.node`).Output()
+// systemNode is the Node.js on the PATH if it has this major version. Its headers tell the version without
+// starting it; a version manager's shim has none beside it and does not count.
+func systemNode(major string) (node, bool) {
+	path, err := exec.LookPath("node")
 	if err != nil {
 		return node{}, false
 	}
-	path, version, ok := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	if !ok || !strings.HasPrefix(version, major+".") || filepath.Base(filepath.Dir(path)) != "bin" {
+	if path, err = filepath.EvalSymlinks(path); err != nil || filepath.Base(filepath.Dir(path)) != "bin" {
 		return node{}, false
 	}
-	n := node{prefix: filepath.Dir(filepath.Dir(path)), version: version}
-	if _, err := os.Stat(filepath.Join(n.prefix, "include", "node", "node_api.h")); err != nil {
+	n := node{prefix: filepath.Dir(filepath.Dir(path)), major: major}
+	header, err := os.ReadFile(filepath.Join(n.prefix, "include", "node", "node_version.h"))
+	if err != nil {
 		return node{}, false
 	}
-	return n, true
+	found := nodeMajorForm.FindSubmatch(header)
+	return n, found != nil && string(found[1]) == major
 }
+
+var nodeMajorForm = regexp.MustCompile(`(?m)^#define NODE_MAJOR_VERSION (\d+)$`)
 
 // nodeStamp is everything that an installation depends on.
 func nodeStamp(pin nodePin, system node, hasSystem bool) (string, error) {
 	parts := []string{runtime.GOARCH, "node " + pin.node}
 	if hasSystem {
-		parts[1] = "system node " + system.prefix + " " + strings.SplitN(system.version, ".", 2)[0]
+		parts[1] = "system node " + system.prefix + " " + system.major // its minor versions take the same addon
 	}
 	for _, name := range []string{pin.client + "/package-lock.json", "sdk/package-lock.json", "index.mjs"} {
 		b, err := nodeFiles.ReadFile("node/" + name)
