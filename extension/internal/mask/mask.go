@@ -1,7 +1,23 @@
-// Package mask turns an event.Invocation into a mask.Invocation.
+// Package mask hides what is private. It takes an event.Invocation and gives a mask.Invocation, the only thing that later stages accept.
+//
+// It promises:
+//
+//   - No text of the function's passes unmasked: bodies, headers, URLs, error messages, stacks and attributes all go through the rules of package redact. Ids that link
+//     flows were derived before and are never secrets.
+//   - Masking comes before shortening, so nothing is half hidden. What the hook had to cut is taken to be cut: half a credential at its end
+//     is hidden too.
+//   - Masked JSON has the shape that it had. Bodies that are no text are left out, and their size is told.
+//   - What goes to and comes from Secrets Manager, SSM, KMS and STS is left out altogether, by host and by recognised service, headers
+//     included; so is what the environment's own addresses for credentials answer.
+//   - Nothing is written into the input, and nothing fails: a piece on which a rule breaks is hidden as a whole.
 package mask
 
-import "github.com/afterglow-lambda/afterglow/extension/internal/event"
+import (
+	"strings"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/extension/internal/mask/internal/redact"
+)
 
 // Options are the user's additions to the built-in rules.
 type Options struct {
@@ -11,12 +27,203 @@ type Options struct {
 }
 
 // A Masker holds the rules. It is safe for concurrent use.
-type Masker struct{}
+type Masker struct {
+	rules   *redact.Rules
+	domains domains
+}
 
 // New makes a Masker.
-func New(o Options) *Masker { return &Masker{} }
+func New(o Options) *Masker {
+	return &Masker{rules: redact.New(o.Keys, o.AllowKeys), domains: newDomains(o.Domains)}
+}
 
-// Apply masks.
+// Apply masks an invocation.
 func (m *Masker) Apply(inv event.Invocation) Invocation {
-	return Invocation{ID: Text{inv.ID}}
+	out := Invocation{
+		ID: Text{inv.ID}, ARN: Text{inv.ARN},
+		Start: inv.Start, Deadline: inv.Deadline, Duration: inv.Duration, Open: inv.Open, Cold: inv.Cold,
+		Process:        process(inv.Process),
+		Event:          m.body(inv.Event, nil),
+		Response:       m.body(inv.Response, nil),
+		ResponseStatus: inv.ResponseStatus, Streaming: inv.Streaming,
+		Error:   m.failure(inv.Error),
+		Trigger: m.trigger(inv.Trigger),
+		Trace:   inv.Identity.Trace, Span: inv.Identity.Span, Parent: inv.Identity.Parent, Links: m.links(inv.Identity.Links),
+	}
+	for i := range inv.Calls {
+		out.Calls = append(out.Calls, m.call(&inv.Calls[i]))
+	}
+	for _, l := range inv.Lost {
+		out.Lost = append(out.Lost, Loss{Reason: Text{l.Reason}, Records: l.Records, Bytes: l.Bytes})
+	}
+	return out
+}
+
+func (m *Masker) call(c *event.Call) Call {
+	out := Call{
+		ID: Text{c.ID}, Library: Text{c.Library}, Method: Text{c.Method}, Protocol: Text{c.Protocol}, Peer: Text{c.Peer},
+		URL:    m.url(c.URL),
+		Resend: c.Resend, Status: c.Status, Start: c.Start, FirstByte: c.FirstByte, Duration: c.Duration,
+		Open: c.Open, Partial: c.Partial, Init: c.Init,
+		Error:  m.failure(c.Error),
+		Target: m.target(c.Target),
+		Trace:  c.Identity.Trace, Span: c.Identity.Span, Parent: c.Identity.Parent, Links: m.links(c.Identity.Links),
+	}
+	if m.domains.secret(c) {
+		out.Request, out.Response = withheld(c.Request), withheld(c.Response)
+		return out
+	}
+	out.RequestHeaders, out.ResponseHeaders = m.headers(c.RequestHeaders), m.headers(c.ResponseHeaders)
+	out.Request, out.Response = m.body(c.Request, c.RequestHeaders), m.body(c.Response, c.ResponseHeaders)
+	return out
+}
+
+// withheld is a body of a call whose traffic is never shown.
+func withheld(b event.Body) Body {
+	out := Body{Size: b.Size, Truncated: b.Truncated}
+	if len(b.Data) > 0 {
+		out.Hidden = Text{HiddenDomain}
+	}
+	return out
+}
+
+func (m *Masker) headers(headers []event.Header) []Header {
+	out := make([]Header, 0, len(headers))
+	for _, h := range headers {
+		masked := Header{Name: Text{h.Name}}
+		switch value := h.Value.Reveal(); {
+		case value == "":
+		case m.rules.Key(h.Name):
+			masked.Value = Text{redact.Mask}
+		case isURLHeader(h.Name):
+			masked.Value = m.url(h.Value)
+		default:
+			masked.Value = m.text(value)
+		}
+		out = append(out, masked)
+	}
+	return out
+}
+
+// isURLHeader tells whether a header's value is a URL, whose query then is judged field by field.
+func isURLHeader(name string) bool {
+	for _, url := range [...]string{"location", "referer", "content-location", "origin"} {
+		if strings.EqualFold(name, url) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Masker) failure(e *event.Error) *Error {
+	if e == nil {
+		return nil
+	}
+	return &Error{Type: Text{e.Type}, Message: m.cutText(e.Message.Reveal()), Stack: m.cutText(e.Stack.Reveal())}
+}
+
+func (m *Masker) trigger(t event.Trigger) Trigger {
+	return Trigger{
+		Source: Text{t.Source}, Kind: Text{t.Kind}, Name: m.text(t.Name), HTTP: t.HTTP,
+		Messages: m.messages(t.Messages), Attributes: m.attributes(t.Attributes),
+	}
+}
+
+func (m *Masker) target(t event.Target) Target {
+	return Target{
+		System: Text{t.System}, Service: Text{t.Service}, Operation: m.text(t.Operation), Resource: m.text(t.Resource), Region: Text{t.Region},
+		RequestID: Text{t.RequestID}, Batch: t.Batch, Messages: m.messages(t.Messages), Attributes: m.attributes(t.Attributes),
+	}
+}
+
+func (m *Masker) messages(messages []event.Message) []Message {
+	out := make([]Message, 0, len(messages))
+	for _, msg := range messages {
+		out = append(out, Message{
+			ID: Text{msg.Key.ID}, Destination: m.text(msg.Destination), Span: msg.Span, Attributes: m.attributes(msg.Attributes),
+		})
+	}
+	return out
+}
+
+func (m *Masker) links(links []event.Link) []Link {
+	out := make([]Link, 0, len(links))
+	for _, l := range links {
+		out = append(out, Link{Trace: l.Trace, Span: l.Span, Attributes: m.attributes(l.Attributes)})
+	}
+	return out
+}
+
+// attributes masks values by their type: Text is the function's, everything else is known to be harmless.
+func (m *Masker) attributes(attributes []event.Attribute) []Attribute {
+	out := make([]Attribute, 0, len(attributes))
+	for _, a := range attributes {
+		masked := Attribute{name: a.Name}
+		switch v := a.Value.(type) {
+		case event.Text:
+			masked.value = m.attribute(a.Name, v)
+		case []event.Text:
+			list := make([]string, len(v))
+			for i, text := range v {
+				list[i] = m.attribute(a.Name, text).s
+			}
+			masked.value = list
+		case string:
+			masked.value = Text{v}
+		case int64, float64, bool, []string:
+			masked.value = v
+		default: // of no type that an attribute may have
+			continue
+		}
+		out = append(out, masked)
+	}
+	return out
+}
+
+func (m *Masker) attribute(name string, value event.Text) Text {
+	switch name {
+	case "url.query":
+		return m.redact([]byte(value.Reveal()), func(in []byte) []byte { return m.rules.Form(in, 0) })
+	case "url.full", "url.path", "aws.sqs.queue.url":
+		return m.url(value)
+	}
+	return m.text(value.Reveal())
+}
+
+func (m *Masker) url(url event.Text) Text {
+	return m.redact([]byte(url.Reveal()), m.rules.URL)
+}
+
+func (m *Masker) text(s string) Text {
+	return m.redact([]byte(s), func(in []byte) []byte { return m.rules.Content(in, 0) })
+}
+
+// longText is the length from which on a message or stack is taken to be cut: hooks keep 16 KiB of each.
+const longText = 8 << 10
+
+func (m *Masker) cutText(s string) Text {
+	cut := redact.Cut(0)
+	if len(s) >= longText {
+		cut = redact.CutEnd
+	}
+	return m.redact([]byte(s), func(in []byte) []byte { return m.rules.Content(in, cut) })
+}
+
+// redact applies a rule. Should the rule break, all of its input is hidden: an extension that cannot mask something must not export it.
+func (m *Masker) redact(in []byte, rule func([]byte) []byte) (out Text) {
+	defer func() {
+		if recover() != nil {
+			out = Text{redact.Mask}
+		}
+	}()
+	return Text{string(rule(in))}
+}
+
+func process(p event.Process) Process {
+	return Process{
+		PID: p.PID, Runtime: Text{p.Runtime}, Version: Text{p.Version}, Hook: Text{p.Hook},
+		Handler:   Text{p.Env["_HANDLER"]},
+		LogGroup:  Text{p.Env["AWS_LAMBDA_LOG_GROUP_NAME"]},
+		LogStream: Text{p.Env["AWS_LAMBDA_LOG_STREAM_NAME"]},
+	}
 }

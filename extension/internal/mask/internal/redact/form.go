@@ -89,7 +89,7 @@ func indexOr(in []byte, c byte, otherwise int) int {
 
 // URL hides secrets in a URL: user and password, secret fields of query and fragment, credentials anywhere in the path.
 func (r *Rules) URL(in []byte) []byte {
-	w := r.work.Get().(*work)
+	w := r.get()
 	defer r.work.Put(w)
 	e := edit{in: in}
 	path := 0

@@ -52,16 +52,22 @@ const (
 	CutInside                 // of JSON: the ends of long strings
 )
 
+func (r *Rules) get() *work {
+	w := r.work.Get().(*work)
+	w.stack, w.plain = w.stack[:0], w.plain[:0]
+	return w
+}
+
 // Content hides secrets in content of any kind.
 func (r *Rules) Content(in []byte, cut Cut) []byte {
-	w := r.work.Get().(*work)
+	w := r.get()
 	defer r.work.Put(w)
 	return w.content(in, cut, 0)
 }
 
 // Form hides secrets in application/x-www-form-urlencoded content or in the query of a URL.
 func (r *Rules) Form(in []byte, cut Cut) []byte {
-	w := r.work.Get().(*work)
+	w := r.get()
 	defer r.work.Put(w)
 	e := edit{in: in}
 	w.form(&e, 0, len(in), cut, 0)
@@ -70,7 +76,7 @@ func (r *Rules) Form(in []byte, cut Cut) []byte {
 
 // Key tells whether the values of a key are hidden.
 func (r *Rules) Key(key string) bool {
-	w := r.work.Get().(*work)
+	w := r.get()
 	defer r.work.Put(w)
 	return w.judge([]byte(key))&hides != 0
 }

@@ -1,0 +1,123 @@
+package mask
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/extension/internal/mask/internal/redact"
+)
+
+// Reasons for content that was captured and is not shown.
+const (
+	HiddenDomain     = "domain"     // the host is one whose traffic is never shown
+	HiddenBinary     = "binary"     // it is no text, so nobody can tell what is in it
+	HiddenCompressed = "compressed" // the same
+)
+
+// body masks content of an HTTP request or response, or of an event. What cannot be understood is not passed through.
+func (m *Masker) body(b event.Body, headers []event.Header) Body {
+	data := b.Data.Reveal()
+	out := Body{Size: b.Size, Truncated: b.Truncated}
+	if out.Size <= 0 && !b.Truncated {
+		out.Size = int64(len(data))
+	}
+	if len(data) == 0 {
+		return out
+	}
+	contentType := headerValue(headers, "content-type")
+	switch {
+	case isCompressed(data, headerValue(headers, "content-encoding")):
+		out.Hidden = Text{HiddenCompressed}
+	case isBinary(data, contentType, b.Truncated):
+		out.Hidden = Text{HiddenBinary}
+	case isForm(contentType):
+		out.Text = m.redact(data, func(in []byte) []byte { return m.rules.Form(in, cutOf(b)) })
+	default:
+		out.Text = m.redact(data, func(in []byte) []byte { return m.rules.Content(in, cutOf(b)) })
+	}
+	return out
+}
+
+// cutOf tells what may be missing of a body.
+func cutOf(b event.Body) redact.Cut {
+	switch {
+	case b.Shortened:
+		return redact.CutEnd | redact.CutInside
+	case b.Truncated:
+		return redact.CutEnd
+	}
+	return 0
+}
+
+// isCompressed believes the header, and the first bytes where the header says nothing.
+func isCompressed(data []byte, encoding string) bool {
+	for name := range strings.SplitSeq(strings.ToLower(encoding), ",") {
+		switch strings.TrimSpace(name) {
+		case "", "identity", "aws-chunked":
+		default:
+			return true
+		}
+	}
+	for _, magic := range [...]string{"\x1f\x8b", "PK\x03\x04", "\x28\xb5\x2f\xfd", "BZh"} {
+		if bytes.HasPrefix(data, []byte(magic)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isBinary tells whether content is no text: it says so, holds a zero byte, or is not UTF-8. A character may be cut at the end.
+func isBinary(data []byte, contentType string, cut bool) bool {
+	contentType = strings.ToLower(contentType)
+	for _, binary := range [...]string{"image/", "audio/", "video/", "font/"} {
+		if strings.HasPrefix(contentType, binary) && !strings.HasPrefix(contentType, "image/svg") {
+			return true
+		}
+	}
+	for _, binary := range [...]string{"cbor", "protobuf", "grpc", "msgpack", "avro", "octet-stream", "eventstream", "application/pdf", "application/zip"} {
+		if strings.Contains(contentType, binary) && !looksLikeText(data) {
+			return true
+		}
+	}
+	if bytes.IndexByte(data, 0) >= 0 {
+		return true
+	}
+	if cut {
+		data = withoutCutRune(data)
+	}
+	return !utf8.Valid(data)
+}
+
+// looksLikeText is for the many who send JSON as application/octet-stream.
+func looksLikeText(data []byte) bool {
+	data = bytes.TrimLeft(data, " \t\r\n")
+	return len(data) > 0 && (data[0] == '{' || data[0] == '[' || data[0] == '<')
+}
+
+// withoutCutRune takes the beginning of a character off the end.
+func withoutCutRune(data []byte) []byte {
+	for k := 1; k < utf8.UTFMax && k <= len(data); k++ {
+		if tail := data[len(data)-k:]; utf8.RuneStart(tail[0]) {
+			if !utf8.FullRune(tail) {
+				return data[:len(data)-k]
+			}
+			break
+		}
+	}
+	return data
+}
+
+func isForm(contentType string) bool {
+	return strings.HasPrefix(strings.ToLower(contentType), "application/x-www-form-urlencoded")
+}
+
+func headerValue(headers []event.Header, name string) string {
+	for _, h := range headers {
+		if strings.EqualFold(h.Name, name) {
+			return h.Value.Reveal()
+		}
+	}
+	return ""
+}

@@ -1,0 +1,89 @@
+package mask
+
+import (
+	"strings"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+)
+
+// domains are the hosts whose headers and bodies are never shown.
+type domains struct {
+	hosts    map[string]bool // with or without a port
+	suffixes []string        // with the leading dot
+}
+
+// secretServices are AWS's that exist to hand out secrets, by the names in hosts and by those that enrich gives them.
+var secretServices = [...]string{"secretsmanager", "ssm", "kms", "sts"}
+
+// localSecrets are addresses inside the environment that hand out credentials: the container's and the machine's, and AWS's own extension for parameters and
+// secrets. https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-integration-lambda-extensions.html
+var localSecrets = [...]string{"169.254.170.2", "169.254.170.23", "169.254.169.254", "localhost:2773", "127.0.0.1:2773"}
+
+func newDomains(users []string) domains {
+	d := domains{hosts: map[string]bool{}}
+	for _, host := range localSecrets {
+		d.hosts[host] = true
+	}
+	for _, domain := range users {
+		switch domain = strings.ToLower(strings.TrimSpace(domain)); {
+		case domain == "":
+		case strings.HasPrefix(domain, "."):
+			d.suffixes = append(d.suffixes, domain)
+		default:
+			d.hosts[domain] = true
+		}
+	}
+	return d
+}
+
+// secret tells whether nothing of a call but its address may be shown. The service that enrich recognised counts too: with a local or private
+// endpoint the host says nothing.
+func (d domains) secret(c *event.Call) bool {
+	for _, service := range secretServices {
+		if strings.EqualFold(c.Target.Service, service) {
+			return true
+		}
+	}
+	host := hostOf(c.URL.Reveal())
+	name := host
+	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {
+		name = host[:colon]
+	}
+	if d.hosts[host] || d.hosts[name] || isSecretHost(name) {
+		return true
+	}
+	for _, suffix := range d.suffixes {
+		if strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// isSecretHost knows the services by a label of their host in any partition: kms.eu-west-1.amazonaws.com, secretsmanager-fips.us-gov-west-1.amazonaws.com,
+// vpce-….ssm.cn-north-1.vpce.amazonaws.com.cn, sts.eu-west-1.api.aws.
+func isSecretHost(host string) bool {
+	if !strings.Contains(host, ".amazonaws.") && !strings.HasSuffix(host, ".api.aws") && !strings.HasSuffix(host, ".gov") && !strings.HasSuffix(host, ".uk") {
+		return false
+	}
+	for label := range strings.SplitSeq(host, ".") {
+		for _, service := range secretServices {
+			if strings.TrimSuffix(label, "-fips") == service {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hostOf gives host and port of a URL, in lower case.
+func hostOf(url string) string {
+	_, rest, ok := strings.Cut(url, "://")
+	if !ok {
+		return ""
+	}
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return strings.ToLower(rest[strings.LastIndexByte(rest, '@')+1:])
+}
