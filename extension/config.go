@@ -72,9 +72,10 @@ func setUp(getenv func(string) string, born time.Time, log zerolog.Logger) (life
 		},
 		Resource: resource(v, getenv),
 	}
+	in := intake.New(dir, born)
 	p := &lifecycle.Pipeline{
-		Endings: lifecycle.NewWatch(dir, born),
-		Intake:  intake.New(dir, born),
+		Endings: lifecycle.NewWatch(dir, in.IsPast),
+		Intake:  in,
 		Render:  stages.Render,
 		Margin:  v.Duration("AFTERGLOW_DEADLINE_MARGIN"),
 		Log:     log,

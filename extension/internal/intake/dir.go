@@ -127,9 +127,11 @@ func (in *Intake) forget(all []file) {
 	maps.DeleteFunc(in.broken, func(k fileKey, _ bool) bool { return gone(k) })
 }
 
-// IsPast tells whether something was last written before this life of the environment. The clock of a file system ticks more
-// coarsely than time.Now, which makes a fresh file look older by up to 10 ms; no hook runs that early.
-func (in *Intake) IsPast(modified time.Time) bool { return modified.Before(in.born) }
+// tick is how far a file's time may lie behind the clock: a file system stamps with the time of the kernel's last tick, 4 or 10 ms ago.
+const tick = 20 * time.Millisecond
+
+// IsPast tells whether a file was last written before this life of the environment.
+func (in *Intake) IsPast(modified time.Time) bool { return modified.Before(in.born.Add(-tick)) }
 
 // A reading is what came of reading a file.
 type reading struct {

@@ -28,7 +28,7 @@ const (
 // A Watch waits for the ends of invocations by looking at the spool directory.
 type Watch struct {
 	dir        string
-	isPast     func(time.Time) bool // whether a file of that time is of an earlier life
+	isPast     func(time.Time) bool
 	appearance time.Duration
 
 	notify   *notifier // nil until there is something to watch
@@ -40,9 +40,9 @@ type Watch struct {
 	known map[string]bool // files that were there when hooks had last been silent: they are no sign of life
 }
 
-// NewWatch makes a Watch of a spool directory. born is when this life of the environment began.
-func NewWatch(dir string, born time.Time) *Watch {
-	return &Watch{dir: dir, isPast: func(t time.Time) bool { return t.Before(born) }, appearance: appearance}
+// NewWatch makes a Watch of a spool directory. isPast tells whether a file that was last written then is of an earlier life.
+func NewWatch(dir string, isPast func(time.Time) bool) *Watch {
+	return &Watch{dir: dir, isPast: isPast, appearance: appearance}
 }
 
 // A sight is what one look at the directory told.

@@ -29,7 +29,7 @@ func newSpoolDir(t *testing.T) *spoolDir {
 }
 
 func watched(t *testing.T, dir string) *spoolDir {
-	w := NewWatch(dir, time.Now().Add(-time.Minute))
+	w := NewWatch(dir, time.Now().Add(-time.Minute).After)
 	w.appearance = soon
 	t.Cleanup(func() {
 		if w.notify != nil {

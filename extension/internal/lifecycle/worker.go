@@ -75,14 +75,14 @@ type Pipeline struct {
 // Invoke waits for the end of the invocation and flushes.
 func (p *Pipeline) Invoke(ctx context.Context, e lambdaapi.Event) {
 	p.announce(e)
-	if p.isWorking() || p.broken || p.panics >= mostPanics {
+	if p.isWorking() || p.broken {
 		// Work that did not end in its invocation's time goes on beside this one, at the lowest priority. This one's data can wait.
 		return
 	}
 	ctx, cancel := until(ctx, e.Deadline, p.Margin)
 	defer cancel()
-	if p.Sender == nil {
-		p.within(ctx, func() { p.Intake.Discard() })
+	if p.Sender == nil || p.panics >= mostPanics {
+		p.within(ctx, p.Intake.Discard) // it would only fill the function's /tmp
 		return
 	}
 	if !p.policy.Waits(e.Deadline) || p.Endings.Await(ctx, e.RequestID) != Ended || !p.policy.Flush(moment(ctx, false)) {

@@ -336,6 +336,9 @@ func TestAStageThatPanics(t *testing.T) {
 		s.invoke("B") // enough
 		s.shutdown()
 		s.expect()
+		if s.files() != 0 {
+			t.Errorf("%d files left", s.files())
+		}
 		if log := s.log.String(); strings.Count(log, "\n") != 3 || strings.Contains(log, "hunter2") || !strings.Contains(log, "worker_test.go") {
 			t.Errorf("log: %s", log)
 		}
