@@ -46,7 +46,7 @@ func (c *Client) do(ctx context.Context, method, path string, header http.Header
 		return answer{}, err
 	}
 	conn := c.conn
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // it fails only for a connection that is closed
 	a, status, keep, err := c.roundTrip(method, path, header, body)
 	if !stop() || !keep || err != nil {
 		c.Close()
@@ -126,7 +126,7 @@ func alive(conn net.Conn) bool {
 // Close closes the connection. The client stays usable.
 func (c *Client) Close() {
 	if c.conn != nil {
-		c.conn.Close()
+		_ = c.conn.Close() // nothing can be done about it
 		c.conn, c.reader = nil, nil
 	}
 }

@@ -28,7 +28,7 @@ func newNotifier(dir string) (*notifier, error) {
 	}
 	const what = syscall.IN_CREATE | syscall.IN_MOVED_TO | syscall.IN_DELETE_SELF | syscall.IN_MOVE_SELF | syscall.IN_ONLYDIR
 	if _, err := syscall.InotifyAddWatch(fd, dir, what); err != nil {
-		syscall.Close(fd)
+		_ = syscall.Close(fd)
 		return nil, fmt.Errorf("watch spool: %w", err)
 	}
 	return &notifier{file: os.NewFile(uintptr(fd), "inotify"), buf: make([]byte, 4<<10)}, nil
@@ -45,7 +45,7 @@ func (n *notifier) wait(ctx context.Context, deadline time.Time, match func(name
 		n.ended = true
 		return fmt.Errorf("watch spool: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { n.file.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = n.file.SetReadDeadline(time.Unix(1, 0)) }) // it worked a line ago
 	defer stop()
 	for {
 		size, err := n.file.Read(n.buf)

@@ -73,7 +73,7 @@ func TestRun(t *testing.T) {
 		{name: "setting up fails", script: []any{invoke, invoke, shutdown}, setUp: func() (Worker, error) { return nil, errors.New("no") }, wantLog: "idle"},
 		{name: "setting up panics", script: []any{invoke, invoke, shutdown}, setUp: func() (Worker, error) { panic(secret) }, wantLog: "a bug in Afterglow"},
 		{name: "an invocation panics", script: []any{invoke, invoke, shutdown}, worker: func(e lambdaapi.Event) { panic(secret) }, wantSeen: "INVOKE", wantLog: `"panic":"string","at":"loop_test.go`},
-		{name: "a shutdown panics", script: []any{shutdown}, worker: func(e lambdaapi.Event) { var m map[string]int; m[secret] = 1 }, wantSeen: "SHUTDOWN", wantLog: "assignment to entry in nil map"},
+		{name: "a shutdown panics", script: []any{shutdown}, worker: func(e lambdaapi.Event) { _ = []int{}[len(e.Type)] }, wantSeen: "SHUTDOWN", wantLog: "index out of range [8] with length 0"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
