@@ -26,7 +26,7 @@ def _start(here):
         if sys.version_info >= (3, 9) and os.environ.get("AFTERGLOW_DISABLED", "false").strip().lower() not in ("true", "1"):
             from _afterglow import start
 
-            start.start(here)
+            start.start()
     finally:
         for path in ours:
             if path in sys.path:

@@ -102,6 +102,14 @@ def leave(error):
     _with_traceback(error, _exc_info()[2].tb_next)
 
 
+def caller():
+    """Give the name of the function that called into the hook."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    return frame.f_code.co_name
+
+
 def _dress(stand_in, original):
     """Make a stand-in look like its original: name, documentation, signature, source."""
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):

@@ -36,7 +36,7 @@ _METHODS = {
 _monotonic_ns = time.monotonic_ns
 
 # Work that carries a context of its own, as asyncio's tasks do, belongs to the invocation that started it.
-_of_context = ContextVar("_afterglow_invocation")
+of_context = ContextVar("_afterglow_invocation")
 
 
 class Invocations:
@@ -74,7 +74,7 @@ class Invocations:
         if self.started is not None:  # answered in a way that is not known here
             self.end({})
         self.current = str(request.invoke_id)
-        _of_context.set(self.current)
+        of_context.set(self.current)
         self.spool.begin(self.current)
         fields = {
             "arn": request.invoked_function_arn,
@@ -104,7 +104,7 @@ invocations = Invocations()
 
 def belongs_to():
     """Give the invocation that what happens now belongs to."""
-    return _of_context.get(invocations.current)
+    return of_context.get(invocations.current)
 
 
 def install(module, settings):

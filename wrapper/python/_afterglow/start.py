@@ -7,6 +7,9 @@ from . import guard
 
 VERSION = "0.1.0"
 
+# What PYTHONPATH has to name for a child process to be seen.
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 
 class Settings:
     """The settings of docs/settings.md that hooks read. A wrong value is a warning and the default."""
@@ -47,8 +50,9 @@ class Finder:
     It finds nothing itself: it lets the others find an awaited module and asks to be told when that module has run.
     """
 
-    def __init__(self, awaited):
+    def __init__(self, awaited, settings):
         self.awaited = awaited  # name of a module: what to do with it
+        self.settings = settings
 
     def find_spec(self, name, path=None, target=None):
         if name in self.awaited:
@@ -90,38 +94,48 @@ class Finder:
         if not self.awaited and self in sys.meta_path:
             sys.meta_path.remove(self)
         if install is not None:
-            install(module)
+            install(module, self.settings)
 
 
-def start(here):
-    """Start the hook; here is the directory that PYTHONPATH has to name for a child process to be seen, too."""
-    settings = Settings(os.environ)
+def _runtime_client(module, settings):
+    from . import handler, threads
 
-    def runtime_client(module):
-        from . import handler
+    # The bootstrap has looked at PYTHONPATH by now. With this directory in it, what the function starts is seen as well.
+    rest = os.environ.get("PYTHONPATH")
+    if HERE not in (rest or "").split(os.pathsep):
+        os.environ["PYTHONPATH"] = HERE + os.pathsep + rest if rest else HERE
+    handler.install(module, settings)
+    if "threading" in sys.modules:  # the client logs, and logging needs it
+        threads.install_threads(sys.modules["threading"], settings)
 
-        # The bootstrap has looked at PYTHONPATH by now. What the function starts with it shall be seen as well.
-        rest = os.environ.get("PYTHONPATH")
-        if rest != here and not (rest or "").startswith(here + os.pathsep):
-            os.environ["PYTHONPATH"] = here + os.pathsep + rest if rest else here
-        handler.install(module, settings)
 
-    def http_client(module):
-        from .clients import http_client
+def _executor(module, settings):
+    from . import threads
 
-        http_client.install(module, settings)
+    threads.install_executor(module, settings)
 
-    def urllib3(module):
-        from .clients import urllib3
 
-        urllib3.install(module, settings)
+def _http_client(module, settings):
+    from .clients import http_client
 
+    http_client.install(module, settings)
+
+
+def _urllib3(module, settings):
+    from .clients import urllib3
+
+    urllib3.install(module, settings)
+
+
+def start():
+    """Start the hook: wait for the modules that it looks into."""
     awaited = {
-        "awslambdaric.lambda_runtime_client": runtime_client,
-        "http.client": http_client,
-        "urllib3.connectionpool": urllib3,
+        "awslambdaric.lambda_runtime_client": _runtime_client,
+        "concurrent.futures.thread": _executor,
+        "http.client": _http_client,
+        "urllib3.connectionpool": _urllib3,
     }
-    finder = Finder(awaited)
+    finder = Finder(awaited, Settings(os.environ))
     for name in list(awaited):
         if name in sys.modules:  # something that ran before us wanted it
             finder._loaded(name, sys.modules[name])

@@ -436,8 +436,7 @@ def _closes(args, kwargs):
         return None
     del response.__dict__[_MARK]
     # urllib3 reads chunks past http.client, which then does not know that it was the last one.
-    caller = sys._getframe(3)
-    whole = response.fp is None or bool(response.chunked) and caller.f_code.co_name == "read_chunked"
+    whole = response.fp is None or bool(response.chunked) and guard.caller() == "read_chunked"
     _end(call, partial=not whole)
     return None
 
@@ -454,7 +453,8 @@ def _closes_connection(args, kwargs):
 
 @guard.observer
 def _abandoned(call):
-    if not call.ended and not sys.is_finalizing():
+    # A call that an exception of the user's has kept from being made has nothing to tell.
+    if not getattr(call, "ended", True) and not sys.is_finalizing():
         _end(call, partial=True)
 
 

@@ -1,0 +1,119 @@
+// Package python_test runs the tests of the Python hook: its stories under every Python of this machine, and functions under
+// AWS's own runtime client, with and without the hook.
+package python_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/afterglow-lambda/afterglow/internal/runtimes"
+)
+
+// versions are the Pythons that Lambda has and the hook knows.
+var versions = []string{"3.9", "3.10", "3.11", "3.12", "3.13", "3.14"}
+
+// Libraries beyond those of the runtime: requests, and the urllib3 and botocore of functions that are not kept up to date.
+var (
+	newLibraries = []string{"requests==2.32.5", "charset-normalizer==3.4.4", "idna==3.11", "certifi==2025.11.12"}
+	oldLibraries = []string{
+		"urllib3==1.26.20", "requests==2.31.0", "charset-normalizer==3.4.4", "idna==3.11", "certifi==2025.11.12",
+		"boto3==1.28.85", "botocore==1.31.85", "s3transfer==0.7.0", "jmespath==1.0.1", "python-dateutil==2.9.0.post0", "six==1.17.0",
+	}
+)
+
+// find gives AWS's runtime for a version of Python, or skips: no machine has all of them.
+func find(t *testing.T, version string) runtimes.Runtime {
+	t.Helper()
+	rt, err := runtimes.Find(t.Context(), "python"+version, runtimes.Options{Progress: os.Stderr})
+	if errors.Is(err, runtimes.ErrMissing) {
+		t.Skipf("NOT TESTED: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rt
+}
+
+// TestSomePythonIsHere keeps a machine without any Python from passing by skipping.
+func TestSomePythonIsHere(t *testing.T) {
+	for _, version := range versions {
+		if _, err := runtimes.Find(t.Context(), "python"+version, runtimes.Options{Progress: os.Stderr}); err == nil {
+			return
+		}
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("no Python that Lambda has")
+	}
+	t.Skip("NOT TESTED: no Python that Lambda has")
+}
+
+// TestUnits runs the tests that are written in Python, those in tests/, under every Python.
+func TestUnits(t *testing.T) {
+	for _, version := range versions {
+		t.Run(version, func(t *testing.T) {
+			rt := find(t, version)
+			unittest(t, rt, install(t, rt, "new", newLibraries)+string(os.PathListSeparator)+rt.Dir)
+		})
+	}
+	t.Run("old libraries", func(t *testing.T) {
+		rt := find(t, "3.12")
+		unittest(t, rt, install(t, rt, "old", oldLibraries))
+	})
+}
+
+func unittest(t *testing.T, rt runtimes.Runtime, libraries string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), interpreter(rt), "-m", "unittest", "discover", "-s", "tests", "-b")
+	cmd.Env = append(os.Environ(), "TEST_LIBRARIES="+libraries)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", bytes.TrimSpace(out))
+}
+
+func interpreter(rt runtimes.Runtime) string {
+	return filepath.Join(rt.Lang, "bin", filepath.Base(rt.Command[0]))
+}
+
+// install has pip install a set of libraries below .afterglow, once.
+func install(t *testing.T, rt runtimes.Runtime, set string, libraries []string) string {
+	t.Helper()
+	dir, err := filepath.Abs(filepath.Join("..", "..", ".afterglow", "python-tests", rt.Name+"-"+set))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pins := []byte(filepath.Join(libraries...))
+	if have, err := os.ReadFile(filepath.Join(dir, "pins")); err == nil && bytes.Equal(have, pins) {
+		return dir
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".install-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(tmp)
+	argv := append([]string{"-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--root-user-action=ignore", "--target", tmp}, libraries...)
+	if out, err := exec.CommandContext(t.Context(), interpreter(rt), argv...).CombinedOutput(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("pip: %v\n%s", err, out)
+		}
+		t.Skipf("NOT TESTED: libraries cannot be installed: %v\n%s", err, out)
+	}
+	if err := os.WriteFile(filepath.Join(tmp, "pins"), pins, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
