@@ -307,8 +307,12 @@ func TestNodeErrors(t *testing.T) {
 	t.Run("unhandled rejection", func(t *testing.T) {
 		e, log := app.start(t)
 		got, r := ask(t, e, `{"reject":"nobody"}`)
-		if r.FunctionError != "Unhandled" || got["errorType"] != "Runtime.ExitError" {
-			t.Errorf("answer is %s", r.Payload)
+		want := "Runtime.ExitError"
+		if e.fn.Runtime == "nodejs20.x" {
+			want = "Runtime.UnhandledPromiseRejection"
+		}
+		if r.FunctionError != "Unhandled" || got["errorType"] != want {
+			t.Errorf("answer is %s, want %s", r.Payload, want)
 		}
 		log.wait(t, "Error Type: Runtime.ExitError")
 	})
