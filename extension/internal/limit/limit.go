@@ -1,13 +1,115 @@
 // Package limit makes a masked invocation small enough to export.
+//
+// It takes a mask.Invocation and gives one in which no field and not the whole is larger than asked for. It promises: it only shortens and leaves out; what
+// it was given stays as it is; everything that is missing afterwards is counted in Dropped or marked as truncated; the invocation itself, its error, what links
+// it to others, and the call that failed last are the last to go.
+//
+// Masking comes first: a secret that is cut in half is no longer recognised.
 package limit
 
-import "github.com/afterglow-lambda/afterglow/extension/internal/mask"
+import (
+	"slices"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
+)
 
 // Limits are the most that may be exported. Zero means no limit.
 type Limits struct {
-	FieldBytes      int // of one body, message or stack
-	InvocationBytes int // of one invocation
+	FieldBytes      int // of one body, header, message, stack or attribute; twice that where there is an error
+	InvocationBytes int // of one invocation, all its calls included
 }
 
+// failureFactor is by how much more of a field is kept where something failed: that is what somebody will read.
+const failureFactor = 2
+
 // Apply limits.
-func Apply(inv mask.Invocation, l Limits) mask.Invocation { return inv }
+func Apply(inv mask.Invocation, l Limits) mask.Invocation {
+	inv = clone(inv)
+	if l.FieldBytes > 0 {
+		shortenFields(&inv, l.FieldBytes)
+	}
+	if l.InvocationBytes > 0 {
+		sacrifice(&inv, l.InvocationBytes)
+	}
+	return inv
+}
+
+// clone copies what is going to be changed.
+func clone(inv mask.Invocation) mask.Invocation {
+	inv.Calls = slices.Clone(inv.Calls)
+	for i := range inv.Calls {
+		c := &inv.Calls[i]
+		c.RequestHeaders, c.ResponseHeaders = slices.Clone(c.RequestHeaders), slices.Clone(c.ResponseHeaders)
+		c.Target.Attributes = slices.Clone(c.Target.Attributes)
+		c.Error = cloneError(c.Error)
+	}
+	inv.Trigger.Attributes = slices.Clone(inv.Trigger.Attributes)
+	inv.Error = cloneError(inv.Error)
+	return inv
+}
+
+func cloneError(e *mask.Error) *mask.Error {
+	if e == nil {
+		return nil
+	}
+	copied := *e
+	return &copied
+}
+
+func shortenFields(inv *mask.Invocation, n int) {
+	most := n
+	if inv.Error != nil || inv.Open {
+		most *= failureFactor
+	}
+	shortenBody(&inv.Event, most)
+	shortenBody(&inv.Response, most)
+	shortenError(inv.Error, most)
+	shortenAttributes(inv.Trigger.Attributes, most, &inv.Dropped)
+	for i := range inv.Calls {
+		c := &inv.Calls[i]
+		most := n
+		if c.Failed() {
+			most *= failureFactor
+		}
+		shortenBody(&c.Request, most)
+		shortenBody(&c.Response, most)
+		shortenError(c.Error, most)
+		shortenHeaders(c.RequestHeaders, most, &c.Dropped)
+		shortenHeaders(c.ResponseHeaders, most, &c.Dropped)
+		shortenAttributes(c.Target.Attributes, most, &c.Dropped)
+		shorten(&c.URL, most, &c.Dropped)
+	}
+}
+
+// shortenBody says in the body itself that it is not the whole.
+func shortenBody(b *mask.Body, n int) {
+	if b.Text.Len() > n {
+		b.Text = b.Text.Shorten(n)
+		b.Truncated = true
+	}
+}
+
+func shortenError(e *mask.Error, n int) {
+	if e != nil { // the ellipsis tells
+		e.Message, e.Stack = e.Message.Shorten(n), e.Stack.Shorten(n)
+	}
+}
+
+func shortenHeaders(headers []mask.Header, n int, d *mask.Dropped) {
+	for i := range headers {
+		shorten(&headers[i].Value, n, d)
+	}
+}
+
+func shortenAttributes(attributes []mask.Attribute, n int, d *mask.Dropped) {
+	for i, a := range attributes {
+		attributes[i] = a.Shorten(n)
+		d.Bytes += int64(a.Len() - attributes[i].Len())
+	}
+}
+
+func shorten(t *mask.Text, n int, d *mask.Dropped) {
+	before := t.Len()
+	*t = t.Shorten(n)
+	d.Bytes += int64(before - t.Len())
+}

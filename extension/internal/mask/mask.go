@@ -40,8 +40,8 @@ func New(o Options) *Masker {
 // Apply masks an invocation.
 func (m *Masker) Apply(inv event.Invocation) Invocation {
 	out := Invocation{
-		ID: Text{inv.ID}, ARN: Text{inv.ARN},
-		Start: inv.Start, Deadline: inv.Deadline, Duration: inv.Duration, Open: inv.Open, Cold: inv.Cold,
+		ID: Text{inv.ID}, ARN: Text{inv.ARN}, Tenant: m.text(inv.Tenant),
+		Start: inv.Start, Deadline: inv.Deadline, Duration: inv.Duration, Open: inv.Open, Cold: inv.Cold, Late: inv.Late,
 		Process:        process(inv.Process),
 		Event:          m.body(inv.Event, nil),
 		Response:       m.body(inv.Response, nil),

@@ -9,11 +9,11 @@ import (
 // An Invocation is an event.Invocation that may be shown. Only Masker.Apply makes one with content in it: whatever text it holds is of
 // type Text or inside an Attribute, which no other package can fill. Later stages can read it, shorten it and leave parts of it out.
 type Invocation struct {
-	ID, ARN         Text
-	Start, Deadline time.Time
-	Duration        time.Duration
-	Open, Cold      bool
-	Process         Process
+	ID, ARN, Tenant  Text
+	Start, Deadline  time.Time
+	Duration         time.Duration
+	Open, Cold, Late bool
+	Process          Process
 
 	Event, Response Body
 	ResponseStatus  int
@@ -146,3 +146,36 @@ func (a Attribute) Name() string { return a.name }
 
 // Value is a Text, an int64, a float64, a bool or a []string that its reader must not change.
 func (a Attribute) Value() any { return a.value }
+
+// Len is how many bytes the value takes, roughly.
+func (a Attribute) Len() int {
+	switch v := a.value.(type) {
+	case Text:
+		return v.Len()
+	case []string:
+		n := 0
+		for _, s := range v {
+			n += len(s)
+		}
+		return n
+	}
+	return 8
+}
+
+// Shorten gives the attribute with at most n bytes of text in it.
+func (a Attribute) Shorten(n int) Attribute {
+	switch v := a.value.(type) {
+	case Text:
+		a.value = v.Shorten(n)
+	case []string:
+		var kept []string
+		for _, s := range v {
+			if n -= len(s); n < 0 {
+				break
+			}
+			kept = append(kept, s)
+		}
+		a.value = kept
+	}
+	return a
+}

@@ -1,0 +1,161 @@
+package limit
+
+import (
+	"slices"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
+)
+
+// What a span, an attribute and a link cost beside their texts: ids, times, tags and names as they are encoded, rounded up.
+const (
+	spanBytes      = 256
+	attributeBytes = 16
+	linkBytes      = 48
+)
+
+// sacrifice leaves out parts of an invocation until no more than budget bytes are left: bodies of calls, then their headers, then calls. Those that went well
+// go before those that failed, and those without messages, which nobody links to, before those with. What is left to go then is the failing call's, and the
+// function's own content; the function's span, its error and its links stay.
+func sacrifice(inv *mask.Invocation, budget int) {
+	total := size(inv)
+	if total <= budget {
+		return
+	}
+	failing := failingCall(inv.Calls)
+	dropped := make([]bool, len(inv.Calls))
+	each := func(failed bool, drop func(i int) int) {
+		for i := range inv.Calls {
+			if total <= budget {
+				return
+			}
+			if i != failing && !dropped[i] && inv.Calls[i].Failed() == failed {
+				total -= drop(i)
+			}
+		}
+	}
+	bodies := func(i int) int { return dropBodies(&inv.Calls[i]) }
+	headers := func(i int) int { return dropHeaders(&inv.Calls[i]) }
+	calls := func(linked bool) func(int) int {
+		return func(i int) int {
+			c := &inv.Calls[i]
+			if len(c.Target.Messages) > 0 != linked {
+				return 0
+			}
+			dropped[i] = true
+			n := callSize(c)
+			inv.Dropped.Calls++
+			inv.Dropped.Add(c.Dropped)
+			inv.Dropped.Bytes += int64(n)
+			return n
+		}
+	}
+	each(false, bodies)
+	each(false, headers)
+	each(false, calls(false))
+	each(true, bodies)
+	each(true, headers)
+	each(false, calls(true))
+	each(true, calls(false))
+	each(true, calls(true))
+	if total > budget && failing >= 0 {
+		total -= dropBodies(&inv.Calls[failing])
+	}
+	if total > budget && failing >= 0 {
+		total -= dropHeaders(&inv.Calls[failing])
+	}
+	for _, b := range [...]*mask.Body{&inv.Response, &inv.Event} {
+		if total > budget {
+			total -= dropBody(b, &inv.Dropped)
+		}
+	}
+	var left []mask.Call
+	for i, c := range inv.Calls {
+		if !dropped[i] {
+			left = append(left, c)
+		}
+	}
+	inv.Calls = left
+}
+
+// failingCall is the last call that went wrong, which is most likely why the function did; -1 if there is none.
+func failingCall(calls []mask.Call) int {
+	for i, c := range slices.Backward(calls) {
+		if c.Failed() {
+			return i
+		}
+	}
+	return -1
+}
+
+func dropBodies(c *mask.Call) int {
+	return dropBody(&c.Request, &c.Dropped) + dropBody(&c.Response, &c.Dropped)
+}
+
+func dropBody(b *mask.Body, d *mask.Dropped) int {
+	n := b.Text.Len()
+	if n > 0 {
+		*b = mask.Body{Size: b.Size, Truncated: true, Hidden: b.Hidden}
+		d.Bodies++
+		d.Bytes += int64(n)
+	}
+	return n
+}
+
+func dropHeaders(c *mask.Call) int {
+	n := headersSize(c.RequestHeaders) + headersSize(c.ResponseHeaders)
+	c.Dropped.Headers += len(c.RequestHeaders) + len(c.ResponseHeaders)
+	c.Dropped.Bytes += int64(n)
+	c.RequestHeaders, c.ResponseHeaders = nil, nil
+	return n
+}
+
+// size estimates what an invocation takes in an export, before compression.
+func size(inv *mask.Invocation) int {
+	n := spanBytes + inv.Event.Text.Len() + inv.Response.Text.Len() + errorSize(inv.Error) + attributesSize(inv.Trigger.Attributes) + linksSize(inv.Links)
+	for i := range inv.Calls {
+		n += callSize(&inv.Calls[i])
+	}
+	return n
+}
+
+func callSize(c *mask.Call) int {
+	n := spanBytes + c.URL.Len() + c.Request.Text.Len() + c.Response.Text.Len() + errorSize(c.Error) + attributesSize(c.Target.Attributes) +
+		headersSize(c.RequestHeaders) + headersSize(c.ResponseHeaders) + linksSize(c.Links)
+	if c.Target.Batch {
+		for _, m := range c.Target.Messages {
+			n += spanBytes + m.ID.Len() + attributesSize(m.Attributes)
+		}
+	}
+	return n
+}
+
+func errorSize(e *mask.Error) int {
+	if e == nil {
+		return 0
+	}
+	return 2*e.Message.Len() + e.Stack.Len() + e.Type.Len() // the message is the span's status too
+}
+
+func headersSize(headers []mask.Header) int {
+	n := 0
+	for _, h := range headers {
+		n += attributeBytes + len("http.response.header.") + h.Name.Len() + h.Value.Len()
+	}
+	return n
+}
+
+func attributesSize(attributes []mask.Attribute) int {
+	n := 0
+	for _, a := range attributes {
+		n += attributeBytes + len(a.Name()) + a.Len()
+	}
+	return n
+}
+
+func linksSize(links []mask.Link) int {
+	n := 0
+	for _, l := range links {
+		n += linkBytes + attributesSize(l.Attributes)
+	}
+	return n
+}

@@ -1,0 +1,125 @@
+package span
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
+	"github.com/afterglow-lambda/afterglow/extension/internal/otlp"
+)
+
+// appendText adds a text that is not empty.
+func appendText(to []otlp.KeyValue, key string, t mask.Text) []otlp.KeyValue {
+	if t.Len() == 0 {
+		return to
+	}
+	return append(to, otlp.String(key, t.String()))
+}
+
+// appendFlag adds what is only said when it is so.
+func appendFlag(to []otlp.KeyValue, key string, is bool) []otlp.KeyValue {
+	if !is {
+		return to
+	}
+	return append(to, otlp.Bool(key, true))
+}
+
+// appendCount adds a number of something, unless there is none.
+func appendCount(to []otlp.KeyValue, key string, n int64) []otlp.KeyValue {
+	if n == 0 {
+		return to
+	}
+	return append(to, otlp.Int(key, n))
+}
+
+// appendAttributes adds what enrich found. A name that is there already keeps its value: a span must not have one twice.
+func appendAttributes(to []otlp.KeyValue, from []mask.Attribute) []otlp.KeyValue {
+	for _, a := range from {
+		if slices.ContainsFunc(to, func(kv otlp.KeyValue) bool { return kv.Key == a.Name() }) {
+			continue
+		}
+		switch v := a.Value().(type) {
+		case mask.Text:
+			to = append(to, otlp.String(a.Name(), v.String()))
+		case []string:
+			to = append(to, otlp.Strings(a.Name(), v))
+		case int64:
+			to = append(to, otlp.Int(a.Name(), v))
+		case float64:
+			to = append(to, otlp.Double(a.Name(), v))
+		case bool:
+			to = append(to, otlp.Bool(a.Name(), v))
+		}
+	}
+	return to
+}
+
+// appendContent adds an event or a response of the function.
+func appendContent(to []otlp.KeyValue, prefix string, b mask.Body) []otlp.KeyValue {
+	to = appendText(to, prefix+suffixContent, b.Text)
+	to = appendCount(to, prefix+suffixSize, max(0, b.Size))
+	return appendFate(to, prefix, b)
+}
+
+// appendBody adds a body of HTTP, message being request or response.
+func appendBody(to []otlp.KeyValue, message, ours string, b mask.Body) []otlp.KeyValue {
+	to = appendText(to, "http."+message+".body.content", b.Text)
+	to = appendCount(to, "http."+message+".body.size", max(0, b.Size))
+	return appendFate(to, ours, b)
+}
+
+// appendFate adds what became of content.
+func appendFate(to []otlp.KeyValue, prefix string, b mask.Body) []otlp.KeyValue {
+	to = appendFlag(to, prefix+suffixTruncated, b.Truncated)
+	return appendText(to, prefix+suffixHidden, b.Hidden)
+}
+
+// appendHeaders adds headers, the values of one name together, as the conventions want them.
+func appendHeaders(to []otlp.KeyValue, prefix string, headers []mask.Header) []otlp.KeyValue {
+	var names []string
+	values := make(map[string][]string, len(headers))
+	for _, h := range headers {
+		name := strings.ToLower(h.Name.String())
+		if name == "" {
+			continue
+		}
+		if values[name] == nil {
+			names = append(names, name)
+		}
+		values[name] = append(values[name], h.Value.String())
+	}
+	for _, name := range names {
+		to = append(to, otlp.Strings(prefix+name, values[name]))
+	}
+	return to
+}
+
+// appendLost adds what was not recorded, by reason.
+func appendLost(to []otlp.KeyValue, lost []mask.Loss) []otlp.KeyValue {
+	type sum struct{ records, bytes int64 }
+	var reasons []string
+	sums := map[string]sum{}
+	for _, l := range lost {
+		reason := l.Reason.String()
+		if !slices.Contains(reasons, reason) {
+			reasons = append(reasons, reason)
+		}
+		sums[reason] = sum{sums[reason].records + l.Records, sums[reason].bytes + l.Bytes}
+	}
+	for _, reason := range reasons {
+		to = append(to, otlp.Int(prefixLost+reason+".records", sums[reason].records))
+		to = appendCount(to, prefixLost+reason+".bytes", sums[reason].bytes)
+	}
+	return to
+}
+
+// appendDropped adds what limit left out.
+func appendDropped(to []otlp.KeyValue, d mask.Dropped) []otlp.KeyValue {
+	to = appendCount(to, prefixDropped+"bodies", int64(d.Bodies))
+	to = appendCount(to, prefixDropped+"headers", int64(d.Headers))
+	to = appendCount(to, prefixDropped+"attributes", int64(d.Attributes))
+	to = appendCount(to, prefixDropped+"links", int64(d.Links))
+	to = appendCount(to, prefixDropped+"messages", int64(d.Messages))
+	to = appendCount(to, prefixDropped+"calls", int64(d.Calls))
+	return appendCount(to, prefixDropped+"bytes", d.Bytes)
+}

@@ -1,0 +1,92 @@
+package span
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
+	"github.com/afterglow-lambda/afterglow/extension/internal/otlp"
+)
+
+// A Resource is what the extension knows of the function that it runs beside.
+type Resource struct {
+	Service    string            // service.name; empty: of Attributes, else Function
+	Function   string            // AWS_LAMBDA_FUNCTION_NAME
+	Version    string            // AWS_LAMBDA_FUNCTION_VERSION
+	Region     string            // AWS_REGION
+	Memory     int64             // AWS_LAMBDA_FUNCTION_MEMORY_SIZE in MB; 0: unknown
+	Attributes map[string]string // OTEL_RESOURCE_ATTRIBUTES; go before what is built in
+	Release    string            // version of Afterglow
+}
+
+const (
+	bytesPerMB     = 1 << 20
+	unknownService = "unknown_service" // the conventions' word
+)
+
+// attributes gives the resource's attributes, with what only the invocation tells. It does not depend on anything that changes from invocation
+// to invocation of one environment: backends tell environments apart by it.
+func (r Resource) attributes(inv mask.Invocation) []otlp.KeyValue {
+	var kvs []otlp.KeyValue
+	add := func(key, value string) {
+		if _, users := r.Attributes[key]; value != "" && !users {
+			kvs = append(kvs, otlp.String(key, value))
+		}
+	}
+	kvs = append(kvs, otlp.String("service.name", r.service()))
+	add("cloud.provider", "aws")
+	add("cloud.platform", "aws_lambda")
+	add("cloud.region", r.Region)
+	add("cloud.account.id", arnPart(inv.ARN.String(), 4))
+	add("faas.name", r.Function)
+	add("faas.version", r.Version)
+	add("faas.instance", inv.Process.LogStream.String())
+	if r.Memory > 0 {
+		kvs = append(kvs, otlp.Int("faas.max_memory", r.Memory*bytesPerMB))
+	}
+	if group := inv.Process.LogGroup.String(); group != "" {
+		kvs = append(kvs, otlp.Strings("aws.log.group.names", []string{group}))
+	}
+	if stream := inv.Process.LogStream.String(); stream != "" {
+		kvs = append(kvs, otlp.Strings("aws.log.stream.names", []string{stream}))
+	}
+	add("process.runtime.name", inv.Process.Runtime.String())
+	add("process.runtime.version", inv.Process.Version.String())
+	add("telemetry.sdk.name", "afterglow")
+	add("telemetry.sdk.language", inv.Process.Runtime.String())
+	add("telemetry.sdk.version", r.Release)
+	for _, key := range slices.Sorted(maps.Keys(r.Attributes)) {
+		if key != "service.name" && r.Attributes[key] != "" {
+			kvs = append(kvs, otlp.String(key, r.Attributes[key]))
+		}
+	}
+	return kvs
+}
+
+func (r Resource) service() string {
+	for _, name := range [...]string{r.Service, r.Attributes["service.name"], r.Function} {
+		if name != "" {
+			return name
+		}
+	}
+	return unknownService
+}
+
+// resourceID is the function's ARN with its version in the place of an alias: one environment may be invoked under several aliases.
+func (r Resource) resourceID(arn string) string {
+	parts := strings.Split(arn, ":")
+	if len(parts) == 8 && r.Version != "" { // arn:partition:lambda:region:account:function:name:qualifier
+		parts[7] = r.Version
+	}
+	return strings.Join(parts, ":")
+}
+
+// arnPart gives a part of an ARN, counted from 0, or "".
+func arnPart(arn string, n int) string {
+	parts := strings.Split(arn, ":")
+	if parts[0] != "arn" || len(parts) <= n {
+		return ""
+	}
+	return parts[n]
+}
