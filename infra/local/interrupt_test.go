@@ -43,7 +43,7 @@ func TestDemoInterrupted(t *testing.T) {
 		{"while the local AWS starts", "starting the local AWS", "ministack", syscall.SIGINT},
 		{"during cdk bootstrap", "cdk bootstrap", "bootstrap", syscall.SIGINT},
 		{"during cdk deploy, by kill", "cdk deploy", "deploy", syscall.SIGTERM},
-		{"while the app is compiled or synthesized", "cdk deploy", "/infra", syscall.SIGINT},
+		{"while the app is compiled", "compiling the app", "build", syscall.SIGINT},
 		{"while the app's JavaScript runs", "cdk deploy", "jsii", syscall.SIGINT},
 		{"while functions are read back", "reading the functions", "", syscall.SIGINT},
 		{"while functions start, by a closed terminal", "sending a good order", "", syscall.SIGHUP},

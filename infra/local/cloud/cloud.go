@@ -30,7 +30,7 @@ import (
 )
 
 // Steps is how many steps Up tells of.
-const Steps = 8
+const Steps = 9
 
 // Options say what to run and how.
 type Options struct {
@@ -112,6 +112,11 @@ func (c *Cloud) up(ctx context.Context) error {
 			})
 		},
 		func() error {
+			return log.Do("compiling the app of cdk.json", func(s *progress.Step) (string, error) {
+				return localaws.Compile(ctx, c.machine.Go, c.opt.App, c.dir.path("app"), s)
+			})
+		},
+		func() error {
 			return log.Do("starting the local AWS on loopback", func(s *progress.Step) (_ string, err error) {
 				return c.startAWS(ctx, miniStack)
 			})
@@ -122,7 +127,7 @@ func (c *Cloud) up(ctx context.Context) error {
 			})
 		},
 		func() error {
-			return log.Do("cdk deploy (compiles the app, builds the layer)", func(s *progress.Step) (string, error) {
+			return log.Do("cdk deploy (runs the app, which builds the layer)", func(s *progress.Step) (string, error) {
 				return c.deploy(ctx, c.cdk(cli, s))
 			})
 		},

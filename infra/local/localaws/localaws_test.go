@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -128,4 +129,39 @@ func missing(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 	t.Skipf("SKIPPED: %v", err)
+}
+
+func TestCompile(t *testing.T) {
+	goCommand, err := exec.LookPath("go")
+	if err != nil {
+		missing(t, err)
+	}
+	tests := []struct {
+		name, cdkJSON, source string
+		want, wantErr         string
+	}{
+		{"a Go app", `{"app":"go run ."}`, "package main\nfunc main() {}\n", "go build .", ""},
+		{"an app in another language", `{"app":"npx ts-node app.ts"}`, "", "not needed", ""},
+		{"an app that does not compile", `{"app":"go run ."}`, "package main\nfunc main() { nothing() }\n", "", "undefined: nothing"},
+		{"no JSON", `app`, "", "", "read cdk.json"},
+		{"no cdk.json", "", "", "", "no such file"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			app := t.TempDir()
+			files := map[string]string{"cdk.json": test.cdkJSON, "main.go": test.source, "go.mod": "module app\n"}
+			for name, text := range files {
+				if text == "" {
+					continue
+				}
+				if err := os.WriteFile(filepath.Join(app, name), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := Compile(context.Background(), goCommand, app, filepath.Join(app, "out"), io.Discard)
+			if got != test.want || (err != nil) != (test.wantErr != "") || err != nil && !strings.Contains(err.Error(), test.wantErr) {
+				t.Errorf("got %q, %v; want %q, %q", got, err, test.want, test.wantErr)
+			}
+		})
+	}
 }
