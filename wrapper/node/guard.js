@@ -72,18 +72,25 @@ function off() {
 //	  local.get 0  local.get 1  local.get 2  call $observe
 //	  local.get 0  local.get 1  local.get 2  return_call $apply)
 function tap(what, original, observe) {
-  observers.set(original, { what, observe });
+  const n = tapped.length;
+  tapped[n] = original;
+  observers[n] = { what, observe };
   return new Proxy(original, { apply: trap });
 }
 
-const observers = new Map(); // of original functions; a handful, all of them Node.js' own
+// The functions that are tapped and who looks at them. A dozen at most, so that looking one up needs no Map, whose methods
+// the function could have replaced.
+const tapped = [];
+const observers = [];
 
 function look(target, thisArg, args) {
   if (failures >= MOST_FAILURES) return;
+  let n = 0;
   try {
-    observers.get(target).observe(thisArg, args);
+    while (n < tapped.length && tapped[n] !== target) n++;
+    observers[n].observe(thisArg, args);
   } catch (error) {
-    failed('tap', error);
+    failed(n < observers.length ? observers[n].what : 'tap', error);
   }
 }
 

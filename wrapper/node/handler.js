@@ -89,8 +89,8 @@ class Handler {
         return;
       }
     }
-    if (eventBytes === 0) this.begun(null);
-    else this.unhook = intercept(this.guard, payload, (event) => this.shortened(event));
+    this.unhook = eventBytes > 0 ? intercept(this.guard, payload, (event) => this.shortened(event)) : null;
+    if (!this.unhook) this.begun(null);
   }
 
   facts(headers) {
@@ -210,7 +210,7 @@ function storage() {
 }
 
 // intercept has use look at the value of text when the client parses it, which is the next thing that happens to it: parsing
-// a large event a second time would cost as much as the first. It gives what takes the interception back.
+// a large event a second time would cost as much as the first. It gives what takes the interception back, or null.
 function intercept(guard, source, use) {
   const original = JSON.parse;
   const undo = () => {
@@ -229,7 +229,11 @@ function intercept(guard, source, use) {
     guard.run('event', use, value);
     return value;
   }
-  JSON.parse = once;
+  try {
+    JSON.parse = once;
+  } catch {
+    return null; // the function froze JSON
+  }
   return undo;
 }
 

@@ -40,7 +40,7 @@ class Spool {
     this.invocation = 'none';
     this.file = null; // the one that is being written
     this.number = 0;
-    this.lost = new Map(); // reason: { records, bytes }, not told yet
+    this.lost = { __proto__: null }; // reason: { records, bytes }, not told yet
     this.kept = []; // own files that the extension may not have collected yet, oldest first: { path, bytes }
     this.keptBytes = 0;
     this.scratch = Buffer.allocUnsafeSlow(FIRST_SCRATCH);
@@ -85,10 +85,8 @@ class Spool {
       } catch (error) {
         if (error.code === 'ENOENT' && !made) {
           made = true;
-          this.number--;
-          if (this.makeDir()) continue;
-        }
-        if (error.code !== 'EEXIST') {
+          this.makeDir();
+        } else if (error.code !== 'EEXIST') {
           this.refused(error);
           return null;
         }
@@ -97,12 +95,16 @@ class Spool {
     return null;
   }
 
+  // makeDir makes the directory and what is missing above it. Node.js' own way to do so never ends where a file system
+  // says ENOENT to everything, as /proc does.
   makeDir() {
-    try {
-      mkdirSync(this.dir, { recursive: true, mode: 0o700 });
-      return true;
-    } catch {
-      return false; // the next attempt to open tells why
+    for (let at = this.dir.indexOf('/', 1); ; at = this.dir.indexOf('/', at + 1)) {
+      try {
+        mkdirSync(at < 0 ? this.dir : this.dir.slice(0, at), 0o700);
+      } catch {
+        // It is there, or the attempt to open will tell what is wrong.
+      }
+      if (at < 0) return;
     }
   }
 
@@ -190,20 +192,18 @@ class Spool {
 
   // lose counts what was not recorded.
   lose(reason, records, bytes) {
-    const loss = this.lost.get(reason);
-    if (!loss) this.lost.set(reason, { records, bytes });
-    else {
-      loss.records += records;
-      loss.bytes += bytes;
-    }
+    const loss = this.lost[reason] || (this.lost[reason] = { records: 0, bytes: 0 });
+    loss.records += records;
+    loss.bytes += bytes;
   }
 
   // tellLosses writes down what was counted. What cannot be written stays counted.
   tellLosses(invocation) {
-    if (this.lost.size === 0 || !this.file) return;
-    const losses = [...this.lost];
-    this.lost.clear();
-    for (const [reason, { records, bytes }] of losses) {
+    if (!this.file) return;
+    const { lost } = this;
+    this.lost = { __proto__: null };
+    for (const reason in lost) {
+      const { records, bytes } = lost[reason];
       if (!this.write('loss', invocation, `,"reason":"${reason}","records":${records},"bytes":${bytes}`)) this.lose(reason, records, bytes);
     }
   }

@@ -68,7 +68,6 @@ function arm(addon) {
     const guard = require('./guard');
     guard.run('start', () => {
       const settings = read(guard);
-      guard.level(settings.logLevel);
       const spool = require('./spool').create(settings, guard);
       const handler = require('./handler').create(settings, guard, spool);
       handler.attach(addon);
@@ -87,8 +86,8 @@ function arm(addon) {
 
 // read gives the settings that the hook needs; their meaning and bounds are settings/table.go's.
 function read(guard) {
+  guard.level(choice(guard, 'AFTERGLOW_LOG_LEVEL', 'warn', ['debug', 'info', 'warn', 'error', 'off'])); // for what comes below
   return {
-    logLevel: choice(guard, 'AFTERGLOW_LOG_LEVEL', 'warn', ['debug', 'info', 'warn', 'error', 'off']),
     spoolDir: path(guard, 'AFTERGLOW_SPOOL_DIR', '/tmp/afterglow'),
     spoolDirBytes: bytes(guard, 'AFTERGLOW_SPOOL_DIR_BYTES', 67108864, 1 << 20, 2 ** 33),
     spoolInvocationBytes: bytes(guard, 'AFTERGLOW_SPOOL_INVOCATION_BYTES', 16777216, 1 << 16, 1 << 30),

@@ -45,11 +45,9 @@ function shadow(guard, prototype, name, observe) {
     enumerable: false,
     get() {
       const method = own || parent[name];
-      if (method !== original) {
-        original = method;
-        tapped = typeof method === 'function' ? guard.tap('http', method, observe) : method;
-      }
-      return tapped;
+      if (method === original) return tapped;
+      original = method;
+      return (tapped = guard.run('http', () => guard.tap('http', method, observe)) || method);
     },
     set(value) {
       Object.defineProperty(this, name, { value, writable: true, configurable: true, enumerable: true });
