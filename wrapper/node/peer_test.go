@@ -4,14 +4,17 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"crypto/md5"
 	"crypto/tls"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,6 +125,10 @@ func serveStory(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, "/aws") {
+		serveAWS(w, r)
+		return
+	}
 	switch r.URL.Path {
 	case "/text":
 		io.WriteString(w, "some text")
@@ -152,6 +159,25 @@ func serveStory(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 	default:
 		serveBroken(w, r)
+	}
+}
+
+// serveAWS is as much of AWS as the SDK needs to be content.
+func serveAWS(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	w.Header().Set("X-Amzn-Requestid", "REQUEST")
+	switch {
+	case r.Header.Get("X-Amz-Target") == "AmazonSQS.SendMessage":
+		fmt.Fprintf(w, `{"MessageId":"message-1","MD5OfMessageBody":"%x"}`, md5.Sum([]byte("hello")))
+	case strings.Contains(string(body), `"retried"`) && strings.HasPrefix(r.Header.Get("Amz-Sdk-Request"), "attempt=1"):
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case strings.Contains(string(body), `"refused"`):
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"no such table"}`)
+	case r.Method == http.MethodGet:
+		io.WriteString(w, "an object")
+	case r.Header.Get("X-Amz-Target") != "":
+		io.WriteString(w, `{}`)
 	}
 }
 
@@ -201,5 +227,10 @@ func pieces(w http.ResponseWriter, r *http.Request, all ...string) {
 	}
 }
 
-// normal takes out of a request what differs between two runs of the same bytes.
-func normal(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }
+// random is what AWS's SDK makes anew for each request.
+var random = regexp.MustCompile(`(?m)^(x-amz-date|authorization|amz-sdk-invocation-id|amz-sdk-request): .*$|x-amz-checksum-crc32:.*`)
+
+// normal takes out of requests what differs between two runs that send the same.
+func normal(all []string) string {
+	return random.ReplaceAllString(strings.ReplaceAll(strings.Join(all, "\n---\n"), "\r\n", "\n"), "$1")
+}

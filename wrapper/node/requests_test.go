@@ -13,10 +13,7 @@ import (
 // TestRequests runs functions that send requests, with and without the hook. The function has to see the same, the peer has
 // to receive the same bytes, and the spool has to tell what happened.
 func TestRequests(t *testing.T) {
-	tests := []struct {
-		story string
-		want  []string
-	}{
+	tests := []requestTest{
 		{"get", []string{`http GET /text 200 response 9 "some text"`}},
 		{"getter", []string{`http GET /text?q=%20x 200 response 9 "some text"`}},
 		{"end", []string{`http POST /echo 200 request 15 "{\"q\":\"grüße\"}" response 15 "{\"q\":\"grüße\"}"`}},
@@ -83,39 +80,67 @@ func TestRequests(t *testing.T) {
 		{"fetchSecure", []string{`undici GET /text 200 response 9 "some text"`}},
 	}
 	eachRuntime(t, func(t *testing.T, rt runtimes.Runtime) {
-		p := newPeer(t)
-		var names []string
-		for _, test := range tests {
-			names = append(names, test.story)
-		}
-		s := story{handler: "requests.handler", events: told(names...), env: p.env()}
-		dir := filepath.Join(t.TempDir(), "spool")
-		heard := [2][][]string{}
-		var results [2]result
-		for i, hooked := range []bool{false, true} {
-			s.pause = func(int) { heard[i] = append(heard[i], p.take()) }
-			results[i] = run(t, rt, s, hooked, dir)
-			heard[i] = append(heard[i], p.take())
-		}
-		if d := differences(pretty(results[0]), pretty(results[1])); d != "" {
-			t.Errorf("the hook changed what functions see:\n%s", d)
-		}
-		records := spooled(t, dir)
-		for i, test := range tests {
-			t.Run(test.story, func(t *testing.T) {
-				if a, b := heard[0][i+1], heard[1][i+1]; !slices.Equal(a, b) {
-					t.Errorf("the hook changed what the peer receives:\n%s", differences(normal(strings.Join(a, "\n---\n")), normal(strings.Join(b, "\n---\n"))))
+		checkRequests(t, rt, "requests.handler", tests)
+	})
+}
+
+// A requestTest is a story and the calls that the hook has to tell of it.
+type requestTest struct {
+	story string
+	want  []string
+}
+
+// checkRequests runs the stories of a function one after the other in one environment.
+func checkRequests(t *testing.T, rt runtimes.Runtime, handler string, tests []requestTest) {
+	t.Helper()
+	p := newPeer(t)
+	var names []string
+	for _, test := range tests {
+		names = append(names, test.story)
+	}
+	s := story{handler: handler, events: told(names...), env: p.env()}
+	dir := filepath.Join(t.TempDir(), "spool")
+	var heard [2][][]string
+	var results [2]result
+	for i, hooked := range []bool{false, true} {
+		s.pause = func(int) { heard[i] = append(heard[i], p.take()) }
+		results[i] = run(t, rt, s, hooked, dir)
+		heard[i] = append(heard[i], p.take())
+	}
+	if d := differences(pretty(results[0]), pretty(results[1])); d != "" {
+		t.Errorf("the hook changed what functions see:\n%s", d)
+	}
+	records := spooled(t, dir)
+	for i, test := range tests {
+		t.Run(test.story, func(t *testing.T) {
+			if d := differences(normal(heard[0][i+1]), normal(heard[1][i+1])); d != "" {
+				t.Errorf("the hook changed what the peer receives:\n%s", d)
+			}
+			var mine []spool.Record
+			for _, r := range records {
+				if r.Invocation == requestID(i) {
+					mine = append(mine, r)
 				}
-				var mine []spool.Record
-				for _, r := range records {
-					if r.Invocation == requestID(i) {
-						mine = append(mine, r)
-					}
-				}
-				if got := calls(t, mine); !slices.Equal(got, test.want) {
-					t.Errorf("recorded calls:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
-				}
-			})
-		}
+			}
+			if got := calls(t, mine); !slices.Equal(got, test.want) {
+				t.Errorf("recorded calls:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+			}
+		})
+	}
+}
+
+// TestAWS is TestRequests for AWS's SDK, as the runtime has it.
+func TestAWS(t *testing.T) {
+	tests := []requestTest{
+		{"send", []string{`http POST /aws/ 200 request 78 "{\"QueueUrl\":\"http://127." response 79 "{\"MessageId\":\"message-1\""`}},
+		{"put", []string{`http POST /aws/ 200 request 61 "{\"TableName\":\"t\",\"Item\":" response 2 "{}"`}},
+		{"upload", []string{`http PUT /aws/b/k?x-id=PutObject 200 request 6 "a text"`}},
+		{"stream", []string{`http PUT /aws/b/k?x-id=PutObject 200 request 55 "3\r\nin \r\n6\r\npieces\r\n0\r\nx-"`}},
+		{"download", []string{`http GET /aws/b/k?x-id=GetObject 200 response 9 "an object"`}},
+		{"retried", []string{`http POST /aws/ 503 request 47 "{\"TableName\":\"retried\",\""`, `http POST /aws/ 200 request 47 "{\"TableName\":\"retried\",\"" response 2 "{}"`}},
+		{"refused", []string{`http POST /aws/ 400 request 33 "{\"TableName\":\"refused\",\"" response 97 "{\"__type\":\"com.amazonaws"`}},
+	}
+	eachRuntime(t, func(t *testing.T, rt runtimes.Runtime) {
+		checkRequests(t, rt, "aws.handler", tests)
 	})
 }

@@ -101,7 +101,9 @@ func run(t *testing.T, rt runtimes.Runtime, s story, hooked bool, spool string) 
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/f", "AWS_LAMBDA_LOG_STREAM_NAME": "2026/01/01/[$LATEST]0",
 		"AFTERGLOW_SPOOL_DIR": spool,
 	}
-	maps.Copy(env, rt.Env)
+	for k, v := range rt.Env {
+		env[k] = strings.ReplaceAll(v, "/var/runtime", rt.Dir)
+	}
 	maps.Copy(env, s.env)
 	args := argv(rt, env)
 	if hooked {

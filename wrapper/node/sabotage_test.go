@@ -185,6 +185,7 @@ func TestOddFunctions(t *testing.T) {
 		{"hostile", story{handler: "hostile.handler", events: told("x", "y")},
 			slices.Repeat([]string{`http POST /echo 200 request 23 "from a hostile function" response 23 "from a hostile function"`}, 2)},
 		{"frozen", story{handler: "frozen.handler", events: []string{`{}`, `"` + strings.Repeat("x", 1<<17) + `"`}}, []string{get, get}},
+		{"imports", story{handler: "imports.handler", events: told("x")}, []string{get, `http GET /text?named 200 response 9 "some text"`, get, `undici GET /text?fetched 200 response 9 "some text"`}},
 		{"children", story{handler: "family.handler", events: told("child", "childElsewhere", "worker", "both")}, []string{get}},
 		{"jitless", story{handler: "saboteur.handler", events: told("get", "get"), env: map[string]string{"NODE_OPTIONS": "--jitless"}}, []string{get, get}},
 	}
