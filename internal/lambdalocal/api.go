@@ -1,6 +1,7 @@
 package lambdalocal
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
-	"time"
 )
 
 // apiServer is what listens on AWS_LAMBDA_RUNTIME_API: a port of its own for each environment, so that
@@ -22,8 +22,8 @@ type apiServer struct {
 	served   chan error
 }
 
-func newAPIServer(fn Function) (*apiServer, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func newAPIServer(ctx context.Context, fn Function) (*apiServer, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the Runtime API: %w", err)
 	}
@@ -34,10 +34,9 @@ func newAPIServer(fn Function) (*apiServer, error) {
 	a.extensionRoutes(mux)
 	a.telemetryRoutes(mux)
 	a.server = &http.Server{
-		Handler: mux,
-		// next has no time limit on either side; a header that never ends has.
-		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          log.New(io.Discard, "", 0), // peers that are killed leave broken connections
+		// No time limits: next has none on either side, and a peer may be frozen in the middle of a request.
+		Handler:  mux,
+		ErrorLog: log.New(io.Discard, "", 0), // peers that are killed leave broken connections
 	}
 	go func() { a.served <- a.server.Serve(listener) }()
 	return a, nil
@@ -70,8 +69,11 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	w.Write(b)
+	send(w, b)
 }
+
+// send writes a body. A peer that is gone has no use for it, and its process's end is noticed elsewhere.
+func send(w io.Writer, body []byte) { _, _ = w.Write(body) }
 
 func refuse(w http.ResponseWriter, status int, errorType, message string) {
 	writeJSON(w, status, apiError{ErrorMessage: message, ErrorType: errorType})

@@ -56,7 +56,7 @@ func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) 
 		return nil, fmt.Errorf("start %s: %w", fn.Name, err)
 	}
 	e := &Environment{fn: fn, opt: opt, logs: newLogs(opt.Log), turn: make(chan struct{}, 1)}
-	if err := e.open(); err != nil {
+	if err := e.open(ctx); err != nil {
 		return nil, fmt.Errorf("start %s: %w", fn.Name, err)
 	}
 	if left := e.box.leftOut(); left != "" {
@@ -126,15 +126,15 @@ func (fn Function) check(opt Options) error {
 }
 
 // open makes everything but the processes.
-func (e *Environment) open() (err error) {
+func (e *Environment) open(ctx context.Context) (err error) {
 	if e.layout, err = newLayout(e.opt.Dir); err != nil {
 		return err
 	}
-	if e.api, err = newAPIServer(e.fn); err != nil {
-		return errors.Join(err, e.layout.remove(nil))
+	if e.api, err = newAPIServer(ctx, e.fn); err != nil {
+		return errors.Join(err, e.layout.remove())
 	}
 	if e.box, err = newSandbox(e.fn, e.opt, e.layout); err != nil {
-		return errors.Join(err, e.api.close(), e.layout.remove(nil))
+		return errors.Join(err, e.api.close(), e.layout.remove())
 	}
 	e.env = newEnviron(e.fn, e.opt, e.api.addr())
 	return nil
@@ -215,8 +215,9 @@ func (e *Environment) tearDown(reason string) error {
 		e.shutdown(e.gen, reason)
 	}
 	errs := []error{e.api.close(), e.box.close()}
+	errs = append(errs, e.layout.removeSkeleton(e.box.skeleton()))
 	if !e.opt.Keep {
-		errs = append(errs, e.layout.remove(e.box.skeleton()))
+		errs = append(errs, e.layout.remove())
 	}
 	return errors.Join(errs...)
 }

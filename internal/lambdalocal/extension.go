@@ -1,10 +1,6 @@
 package lambdalocal
 
-import (
-	"fmt"
-	"slices"
-	"time"
-)
+import "slices"
 
 // The states of an extension, by the names that its EXTENSION line shows (RIE core/agent_state_names.go).
 const (
@@ -40,7 +36,6 @@ type extension struct {
 	errorType string
 	queue     []extensionEvent // not yet asked for; an extension at work gets it with its next next
 	process   *process
-	exitedAt  time.Time
 }
 
 // extensionEvent is what next answers, already in its wire form.
@@ -135,7 +130,7 @@ func (x *extension) ended(clean bool) {
 }
 
 func (x *extension) refuse(to, who string) error {
-	return fmt.Errorf("State transition from %s to %s failed for extension %s. Error: %w", x.state, to, who, errTransition)
+	return &transitionError{x.state, to, "extension " + who}
 }
 
 // idle tells whether an extension has nothing left to do: it waits in next and nothing is on its way.

@@ -178,7 +178,7 @@ func (a *apiServer) extensionNext(w http.ResponseWriter, r *http.Request, g *gen
 		w.Header().Set("Lambda-Extension-Event-Identifier", event.id)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(event.body)
+	send(w, event.body)
 }
 
 // extensionError serves init/error and exit/error.

@@ -27,9 +27,11 @@ func (e *Environment) Invoke(ctx context.Context, in Invocation) (Result, error)
 		in.Payload = []byte("{}") // what Lambda makes of an empty event
 	}
 	answer := make(chan Result, 1)
+	// The phase has a deadline of its own and no other end.
+	whole := context.WithoutCancel(ctx)
 	go func() {
 		defer e.giveTurn()
-		e.phase(in, func(r Result) { answer <- r })
+		e.phase(whole, in, func(r Result) { answer <- r })
 	}()
 	select {
 	case r := <-answer:
@@ -42,14 +44,14 @@ func (e *Environment) Invoke(ctx context.Context, in Invocation) (Result, error)
 // phase runs a whole invocation (reference 2.2): init if there has to be one, INVOKE to the extensions,
 // the event to the runtime, the answer to the caller the moment it is there, then the wait for every
 // next, all within the function's timeout; and at its end the freeze, or the reset.
-func (e *Environment) phase(in Invocation, answer func(Result)) {
+func (e *Environment) phase(ctx context.Context, in Invocation, answer func(Result)) {
 	p := &phase{
 		e: e, answer: answer, init: e.firstInit, waited: e.firstInit,
 		inv: &invocation{Invocation: in, arn: e.fn.ARN, started: time.Now()},
 	}
 	e.firstInit = 0
 	p.inv.deadline = p.inv.started.Add(e.fn.Timeout)
-	ctx, cancel := context.WithDeadline(context.Background(), p.inv.deadline)
+	ctx, cancel := context.WithDeadline(ctx, p.inv.deadline)
 	defer cancel()
 	e.logs.begin()
 	f, err := p.run(ctx)

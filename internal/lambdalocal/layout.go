@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 )
 
 // layout is the folders of one environment on this machine.
@@ -33,7 +34,10 @@ func newLayout(dir string) (layout, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return layout{}, fmt.Errorf("make working directory: %w", err)
 	}
-	if err := os.MkdirAll(l.tmp, 0o777); err != nil {
+	if err := l.clear(); err != nil {
+		return layout{}, err
+	}
+	if err := os.Mkdir(l.tmp, 0o777); err != nil {
 		return layout{}, fmt.Errorf("make /tmp: %w", err)
 	}
 	return l, nil
@@ -160,18 +164,8 @@ func (l layout) extensions(fn Function) ([]string, error) {
 }
 
 // remove takes the working directory away, but for dir itself if it was not empty of others' files.
-// What a private root was mounted on is taken away folder by folder and never recursively: if a mount
-// were ever left there, it would be this machine's own files.
-func (l layout) remove(skeleton []string) error {
+func (l layout) remove() error {
 	var errs []error
-	for i := len(skeleton) - 1; i >= 0; i-- {
-		if err := os.Remove(skeleton[i]); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	if err := os.Remove(l.root); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		errs = append(errs, err)
-	}
 	for _, dir := range []string{l.tmp, l.opt, l.here} {
 		if err := os.RemoveAll(dir); err != nil {
 			errs = append(errs, err)
@@ -184,4 +178,60 @@ func (l layout) remove(skeleton []string) error {
 		return fmt.Errorf("remove working directory: %w", err)
 	}
 	return nil
+}
+
+// removeSkeleton takes away what a private root was mounted on, in the order made: folder by folder, only
+// what is empty, never recursively. If a mount were ever left there, it would be this machine's own files.
+func (l layout) removeSkeleton(made []string) error {
+	var errs []error
+	for i := len(made) - 1; i >= 0; i-- {
+		if err := removeEmpty(made[i]); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("remove private root: %w", err)
+	}
+	return nil
+}
+
+// removeEmpty removes a link, an empty file or an empty folder.
+func removeEmpty(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().IsRegular() && info.Size() > 0 {
+		return fmt.Errorf("%s is not empty", path)
+	}
+	return os.Remove(path)
+}
+
+// clear takes away what an environment that was killed has left in the same working directory.
+func (l layout) clear() error {
+	var left []string
+	for _, pattern := range []string{"", "*", "var/*"} {
+		found, err := filepath.Glob(filepath.Join(globQuote(l.root), pattern))
+		if err != nil {
+			return fmt.Errorf("look for an old private root: %w", err)
+		}
+		left = append(left, found...)
+	}
+	if err := l.removeSkeleton(left); err != nil {
+		return fmt.Errorf("%s is in use or not ours: %w", l.dir, err)
+	}
+	for _, dir := range []string{l.tmp, l.opt, l.here} {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("remove what an earlier environment left: %w", err)
+		}
+	}
+	return nil
+}
+
+// globQuote makes a pattern that matches just one path.
+func globQuote(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }

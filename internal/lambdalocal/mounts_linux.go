@@ -197,10 +197,3 @@ func makeReadOnly(target string) error {
 	}
 	return err
 }
-
-// removeAllOf takes away empty folders, files and links, last made first, and never what is in them.
-func removeAllOf(made []string) {
-	for i := len(made) - 1; i >= 0; i-- {
-		_ = os.Remove(made[i]) // best effort, after a failure that is told
-	}
-}

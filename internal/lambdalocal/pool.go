@@ -14,39 +14,46 @@ type Pool struct {
 	fn  Function
 	opt Options
 
-	slots  chan struct{} // one for every environment that may exist
+	slots  chan struct{} // one for every environment that exists or is being started
+	free   chan struct{} // has a token whenever an environment may have become idle
 	closed chan struct{}
+	work   sync.WaitGroup // invocations and the tails of their phases
 
 	mu     sync.Mutex
+	done   bool // closed is closed, and work takes no more
 	idle   []*Environment
-	free   chan struct{} // has a token whenever an environment has become idle
-	all    map[*Environment]struct{}
+	all    []*Environment
 	number int
-	tails  sync.WaitGroup
-
-	starting sync.WaitGroup // added to with mu held while all is there, so that Close waits for every start
 }
 
 // NewPool makes a pool of at most max environments. Options.Dir becomes the parent of theirs.
 func NewPool(fn Function, opt Options, max int) *Pool {
 	return &Pool{
-		fn: fn, opt: opt, slots: make(chan struct{}, max), closed: make(chan struct{}),
-		free: make(chan struct{}, max), all: map[*Environment]struct{}{},
+		fn: fn, opt: opt,
+		slots: make(chan struct{}, max), free: make(chan struct{}, max), closed: make(chan struct{}),
 	}
 }
 
 // Invoke takes an idle environment, or starts one, or waits for one. Result.Init tells the time of an
 // init that this invocation waited for.
 func (p *Pool) Invoke(ctx context.Context, in Invocation) (Result, error) {
+	p.mu.Lock()
+	if p.done {
+		p.mu.Unlock()
+		return Result{}, errClosed
+	}
+	p.work.Add(1)
+	p.mu.Unlock()
 	e, err := p.take(ctx)
 	if err != nil {
+		p.work.Done()
 		return Result{}, err
 	}
 	result, err := e.Invoke(ctx, in)
-	p.tails.Add(1)
+	tail := context.WithoutCancel(ctx)
 	go func() {
-		defer p.tails.Done()
-		p.giveBack(e)
+		defer p.work.Done()
+		p.giveBack(tail, e)
 	}()
 	return result, err
 }
@@ -56,11 +63,6 @@ func (p *Pool) take(ctx context.Context) (*Environment, error) {
 	for {
 		if e := p.popIdle(); e != nil {
 			return e, nil
-		}
-		select {
-		case <-p.closed:
-			return nil, errClosed
-		default:
 		}
 		select {
 		case <-p.closed:
@@ -77,7 +79,7 @@ func (p *Pool) take(ctx context.Context) (*Environment, error) {
 func (p *Pool) popIdle() *Environment {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) == 0 {
+	if len(p.idle) == 0 || p.done {
 		return nil
 	}
 	e := p.idle[len(p.idle)-1]
@@ -85,52 +87,44 @@ func (p *Pool) popIdle() *Environment {
 	return e
 }
 
-// start makes an environment. One whose pool is closed meanwhile is ended: nobody else knows it.
+// start starts an environment; the pool's end ends its init.
 func (p *Pool) start(ctx context.Context) (*Environment, error) {
-	opt := p.opt
-	p.mu.Lock()
-	if p.all == nil {
-		p.mu.Unlock()
-		<-p.slots
-		return nil, errClosed
-	}
-	p.starting.Add(1)
-	defer p.starting.Done()
-	p.number++
-	if opt.Dir != "" {
-		opt.Dir = filepath.Join(opt.Dir, fmt.Sprintf("env-%d", p.number))
-	}
-	p.mu.Unlock()
-
-	starting, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		select {
 		case <-p.closed:
 			cancel()
-		case <-starting.Done():
+		case <-ctx.Done():
 		}
 	}()
-	e, err := Start(starting, p.fn, opt)
+	opt := p.opt
+	p.mu.Lock()
+	p.number++
+	if opt.Dir != "" {
+		opt.Dir = filepath.Join(opt.Dir, fmt.Sprintf("env-%d", p.number))
+	}
+	p.mu.Unlock()
+	e, err := Start(ctx, p.fn, opt)
 	if err != nil {
 		<-p.slots
 		return nil, err
 	}
 	p.mu.Lock()
-	closed := p.all == nil
-	if !closed {
-		p.all[e] = struct{}{}
+	late := p.done // Close closes what was in the list when it was called
+	if !late {
+		p.all = append(p.all, e)
 	}
 	p.mu.Unlock()
-	if closed {
-		return nil, errors.Join(errClosed, e.Close(context.WithoutCancel(ctx)))
+	if late {
+		return nil, errors.Join(errClosed, e.Close(ctx))
 	}
 	return e, nil
 }
 
 // giveBack waits for the end of an environment's phase and makes it idle.
-func (p *Pool) giveBack(e *Environment) {
-	if err := e.Idle(context.Background()); err != nil {
+func (p *Pool) giveBack(ctx context.Context, e *Environment) {
+	if err := e.Idle(ctx); err != nil {
 		return // closed meanwhile
 	}
 	p.mu.Lock()
@@ -142,28 +136,26 @@ func (p *Pool) giveBack(e *Environment) {
 	}
 }
 
-// Close shuts all environments down at once. Invocations that still wait for an environment are refused.
+// Close shuts all environments down at once, those with a running phase after its end or that of ctx.
+// Invocations that still wait for an environment are refused.
 func (p *Pool) Close(ctx context.Context) error {
 	p.mu.Lock()
-	select {
-	case <-p.closed:
+	if p.done {
 		p.mu.Unlock()
 		return nil
-	default:
 	}
+	p.done = true
 	close(p.closed)
 	all := p.all
-	p.all = nil
 	p.mu.Unlock()
 	errs := make(chan error, len(all))
-	for e := range all {
+	for _, e := range all {
 		go func() { errs <- e.Close(ctx) }()
 	}
 	var err error
 	for range all {
 		err = errors.Join(err, <-errs)
 	}
-	p.starting.Wait()
-	p.tails.Wait()
+	p.work.Wait()
 	return err
 }

@@ -108,3 +108,24 @@ func TestPoolClosedWhileStarting(t *testing.T) {
 		t.Errorf("left: %v (%v)", entries, err)
 	}
 }
+
+// Close ends what is being started, too.
+func TestPoolClosedInInit(t *testing.T) {
+	p, opt, log := newTestPool(t, lambda{bootstrap: "say=starting sleep=1h"}, 1)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := p.Invoke(context.Background(), Invocation{})
+		failed <- err
+	}()
+	log.wait(t, "starting")
+	begun := time.Now()
+	if err := p.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-failed; err == nil || time.Since(begun) > 5*time.Second {
+		t.Errorf("%v after %v", err, time.Since(begun))
+	}
+	if entries, err := os.ReadDir(opt.Dir); err == nil && len(entries) > 0 {
+		t.Errorf("folders are left: %v", entries)
+	}
+}

@@ -92,7 +92,7 @@ func writeInvocation(w http.ResponseWriter, in *invocation) {
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(in.Payload)))
-	w.Write(in.Payload)
+	send(w, in.Payload)
 }
 
 func (a *apiServer) runtimeResponse(w http.ResponseWriter, r *http.Request, g *generation, in *invocation) {
@@ -116,7 +116,7 @@ func (a *apiServer) runtimeResponse(w http.ResponseWriter, r *http.Request, g *g
 	case errors.Is(err, errTooLarge):
 		text := fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", limit)
 		g.endResponse(in, functionFailure(in, "Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size ("+strconv.FormatInt(limit, 10)+" bytes)."))
-		io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain))
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain)) // as far as it comes
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", text)
 		return
 	case err != nil:

@@ -1,7 +1,6 @@
 package lambdalocal
 
 import (
-	"errors"
 	"fmt"
 	"time"
 )
@@ -25,8 +24,12 @@ const (
 	runtimeResponseSent  = "RuntimeResponseSent"
 )
 
-// errTransition says why a state machine refuses, in RAPID's words.
-var errTransition = errors.New("State transition is not allowed")
+// transitionError is a state machine's refusal, in RAPID's words.
+type transitionError struct{ from, to, who string }
+
+func (e *transitionError) Error() string {
+	return fmt.Sprintf("State transition from %s to %s failed for %s. Error: State transition is not allowed", e.from, e.to, e.who)
+}
 
 // next takes a runtime that asks for work to Ready. A runtime that asks again before it has answered
 // gets the same event again, as in RAPID, where Running accepts next without a change.
@@ -72,5 +75,5 @@ func (s *runtimeState) initError() error {
 }
 
 func (s *runtimeState) refuse(to string) error {
-	return fmt.Errorf("State transition from %s to %s failed for runtime. Error: %w", s.name, to, errTransition)
+	return &transitionError{s.name, to, "runtime"}
 }

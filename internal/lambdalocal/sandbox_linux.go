@@ -70,8 +70,7 @@ func newRootSandbox(fn Function, opt Options, l layout) (*rootSandbox, error) {
 	}
 	if err != nil {
 		s.run.stop() // with the thread go the namespaces
-		removeAllOf(s.made)
-		return nil, err
+		return nil, errors.Join(err, l.removeSkeleton(s.made))
 	}
 	return s, nil
 }
@@ -108,10 +107,12 @@ func (s *rootSandbox) startFirst(proc string) error {
 		return fmt.Errorf("make pipe: %w", err)
 	}
 	defer ready.Close()
-	cmd := exec.Command("/bin/sh", "-c", script, proc)
-	cmd.Stdin, cmd.Stdout = theirs, out
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWPID}
+	// It outlives any context: it is ended by endFirst.
+	cmd := &exec.Cmd{
+		Path: "/bin/sh", Args: []string{"sh", "-c", script, proc}, Stdin: theirs, Stdout: out,
+		Env:         []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWPID},
+	}
 	err = s.run.do(cmd.Start)
 	out.Close()
 	if err != nil {

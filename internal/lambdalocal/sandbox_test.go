@@ -95,7 +95,7 @@ func TestMergeLayers(t *testing.T) {
 	if err != nil || strings.Join(names, " ") != "ext link" {
 		t.Errorf("extensions are %q (%v)", names, err)
 	}
-	if err := l.remove(nil); err != nil {
+	if err := l.remove(); err != nil {
 		t.Error(err)
 	}
 }

@@ -2,6 +2,7 @@ package lambdalocal
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,8 +43,7 @@ func newUserSandbox(fn Function, opt Options, l layout) (*userSandbox, error) {
 	}
 	if err != nil {
 		s.run.stop()
-		removeAllOf(s.made)
-		return nil, err
+		return nil, errors.Join(err, l.removeSkeleton(s.made))
 	}
 	return s, nil
 }
@@ -85,17 +85,18 @@ done 2>/dev/null
 		return fmt.Errorf("make pipe: %w", err)
 	}
 	defer ready.Close()
-	cmd := exec.Command("/bin/sh", "-c", script)
-	cmd.Stdin, cmd.Stdout = theirs, out
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Setpgid:     true,
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
-	}
 	var complaint strings.Builder
-	cmd.Stderr = &complaint
+	// It outlives any context: it is ended by endFirst.
+	cmd := &exec.Cmd{
+		Path: "/bin/sh", Args: []string{"sh", "-c", script}, Stdin: theirs, Stdout: out, Stderr: &complaint,
+		Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+		SysProcAttr: &syscall.SysProcAttr{
+			Setpgid:     true,
+			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+			UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
+		},
+	}
 	err = s.run.do(cmd.Start)
 	out.Close()
 	if err != nil {

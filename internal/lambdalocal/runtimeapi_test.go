@@ -1,0 +1,201 @@
+package lambdalocal
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// invoked brings the runtime of the rig to Running.
+func (r *apiRig) invoked() *invocation {
+	r.t.Helper()
+	in := &invocation{Invocation: Invocation{RequestID: "req-1", Payload: []byte(`{"a":1}`)}, deadline: time.Now()}
+	r.g.update(func() { r.g.current, r.g.runtime.pending = in, in })
+	if got := r.do("GET", "/2018-06-01/runtime/invocation/next", ""); string(got.body) != `{"a":1}` {
+		r.t.Fatalf("next: %d %s", got.status, got.body)
+	}
+	return in
+}
+
+// Sources: RTAPI; RIE rapi/handler/invocationresponse.go, invocationerror.go, initerror.go; reference 4.
+func TestRuntimeAPI(t *testing.T) {
+	const base = "/2018-06-01/runtime/"
+	const response, failed, initError = base + "invocation/req-1/response", base + "invocation/req-1/error", base + "init/error"
+	big := strings.Repeat("x", maxResponse+1)
+	for _, c := range []struct {
+		name           string
+		ask            func(*apiRig) answer
+		status         int
+		errorType      string // of the refusal
+		payload        string // of the response that the caller gets
+		responseType   string // of the response that the caller gets
+		wantNoResponse bool
+	}{
+		{name: "response", ask: func(r *apiRig) answer { r.invoked(); return r.do("POST", response, `"ok"`) }, status: 202, payload: `"ok"`},
+		{name: "empty response", ask: func(r *apiRig) answer { r.invoked(); return r.do("POST", response, ``) }, status: 202},
+		{name: "error", ask: func(r *apiRig) answer {
+			r.invoked()
+			return r.do("POST", failed, `{"errorType":"ValueError"}`, "Lambda-Runtime-Function-Error-Type", "Function.ValueError")
+		}, status: 202, payload: `{"errorType":"ValueError"}`, responseType: "Function.ValueError"},
+		{name: "error of a type that is not kept", ask: func(r *apiRig) answer {
+			r.invoked()
+			return r.do("POST", failed, `{}`, "Lambda-Runtime-Function-Error-Type", "ValueError")
+		}, status: 202, payload: `{}`, responseType: "Runtime.Unknown"},
+		{name: "response to another request", ask: func(r *apiRig) answer {
+			r.invoked()
+			return r.do("POST", base+"invocation/req-2/response", `1`)
+		}, status: 400, errorType: "InvalidRequestID", wantNoResponse: true},
+		{name: "response before any request", ask: func(r *apiRig) answer { return r.do("POST", response, `1`) }, status: 400, errorType: "InvalidRequestID", wantNoResponse: true},
+		{name: "response before next", ask: func(r *apiRig) answer {
+			in := &invocation{Invocation: Invocation{RequestID: "req-1"}}
+			r.g.update(func() { r.g.current = in })
+			return r.do("POST", response, `1`)
+		}, status: 403, errorType: "InvalidStateTransition", wantNoResponse: true},
+		{name: "second response", ask: func(r *apiRig) answer {
+			r.invoked()
+			r.do("POST", response, `"first"`)
+			return r.do("POST", response, `"second"`)
+		}, status: 403, errorType: "InvalidStateTransition", payload: `"first"`},
+		{name: "error after a response", ask: func(r *apiRig) answer {
+			r.invoked()
+			r.do("POST", response, `"first"`)
+			return r.do("POST", failed, `"second"`)
+		}, status: 403, errorType: "InvalidStateTransition", payload: `"first"`},
+		{name: "response of 6 MiB and 100 bytes", ask: func(r *apiRig) answer { r.invoked(); return r.do("POST", response, big[1:]) }, status: 202, payload: big[1:]},
+		{name: "response that is larger", ask: func(r *apiRig) answer { r.invoked(); return r.do("POST", response, big) },
+			status: 413, errorType: "RequestEntityTooLarge", responseType: "Function.ResponseSizeTooLarge",
+			payload: `{"errorMessage":"RequestId: req-1 Error: Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}`},
+		{name: "streamed response that is larger", ask: func(r *apiRig) answer {
+			r.invoked()
+			return r.do("POST", response, big, "Lambda-Runtime-Function-Response-Mode", "streaming")
+		}, status: 202, payload: big},
+		{name: "response mode that does not exist", ask: func(r *apiRig) answer {
+			r.invoked()
+			return r.do("POST", response, `1`, "Lambda-Runtime-Function-Response-Mode", "dripping")
+		}, status: 400, errorType: "InvalidFunctionResponseMode", responseType: "Runtime.InvalidResponseModeHeader",
+			payload: `{"errorMessage":"RequestId: req-1 Error: Invalid response mode \"dripping\"","errorType":"Runtime.InvalidResponseModeHeader"}`},
+		{name: "next again before a response", ask: func(r *apiRig) answer { r.invoked(); return r.do("GET", base+"invocation/next", "") }, status: 200, wantNoResponse: true},
+		{name: "init error", ask: func(r *apiRig) answer { return r.do("POST", initError, `{}`) }, status: 202, wantNoResponse: true},
+		{name: "init error twice", ask: func(r *apiRig) answer { r.do("POST", initError, `{}`); return r.do("POST", initError, `{}`) },
+			status: 403, errorType: "InvalidStateTransition", wantNoResponse: true},
+		{name: "init error after next", ask: func(r *apiRig) answer { r.invoked(); return r.do("POST", initError, `{}`) },
+			status: 403, errorType: "InvalidStateTransition", wantNoResponse: true},
+		{name: "ping", ask: func(r *apiRig) answer { return r.do("GET", "/2018-06-01/ping", "") }, status: 200, wantNoResponse: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newAPIRig(t)
+			got := c.ask(r)
+			if got.status != c.status || got.errorType != c.errorType {
+				t.Errorf("got %d %q (%s), want %d %q", got.status, got.errorType, got.message, c.status, c.errorType)
+			}
+			checkResponse(t, r.g, c.payload, c.responseType, c.wantNoResponse)
+		})
+	}
+}
+
+func checkResponse(t *testing.T, g *generation, payload, errorType string, none bool) {
+	t.Helper()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var res *response
+	if g.current != nil {
+		res = g.current.response
+	}
+	switch {
+	case none && res != nil:
+		t.Errorf("a response came: %+v", res)
+	case none:
+	case res == nil:
+		t.Error("no response came")
+	case string(res.payload) != payload || res.errorType != errorType || (res.functionError == "Unhandled") != (errorType != ""):
+		t.Errorf("response is %.200s (%s, %s)", res.payload, res.functionError, res.errorType)
+	}
+}
+
+// A stream that breaks tells so in its trailers (reference 4, "Streaming").
+func TestStreamTrailers(t *testing.T) {
+	r := newAPIRig(t)
+	in := r.invoked()
+	body := io.MultiReader(strings.NewReader("half"), strings.NewReader(" of it"))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+r.a.addr()+"/2018-06-01/runtime/invocation/req-1/response", struct{ io.Reader }{body})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Lambda-Runtime-Function-Response-Mode", "streaming")
+	req.Trailer = http.Header{"Lambda-Runtime-Function-Error-Type": {"Runtime.StreamError"}, "Lambda-Runtime-Function-Error-Body": {"e30="}}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if got := in.response; res.StatusCode != 202 || string(got.payload) != "half of it" || got.functionError != "Unhandled" || got.errorType != "Runtime.StreamError" {
+		t.Errorf("status %d, response %+v", res.StatusCode, got)
+	}
+}
+
+// A response whose connection breaks is a truncated one (RIE ErrTruncatedResponse).
+func TestTruncatedResponse(t *testing.T) {
+	r := newAPIRig(t)
+	in := r.invoked()
+	conn, err := net.Dial("tcp", r.a.addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(conn, "POST /2018-06-01/runtime/invocation/req-1/response HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+	conn.Close()
+	eventually(t, "a response", func() bool {
+		r.g.mu.Lock()
+		defer r.g.mu.Unlock()
+		return in.response != nil
+	})
+	if in.response.errorType != "Runtime.TruncatedResponse" {
+		t.Errorf("response is %+v", in.response)
+	}
+}
+
+// Source: RTAPI; RIE rendering.go renderInvokeHeaders: headers only when not empty.
+func TestNextHeaders(t *testing.T) {
+	full := Invocation{
+		RequestID: "req-1", Payload: []byte("{}"), TraceHeader: "Root=1-2-3;Parent=4;Sampled=0", ClientContext: `{"client":1}`,
+		CognitoIdentity: `{"cognitoIdentityId":"x"}`, TenantID: "blue",
+	}
+	for _, c := range []struct {
+		name string
+		in   Invocation
+		want map[string]string
+	}{
+		{"everything", full, map[string]string{
+			"Lambda-Runtime-Aws-Request-Id": "req-1", "Lambda-Runtime-Trace-Id": full.TraceHeader,
+			"Lambda-Runtime-Client-Context": full.ClientContext, "Lambda-Runtime-Cognito-Identity": full.CognitoIdentity,
+			"Lambda-Runtime-Aws-Tenant-Id": "blue", "Lambda-Runtime-Invoked-Function-Arn": "arn:x",
+			"Lambda-Runtime-Deadline-Ms": "1700000000123", "Content-Type": "application/json",
+		}},
+		{"only what must be", Invocation{RequestID: "req-1", Payload: []byte("{}")}, map[string]string{
+			"Lambda-Runtime-Aws-Request-Id": "req-1", "Lambda-Runtime-Trace-Id": "", "Lambda-Runtime-Client-Context": "",
+			"Lambda-Runtime-Aws-Tenant-Id": "", "Lambda-Runtime-Deadline-Ms": "1700000000123",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newAPIRig(t)
+			in := &invocation{Invocation: c.in, arn: "arn:x", deadline: time.UnixMilli(1_700_000_000_123)}
+			r.g.update(func() { r.g.current, r.g.runtime.pending = in, in })
+			got := r.do("GET", "/2018-06-01/runtime/invocation/next", "")
+			for name, want := range c.want {
+				if got.header.Get(name) != want {
+					t.Errorf("%s is %q, want %q", name, got.header.Get(name), want)
+				}
+			}
+			if !bytes.Equal(got.body, c.in.Payload) {
+				t.Errorf("body is %s", got.body)
+			}
+			if slices.Contains(got.header.Values("Lambda-Runtime-Trace-Id"), "") {
+				t.Error("an empty header was sent")
+			}
+		})
+	}
+}
