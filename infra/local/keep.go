@@ -59,7 +59,8 @@ func howTo(c *cloud.Cloud) string {
 	fmt.Fprintf(&text, "  export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n",
 		c.URL(), localaws.Region, localaws.AccessKey, localaws.SecretKey)
 	for _, name := range c.Functions() {
-		fmt.Fprintf(&text, "  aws lambda invoke --function-name %s --cli-binary-format raw-in-base64-out --payload '{}' /dev/stdout\n", name)
+		// fileb: means the same to both versions of the AWS CLI, a payload in the line does not.
+		fmt.Fprintf(&text, "  echo '{}' | aws lambda invoke --function-name %s --payload fileb:///dev/stdin /dev/stdout\n", name)
 	}
 	text.WriteString("  aws sqs list-queues\n  aws dynamodb list-tables\n\n")
 	fmt.Fprintf(&text, "Read what the functions print:\n  tail -f %s\n\n", c.FunctionsLog())

@@ -6,8 +6,8 @@
 // by which every trigger of the local AWS arrives; and a listener of its own for each function URL and
 // HTTP API, because the host names that AWS gives out lead nowhere here.
 //
-// It mends one difference between MiniStack and AWS: SQS keeps the X-Amzn-Trace-Id of a request as the
-// message's AWSTraceHeader.
+// It mends one difference between MiniStack and AWS: SQS hands the X-Amzn-Trace-Id of a request on as the
+// messages' AWSTraceHeader.
 package front
 
 import (
@@ -58,6 +58,7 @@ type Front struct {
 	base     string
 	log      func(string)
 	main     *listener
+	traces   *traces
 	async    sync.WaitGroup
 	stop     context.CancelFunc
 	stopped  context.Context
@@ -93,7 +94,7 @@ func Start(ctx context.Context, opt Options) (*Front, error) {
 	}
 	f := &Front{
 		upstream: upstream, through: opt.Through, log: opt.Log,
-		functions: map[string]Function{}, exposed: map[string]exposed{},
+		functions: map[string]Function{}, exposed: map[string]exposed{}, traces: newTraces(),
 	}
 	if f.log == nil {
 		f.log = func(string) {}
@@ -186,20 +187,31 @@ func (f *Front) handler() http.Handler {
 
 // pass hands requests on to MiniStack as they are, under another host name if one is given.
 func (f *Front) pass(host string) http.Handler {
-	return &httputil.ReverseProxy{
+	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = f.upstream.Scheme, f.upstream.Host
 			r.Out.Host = r.In.Host
 			if host != "" {
 				r.Out.Host = host
 			}
-			keepTrace(r.Out)
+		},
+		ModifyResponse: func(response *http.Response) error {
+			s, _ := response.Request.Context().Value(sendKey{}).(*send)
+			return f.traces.answered(s, response)
 		},
 		// The user's proxy has no part in it, and bodies arrive as they were sent.
 		Transport: &http.Transport{DisableCompression: true},
 		ErrorLog:  log.New(lineWriter(f.log), "", 0),
 	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := f.traces.begin(r)
+		defer f.traces.end(s)
+		proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), sendKey{}, s)))
+	})
 }
+
+// sendKey is where a request's context has its send.
+type sendKey struct{}
 
 type lineWriter func(string)
 

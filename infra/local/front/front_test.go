@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -244,78 +245,111 @@ func TestEverythingElseIsPassedOn(t *testing.T) {
 	}
 }
 
-func TestSQSKeepsTheTraceHeader(t *testing.T) {
-	const trace = "Root=1-a-b;Parent=c;Sampled=0"
-	set := map[string]any{"AWSTraceHeader": map[string]any{"DataType": "String", "StringValue": trace}}
-	tests := []struct {
-		name, target, trace, body string
-		want                      any // system attributes of the messages; nil means the body as it was
-	}{
-		{"one message", "AmazonSQS.SendMessage", trace, `{"QueueUrl":"u","MessageBody":"m"}`, []any{set}},
-		{"a batch", "AmazonSQS.SendMessageBatch", trace, `{"Entries":[{"Id":"1"},{"Id":"2"}]}`, []any{set, set}},
-		{"a message that has one", "AmazonSQS.SendMessage", trace, `{"MessageSystemAttributes":{"AWSTraceHeader":{"StringValue":"own"}}}`, nil},
-		{"no header", "AmazonSQS.SendMessage", "", `{"MessageBody":"m"}`, nil},
-		{"another action", "AmazonSQS.ReceiveMessage", trace, `{"QueueUrl":"u"}`, nil},
-		{"another service", "DynamoDB_20120810.PutItem", trace, `{"TableName":"t"}`, nil},
-		{"not JSON", "AmazonSQS.SendMessage", trace, `MessageBody=m`, nil},
-		{"a batch of something else", "AmazonSQS.SendMessageBatch", trace, `{"Entries":["a"]}`, nil},
+// sqsEvent is an event as MiniStack writes it.
+func sqsEvent(records ...string) string {
+	return `{"Records": [` + strings.Join(records, ", ") + `]}`
+}
+
+func sqsRecord(id, attributes string) string {
+	// The body tries to look like a record.
+	body, _ := json.Marshal(`{"messageId": "` + id + `", "attributes": {"SentTimestamp": "1"}}`)
+	return `{"messageId": "` + id + `", "body": ` + string(body) + `, "attributes": ` + attributes + `, "eventSource": "aws:sqs"}`
+}
+
+func TestSQSHandsTheTraceHeaderOn(t *testing.T) {
+	const (
+		trace = "Root=1-a-b;Parent=c;Sampled=0"
+		plain = `{"SentTimestamp": "1"}`
+		mine  = `{"AWSTraceHeader": "` + trace + `", "SentTimestamp": "1"}`
+		own   = `{"AWSTraceHeader": "Root=own"}`
+	)
+	tests := []struct{ name, target, trace, answer, event, want string }{
+		{"one message", "AmazonSQS.SendMessage", trace, `{"MessageId":"m-1"}`, sqsEvent(sqsRecord("m-1", plain)), sqsEvent(sqsRecord("m-1", mine))},
+		{"a batch, of which one arrives with another's", "AmazonSQS.SendMessageBatch", trace, `{"Successful":[{"Id":"0","MessageId":"m-1"},{"Id":"1","MessageId":"m-2"}]}`,
+			sqsEvent(sqsRecord("m-2", plain), sqsRecord("m-3", plain)), sqsEvent(sqsRecord("m-2", mine), sqsRecord("m-3", plain))},
+		{"a message that has one", "AmazonSQS.SendMessage", trace, `{"MessageId":"m-1"}`, sqsEvent(sqsRecord("m-1", own)), sqsEvent(sqsRecord("m-1", own))},
+		{"no header", "AmazonSQS.SendMessage", "", `{"MessageId":"m-1"}`, sqsEvent(sqsRecord("m-1", plain)), sqsEvent(sqsRecord("m-1", plain))},
+		{"another action", "AmazonSQS.ReceiveMessage", trace, `{"MessageId":"m-1"}`, sqsEvent(sqsRecord("m-1", plain)), sqsEvent(sqsRecord("m-1", plain))},
+		{"an answer of another kind", "AmazonSQS.SendMessage", trace, `<MessageId>m-1</MessageId>`, sqsEvent(sqsRecord("m-1", plain)), sqsEvent(sqsRecord("m-1", plain))},
+		{"an event of another kind", "AmazonSQS.SendMessage", trace, `{"MessageId":"m-1"}`, `{"Records": "none"}`, `{"Records": "none"}`},
+		{"a record of another kind", "AmazonSQS.SendMessage", trace, `{"MessageId":"m-1"}`, `{"Records": [{"messageId": "m-1", "attributes": []}]}`,
+			`{"Records": [{"messageId": "m-1", "attributes": []}]}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			server, got := upstream(t)
+			var sent string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				sent = string(body)
+				_, _ = io.WriteString(w, test.answer)
+			}))
+			defer server.Close()
 			f := start(t, server.URL)
-			request, _ := http.NewRequest(http.MethodPost, f.URL()+"/", strings.NewReader(test.body))
-			request.Header.Set("X-Amz-Target", test.target)
-			if test.trace != "" {
-				request.Header.Set(traceHeader, test.trace)
+			function := newInvoker(lambdalocal.Result{}, nil)
+			f.Serve(Function{Name: "consumer", Invoker: function})
+			const body = `{"QueueUrl":"u","MessageBody":"m"}`
+			if answer := post(t, f.URL()+"/", body, map[string]string{"X-Amz-Target": test.target, traceHeader: test.trace}); answer != test.answer {
+				t.Errorf("the sender got %s", answer)
 			}
-			response, err := http.DefaultClient.Do(request)
-			if err != nil {
-				t.Fatal(err)
+			if sent != body {
+				t.Errorf("MiniStack got %s", sent)
 			}
-			_ = response.Body.Close()
-			_, body, _ := got()
-			if test.want == nil {
-				if body != test.body {
-					t.Errorf("upstream got %s, want it as it was", body)
-				}
-				return
-			}
-			if have, want := attributesOf(t, body), asJSON(t, test.want); have != want {
-				t.Errorf("upstream got %s, want %s", have, want)
+			post(t, f.ProxyURL("consumer"), test.event, nil)
+			if got := string((<-function.got).Payload); got != test.want {
+				t.Errorf("the function\n got %s\nwant %s", got, test.want)
 			}
 		})
 	}
 }
 
-func attributesOf(t *testing.T, body string) string {
-	t.Helper()
-	type message struct{ MessageSystemAttributes map[string]any }
-	var request struct {
-		message
-		Entries []message
+func TestAMessageThatArrivesBeforeItsAnswerHasItsTrace(t *testing.T) {
+	var f *Front
+	arrived := make(chan string, 1)
+	function := newInvoker(lambdalocal.Result{}, nil)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		go func() {
+			post(t, f.ProxyURL("consumer"), sqsEvent(sqsRecord("m-1", `{"SentTimestamp": "1"}`)), nil)
+			arrived <- string((<-function.got).Payload)
+		}()
+		_, _ = io.WriteString(w, `{"MessageId":"m-1"}`)
+	}))
+	defer server.Close()
+	f = start(t, server.URL)
+	f.Serve(Function{Name: "consumer", Invoker: function})
+	post(t, f.URL()+"/", `{}`, map[string]string{"X-Amz-Target": "AmazonSQS.SendMessage", traceHeader: "Root=1-a-b"})
+	if event := <-arrived; !strings.Contains(event, `"AWSTraceHeader": "Root=1-a-b"`) {
+		t.Errorf("the function got %s", event)
 	}
-	if err := json.Unmarshal([]byte(body), &request); err != nil {
-		t.Fatal(err)
-	}
-	messages := request.Entries
-	if messages == nil {
-		messages = []message{request.message}
-	}
-	var all []any
-	for _, m := range messages {
-		all = append(all, m.MessageSystemAttributes)
-	}
-	return asJSON(t, all)
 }
 
-func asJSON(t *testing.T, value any) string {
-	t.Helper()
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
+func TestTracesOfOldMessagesAreForgotten(t *testing.T) {
+	traces := newTraces()
+	for i := range rememberedMessages + 5 {
+		traces.rememberLocked(strconv.Itoa(i), "Root=1-a-b")
 	}
-	return string(text)
+	if len(traces.byID) != rememberedMessages || traces.of("4") != "" || traces.of("5") == "" {
+		t.Errorf("%d are remembered", len(traces.byID))
+	}
+}
+
+func post(t *testing.T, address, body string, header map[string]string) string {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodPost, address, strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer response.Body.Close()
+	answer, _ := io.ReadAll(response.Body)
+	return string(answer)
 }
 
 func TestLocalise(t *testing.T) {

@@ -106,7 +106,7 @@ func (f *Front) proxied(w http.ResponseWriter, r *http.Request) {
 	//nolint:contextcheck // an invocation goes on when its caller goes away
 	result, err := function.Invoker.Invoke(f.stopped, lambdalocal.Invocation{
 		RequestID:   r.Header.Get("X-Amzn-Lambda-Request-Id"),
-		Payload:     payload,
+		Payload:     f.traces.addTo(payload),
 		TraceHeader: trace,
 	})
 	if err != nil {
