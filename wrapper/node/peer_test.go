@@ -76,9 +76,9 @@ func (p *peer) take() []string {
 	for _, b := range p.heard {
 		if b.Len() > 0 {
 			all = append(all, b.String())
+			b.Reset() // the connection may be used again
 		}
 	}
-	p.heard = nil
 	slices.Sort(all)
 	return all
 }
