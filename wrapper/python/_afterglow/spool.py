@@ -29,12 +29,11 @@ LOOK_AGAIN_NS = 1_000_000_000
 HIDDEN = ("AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_INITIALIZATION_TYPE", "_HANDLER")
 
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 
 # The function may replace what a module offers, for a test or to see it itself; what is held here is not replaced.
 _open, _write, _close, _rename, _unlink = os.open, os.write, os.close, os.rename, os.unlink
-_mkdir, _fstat = os.mkdir, os.fstat
-_getpid, _urandom, _scandir = os.getpid, os.urandom, os.scandir
+_mkdir, _getpid, _urandom, _listdir = os.mkdir, os.getpid, os.urandom, os.listdir
 _time_ns = time.time_ns
 _monotonic_ns = time.monotonic_ns
 
@@ -48,46 +47,41 @@ def cut(text, most):
 
 
 class File:
-    """One file of the spool, open for appending."""
+    """One file of the spool.
 
-    def __init__(self, directory, invocation, pid, number):
-        self.mark = _urandom(8).hex()
-        self.path = "%s/%s.%d.%d" % (directory, invocation, pid, number)
-        self.fd = _open(self.path + ".open", _FLAGS, 0o600)
-        status = _fstat(self.fd)
-        self.identity = (status.st_dev, status.st_ino)
+    It is opened for each record. A descriptor that stayed open would be one less for the function, would shift the numbers of
+    its own, and could be closed by it and given to something else between two records.
+    """
+
+    def __init__(self, path, first):
+        self.mark = _urandom(8).hex().encode()
+        self.path = path
         self.size = 0
-
-    def lives(self):
-        """Tell whether the descriptor is still this file's. A function may close descriptors that it does not know, and what
-        is opened next gets the number."""
+        data = b"afterglow-spool 1 %b\n@%b 0 %b\n\n" % (self.mark, self.mark, first)
+        _close(_open(path + ".open", _FLAGS | os.O_CREAT | os.O_EXCL, 0o600))
         try:
-            status = _fstat(self.fd)
+            if not self._write(data):
+                raise OSError("the first record was cut short")
         except OSError:
-            return False
-        if (status.st_dev, status.st_ino) != self.identity:
-            return False
-        if status.st_nlink == 0:  # deleted under us: nobody would read on
-            _close(self.fd)
-            return False
-        return True
+            _unlink(path + ".open")
+            raise
 
     def append(self, header, bodies):
-        head = b"" if self.size else b"afterglow-spool 1 %b\n" % self.mark.encode()
+        """Write one record and tell whether all of it was written."""
         length = sum(map(len, bodies))
-        data = b"".join((head, b"@%b %d %b\n" % (self.mark.encode(), length, header), *bodies, b"\n"))
-        written = _write(self.fd, data)
+        return self._write(b"".join((b"@%b %d %b\n" % (self.mark, length, header), *bodies, b"\n")))
+
+    def _write(self, data):
+        fd = _open(self.path + ".open", _FLAGS)
+        try:
+            written = _write(fd, data)
+        finally:
+            _close(fd)
         self.size += written
         return written == len(data)
 
     def finish(self):
-        if self.lives():
-            _close(self.fd)
         _rename(self.path + ".open", self.path + ".done")
-
-    def discard(self):
-        _close(self.fd)
-        _unlink(self.path + ".open")
 
 
 class Spool:
@@ -97,14 +91,14 @@ class Spool:
         self.settings = settings
         self.invocation = invocation  # names the next file
         self._json = None
-        os.register_at_fork(after_in_child=self._forked)
+        os.register_at_fork(after_in_child=self._anew)
         self._anew()
 
     def _anew(self):
         self.pid = _getpid()
         self.lock = RLock()  # a finalizer or a signal handler may come in between
         self.file = None
-        self.files = 0
+        self.files = None  # number of the last one
         self.uncollected = {}  # name without state: bytes, of this process
         self.uncollected_bytes = 0
         self.looked = 0
@@ -112,19 +106,13 @@ class Spool:
         self.calls = count(1)
         self.losses = {}  # reason: [records, bytes]
 
-    def _forked(self):
-        file, self.file = self.file, None
-        if file is not None and file.lives():
-            _close(file.fd)
-        self._anew()
-
     def next_call(self):
         return "%d-%d" % (self.pid, next(self.calls))
 
     def announce(self):
         """Make the file with the process' description, by which the extension knows that there is a hook."""
         try:
-            self._current()
+            self._new_file()
         except OSError:
             self.lost("write-failed", 1, 0)
 
@@ -172,11 +160,8 @@ class Spool:
         if not vital and self.written + size > self.settings.invocation_bytes:
             return size, "invocation-full"
         try:
-            file = self._current()
-            if file is None:
+            if not self._append(header, bodies):
                 return size, "spool-full"
-            if not file.append(header, bodies):
-                return size, "write-failed"
         except OSError:
             return size, "write-failed"
         self.written += size
@@ -189,57 +174,74 @@ class Spool:
             self._json = JSONEncoder(separators=(",", ":"), check_circular=False).encode
         return self._json(value).encode("ascii")
 
-    def _current(self):
-        """Give the open file, or a new one, or None where the spool is full."""
-        file = self.file
-        if file is not None and file.lives():
-            return file
+    def _append(self, header, bodies):
+        """Append to the open file or to a new one; tell whether there was room for one."""
+        for _ in range(2):
+            file = self.file or self._new_file()
+            if file is None:
+                return False
+            try:
+                if not file.append(header, bodies):
+                    raise OSError("the record was cut short")
+                return True
+            except FileNotFoundError:  # somebody has deleted it
+                if self.file is file:
+                    self.file = None
+        raise OSError("the file was deleted again and again")
+
+    def _new_file(self):
         with self.lock:
-            if self.file is not file:
-                return self.file
-            self.file = None
-            if file is not None:
-                self._note(file)
-            if not self._has_room():
-                return None
-            self._open()
+            if self.file is None and self._has_room():
+                try:
+                    self.file = self._open()
+                except FileNotFoundError:
+                    try:
+                        _mkdir(self.settings.directory, 0o700)
+                    except FileExistsError:
+                        pass  # the extension was quicker
+                    self.file = self._open()
             return self.file
 
     def _open(self):
         directory = self.settings.directory
+        if self.files is None:
+            self.files = self._last_number()
+        number = self.files + 1
         named = self.invocation
         if not 0 < len(named) <= 64 or not _LETTERS.issuperset(named):
             named = "none"
-        self.files += 1
-        try:
-            file = File(directory, named, self.pid, self.files)
-        except FileNotFoundError:
-            try:
-                _mkdir(directory, 0o700)
-            except FileExistsError:
-                pass  # the extension was quicker
-            file = File(directory, named, self.pid, self.files)
-        try:
-            self._introduce(file)
-        except OSError:
-            file.discard()
-            raise
-        self.file = file
-
-    def _introduce(self, file):
         process = {"pid": self.pid, "ppid": os.getppid(), "runtime": "python", "version": sys.version.split()[0], "hook": VERSION}
         process["env"] = {name: os.environ[name] for name in HIDDEN if name in os.environ}
-        header = {"kind": "process", "inv": self.invocation, "t": _time_ns() // 1000, "process": process}
-        if not file.append(self.encode(header), ()):
-            raise OSError("the first record was cut short")
+        first = {"kind": "process", "inv": self.invocation, "t": _time_ns() // 1000, "process": process}
+        try:
+            file = File("%s/%s.%d.%d" % (directory, named, self.pid, number), self.encode(first))
+        except FileExistsError:
+            self.files = number  # whoever made it, the next one has another name
+            raise
+        self.files = number
+        return file
+
+    def _last_number(self):
+        """Look for files of an earlier process with this process' id, whose names must not be used again."""
+        last = 0
+        for name in self._names():
+            pieces = name.split(".")
+            if len(pieces) == 4 and pieces[1] == str(self.pid) and pieces[2].isdigit():
+                last = max(last, int(pieces[2]))
+        return last
+
+    def _names(self):
+        try:
+            return _listdir(self.settings.directory)
+        except FileNotFoundError:
+            return ()
 
     def _has_room(self):
         if self.uncollected_bytes >= self.settings.directory_bytes or len(self.uncollected) >= MOST_UNCOLLECTED:
             now = _monotonic_ns()
             if now - self.looked >= LOOK_AGAIN_NS:
                 self.looked = now
-                with _scandir(self.settings.directory) as entries:
-                    there = {entry.name.rpartition(".")[0] for entry in entries}
+                there = {name.rpartition(".")[0] for name in self._names()}
                 self.uncollected = {name: size for name, size in self.uncollected.items() if name in there}
                 self.uncollected_bytes = sum(self.uncollected.values())
         return self.uncollected_bytes < self.settings.directory_bytes

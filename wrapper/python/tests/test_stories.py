@@ -27,10 +27,11 @@ STORIES = os.path.join(HERE, "stories")
 PATIENCE = 60
 
 
-def tell(story, base, spool, hooked, extra=None):
+def tell(story, base, spool, hook, extra=None):
+    """Run a story as a process and give its exit code, stdout and stderr; hook is a directory, or None."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AFTERGLOW", "AWS", "HTTP", "http", "no_proxy"))}
     libraries = os.environ.get("TEST_LIBRARIES", "")
-    paths = [path for path in (HOOK if hooked else "", libraries) if path]
+    paths = [path for path in (hook, libraries) if path]
     if paths:
         env["PYTHONPATH"] = os.pathsep.join(paths)
     env["AFTERGLOW_SPOOL_DIR"] = spool
@@ -43,6 +44,14 @@ def tell(story, base, spool, hooked, extra=None):
         env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False,
     )
     return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def seen(outcome):
+    """What of a process' end has to be the same: all but the numbers that the system gives out."""
+    code, stdout, stderr = outcome
+    for pattern in (r"(?<='127.0.0.1', )\d+", r"\bat 0x[0-9a-f]+"):
+        stdout, stderr = re.sub(pattern, "#", stdout), re.sub(pattern, "#", stderr)
+    return code, stdout, stderr
 
 
 def difference(was, became):
@@ -75,14 +84,14 @@ class Stories(unittest.TestCase):
         self.peer = self.secure_peer if secure else self.plain_peer
         self.base = "%s://127.0.0.1:%d" % ("https" if secure else "http", self.peer.port)
         self.peer.take()
-        plain = tell(name, self.base, os.path.join(self.directory, "plain"), False)
+        plain = tell(name, self.base, os.path.join(self.directory, "plain"), None)
         if plain[0] == 0 and "No module named" in plain[2]:
             missing = re.search("No module named '([^'.]*)", plain[2]).group(1)
             if missing in getattr(story, "NEEDS", ()):
                 self.skipTest("no " + missing)
         plain_requests = self.peer.take()
         spool = os.path.join(self.directory, name)
-        hooked = tell(name, self.base, spool, True, getattr(story, "ENV", None))
+        hooked = tell(name, self.base, spool, HOOK, getattr(story, "ENV", None))
         hooked_requests = self.peer.take()
         alike = getattr(story, "ALIKE", ())
         if getattr(story, "ANY_ORDER", False):
@@ -92,18 +101,11 @@ class Stories(unittest.TestCase):
             kept = [line for line in hooked[2].splitlines(True) if not line.startswith("afterglow: ")]
             self.assertNotEqual("".join(kept), hooked[2], "the hook should have said something")
             hooked = hooked[:2] + ("".join(kept),)
-        for what, was, became in zip(("exit code", "stdout", "stderr"), self.seen(plain), self.seen(hooked)):
+        for what, was, became in zip(("exit code", "stdout", "stderr"), seen(plain), seen(hooked)):
             self.assertEqual(was, became, "%s:\n%s" % (what, difference(was, became)))
         if not getattr(story, "RAISES", False):
             self.assertNotIn("Traceback", plain[2])
         self.compare(getattr(story, "CALLS", []), recorded.calls(spool))
-
-    def seen(self, outcome):
-        """What of a process' end has to be the same: all but the numbers that the system gives out."""
-        code, stdout, stderr = outcome
-        for pattern in (r"\bfd=\d+", r"(?<='127.0.0.1', )\d+", r"(?<='127.0.0.1',\n)\d+", r"\bat 0x[0-9a-f]+"):
-            stdout, stderr = re.sub(pattern, "#", stdout), re.sub(pattern, "#", stderr)
-        return code, stdout, stderr
 
     @staticmethod
     def alike(requests, patterns):
@@ -112,11 +114,11 @@ class Stories(unittest.TestCase):
         return requests
 
     def compare(self, wanted, calls):
-        seen, expected = [self.line(call) for call in calls], [want["line"] for want in wanted]
-        self.assertEqual(seen, expected, difference("\n".join(expected), "\n".join(seen)))
+        found, expected = [self.line(call) for call in calls], [want["line"] for want in wanted]
+        self.assertEqual(found, expected, difference("\n".join(expected), "\n".join(found)))
         for want, call in zip(wanted, calls):
             end = call["end"] or {}
-            seen = {
+            about = {
                 "line": want["line"],
                 "status": end.get("status"),
                 "error": end.get("error", {}).get("type"),
@@ -134,7 +136,7 @@ class Stories(unittest.TestCase):
             }
             # What nobody says otherwise: it ended well.
             expected = {"error": None, "partial": False, "ended": True, **want}
-            found = {key: short(seen[key]) for key in expected}
+            found = {key: short(about[key]) for key in expected}
             # A set is for what depends on the version of a library.
             expected = {key: found[key] if isinstance(value, set) and found[key] in value else short(value) for key, value in expected.items()}
             self.assertEqual(found, expected, "\nfound    %s\nexpected %s" % (found, expected))
