@@ -1,6 +1,7 @@
 package mask
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -48,8 +49,8 @@ func shortenJSON(s string, n int) (short string, ok bool) {
 	safe, depth := -1, 0 // the longest beginning that can be closed as it stands, and how many containers are open there
 	closed := func(beginning, tail string, depth int) (string, bool) {
 		b := append([]byte(beginning), tail...)
-		for k := depth - 1; k >= 0; k-- {
-			b = append(b, closers[k])
+		for _, c := range slices.Backward(closers[:depth]) { // one that was taken off since is still there
+			b = append(b, c)
 		}
 		return string(b), true
 	}
@@ -64,9 +65,10 @@ func shortenJSON(s string, n int) (short string, ok bool) {
 			}
 			continue
 		case '}', ']':
-			if len(closers) > 0 {
-				closers = closers[:len(closers)-1]
+			if len(closers) == 0 || closers[len(closers)-1] != c || i+1 < len(s) && !endsValue(s[i+1]) {
+				return "", false // no JSON after all
 			}
+			closers = closers[:len(closers)-1]
 		case ',':
 			isKey = len(closers) > 0 && closers[len(closers)-1] == '}'
 			i++

@@ -27,18 +27,13 @@ func (w *work) form(e *edit, i, j int, cut Cut, depth int) {
 	}
 }
 
-// formValue hides secrets in one value, which is written again if something was hidden in it.
+// formValue hides secrets in one value, which is content of its own and written again if something was hidden in it.
 func (w *work) formValue(e *edit, i, j int, cut Cut, depth int) {
 	if i >= j {
 		return
 	}
 	in := e.in[i:j]
-	if bytes.IndexByte(in, '%') < 0 && bytes.IndexByte(in, '+') < 0 {
-		if !w.base64(e, i, j, cut, depth) {
-			w.text(e, i, j, cut)
-		}
-		return
-	}
+	escaped := bytes.IndexByte(in, '%') >= 0 || bytes.IndexByte(in, '+') >= 0
 	if at := bytes.LastIndexByte(in, '%'); cut&CutEnd != 0 && at >= 0 && at > len(in)-len("%20") { // cut in the middle of an escape
 		in = in[:at]
 	}
@@ -47,8 +42,12 @@ func (w *work) formValue(e *edit, i, j int, cut Cut, depth int) {
 	if depth < maxDepth {
 		out = w.content(plain, cut, depth+1)
 	}
-	if !same(out, plain) {
+	switch {
+	case same(out, plain):
+	case escaped:
 		e.replace(i, j, strings.ReplaceAll(url.QueryEscape(string(out)), "%2A", "*"))
+	default:
+		e.replace(i, j, string(out))
 	}
 }
 
