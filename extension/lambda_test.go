@@ -11,8 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,12 +83,11 @@ func newLambda(t *testing.T, env ...string) *lambda {
 		registered: make(chan registration, 100), nexts: make(chan bool, 100), events: make(chan string),
 	}
 	mux := http.NewServeMux()
-	n := 0
+	var n atomic.Int32
 	mux.HandleFunc("POST /2020-01-01/extension/register", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		l.registered <- registration{r.Header.Get("Lambda-Extension-Name"), r.Header.Get("Lambda-Extension-Accept-Feature"), string(body)}
-		n++
-		if l.refuse != nil && l.refuse(n, w) {
+		if l.refuse != nil && l.refuse(int(n.Add(1)), w) {
 			return
 		}
 		w.Header().Set("Lambda-Extension-Identifier", "11111111-2222-3333-4444-555555555555")
@@ -102,10 +101,10 @@ func newLambda(t *testing.T, env ...string) *lambda {
 		case <-r.Context().Done():
 		}
 	})
-	l.api = httptest.NewServer(mux)
+	l.api = httptest.NewUnstartedServer(mux) // start starts it, when the test has said what it needs
 	t.Cleanup(l.api.Close)
 	l.env = append([]string{
-		asExtension + "=1", "AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(l.api.URL, "http://"), "AFTERGLOW_SPOOL_DIR=" + l.dir,
+		asExtension + "=1", "AWS_LAMBDA_RUNTIME_API=" + l.api.Listener.Addr().String(), "AFTERGLOW_SPOOL_DIR=" + l.dir,
 		"AWS_LAMBDA_FUNCTION_NAME=orders", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_REGION=eu-central-1", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
 	}, env...)
 	return l
@@ -116,6 +115,7 @@ func (l *lambda) start() *lambda { return l.startWith(&l.output) }
 
 func (l *lambda) startWith(output io.Writer) *lambda {
 	l.t.Helper()
+	l.api.Start()
 	self, err := os.Executable()
 	if err != nil {
 		l.t.Fatal(err)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/tls"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -206,6 +208,7 @@ func TestNothingHoldsTheFunction(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			l := newLambda(t, margin1)
 			test.prepare(t, l)
 			l.start().ready()
@@ -313,6 +316,29 @@ func TestProxy(t *testing.T) {
 	if got := wait(t, asked, "the proxy"); got != "http://collector.invalid/custom" {
 		t.Errorf("the proxy was asked for %s", got)
 	}
+}
+
+// TestTLS: roots are read when they are first needed, by the process that runs beside the function.
+func TestTLS(t *testing.T) {
+	s := httptest.NewTLSServer(nil) // for its certificate alone
+	defer s.Close()
+	r, err := otlptest.Start(otlptest.Options{TLS: &tls.Config{Certificates: s.TLS.Certificates}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	roots := filepath.Join(t.TempDir(), "roots.pem")
+	if err := os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := newLambda(t, "SSL_CERT_FILE="+roots)
+	l.collect(r.URL())
+	l.start().ready()
+	l.hook("A", true)
+	l.invoke("A", patience)
+	l.awaitNext()
+	l.shutdown()
+	spans(t, r, 2)
 }
 
 // TestPriority: every thread has the lowest priority while a function may be running.

@@ -88,7 +88,7 @@ type Header struct {
 
 // A Loss counts what was not recorded, or recorded and not understood.
 type Loss struct {
-	Reason         string // see LossReasons in intake and FORMAT.md
+	Reason         string // see the constants Loss… of intake and lifecycle, and FORMAT.md
 	Records, Bytes int64
 }
 

@@ -83,6 +83,7 @@ type Round struct {
 	Invocations []event.Invocation
 	Lost        []event.Loss // with final, what could not be attached to an invocation; before, it waits for the next one
 	More        bool         // a limit was reached: collect again
+	Bytes       int64        // read
 	files       []string
 }
 
@@ -94,6 +95,7 @@ func (in *Intake) Collect(final bool) Round {
 	var files []file
 	files, r.More = in.choose(final)
 	for _, f := range files {
+		r.Bytes += f.size
 		if in.take(f) && f.whole {
 			r.files = append(r.files, f.name.String())
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -48,6 +49,9 @@ const (
 	lastMargin = 100 * time.Millisecond
 	// withoutDeadline bounds an event that came without a deadline. There is none such on Lambda; 3 s is the default timeout of a function.
 	withoutDeadline = time.Second
+	// muchRead is what may leave several times as much memory behind. Go gives it back by and by, which a frozen process does not live to see; so it is
+	// given back at once, for a few milliseconds of work.
+	muchRead = 4 << 20
 	// mostPanics of stages, and the rest of the environment's data is not worth the trouble.
 	mostPanics = 3
 )
@@ -176,8 +180,10 @@ func (p *Pipeline) isWorking() bool {
 // flush brings what is in the spool to the collector, round by round. With final, files are deleted only when their content has arrived:
 // what is left in the spool may be found by the next life of the environment, what is left in memory will not.
 func (p *Pipeline) flush(ctx context.Context, final bool) {
+	read := int64(0)
 	for ctx.Err() == nil {
 		round := p.Intake.Collect(final)
+		read += round.Bytes
 		for _, inv := range round.Invocations {
 			p.render(inv)
 		}
@@ -195,6 +201,9 @@ func (p *Pipeline) flush(ctx context.Context, final bool) {
 	}
 	if final && (len(p.lost) > 0 || len(p.queue.items) > 0) {
 		p.logLeft()
+	}
+	if !final && read > muchRead {
+		debug.FreeOSMemory()
 	}
 }
 
