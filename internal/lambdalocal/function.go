@@ -36,7 +36,7 @@ type Options struct {
 	Runtime runtimes.Runtime
 
 	// Log receives every line of the runtime, the extensions and the platform. It is called
-	// from one goroutine at a time and must not block for long.
+	// by one goroutine at a time, must not block for long and must not call the environment.
 	Log func(Line)
 
 	// ExtraEnv is the platform's part of the environment of runtime and extensions:
@@ -44,7 +44,7 @@ type Options struct {
 	ExtraEnv map[string]string
 
 	// Report, if set, is called at the end of every invocation's phase, after the last
-	// extension's next, with what REPORT prints.
+	// extension's next, with what REPORT prints. The next invocation waits for its return.
 	Report func(Report)
 
 	// For tests: another limit of the init phase than the package's own, and paths where there could be

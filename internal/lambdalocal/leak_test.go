@@ -148,6 +148,21 @@ func TestDeathOfTheTest(t *testing.T) {
 		}
 		return len(left) == 0
 	})
+	// The folders that it left are no obstacle to the next one, and are gone after it.
+	fn := Function{Name: "next", Handler: "x", Runtime: "provided.al2023", Code: filepath.Join(dir, "code"), Timeout: patience}
+	next, err := Start(t.Context(), fn, Options{Dir: filepath.Join(dir, "env"), byPath: os.Getenv(byPathSetting) != ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := os.ReadDir(next.TempDir()); err != nil || len(kept) > 0 {
+		t.Errorf("/tmp of the next environment has %v (%v)", kept, err)
+	}
+	if err := next.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "env")); !os.IsNotExist(err) {
+		t.Errorf("the working directory is left: %v", err)
+	}
 	for _, daemon := range processesOf(api) { // by path only
 		pid, err := strconv.Atoi(strings.Fields(daemon)[0])
 		if err == nil {

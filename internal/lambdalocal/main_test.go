@@ -120,7 +120,7 @@ type lambda struct {
 }
 
 // make lays the files out.
-func (l lambda) make(t *testing.T) (Function, Options, *recorder) {
+func (l lambda) make(t testing.TB) (Function, Options, *recorder) {
 	t.Helper()
 	fn := Function{
 		Name: "probe", Handler: "app.handler", Runtime: "provided.al2023", Code: t.TempDir(),
@@ -173,7 +173,7 @@ func (l lambda) start(t *testing.T) (*Environment, *recorder) {
 	return e, log
 }
 
-func placeProbe(t *testing.T, path string) {
+func placeProbe(t testing.TB, path string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)

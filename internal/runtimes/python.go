@@ -149,7 +149,7 @@ func locatePython(ctx context.Context, version string) (python, error) {
 			return p, nil
 		}
 	}
-	return python{}, fmt.Errorf("Python %s: %w; install with: pyenv install %s (or: sudo apt-get install -y %s %s-venv)",
+	return python{}, fmt.Errorf("interpreter of Python %s: %w; install with: pyenv install %s (or: sudo apt-get install -y %s %s-venv)",
 		version, ErrMissing, version, program, program)
 }
 
