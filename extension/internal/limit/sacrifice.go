@@ -15,7 +15,7 @@ const (
 
 // sacrifice leaves out parts of an invocation until no more than budget bytes are left: bodies of calls, then their headers, then calls. Those that went well
 // go before those that failed, and those without messages, which nobody links to, before those with. What is left to go then is the failing call's, and the
-// function's own content; the function's span, its error and its links stay.
+// function's own content, and links at last; the function's span and its error stay.
 func sacrifice(inv *mask.Invocation, budget int) {
 	total := size(inv)
 	if total <= budget {
@@ -67,6 +67,12 @@ func sacrifice(inv *mask.Invocation, budget int) {
 		if total > budget {
 			total -= dropBody(b, &inv.Dropped)
 		}
+	}
+	for total > budget && len(inv.Links) > 0 { // thousands of messages in one event
+		last := len(inv.Links) - 1
+		total -= linksSize(inv.Links[last:])
+		inv.Links = inv.Links[:last]
+		inv.Dropped.Links++
 	}
 	var left []mask.Call
 	for i, c := range inv.Calls {

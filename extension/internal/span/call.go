@@ -11,8 +11,9 @@ import (
 	"github.com/afterglow-lambda/afterglow/extension/internal/otlp"
 )
 
-// callSpans gives a call's span and those of the messages of a batch. end is when its invocation ended.
-func callSpans(c *mask.Call, end time.Time) []otlp.Span {
+// callSpans gives a call's span and those of the messages of a batch. end is when its invocation ended, well whether it did so as it should: then a call
+// that is still open is one that nobody waited for.
+func callSpans(c *mask.Call, end time.Time, well bool) []otlp.Span {
 	s := otlp.Span{
 		Trace: c.Trace, ID: c.Span, Parent: c.Parent, Flags: otlp.FlagSampled,
 		Name: callName(c), Kind: otlp.KindClient,
@@ -39,7 +40,7 @@ func callSpans(c *mask.Call, end time.Time) []otlp.Span {
 	s.Attributes = appendFlag(s.Attributes, attrOpen, c.Open)
 	s.Attributes = appendFlag(s.Attributes, attrPartial, c.Partial)
 	s.Attributes = appendDropped(s.Attributes, c.Dropped)
-	fail(&s, c.Error, callFault(c))
+	fail(&s, c.Error, callFault(c, well))
 	return append([]otlp.Span{s}, messageSpans(c, &s)...)
 }
 
@@ -65,9 +66,9 @@ func callName(c *mask.Call) string {
 	return method
 }
 
-func callFault(c *mask.Call) fault {
+func callFault(c *mask.Call, well bool) fault {
 	switch {
-	case c.Open:
+	case c.Open && !well:
 		return fault{errorOpen, "no response was seen"}
 	case c.Status >= 400:
 		return fault{strconv.Itoa(c.Status), ""}

@@ -28,13 +28,17 @@ const (
 // attributes gives the resource's attributes, with what only the invocation tells. It does not depend on anything that changes from invocation
 // to invocation of one environment: backends tell environments apart by it.
 func (r Resource) attributes(inv mask.Invocation) []otlp.KeyValue {
-	var kvs []otlp.KeyValue
-	add := func(key, value string) {
-		if _, users := r.Attributes[key]; value != "" && !users {
-			kvs = append(kvs, otlp.String(key, value))
+	kvs := []otlp.KeyValue{otlp.String("service.name", r.service())}
+	put := func(kv otlp.KeyValue) {
+		if _, users := r.Attributes[kv.Key]; !users {
+			kvs = append(kvs, kv)
 		}
 	}
-	kvs = append(kvs, otlp.String("service.name", r.service()))
+	add := func(key, value string) {
+		if value != "" {
+			put(otlp.String(key, value))
+		}
+	}
 	add("cloud.provider", "aws")
 	add("cloud.platform", "aws_lambda")
 	add("cloud.region", r.Region)
@@ -43,13 +47,13 @@ func (r Resource) attributes(inv mask.Invocation) []otlp.KeyValue {
 	add("faas.version", r.Version)
 	add("faas.instance", inv.Process.LogStream.String())
 	if r.Memory > 0 {
-		kvs = append(kvs, otlp.Int("faas.max_memory", r.Memory*bytesPerMB))
+		put(otlp.Int("faas.max_memory", r.Memory*bytesPerMB))
 	}
 	if group := inv.Process.LogGroup.String(); group != "" {
-		kvs = append(kvs, otlp.Strings("aws.log.group.names", []string{group}))
+		put(otlp.Strings("aws.log.group.names", []string{group}))
 	}
 	if stream := inv.Process.LogStream.String(); stream != "" {
-		kvs = append(kvs, otlp.Strings("aws.log.stream.names", []string{stream}))
+		put(otlp.Strings("aws.log.stream.names", []string{stream}))
 	}
 	add("process.runtime.name", inv.Process.Runtime.String())
 	add("process.runtime.version", inv.Process.Version.String())

@@ -36,7 +36,7 @@ func Build(inv mask.Invocation, r Resource) otlp.ResourceSpans {
 		spans = append(spans, invocationSpan(inv, r, start, end))
 	}
 	for i := range inv.Calls {
-		spans = append(spans, callSpans(&inv.Calls[i], end)...)
+		spans = append(spans, callSpans(&inv.Calls[i], end, !inv.Open && inv.Error == nil)...)
 	}
 	return otlp.ResourceSpans{
 		Resource:  r.attributes(inv),
