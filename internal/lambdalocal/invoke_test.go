@@ -206,3 +206,23 @@ func TestCallerHangsUp(t *testing.T) {
 		t.Errorf("report is %+v", report)
 	}
 }
+
+// A line without an end does not hold anything up, and is there at the end.
+func TestLineWithoutEnd(t *testing.T) {
+	fn, opt, log := lambda{}.make(t)
+	e, err := Start(t.Context(), fn, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	for range 5 {
+		invoke(t, e, `{"do":"print=endless"}`)
+	}
+	if took := time.Since(begun); took > 5*settleLimit {
+		t.Errorf("five invocations took %v", took)
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "endless")
+}

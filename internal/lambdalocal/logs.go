@@ -76,8 +76,8 @@ type lineReader struct {
 	file *os.File
 	done chan struct{}
 
-	mu      sync.Mutex
-	partial bool // bytes were read whose line is not yet written
+	mu   sync.Mutex
+	busy bool // bytes were taken out of the pipe and their lines, if they made any, are not yet written
 }
 
 // read starts reading a process's output until its end.
@@ -113,19 +113,18 @@ func (r *lineReader) lines(write func(string)) {
 			write(string(bytes.TrimRight(line, "\r\n")))
 			line = line[:0]
 		}
-		if in.Buffered() == 0 {
-			r.setBusy(false)
-		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
 		}
 	}
 }
 
-// markingReader marks its reader as busy from the moment that bytes leave the pipe.
+// markingReader marks its reader as busy from the moment that bytes leave the pipe until more are asked
+// for: then every line that was in them has been written. A line without an end may wait for long.
 type markingReader struct{ *lineReader }
 
 func (m markingReader) Read(p []byte) (int, error) {
+	m.setBusy(false)
 	n, err := m.file.Read(p)
 	if n > 0 {
 		m.setBusy(true)
@@ -137,7 +136,7 @@ func (m markingReader) Read(p []byte) (int, error) {
 
 func (r *lineReader) setBusy(busy bool) {
 	r.mu.Lock()
-	r.partial = busy
+	r.busy = busy
 	r.mu.Unlock()
 }
 
@@ -153,7 +152,7 @@ func (r *lineReader) settled() bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.partial
+	return !r.busy
 }
 
 // settle waits until what the processes have written so far has been read, so that the platform's next
