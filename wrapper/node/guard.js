@@ -64,17 +64,18 @@ function off() {
 // tap gives a function that calls observe(thisArg, args) and then becomes original: same receiver, same arguments, same
 // result, and no frame of the hook's on the stack while original runs. The last is what an ordinary wrapper cannot do:
 // user code that is called from within original (a listener of 'data', say) would show it in every stack trace.
+// current, if given, names the function to become at the moment of the call.
 //
 // The one thing in JavaScript that has tail calls is WebAssembly. The trap of a Proxy receives (target, thisArg, args);
 // ours is this function, whose frame is gone when Reflect.apply is entered:
 //
 //	(func (export "trap") (param externref externref externref) (result externref)
-//	  local.get 0  local.get 1  local.get 2  call $observe
-//	  local.get 0  local.get 1  local.get 2  return_call $apply)
-function tap(what, original, observe) {
+//	  local.get 0  local.get 1  local.get 2  call $look
+//	  local.get 1  local.get 2  return_call $apply)
+function tap(what, original, observe, current) {
   const n = tapped.length;
   tapped[n] = original;
-  observers[n] = { what, observe };
+  observers[n] = { what, observe, current };
   return new Proxy(original, { apply: trap });
 }
 
@@ -83,43 +84,45 @@ function tap(what, original, observe) {
 const tapped = [];
 const observers = [];
 
+// look calls the observer and gives the function to become.
 function look(target, thisArg, args) {
-  if (failures >= MOST_FAILURES) return;
   let n = 0;
+  let become = target;
   try {
     while (n < tapped.length && tapped[n] !== target) n++;
-    observers[n].observe(thisArg, args);
+    const { observe, current } = observers[n];
+    if (current !== undefined) become = current() || target;
+    if (failures < MOST_FAILURES) observe(thisArg, args);
   } catch (error) {
     failed(n < observers.length ? observers[n].what : 'tap', error);
   }
+  return become;
 }
 
 const MODULE = [
   0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, // magic, version 1
-  1, 14, 2, // types
+  1, 8, 1, // one type
   0x60, 3, 0x6f, 0x6f, 0x6f, 1, 0x6f, //   0: (externref externref externref) -> externref
-  0x60, 3, 0x6f, 0x6f, 0x6f, 0, //   1: (externref externref externref) -> ()
-  2, 13, 2, // imports
-  1, 0x61, 1, 0x6f, 0, 1, //   0: a.o, observe
+  2, 13, 2, // two imports of that type
+  1, 0x61, 1, 0x6c, 0, 0, //   0: a.l, look
   1, 0x61, 1, 0x63, 0, 0, //   1: a.c, apply
-  3, 2, 1, 0, // one function of type 0
+  3, 2, 1, 0, // one function of that type
   7, 5, 1, 1, 0x74, 0, 2, // exported as t
-  10, 20, 1, 18, 0, // its code, no locals
+  10, 18, 1, 16, 0, // its code, no locals
   0x20, 0, 0x20, 1, 0x20, 2, 0x10, 0, //   local.get 0, 1, 2; call 0
-  0x20, 0, 0x20, 1, 0x20, 2, 0x12, 1, //   local.get 0, 1, 2; return_call 1
+  0x20, 1, 0x20, 2, 0x12, 1, //   local.get 1, 2; return_call 1
   0x0b,
 ];
 
 // Without WebAssembly (node --jitless) the trap is an ordinary function: it shows in stack traces, and nothing else changes.
 function plain(target, thisArg, args) {
-  look(target, thisArg, args);
-  return apply(target, thisArg, args);
+  return apply(look(target, thisArg, args), thisArg, args);
 }
 
 function build() {
   try {
     const module = new WebAssembly.Module(new Uint8Array(MODULE));
-    return new WebAssembly.Instance(module, { a: { o: look, c: apply } }).exports.t;
+    return new WebAssembly.Instance(module, { a: { l: look, c: apply } }).exports.t;
   } catch {
     return plain;
   }

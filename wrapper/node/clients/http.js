@@ -32,27 +32,13 @@ function attach(guard, calls, handler) {
   for (const [prototype, name, observe] of watched) shadow(guard, prototype, name, observe);
 }
 
-// shadow puts a tap before an inherited method. The method is looked up with each use, so that whoever replaces it where
-// it is inherited from, as node:domain does with emit, is still asked. Assigning to an object or to the prototype works as
-// if there were an ordinary method.
+// shadow puts a tap before an inherited method. The method is looked up with each call, so that whoever replaces it where it
+// is inherited from, as node:domain does with emit, is still asked.
 function shadow(guard, prototype, name, observe) {
   const parent = Object.getPrototypeOf(prototype);
-  const own = Object.hasOwn(prototype, name) ? prototype[name] : null;
-  let original = null;
-  let tapped = null;
-  Object.defineProperty(prototype, name, {
-    configurable: true,
-    enumerable: false,
-    get() {
-      const method = own || parent[name];
-      if (method === original) return tapped;
-      original = method;
-      return (tapped = guard.run('http', () => guard.tap('http', method, observe)) || method);
-    },
-    set(value) {
-      Object.defineProperty(this, name, { value, writable: true, configurable: true, enumerable: true });
-    },
-  });
+  const current = Object.hasOwn(prototype, name) ? undefined : () => parent[name];
+  const value = guard.tap('http', prototype[name], observe, current);
+  Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false });
 }
 
 // of gives a request's call, or null if nobody is to see it. It is made with the first thing that happens to the request.
