@@ -117,7 +117,7 @@ func (p *Pool) start(ctx context.Context) (*Environment, error) {
 	}
 	p.mu.Unlock()
 	if late {
-		return nil, errors.Join(errClosed, e.Close(ctx))
+		return nil, errors.Join(errClosed, e.Close(context.WithoutCancel(ctx)))
 	}
 	return e, nil
 }
