@@ -56,13 +56,14 @@ func howTo(c *cloud.Cloud) string {
 	text.WriteString("Everything stays up until Ctrl-C; flows are shown here as they arrive.\n\n")
 	fmt.Fprintf(&text, "Send an order:\n  curl -H 'Content-Type: application/json' -d '%s' %s\n\n", orders()[0].body, c.Output(ordersOutput))
 	text.WriteString("Invoke a function directly, or look around, with the AWS CLI:\n")
-	fmt.Fprintf(&text, "  export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n",
+	// Version 1 of the CLI knows AWS_DEFAULT_REGION only; in version 2 AWS_REGION goes before it.
+	fmt.Fprintf(&text, "  export AWS_ENDPOINT_URL=%s AWS_REGION=%[2]s AWS_DEFAULT_REGION=%[2]s AWS_ACCESS_KEY_ID=%[3]s AWS_SECRET_ACCESS_KEY=%[4]s\n",
 		c.URL(), localaws.Region, localaws.AccessKey, localaws.SecretKey)
 	for _, name := range c.Functions() {
 		// fileb: means the same to both versions of the AWS CLI, a payload in the line does not.
 		fmt.Fprintf(&text, "  echo '{}' | aws lambda invoke --function-name %s --payload fileb:///dev/stdin /dev/stdout\n", name)
 	}
-	text.WriteString("  aws sqs list-queues\n  aws dynamodb list-tables\n\n")
+	fmt.Fprintf(&text, "  aws dynamodb scan --table-name %s\n  aws s3 ls --recursive %s\n\n", c.Output("TableName"), c.Output("BucketName"))
 	fmt.Fprintf(&text, "Read what the functions print:\n  tail -f %s\n\n", c.FunctionsLog())
 	return text.String()
 }
