@@ -47,7 +47,7 @@ const imports = `
 // thirdParty says which modules of others a part may import; a part that has no line may import none. Inside the function's process
 // there are none at all; each one inside the extension costs start-up time, memory and size, and was measured.
 const thirdParty = `
-	extension          github.com/rs/zerolog, github.com/fsnotify/fsnotify, golang.org/x/sys, google.golang.org/protobuf/encoding/protowire
+	extension          github.com/rs/zerolog, golang.org/x/sys, google.golang.org/protobuf/encoding/protowire
 	construct          github.com/aws/aws-cdk-go, github.com/aws/constructs-go, github.com/aws/jsii-runtime-go
 	construct/layer
 	infra              github.com/aws/aws-cdk-go, github.com/aws/constructs-go, github.com/aws/jsii-runtime-go
@@ -193,7 +193,7 @@ func files(t *testing.T, want func(name string) bool) []string {
 			return err
 		}
 		name := d.Name()
-		if d.IsDir() && p != "." && (strings.HasPrefix(name, ".") && name != ".ci" && name != ".github" || name == "node_modules" || name == "dist" || name == "cdk.out" || name == "testdata") {
+		if d.IsDir() && p != "." && (strings.HasPrefix(name, ".") && name != ".ci" && name != ".github" || name == "node_modules" || name == "__pycache__" || name == "dist" || name == "cdk.out" || name == "testdata") {
 			return filepath.SkipDir
 		}
 		if d.Type().IsRegular() && want(name) {

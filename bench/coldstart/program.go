@@ -66,7 +66,7 @@ func build(ctx context.Context, module string, others []string, progress io.Writ
 
 // buildFloor uses the flags of package construct/layer, so that the comparison is one of programs and not of builds.
 func buildFloor(ctx context.Context, module, pkg, file string) error {
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", file, pkg)
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags=nethttpomithttp2", "-ldflags=-s -w -buildid=", "-o", file, pkg)
 	command.Dir = module
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
