@@ -45,6 +45,15 @@ func (v Value) String() string {
 	return s
 }
 
+// TextHolds tells whether v is a string with s in it as it is written, without decoding it.
+func (v Value) TextHolds(s string) bool {
+	if len(v.data) == 0 || v.data[0] != '"' {
+		return false
+	}
+	end, whole := stringEnd(v.data, 0)
+	return whole && bytes.Contains(v.data[:end], []byte(s))
+}
+
 // Fields calls visit with every member of an object until visit says false. It returns whether the object's end was reached: false where
 // the document is cut or is no JSON from some point on. key must not be kept.
 func (v Value) Fields(visit func(key []byte, value Value) bool) bool {

@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -25,87 +26,149 @@ const (
 	aCommaOrEnd
 )
 
+// A reader is where the reading of a JSON document has come to.
+type reader struct {
+	w     *work
+	e     *edit
+	cut   Cut
+	depth int // of documents in strings of documents
+	base  int // of the stack
+
+	i     int
+	next  expected
+	top   byte    // flags of the container that is open
+	key   verdict // on the last key
+	keyAt int     // where it begins
+}
+
 // json hides secrets in one JSON document or several behind each other, from i on. A document may end anywhere. It follows the grammar strictly,
 // since a document that others would read differently would be masked wrongly, and returns where that is left, and whether all that is below
 // there is secret.
 func (w *work) json(e *edit, i int, cut Cut, depth int) (end int, secret bool) {
-	base := len(w.stack)
-	defer func() { w.stack = w.stack[:base] }()
-	in := e.in
-	next, top, key, keyAt := aValue, byte(0), anything, i
-	leave := func() (int, bool) {
-		if next == aColon || next == aValue && top&inObject != 0 { // the key is read again, as text
-			i = max(keyAt, e.from)
+	r := reader{w: w, e: e, cut: cut, depth: depth, base: len(w.stack), i: i, keyAt: i}
+	for r.i < len(e.in) {
+		c := e.in[r.i]
+		if isSpace(c) {
+			r.i++
+			continue
 		}
-		return i, top&(hideAll|hideText) != 0
-	}
-	for i < len(in) {
-		c := in[i]
-		switch {
-		case isSpace(c):
-			i++
-		case c == '"' && (next == aKey || next == aKeyOrEnd):
-			end, whole := stringEnd(in, i)
-			if key = anything; whole {
-				key = w.judgeQuoted(in[i+1 : end-1])
+		if !r.step(c) {
+			if r.next == aColon || r.next == aValue && r.top&inObject != 0 { // the key is read again, as text
+				r.i = max(r.keyAt, e.from)
 			}
-			if !whole || key&leaks != 0 || end-i > maxKey {
-				w.jsonString(e, i+1, contentEnd(end, whole), cutOfString(cut, end-i, whole), depth)
-			}
-			i, keyAt, next = end, i, aColon
-		case c == ':' && next == aColon:
-			i, next = i+1, aValue
-		case c == ',' && next == aCommaOrEnd && len(w.stack) > base:
-			i++
-			if next, key = aValue, anything; top&inObject != 0 {
-				next = aKey
-			}
-		case c == '}' && (next == aCommaOrEnd || next == aKeyOrEnd) && top&inObject != 0,
-			c == ']' && (next == aCommaOrEnd || next == aValueOrEnd) && top&inObject == 0 && len(w.stack) > base:
-			w.stack = w.stack[:len(w.stack)-1]
-			if top = 0; len(w.stack) > base {
-				top = w.stack[len(w.stack)-1]
-			}
-			i, next = i+1, aCommaOrEnd
-		case next > aValueOrEnd && (next != aCommaOrEnd || len(w.stack) > base || c != '{' && c != '['):
-			return leave() // documents in a row are objects or lists
-		case c == '{' || c == '[':
-			top = w.inherited(top, key)
-			key, next = anything, aValueOrEnd
-			if c == '{' {
-				top |= inObject
-				next = aKeyOrEnd
-			}
-			w.stack = append(w.stack, top)
-			i++
-		case c == '"':
-			end, whole := stringEnd(in, i)
-			hide := w.inherited(top, key)
-			switch {
-			case hide&(hideAll|hideText) != 0:
-				if last := contentEnd(end, whole); last > i+1 {
-					e.hide(i+1, last)
-				}
-			default:
-				w.jsonString(e, i+1, contentEnd(end, whole), cutOfString(cut, end-i, whole), depth)
-				if key&isName != 0 && whole && w.judgeQuoted(in[i+1:end-1])&hides != 0 {
-					top |= secretName
-					w.stack[len(w.stack)-1] = top
-				}
-			}
-			i, next = end, aCommaOrEnd
-		default:
-			end, number := literal(in, i)
-			if end < 0 {
-				return leave()
-			}
-			if number && (w.inherited(top, key)&hideAll != 0 || end-i >= minCard && isCardNumber(in[i:end])) {
-				e.replace(i, end, `"`+Mask+`"`)
-			}
-			i, next = end, aCommaOrEnd
+			break
 		}
 	}
-	return len(in), false
+	w.stack = w.stack[:r.base]
+	return r.i, r.i < len(e.in) && r.top&(hideAll|hideText) != 0
+}
+
+// step reads what begins with c. It is false where the grammar does not allow it.
+func (r *reader) step(c byte) bool {
+	open := len(r.w.stack) > r.base
+	switch {
+	case c == '"' && (r.next == aKey || r.next == aKeyOrEnd):
+		r.readKey()
+	case c == ':' && r.next == aColon:
+		r.i++
+		r.next = aValue
+	case c == ',' && r.next == aCommaOrEnd && open:
+		r.i++
+		if r.next, r.key = aValue, anything; r.top&inObject != 0 {
+			r.next = aKey
+		}
+	case c == '}' && (r.next == aCommaOrEnd || r.next == aKeyOrEnd) && r.top&inObject != 0,
+		c == ']' && (r.next == aCommaOrEnd || r.next == aValueOrEnd) && r.top&inObject == 0 && open:
+		r.close()
+	case r.next > aValueOrEnd && (r.next != aCommaOrEnd || open || c != '{' && c != '['):
+		return false // documents in a row are objects or lists
+	case c == '{' || c == '[':
+		r.open(c)
+	case c == '"':
+		r.readText()
+	default:
+		return r.readLiteral()
+	}
+	return true
+}
+
+func (r *reader) open(c byte) {
+	r.top = r.inherited()
+	r.next = aValueOrEnd
+	if c == '{' {
+		r.top |= inObject
+		r.next = aKeyOrEnd
+	}
+	r.key = anything
+	r.w.stack = append(r.w.stack, r.top)
+	r.i++
+}
+
+func (r *reader) close() {
+	stack := r.w.stack[:len(r.w.stack)-1]
+	r.w.stack, r.top = stack, 0
+	if len(stack) > r.base {
+		r.top = stack[len(stack)-1]
+	}
+	r.i++
+	r.next = aCommaOrEnd
+}
+
+// readKey judges a key, and hides what is secret in the key itself.
+func (r *reader) readKey() {
+	i := r.i
+	end, whole, escaped := stringEnd(r.e.in, i)
+	if r.key = anything; whole {
+		r.key = r.w.judgeQuoted(r.e.in[i+1:end-1], escaped)
+	}
+	if !whole || r.key&leaks != 0 || end-i > maxKey {
+		r.w.jsonString(r.e, i+1, contentEnd(end, whole), escaped, cutOfString(r.cut, end-i, whole), r.depth)
+	}
+	r.i, r.keyAt, r.next = end, i, aColon
+}
+
+// readText hides a text, or what is secret in it.
+func (r *reader) readText() {
+	i := r.i
+	end, whole, escaped := stringEnd(r.e.in, i)
+	last := contentEnd(end, whole)
+	r.i, r.next = end, aCommaOrEnd
+	if r.inherited()&(hideAll|hideText) != 0 {
+		if last > i+1 {
+			r.e.hide(i+1, last)
+		}
+		return
+	}
+	r.w.jsonString(r.e, i+1, last, escaped, cutOfString(r.cut, end-i, whole), r.depth)
+	if r.key&isName != 0 && whole && r.w.judgeQuoted(r.e.in[i+1:last], escaped)&hides != 0 {
+		r.top |= secretName
+		r.w.stack[len(r.w.stack)-1] = r.top
+	}
+}
+
+// readLiteral hides a number.
+func (r *reader) readLiteral() bool {
+	end, number := literal(r.e.in, r.i)
+	if end < 0 {
+		return false
+	}
+	if number && (r.inherited()&hideAll != 0 || end-r.i >= minCard && isCardNumber(r.e.in[r.i:end])) {
+		r.e.replace(r.i, end, `"`+Mask+`"`)
+	}
+	r.i, r.next = end, aCommaOrEnd
+	return true
+}
+
+// inherited gives what holds for a value: what holds for its container, and what its key says.
+func (r *reader) inherited() byte {
+	hide := r.top & (hideAll | hideText)
+	switch {
+	case r.key&hides != 0 && r.key&numbers != 0:
+		hide |= hideText
+	case r.key&hides != 0, r.key&isValue != 0 && r.top&secretName != 0:
+		hide |= hideAll
+	}
+	return hide
 }
 
 // shortened is the length from which on a string counts as shortened where strings may be: hooks leave short ones as they are.
@@ -120,21 +183,9 @@ func cutOfString(document Cut, size int, whole bool) Cut {
 	return cut
 }
 
-// inherited gives what holds for a value: what holds for its container, and what its key says.
-func (w *work) inherited(container byte, key verdict) byte {
-	hide := container & (hideAll | hideText)
-	switch {
-	case key&hides != 0 && key&numbers != 0:
-		hide |= hideText
-	case key&hides != 0, key&isValue != 0 && container&secretName != 0:
-		hide |= hideAll
-	}
-	return hide
-}
-
 // judgeQuoted judges a key that may be written with escapes.
-func (w *work) judgeQuoted(key []byte) verdict {
-	if bytes.IndexByte(key, '\\') < 0 {
+func (w *work) judgeQuoted(key []byte, escaped bool) verdict {
+	if !escaped {
 		return w.judge(key)
 	}
 	from := len(w.plain)
@@ -146,12 +197,12 @@ func (w *work) judgeQuoted(key []byte) verdict {
 
 // jsonString hides secrets in the content of a string. One that holds escapes is read without them, whatever is in it, and written again if
 // something was hidden.
-func (w *work) jsonString(e *edit, i, j int, cut Cut, depth int) {
+func (w *work) jsonString(e *edit, i, j int, escaped bool, cut Cut, depth int) {
 	const shortest = len("pw=x")
 	if j-i < shortest {
 		return
 	}
-	if bytes.IndexByte(e.in[i:j], '\\') < 0 {
+	if !escaped {
 		if !w.base64(e, i, j, cut, depth) {
 			w.text(e, i, j, cut)
 		}
@@ -171,12 +222,21 @@ func same(out, in []byte) bool {
 	return len(out) == len(in) && (len(in) == 0 || &out[0] == &in[0])
 }
 
-// stringEnd gives the index behind the string that begins at i.
-func stringEnd(in []byte, i int) (end int, whole bool) {
-	for at := i + 1; ; {
+// stringEnd gives the index behind the string that begins at i, and whether there are escapes in it.
+func stringEnd(in []byte, i int) (end int, whole, escaped bool) {
+	const short = 32 // most strings are; a loop is faster for them than a search that has to be called
+	at := i + 1
+	for last := min(len(in), at+short); at < last; at++ {
+		if c := in[at]; c == '"' {
+			return at + 1, true, false
+		} else if c == '\\' {
+			break
+		}
+	}
+	for {
 		q := bytes.IndexByte(in[at:], '"')
 		if q < 0 {
-			return len(in), false
+			return len(in), false, bytes.IndexByte(in[i:], '\\') >= 0
 		}
 		at += q
 		escapes := at - 1
@@ -185,7 +245,7 @@ func stringEnd(in []byte, i int) (end int, whole bool) {
 		}
 		at++
 		if (at-escapes)%2 == 0 {
-			return at, true
+			return at, true, bytes.IndexByte(in[i:at], '\\') >= 0
 		}
 	}
 }
@@ -227,20 +287,19 @@ func literal(in []byte, i int) (end int, number bool) {
 	return -1, false
 }
 
-// unescape appends a JSON string's content without its escapes. What is no escape stays as it is.
+// unescape appends a JSON string's content without its escapes. What is no escape stays as it is; half of one at the end is left out.
 func unescape(to, in []byte) []byte {
-	for len(in) > 0 {
-		at := bytes.IndexByte(in, '\\')
-		if at < 0 {
-			return append(to, in...)
+	to = slices.Grow(to, len(in))
+	for i := 0; i < len(in); i++ {
+		c := in[i]
+		if c != '\\' {
+			to = append(to, c)
+			continue
 		}
-		if at+1 == len(in) || in[at+1] == 'u' && at+len(`\u0000`) > len(in) { // cut in the middle of an escape
-			return append(to, in[:at]...)
+		if i++; i == len(in) {
+			return to
 		}
-		to = append(to, in[:at]...)
-		c := in[at+1]
-		in = in[at+2:]
-		switch c {
+		switch c = in[i]; c {
 		case '"', '\\', '/':
 			to = append(to, c)
 		case 'n':
@@ -254,13 +313,16 @@ func unescape(to, in []byte) []byte {
 		case 'f':
 			to = append(to, '\f')
 		case 'u':
-			r, n := codePoint(in)
+			if i+len("0000") >= len(in) {
+				return to
+			}
+			r, n := codePoint(in[i+1:])
 			if n == 0 {
 				to = append(to, '\\', 'u')
 				continue
 			}
 			to = utf8.AppendRune(to, r)
-			in = in[n:]
+			i += n
 		default:
 			to = append(to, '\\', c)
 		}

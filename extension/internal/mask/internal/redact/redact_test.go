@@ -17,7 +17,6 @@ var (
 	github  = "ghp_" + strings.Repeat("a1B2", 9)
 	stripe  = "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"
 	pemKey  = "-----BEGIN RSA PRIVATE " + "KEY-----\nMIIEowIBAAKCAQEA\nhunter2==\n-----END RSA PRIVATE " + "KEY-----"
-	jwtMask = Mask
 )
 
 const hidden = "hunter2" // what must not survive in the tables below
