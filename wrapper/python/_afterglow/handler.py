@@ -87,7 +87,7 @@ class Invocations:
         self.cold = False
         self.started = _monotonic_ns()
         self.unwritten = ({name: value for name, value in fields.items() if value is not None}, request.event_body)
-        if len(request.event_body) <= self.settings.event_bytes:
+        if len(request.event_body) <= self.settings.event_bytes or self.settings.event_bytes == 0:
             self.write_start(*_prefix("event", request.event_body, self.settings.event_bytes))
 
     def end(self, fields, parts=(), when=None):
@@ -273,8 +273,8 @@ def _status(answer):
         status = json.loads(text).get("statusCode")
     elif text.startswith('{"statusCode": '):
         status = text[15:20].partition(",")[0]
-    else:  # whole JSON that ends with this member ends with a member of the outermost object
-        status = text[-30:].rpartition('"statusCode": ')[2].rstrip("}")
+    else:  # with one bracket behind it, it is a member of the outermost object
+        status = text[-30:].rpartition('"statusCode": ')[2][:-1]
     if isinstance(status, str):
         status = int(status) if status.isascii() and status.isdigit() else None
     return status if type(status) is int and 100 <= status <= 999 else None

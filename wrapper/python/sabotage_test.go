@@ -1,0 +1,249 @@
+package python_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/afterglow-lambda/afterglow/spool"
+)
+
+// suite is what a function does under sabotage: some of the cases, in one environment.
+var suite = []string{"proxy", "value_error", "requests_made", "request_error", "stack", "thread_pool", "keyboard_interrupt", "forked", "nothing"}
+
+// A sabotage is something wrong in or around the hook. The function must not notice.
+type sabotage struct {
+	name string
+	f    function
+	says string // what the hook says at most once a process; "" means nothing
+	want func(t *testing.T, records []spool.Record)
+}
+
+// limited makes the function's process run under a limit of the shell's, through the other wrapper that ours chains.
+func limited(ulimit string) function {
+	return function{
+		env: map[string]string{"AFTERGLOW_EXEC_WRAPPER_NEXT": "/opt/limit"},
+		layer: func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "limit"), "#!/bin/sh\nulimit "+ulimit+"\nexec \"$@\"\n", 0o755)
+		},
+	}
+}
+
+func replaced(file, text string) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		path := filepath.Join(dir, "afterglow", filepath.FromSlash(file))
+		if text == "" {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		write(t, path, text, 0o644)
+	}
+}
+
+func none(t *testing.T, records []spool.Record) {
+	if len(records) > 0 {
+		t.Errorf("%d records were written", len(records))
+	}
+}
+
+func sabotages() []sabotage {
+	all := []sabotage{
+		{name: "disabled", f: function{env: map[string]string{"AFTERGLOW_DISABLED": "true"}}, want: none},
+		{name: "spool is a file", f: function{before: func(t *testing.T, tmp string) { write(t, filepath.Join(tmp, "afterglow"), "mine", 0o644) }}},
+		{name: "spool cannot be made", f: function{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/proc/afterglow"}}, want: none},
+		{name: "spool in a directory that is not there", f: function{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/tmp/not/there"}}, want: none},
+		{name: "files are limited", f: limited("-f 1")},
+		{name: "settings are garbage", says: "the value of ", f: function{env: map[string]string{
+			"AFTERGLOW_LOG_LEVEL": "LOUD", "AFTERGLOW_SPOOL_DIR": "not/absolute", "AFTERGLOW_SPOOL_DIR_BYTES": "-1", "AFTERGLOW_SPOOL_INVOCATION_BYTES": "1e9",
+			"AFTERGLOW_CAPTURE_BODY_BYTES": "\x01", "AFTERGLOW_CAPTURE_EVENT_BYTES": "many", "AFTERGLOW_CAPTURE_HEADER_BYTES": "99999999999999999999",
+		}}, want: func(t *testing.T, records []spool.Record) {
+			if len(records) == 0 {
+				t.Error("the defaults are not used")
+			}
+		}},
+		{name: "nothing is captured", f: function{env: map[string]string{
+			"AFTERGLOW_CAPTURE_BODY_BYTES": "0", "AFTERGLOW_CAPTURE_EVENT_BYTES": "0", "AFTERGLOW_CAPTURE_HEADER_BYTES": "0",
+		}}, want: func(t *testing.T, records []spool.Record) {
+			for _, r := range records {
+				if len(r.Body) > 0 || len(r.Headers) > 0 {
+					t.Errorf("%s has %q and %v", r.Kind, r.Body, r.Headers)
+				}
+			}
+		}},
+		{name: "hook is missing", f: function{layer: func(t *testing.T, dir string) {
+			if err := os.RemoveAll(filepath.Join(dir, "afterglow", "python")); err != nil {
+				t.Fatal(err)
+			}
+		}}, want: none},
+		{name: "another version of the client", says: "invocations are not seen", f: function{layer: replaced("python/_afterglow/handler.py", renamed)}},
+	}
+	for _, file := range []string{"sitecustomize.py", "_afterglow/__init__.py", "_afterglow/start.py", "_afterglow/guard.py", "_afterglow/spool.py", "_afterglow/handler.py",
+		"_afterglow/threads.py", "_afterglow/clients/http_client.py"} {
+		all = append(all,
+			sabotage{name: file + " is missing", f: function{layer: replaced("python/"+file, "")}, says: "afterglow: "},
+			sabotage{name: file + " is damaged", f: function{layer: replaced("python/"+file, "\x00 not Python")}, says: "afterglow: "},
+			sabotage{name: file + " raises", f: function{layer: replaced("python/"+file, "raise MemoryError()")}, says: "afterglow: "})
+	}
+	return all
+}
+
+// renamed is handler.py as it would be if the runtime client had other methods than it has.
+var renamed = func() string {
+	data, err := os.ReadFile(filepath.Join("_afterglow", "handler.py"))
+	if err != nil {
+		return "" // the test that uses it fails
+	}
+	return strings.Replace(string(data), `"wait_next_invocation": ("self",),`, `"fetch": ("self",),`, 1)
+}()
+
+// sitecustomizeError is what Python itself says of a sitecustomize.py that it cannot run. It says it on stderr, and goes on.
+var sitecustomizeError = regexp.MustCompile(`(?s)^Error in sitecustomize|^(SyntaxError|ValueError|MemoryError|source code)|null bytes`)
+
+func TestSabotage(t *testing.T) {
+	rt := find(t, "3.13")
+	p := newPeer(t)
+	plain := tellSuite(t, start(t, rt, p, function{code: "cases"}, false))
+	for _, s := range sabotages() {
+		t.Run(s.name, func(t *testing.T) {
+			s.f.code = "cases"
+			e := start(t, rt, p, s.f, true)
+			got := tellSuite(t, e)
+			for i := range got {
+				if strings.HasPrefix(s.name, "sitecustomize.py ") {
+					got[i].Log = without(got[i].Log, sitecustomizeError)
+				}
+				t.Run(suite[i], func(t *testing.T) { compare(t, plain[i], got[i]) })
+			}
+			processes := 1 + 1 + 1 // the first, the one after the interrupt, and the forked child
+			for _, line := range e.told {
+				if s.says == "" || !strings.Contains(line, s.says) {
+					t.Errorf("the hook said: %s", line)
+				}
+			}
+			if limit := processes * 8; len(e.told) > limit {
+				t.Errorf("the hook said %d lines", len(e.told))
+			}
+			if s.says != "" && s.says != "afterglow: " && len(e.told) == 0 {
+				t.Errorf("the hook said nothing of %q", s.says)
+			}
+			if s.want != nil {
+				s.want(t, e.records(t))
+			}
+		})
+	}
+}
+
+func without(lines []string, pattern *regexp.Regexp) []string {
+	var kept []string
+	for _, line := range lines {
+		if !pattern.MatchString(line) {
+			kept = append(kept, line)
+		}
+	}
+	return kept
+}
+
+func tellSuite(t *testing.T, e *environment) []outcome {
+	t.Helper()
+	var outcomes []outcome
+	for i, name := range suite {
+		id := fmt.Sprintf("00000000-0000-4000-8000-%012d", i+1)
+		outcomes = append(outcomes, e.invoke(t, id, event(t, e.peer, map[string]any{"case": name})))
+	}
+	return outcomes
+}
+
+// TestFaults breaks every observer of handler.py and threads.py, one at a time.
+func TestFaults(t *testing.T) {
+	rt := find(t, "3.13")
+	p := newPeer(t)
+	plain := tellSuite(t, start(t, rt, p, function{code: "cases"}, false))
+	observer := regexp.MustCompile(`@guard\.observer\ndef (\w+)\(.*\):\n(?:    """[^"]*"""\n)?`)
+	for _, file := range []string{"handler.py", "threads.py"} {
+		data, err := os.ReadFile(filepath.Join("_afterglow", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, place := range observer.FindAllSubmatchIndex(data, -1) {
+			name := string(data[place[2]:place[3]])
+			t.Run(name, func(t *testing.T) {
+				text := string(data[:place[1]]) + "    raise ZeroDivisionError('content')\n" + string(data[place[1]:])
+				e := start(t, rt, p, function{code: "cases", layer: replaced("python/_afterglow/"+file, text)}, true)
+				for i, got := range tellSuite(t, e) {
+					t.Run(suite[i], func(t *testing.T) { compare(t, plain[i], got) })
+				}
+				// What the suite does not enter: the parsing of a large event, an answer that cannot be posted, an init that fails.
+				entered := !strings.Contains("_awaits_parsing _parsed _unanswered _init_failed _nothing exited", name)
+				if said := strings.Join(e.told, "\n"); entered && !strings.Contains(said, name+" failed: ZeroDivisionError") || strings.Contains(said, "content") {
+					t.Errorf("the hook said: %s", said)
+				}
+			})
+		}
+	}
+}
+
+// TestDescriptors leaves a function one descriptor, which the function needs itself.
+func TestDescriptors(t *testing.T) {
+	rt := find(t, "3.13")
+	p := newPeer(t)
+	const id = "00000000-0000-4000-8000-000000000001"
+	f := function{code: "cases"}
+	data := event(t, p, map[string]any{"case": "descriptors"})
+	without := start(t, rt, p, f, false).invoke(t, id, data)
+	with := start(t, rt, p, f, true)
+	compare(t, without, with.invoke(t, id, data))
+	if len(with.told) > 0 {
+		t.Errorf("the hook said: %q", with.told)
+	}
+	if got := last(with.records(t)); got.Kind != spool.KindLoss && got.Kind != spool.KindInvocationEnd {
+		t.Errorf("the last record is %s", got.Kind)
+	}
+}
+
+// TestLargeEvent has events around and far beyond the budget.
+func TestLargeEvent(t *testing.T) {
+	rt := find(t, "3.13")
+	p := newPeer(t)
+	e := start(t, rt, p, function{code: "cases"}, true)
+	for i, count := range []int{1, 60, 100, 5000} {
+		t.Run(fmt.Sprint(count), func(t *testing.T) {
+			var messages []map[string]any
+			for n := range count {
+				messages = append(messages, map[string]any{"messageId": fmt.Sprintf("%036d", n), "body": strings.Repeat("€", 400)})
+			}
+			id := fmt.Sprintf("00000000-0000-4000-8000-%012d", i+1)
+			data := event(t, p, map[string]any{"case": "echo", "Records": messages})
+			answer := e.invoke(t, id, data)
+			if want := fmt.Sprintf(`{"first": "%036d", "last": "%036d", "count": %d}`, 0, count-1, count); answer.Payload != want {
+				t.Errorf("answer is %s", answer.Payload)
+			}
+			records := of(e.records(t), id)
+			if got := kinds(records, p); got != "invocation.start invocation.end" {
+				t.Fatalf("recorded %s", got)
+			}
+			part, body, _ := records[0].Part(spool.PartEvent)
+			if *part.Size != int64(len(data)) || part.Shortened != (len(data) > 65536) || part.Truncated != part.Shortened || len(body) > 68000 {
+				t.Errorf("%d bytes became %+v (size %d)", len(data), part, *part.Size)
+			}
+			var kept struct {
+				Records []struct{ MessageID string }
+			}
+			if err := json.Unmarshal(body, &kept); err != nil {
+				t.Fatal(err)
+			}
+			whole := len(kept.Records)
+			if whole < count {
+				whole-- // the last one may have been begun and not finished
+			}
+			if whole < min(count, 50) || kept.Records[whole-1].MessageID != fmt.Sprintf("%036d", whole-1) {
+				t.Errorf("%d messages are left", len(kept.Records))
+			}
+		})
+	}
+}
