@@ -33,12 +33,6 @@ const (
 	frameLines    = 3  // of a stack trace: enough to see where, short enough to keep the tree together
 )
 
-// requestKeys and responseKeys are the attributes that hold captured content, of invocations and of calls.
-var (
-	requestKeys  = []string{"http.request.body.content", "messaging.message.body.content", "faas.event"}
-	responseKeys = []string{"http.response.body.content", "faas.response"}
-)
-
 // WriteFlow prints spans as trees, one a flow: who called whom, how long, which message led to which invocation, and what
 // failed. It knows nothing but the spans. What was exported twice is shown once and said; what hangs on a span that was not
 // received is shown at the top and said.
@@ -116,9 +110,6 @@ func (p *printer) flow(fl flow, number, of int) {
 }
 
 func (p *printer) root(n *node) {
-	if n.missing != "" {
-		p.print(line{}.add(dim, "called by span %s, which was not received", n.missing))
-	}
 	p.unplaced(n, "")
 	if isInvocation(n.span) {
 		p.invocation(n, "", "")
@@ -127,11 +118,20 @@ func (p *printer) root(n *node) {
 	p.call(n, "", "")
 }
 
-// unplaced says what else a span named as its cause and could not be shown so.
+// unplaced says what else a span named as its cause and could not be shown so. A caller that sends no spans is the rule where a
+// flow begins; a message that nobody sent is not.
 func (p *printer) unplaced(n *node, indent string) {
+	caller := n.missing
 	for _, link := range n.unknown {
+		if linkedMessage(link) == link.SpanID {
+			caller = link.SpanID
+			continue
+		}
 		p.print(line{}.add(dim, "%s", indent).
 			add(styleNote, "↳ %s of span %s, which was not received", linkName(link), link.SpanID))
+	}
+	if caller != "" && n.parent == nil {
+		p.print(line{}.add(dim, "%scalled from outside (span %s was not received)", indent, caller))
 	}
 	if n.cycle {
 		p.print(line{}.add(dim, "%s", indent).add(styleNote, "names itself, or what it led to, as its cause"))

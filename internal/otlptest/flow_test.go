@@ -47,8 +47,15 @@ func a(service, trace string, kind Kind, span, parent int, name string, from, to
 	return s
 }
 
+// aws builds a call named Service.Operation; one that carries a message id is the message's own span, as the extension makes it.
 func aws(service, trace string, span, parent int, name string, from, to float64, attributes ...any) Span {
-	return a(service, trace, Client, span, parent, name, from, to, append(attributes, "rpc.system.name", "aws-api")...)
+	of, operation, _ := strings.Cut(name, ".")
+	s := a(service, trace, Client, span, parent, name, from, to, append(attributes,
+		"rpc.system.name", "aws-api", "rpc.service", of, "rpc.method", operation, "http.request.method", "POST")...)
+	if messageID(s) != "" {
+		s.Kind, s.Name = Producer, "send "+s.Text("messaging.destination.name")
+	}
+	return s
 }
 
 func failed(s Span, kind, message, stack string) Span {
@@ -92,15 +99,16 @@ requests.exceptions.ConnectionError: refused`
 // orders is the flow of the example application: a function that calls, sends one message and a batch of two.
 func orders() []Span {
 	return []Span{
-		a("orders", traceA, Server, 1, 0, "POST /orders", 0, 143.2, "faas.invocation_id", uuid(1), "faas.coldstart", true,
-			"http.response.status_code", int64(201),
-			"http.request.body.content", `{"item":"book","customer":{"name":"Ada","password":"****"},"card":"****"}`,
-			"http.response.body.content", `{"order":"o-1"}`),
+		linked(a("orders", traceA, Server, 1, 0, "orders", 0, 143.2, "faas.invocation_id", uuid(1), "faas.coldstart", true,
+			"http.request.method", "POST", "url.path", "/orders", "http.response.status_code", int64(201),
+			"afterglow.event.content", `{"version":"2.0","headers":{"authorization":"****"},"body":"{\"item\":\"book\",\"customer\":{\"name\":\"Ada\",\"password\":\"****\"},\"card\":\"****\"}"}`,
+			"afterglow.response.content", `{"statusCode":201,"body":"{\"order\":\"o-1\"}"}`), traceA, 999, ""),
 		a("orders", traceA, Client, 2, 1, "POST", 20, 32.1, "http.request.method", "POST",
 			"url.full", "http://payments.example/charge?token=****", "http.response.status_code", int64(200),
 			"http.request.body.content", `{"order":"o-1","card":"****"}`),
 		aws("orders", traceA, 3, 1, "SQS.SendMessage", 40, 48.3, "messaging.destination.name", "orders-queue",
-			"messaging.message.id", uuid(103), "aws.request_id", uuid(31), "http.response.status_code", int64(200)),
+			"messaging.message.id", uuid(103), "aws.request_id", uuid(31), "http.response.status_code", int64(200),
+			"http.request.body.content", `{"QueueUrl":"http://localhost:4566/000000000000/orders-queue","MessageBody":"{\"order\":\"o-1\",\"card\":\"****\"}"}`),
 		aws("orders", traceA, 4, 1, "SQS.SendMessageBatch", 60, 69.9, "messaging.destination.name", "orders-queue",
 			"messaging.batch.message_count", int64(2), "aws.request_id", uuid(41)),
 		a("orders", traceA, Producer, 5, 4, "create orders-queue", 60, 69.9, "messaging.message.id", uuid(105)),
@@ -112,7 +120,8 @@ func orders() []Span {
 func fulfilment(trace string, first int, from float64) []Span {
 	const service = "fulfilment"
 	return []Span{
-		a(service, trace, Consumer, first, 0, service, from, from+210, "faas.invocation_id", uuid(first)),
+		a(service, trace, Server, first, 0, service, from, from+210, "faas.invocation_id", uuid(first),
+			"afterglow.event.content", `{"Records":[{"messageId":"m","body":"{\"order\":\"o-1\",\"card\":\"****\"}"}]}`),
 		aws(service, trace, first+1, first, "DynamoDB.PutItem", from+10, from+13, "aws.dynamodb.table_names", []any{"orders"},
 			"aws.request_id", "VBFHNJ3KAOP2PMJRSNF5E7PU9BVV4KQNSO5AEMVJF66Q9ASUAAJG"),
 		aws(service, trace, first+2, first, "S3.PutObject", from+20, from+24.5, "aws.s3.bucket", "receipts", "aws.s3.key", "2026/o-1.json",
@@ -207,6 +216,15 @@ func flowCases() map[string][]Span {
 			a("orders", traceA, Server, 1, 0, "orders", 0, 12345,
 				"http.request.body.content", `{"lines":[`+strings.Repeat(`{"sku":"book"},`, 20)+`{}],"customer":{"password":"****"},"`+strings.Repeat("x", 90)+`":1}`),
 		},
+		"cut short": {
+			failed(a("slow", traceA, Server, 1, 0, "slow", 0, 3000, "faas.invocation_id", uuid(1), "afterglow.open", true, "error.type", "afterglow.open",
+				"afterglow.lost.torn.records", int64(3), "afterglow.dropped.calls", int64(7), "afterglow.dropped.bytes", int64(700)), "", "its end was not seen", ""),
+			a("slow", traceA, Client, 2, 1, "GET", -120, -100, "http.request.method", "GET", "url.full", "https://config.example/", "http.response.status_code", int64(200), "afterglow.init", true),
+			a("slow", traceA, Client, 3, 1, "GET", 5, 3000, "http.request.method", "GET", "url.full", "https://background.example/", "afterglow.open", true),
+			failed(a("slow", traceA, Client, 4, 1, "GET", 10, 3000, "http.request.method", "GET", "url.full", "https://slow.example/", "afterglow.open", true, "error.type", "afterglow.open"), "", "no response was seen", ""),
+			failed(a("broken", traceB, Internal, 5, 0, "broken init", 0, 1, "error.type", "ImportError"), "ImportError", "No module named 'x'", ""),
+			a("broken", traceB, Client, 6, 5, "GET", 0, 1, "http.request.method", "GET", "url.full", "https://config.example/", "http.response.status_code", int64(200), "afterglow.init", true),
+		},
 		"nothing": nil,
 	}
 }
@@ -267,6 +285,48 @@ func TestFlowOrderOfArrival(t *testing.T) {
 		count := func(s string) int { return strings.Count(s, "\n") }
 		if a, b := print(t, spans, FlowOptions{}), print(t, back, FlowOptions{}); count(a) != count(b) {
 			t.Errorf("%s: backwards it reads\n%s", name, b)
+		}
+	}
+}
+
+func TestContent(t *testing.T) {
+	for name, c := range map[string]struct{ captured, want string }{
+		"text":              {"a=1&b=2", "a=1&b=2"},
+		"json":              {`{"a":1}`, `{"a":1}`},
+		"event of a URL":    {`{"headers":{},"body":"{\"a\":1}"}`, `{"a":1}`},
+		"no body":           {`{"headers":{},"body":""}`, `{"headers":{},"body":""}`},
+		"body of an object": {`{"body":{"a":1}}`, `{"body":{"a":1}}`},
+		"records of SQS":    {`{"Records":[{"body":"1"},{"body":"2"}]}`, "1 | 2"},
+		"records of SNS":    {`{"Records":[{"Sns":{"Message":"hello"}}]}`, "hello"},
+		"records of S3":     {`{"Records":[{"s3":{}}]}`, `{"Records":[{"s3":{}}]}`},
+		"records of nobody": {`{"Records":[1,null],"Entries":{}}`, `{"Records":[1,null],"Entries":{}}`},
+		"batch to SQS":      {`{"QueueUrl":"q","Entries":[{"Id":"1","MessageBody":"a"},{"Id":"2","MessageBody":"b"}]}`, "a | b"},
+		"cut json":          {`{"body":"{\"a`, `{"body":"{\"a`},
+	} {
+		span := Span{Attributes: map[string]any{"afterglow.event.content": c.captured}}
+		if got := content(span, requestKeys); got != c.want {
+			t.Errorf("%s: got %s", name, got)
+		}
+	}
+}
+
+func TestUserFrames(t *testing.T) {
+	const java = "java.lang.IllegalStateException: no\n\tat example.Handler.pay(Handler.java:9)\n\tat java.base/java.lang.Thread.run(Thread.java:1)"
+	const ruby = "/var/task/app.rb:7:in 'pay': no (RuntimeError)\n\tfrom /var/runtime/lib/aws_lambda_ric.rb:3:in 'run'"
+	for name, c := range map[string]struct {
+		stack string
+		want  []string
+	}{
+		"node":        {nodeStack, []string{"at ship (/var/task/index.js:31:9)", "at async handler (/var/task/index.js:12:3)"}},
+		"python":      {pythonStack, []string{"at charge (/var/task/payment.py:40)", "at handler (/var/task/app.py:12)"}},
+		"java":        {java, []string{"at example.Handler.pay(Handler.java:9)"}},
+		"ruby":        {ruby, []string{"/var/task/app.rb:7:in 'pay': no (RuntimeError)"}},
+		"nobody's":    {"Error\n    at x (node:internal/a:1:1)", []string{"at x (node:internal/a:1:1)"}},
+		"not a stack": {"no frames here", nil},
+		"many":        {"E\nat a\nat b\nat c\nat d", []string{"at a", "at b", "at c"}},
+	} {
+		if got := userFrames(c.stack, 3); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q", name, got)
 		}
 	}
 }

@@ -69,7 +69,8 @@ func (l line) answer(span Span, always bool) line {
 	return l
 }
 
-// awsCall reads service and operation: of the span's name "SQS.SendMessage", else of rpc.method "SQS/SendMessage".
+// awsCall reads service and operation: of rpc.service and rpc.method, of a method that holds both ("SQS/SendMessage"), else of
+// the span's name ("SQS.SendMessage").
 func awsCall(span Span) (service, operation string) {
 	system := span.Text("rpc.system.name")
 	if system == "" {
@@ -78,15 +79,15 @@ func awsCall(span Span) (service, operation string) {
 	if system != "aws-api" {
 		return "", ""
 	}
-	if service, operation, ok := strings.Cut(span.Name, "."); ok {
-		return service, operation
+	service, method := span.Text("rpc.service"), span.Text("rpc.method")
+	if service != "" && method != "" {
+		return service, method
 	}
-	method := span.Text("rpc.method")
 	if service, operation, ok := strings.Cut(method, "/"); ok {
 		return service, operation
 	}
-	if service := span.Text("rpc.service"); service != "" {
-		return service, method
+	if service, operation, ok := strings.Cut(span.Name, "."); ok {
+		return service, operation
 	}
 	return "AWS", span.Name
 }
@@ -128,8 +129,8 @@ func describeInvocation(n *node) line {
 		service = "unknown service"
 	}
 	l := line{}.add(styleName, "λ %s", service)
-	if span.Name != service && span.Name != "" {
-		l = l.add(bold, "  %s", span.Name)
+	if asked := askedFor(span, service); asked != "" {
+		l = l.add(bold, "  %s", asked)
 	}
 	if status, ok := number(span, "http.response.status_code"); ok {
 		s := styleGood
@@ -147,6 +148,21 @@ func describeInvocation(n *node) line {
 	return l
 }
 
+// askedFor is the request of an invocation by HTTP, method and route or path, or whatever the span is named after beside its function.
+func askedFor(span Span, service string) string {
+	target := span.Text("http.route")
+	if target == "" {
+		target = span.Text("url.path")
+	}
+	if method := span.Text("http.request.method"); method != "" && target != "" {
+		return method + " " + target
+	}
+	if span.Name == service {
+		return ""
+	}
+	return span.Name
+}
+
 // failure is what an error span says about why: the recorded exception, else its type and message.
 type failure struct {
 	kind, message, stack string
@@ -158,6 +174,9 @@ func (f failure) title() string {
 	}
 	return f.kind + f.message
 }
+
+// openError is the extension's error.type for what had no end that anyone saw; its message says so in words.
+const openError = "afterglow.open"
 
 // failures lists the exceptions of a span. Without one, an error is told by error.type and the status message, unless the
 // HTTP status, which the call's line shows already, is all they say.
@@ -176,7 +195,8 @@ func failures(span Span) []failure {
 		return list
 	}
 	only := failure{kind: span.Text("error.type"), message: span.StatusMessage}
-	if status, ok := number(span, "http.response.status_code"); ok && only.kind == strconv.FormatInt(status, 10) {
+	status, known := number(span, "http.response.status_code")
+	if known && only.kind == strconv.FormatInt(status, 10) || only.kind == openError && only.message != "" {
 		only.kind = ""
 	}
 	if only.title() == "" {

@@ -1,8 +1,6 @@
 package otlptest
 
 import (
-	"encoding/json"
-	"fmt"
 	"strings"
 )
 
@@ -32,6 +30,9 @@ func (p *printer) invocation(n *node, first, rest string) {
 		bar = "│  "
 	}
 	p.details(n, rest+bar)
+	if text := losses(n.span); text != "" {
+		p.print(line{}.add(dim, "%s", rest+bar).add(styleNote, "%s", text))
+	}
 	for i, c := range calls {
 		if i == len(calls)-1 {
 			p.call(c, rest+"└─ ", rest+"   ")
@@ -49,6 +50,12 @@ func (p *printer) invocation(n *node, first, rest string) {
 func (p *printer) call(n *node, first, rest string) {
 	l := line{}.add(dim, "%s", first)
 	l = append(l, describeCall(n.span)...)
+	switch {
+	case n.span.Attributes["afterglow.init"] == true:
+		l = l.add(dim, "  while the environment was set up")
+	case n.span.Attributes["afterglow.open"] == true && n.span.StatusCode != StatusError:
+		l = l.add(dim, "  not waited for")
+	}
 	if n.copies > 1 {
 		l = l.add(styleNote, "  received %d times", n.copies)
 	}
@@ -140,8 +147,8 @@ func (p *printer) wait(l line, sender, receiver *node) line {
 // details prints what is known beside the line itself: content, further messages, what could not be placed.
 func (p *printer) details(n *node, indent string) {
 	if p.opt.Bodies {
-		p.body(indent, "request ", captured(n.span, requestKeys))
-		p.body(indent, "response", captured(n.span, responseKeys))
+		p.body(indent, "request ", content(n.span, requestKeys))
+		p.body(indent, "response", content(n.span, responseKeys))
 	}
 	if len(n.also) > 0 {
 		names := make([]string, 0, len(n.also))
@@ -156,12 +163,12 @@ func (p *printer) details(n *node, indent string) {
 	}
 }
 
-func (p *printer) body(indent, label, content string) {
-	if content == "" {
+func (p *printer) body(indent, label, text string) {
+	if text == "" {
 		return
 	}
 	l := line{}.add(dim, "%s%s  ", indent, label)
-	p.print(l.highlight(dim, cutBody(content, p.width-l.width())))
+	p.print(l.highlight(dim, cutBody(text, p.width-l.width())))
 }
 
 func (p *printer) failures(n *node, indent string) {
@@ -171,30 +178,6 @@ func (p *printer) failures(n *node, indent string) {
 			p.print(line{}.add(dim, "%s    %s", indent, frame))
 		}
 	}
-}
-
-// captured is the first of some attributes that a span has, as text.
-func captured(span Span, keys []string) string {
-	for _, key := range keys {
-		if value, ok := span.Attributes[key]; ok && value != nil {
-			return content(value)
-		}
-	}
-	return ""
-}
-
-// content prints a captured body: text as it is, a structure as JSON.
-func content(value any) string {
-	if text, ok := value.(string); ok {
-		return text
-	}
-	var encoded strings.Builder
-	encoder := json.NewEncoder(&encoded)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil { // a number that JSON does not know
-		return fmt.Sprint(value)
-	}
-	return encoded.String()
 }
 
 // linkName says what a link stands for.
