@@ -1,8 +1,8 @@
 // Package enrich recognises what an invocation was triggered by and which services it called.
 //
 // It takes an event.Invocation as intake made it and fills Trigger, and Target of every call: names of services, operations and
-// resources, the ids that both sides of a hop see (flow-correlation in ARCHITECTURE.md), and attributes in the words of OpenTelemetry's semantic conventions
-// 1.44. All knowledge of AWS's protocols is here, once for all runtimes.
+// resources, the ids that both sides of a hop see, and attributes in the words of OpenTelemetry's semantic conventions 1.44. All
+// knowledge of AWS's protocols is here, once for all runtimes.
 //
 // It promises: no event and no call makes it panic or take more than time linear in its size; what is not recognised is left as it is; ids
 // are taken whole or not at all; what came from the function is put into attributes as event.Text, so that mask sees it.
