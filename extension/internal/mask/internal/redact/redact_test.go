@@ -260,8 +260,8 @@ func TestURL(t *testing.T) {
 
 // TestHostileInputIsLinear feeds what makes backtracking or careless look-ahead take hours.
 func TestHostileInputIsLinear(t *testing.T) {
-	const size = 1 << 20
-	const bound = time.Second // quadratic would be hours
+	const size = 256 << 10
+	const bound = 3 * time.Second // linear is milliseconds, on a busy machine and with the race detector less than one; quadratic would be minutes
 	rules := New(nil, nil)
 	for _, unit := range []string{
 		"[", "{", `{"a":`, `"`, `\`, `\"`, "=", ":", "a:", "token=", "token=,", "token=,a", "password=(", "://", "x://a:b/", "<", "<token>", "<token", "</", "-", "-----BEGIN ",
@@ -275,14 +275,14 @@ func TestHostileInputIsLinear(t *testing.T) {
 			"URL":     rules.URL,
 		} {
 			best := time.Hour
-			for range 3 {
+			for tries := 0; tries < 3 && best > bound; tries++ {
 				start := time.Now()
 				mask(in)
 				best = min(best, time.Since(start))
 			}
 			if best > bound {
 				t.Errorf("%s of %d bytes of %q takes %v", name, size, unit, best)
-			} else if testing.Verbose() && best > bound/10 {
+			} else if best > bound/30 {
 				t.Logf("%s of %d bytes of %q takes %v", name, size, unit, best)
 			}
 		}
