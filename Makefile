@@ -21,7 +21,7 @@ tools-go:
 	@command -v $(GO) >/dev/null 2>&1 || { echo "make: Go is not installed. Get Go 1.25 or newer from https://go.dev/dl and run make again." >&2; exit 1; }
 
 demo: tools-go ## deploy the example to a local AWS, send two orders, show their flow (KEEP=1 leaves it up)
-	@echo "==> compiling the demo"
+	@echo "==> compiling the demo (the first time: about a minute)"
 	@mkdir -p .afterglow/bin && $(GO) build -o .afterglow/bin/local ./infra/local
 	@exec .afterglow/bin/local demo $(if $(KEEP),--keep) $(ARGS) # not by go run, which would not pass a kill on
 
