@@ -68,15 +68,17 @@ func (p *printer) print(l line) {
 	fmt.Fprintln(p.out, l.cut(p.width).render(p.color)) // Flush tells of errors
 }
 
-// row prints text with a duration at the right edge and, where there is room, an id left of it.
+// row prints text with a duration at the right edge and, where there is room, an id left of it: all of it, else its beginning.
 func (p *printer) row(l line, id string, took string) {
 	room := p.width - durationWidth - 1
 	l = l.cut(room)
 	used := l.width()
-	if id = clean(id); id != "" && used+width(id)+3 <= room {
-		gap := room - used - width(id) - 1
-		l = l.add(plain, "%s", strings.Repeat(" ", gap)).add(dim, "%s", id)
-		used = room - 1
+	for _, id := range []string{clean(id), short(id)} {
+		if gap := room - 1 - used - width(id); id != "" && gap >= 2 {
+			l = l.add(plain, "%s", strings.Repeat(" ", gap)).add(dim, "%s", id)
+			used = room - 1
+			break
+		}
 	}
 	l = l.add(plain, "%*s", p.width-used, took)
 	p.print(l)

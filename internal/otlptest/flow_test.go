@@ -289,48 +289,6 @@ func TestFlowOrderOfArrival(t *testing.T) {
 	}
 }
 
-func TestContent(t *testing.T) {
-	for name, c := range map[string]struct{ captured, want string }{
-		"text":              {"a=1&b=2", "a=1&b=2"},
-		"json":              {`{"a":1}`, `{"a":1}`},
-		"event of a URL":    {`{"headers":{},"body":"{\"a\":1}"}`, `{"a":1}`},
-		"no body":           {`{"headers":{},"body":""}`, `{"headers":{},"body":""}`},
-		"body of an object": {`{"body":{"a":1}}`, `{"body":{"a":1}}`},
-		"records of SQS":    {`{"Records":[{"body":"1"},{"body":"2"}]}`, "1 | 2"},
-		"records of SNS":    {`{"Records":[{"Sns":{"Message":"hello"}}]}`, "hello"},
-		"records of S3":     {`{"Records":[{"s3":{}}]}`, `{"Records":[{"s3":{}}]}`},
-		"records of nobody": {`{"Records":[1,null],"Entries":{}}`, `{"Records":[1,null],"Entries":{}}`},
-		"batch to SQS":      {`{"QueueUrl":"q","Entries":[{"Id":"1","MessageBody":"a"},{"Id":"2","MessageBody":"b"}]}`, "a | b"},
-		"cut json":          {`{"body":"{\"a`, `{"body":"{\"a`},
-	} {
-		span := Span{Attributes: map[string]any{"afterglow.event.content": c.captured}}
-		if got := content(span, requestKeys); got != c.want {
-			t.Errorf("%s: got %s", name, got)
-		}
-	}
-}
-
-func TestUserFrames(t *testing.T) {
-	const java = "java.lang.IllegalStateException: no\n\tat example.Handler.pay(Handler.java:9)\n\tat java.base/java.lang.Thread.run(Thread.java:1)"
-	const ruby = "/var/task/app.rb:7:in 'pay': no (RuntimeError)\n\tfrom /var/runtime/lib/aws_lambda_ric.rb:3:in 'run'"
-	for name, c := range map[string]struct {
-		stack string
-		want  []string
-	}{
-		"node":        {nodeStack, []string{"at ship (/var/task/index.js:31:9)", "at async handler (/var/task/index.js:12:3)"}},
-		"python":      {pythonStack, []string{"at charge (/var/task/payment.py:40)", "at handler (/var/task/app.py:12)"}},
-		"java":        {java, []string{"at example.Handler.pay(Handler.java:9)"}},
-		"ruby":        {ruby, []string{"/var/task/app.rb:7:in 'pay': no (RuntimeError)"}},
-		"nobody's":    {"Error\n    at x (node:internal/a:1:1)", []string{"at x (node:internal/a:1:1)"}},
-		"not a stack": {"no frames here", nil},
-		"many":        {"E\nat a\nat b\nat c\nat d", []string{"at a", "at b", "at c"}},
-	} {
-		if got := userFrames(c.stack, 3); !slices.Equal(got, c.want) {
-			t.Errorf("%s: got %q", name, got)
-		}
-	}
-}
-
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, os.ErrClosed }

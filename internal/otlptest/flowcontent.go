@@ -15,22 +15,31 @@ var (
 )
 
 // Names under which AWS wraps what the user wrote: the event of a function URL or API, a record of SQS, SNS; the response to an
-// API; the request of SQS and SNS.
+// API; the request of SQS and SNS; an item for DynamoDB.
 var (
-	wrappedOne  = []string{"body", "MessageBody", "Message"}
+	wrappedOne  = []string{"body", "MessageBody", "Message", "Item"}
 	wrappedMany = []string{"Records", "Entries"}
 )
 
-// content is the first of some attributes that a span has, in one readable piece.
+// empties are contents that say nothing.
+var empties = []string{"", "null", "{}", "[]", `""`}
+
+// content is the first of some attributes that a span has, in one readable piece, "" if it says nothing.
 func content(span Span, keys []string) string {
 	for _, key := range keys {
+		text := ""
 		switch value := span.Attributes[key].(type) {
 		case nil:
+			continue
 		case string:
-			return essence(value)
+			text = essence(value)
 		default:
-			return asJSON(value)
+			text = asJSON(value)
 		}
+		if slices.Contains(empties, strings.TrimSpace(text)) {
+			return ""
+		}
+		return text
 	}
 	return ""
 }
@@ -38,20 +47,23 @@ func content(span Span, keys []string) string {
 // essence takes what the user wrote out of what AWS wrapped around it. On one line, the headers of an event would leave no room
 // for its body. What is not understood, cut JSON included, stays as it is.
 func essence(text string) string {
-	var object map[string]any
+	if inner, ok := unwrap([]byte(text)); ok {
+		return inner
+	}
+	var object map[string]json.RawMessage
 	if json.Unmarshal([]byte(text), &object) != nil {
 		return text
 	}
-	if inner, ok := unwrap(object); ok {
-		return inner
-	}
 	for _, name := range wrappedMany {
-		list, _ := object[name].([]any)
+		var list []json.RawMessage
+		if json.Unmarshal(object[name], &list) != nil {
+			continue
+		}
 		var parts []string
-		for _, element := range list {
-			record, _ := element.(map[string]any)
-			if sns, ok := record["Sns"].(map[string]any); ok {
-				record = sns
+		for _, record := range list {
+			var sns struct{ Sns json.RawMessage }
+			if json.Unmarshal(record, &sns) == nil && sns.Sns != nil {
+				record = sns.Sns
 			}
 			if inner, ok := unwrap(record); ok {
 				parts = append(parts, inner)
@@ -64,10 +76,19 @@ func essence(text string) string {
 	return text
 }
 
-func unwrap(object map[string]any) (inner string, ok bool) {
+// unwrap takes the text or the object out of a JSON object that wraps it.
+func unwrap(wrapped []byte) (inner string, ok bool) {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(wrapped, &object) != nil {
+		return "", false
+	}
 	for _, name := range wrappedOne {
-		if inner, _ := object[name].(string); inner != "" {
+		raw := object[name]
+		if json.Unmarshal(raw, &inner) == nil && inner != "" {
 			return inner, true
+		}
+		if strings.HasPrefix(string(raw), "{") {
+			return string(raw), true
 		}
 	}
 	return "", false

@@ -148,7 +148,10 @@ func (p *printer) wait(l line, sender, receiver *node) line {
 func (p *printer) details(n *node, indent string) {
 	if p.opt.Bodies {
 		p.body(indent, "request ", content(n.span, requestKeys))
-		p.body(indent, "response", content(n.span, responseKeys))
+		if n.span.Text("messaging.system") == "" || n.span.StatusCode == StatusError || isInvocation(n.span) {
+			// A queue answers with the ids that the next lines show.
+			p.body(indent, "response", content(n.span, responseKeys))
+		}
 	}
 	if len(n.also) > 0 {
 		names := make([]string, 0, len(n.also))

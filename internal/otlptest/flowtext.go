@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // A style is the inner part of an ANSI colour sequence.
@@ -130,30 +131,90 @@ func cut(s string, columns int) string {
 	return s
 }
 
-// cutBody shortens content to one line. When the first masked value would be cut away, the middle goes instead, because
-// what is hidden is what the reader looks for.
+// cutBody shortens content to one line. Masked values that would be cut away are shown with what stands before them, as many as
+// there is room for, because what is hidden is what the reader looks for.
 func cutBody(s string, columns int) string {
-	const (
-		before = 24 // columns shown before the masked value, enough for its key
-		gap    = " " + ellipsis + " "
-	)
+	const least = 16 // columns for the beginning, without which the line is not known again
 	s = squeeze(s)
 	if width(s) <= columns {
 		return s
 	}
-	at := strings.Index(s, masked)
-	if at < 0 || width(s[:at+len(masked)]) < columns || columns < 2*before {
-		return cut(s, columns-1) + ellipsis
+	windows := maskedWindows(s)
+	for {
+		room := columns - width(ellipsis)
+		for _, w := range windows {
+			room -= width(gap) + width(s[w.from:w.to])
+		}
+		head := cut(s, max(room, 0))
+		switch {
+		case room < 0 && len(windows) > 0, room < least && len(windows) > 1: // too many
+			if last := &windows[len(windows)-1]; last.to > last.enough {
+				last.to = last.enough
+			} else {
+				windows = windows[:len(windows)-1]
+			}
+		case len(windows) > 0 && len(head) >= windows[0].from: // the beginning reaches it by itself
+			if len(head) < windows[0].to {
+				windows[0].from = 0
+				return joinWindows("", s, windows, columns)
+			}
+			windows = windows[1:]
+		default:
+			return joinWindows(head, s, windows, columns)
+		}
 	}
-	from := at
-	for sum := 0; from > 0 && sum < before; sum++ {
-		from = strings.LastIndexFunc(s[:from], func(rune) bool { return true })
+}
+
+// gap stands for what was left out of the middle.
+const gap = " " + ellipsis + " "
+
+// A window is a part of a text that is shown, in bytes. It is enough to show its first masked value.
+type window struct{ from, enough, to int }
+
+// maskedWindows finds the masked values, each with its key.
+func maskedWindows(s string) []window {
+	const before = 20 // columns before a masked value at most: a key, and the quotes and colon of JSON
+	var windows []window
+	for start := 0; ; {
+		at := strings.Index(s[start:], masked)
+		if at < 0 {
+			return windows
+		}
+		at += start
+		from := at
+		for sum := 0; from > start && sum < before; sum++ {
+			_, size := utf8.DecodeLastRuneInString(s[:from])
+			from -= size
+		}
+		if key := strings.LastIndexAny(s[from:at], ",{;&"); key >= 0 { // the key begins here
+			from += key + 1
+		}
+		from += len(s[from:at]) - len(strings.TrimLeft(s[from:at], " "))
+		to := at + len(masked)
+		if strings.HasPrefix(s[to:], `"`) {
+			to++
+		}
+		if last := len(windows) - 1; last >= 0 && from <= windows[last].to+len(gap) {
+			windows[last].to = to // nothing would be gained by leaving out what is between
+		} else {
+			windows = append(windows, window{from, to, to})
+		}
+		start = to
 	}
-	tail := s[from:]
-	if room := columns / 2; width(tail) > room {
-		tail = cut(tail, room-1) + ellipsis
+}
+
+func joinWindows(head, s string, windows []window, columns int) string {
+	line := head
+	for _, w := range windows {
+		if line != "" {
+			line += gap
+		}
+		line += s[w.from:w.to]
 	}
-	return cut(s, columns-width(gap)-width(tail)) + gap + tail
+	if len(windows) > 0 && windows[len(windows)-1].to == len(s) {
+		return line
+	}
+	return cut(line, columns-width(ellipsis)) + ellipsis
 }
 
 // highlight splits text so that masked values stand out.
