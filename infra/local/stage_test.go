@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -150,9 +152,13 @@ func withoutAfterglow() variant {
 
 // withSetting runs them with one environment variable changed in the functions that Afterglow watches.
 func withSetting(name, value string) variant {
-	return variant{name + "=" + value, func(f *lambdalocal.Function) {
+	return withSettings(map[string]string{name: value})
+}
+
+func withSettings(settings map[string]string) variant {
+	return variant{fmt.Sprint(settings), func(f *lambdalocal.Function) {
 		if watched(f) {
-			f.Env[name] = value
+			maps.Copy(f.Env, settings)
 		}
 	}}
 }

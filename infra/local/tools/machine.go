@@ -99,14 +99,14 @@ func python(ctx context.Context, output io.Writer) (path, version string, err er
 			found = fmt.Sprintf("%s is %s", path, version)
 			continue
 		}
-		return path, version, ensureVenv(ctx, path, output)
+		return path, version, ensureVenv(ctx, path, os.Geteuid() == 0, output)
 	}
 	return "", "", fmt.Errorf("python 3: %s, MiniStack wants %s or newer; see https://www.python.org/downloads", found, oldestPython)
 }
 
 // ensureVenv sees to it that a Python can make virtual environments. Debian keeps that in a package
 // of its own, which is installed where we may.
-func ensureVenv(ctx context.Context, python string, output io.Writer) error {
+func ensureVenv(ctx context.Context, python string, root bool, output io.Writer) error {
 	canVenv := child.Command{Name: "python3 venv", Args: []string{python, "-c", "import ensurepip, venv"}, Env: os.Environ()}
 	if child.Run(ctx, canVenv) == nil {
 		return nil
@@ -116,7 +116,7 @@ func ensureVenv(ctx context.Context, python string, output io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("python venv: %s cannot make virtual environments; install its venv and ensurepip modules", python)
 	}
-	if os.Geteuid() != 0 {
+	if !root {
 		return fmt.Errorf("python venv: %s cannot make virtual environments; run: sudo %s", python, remedy)
 	}
 	env := append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")

@@ -114,6 +114,51 @@ func TestOlder(t *testing.T) {
 	}
 }
 
+// TestEnsureVenv runs against a Python without venv and an apt-get that brings it.
+func TestEnsureVenv(t *testing.T) {
+	tests := []struct {
+		name    string
+		apt     string // script of apt-get; "" means there is none
+		root    bool
+		wantErr string
+		wantRun string // what apt-get was asked
+	}{
+		{"root installs it", `[ "$1" != install ] || touch "$DIR/venv"`, true, "", "update|install -y --no-install-recommends python3-venv|"},
+		{"root, and it does not help", `:`, true, "python3 venv: exit status 1", "update|install -y --no-install-recommends python3-venv|"},
+		{"root, and apt-get fails", `echo no network >&2; exit 100`, true, "no network", "update|"},
+		{"others are told how", `:`, false, "run: sudo apt-get install -y python3-venv", ""},
+		{"no apt-get", "", true, "cannot make virtual environments", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Setenv("PATH", dir+":/usr/bin:/bin")
+			t.Setenv("DIR", dir)
+			python := filepath.Join(dir, "python3")
+			writeScript(t, python, `[ -e "$DIR/venv" ]`)
+			if test.apt == "" {
+				t.Setenv("PATH", dir)
+			} else {
+				writeScript(t, filepath.Join(dir, "apt-get"), `printf '%s|' "$*" >> "$DIR/asked"`+"\n"+test.apt)
+			}
+			err := ensureVenv(context.Background(), python, test.root, io.Discard)
+			if (err != nil) != (test.wantErr != "") || err != nil && !strings.Contains(err.Error(), test.wantErr) {
+				t.Errorf("got %v, want %q", err, test.wantErr)
+			}
+			if asked, _ := os.ReadFile(filepath.Join(dir, "asked")); string(asked) != test.wantRun {
+				t.Errorf("apt-get was asked %q, want %q", asked, test.wantRun)
+			}
+		})
+	}
+}
+
+func writeScript(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestLookNamesTheVersions(t *testing.T) {
 	m, err := Look(context.Background(), io.Discard)
 	if err != nil {
