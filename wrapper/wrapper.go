@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -56,6 +57,12 @@ func Files() ([]File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read embedded hooks: %w", err)
 	}
+	compiled, err := bytecode(found)
+	if err != nil {
+		return nil, fmt.Errorf("read embedded hooks: %w", err)
+	}
+	found = append(found, compiled...)
+	slices.SortFunc(found, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return found, nil
 }
 
@@ -63,6 +70,9 @@ func Files() ([]File, error) {
 // not know ships: a hook that misses a file fails in the user's account, one file too many costs a few bytes.
 func ships(name string) bool {
 	base := path.Base(name)
+	if name == bytecodeDir { // what is in its archives ships
+		return false
+	}
 	if strings.HasPrefix(base, ".") || strings.HasSuffix(base, "~") {
 		return false
 	}

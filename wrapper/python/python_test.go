@@ -56,19 +56,23 @@ func TestUnits(t *testing.T) {
 	for _, version := range versions {
 		t.Run(version, func(t *testing.T) {
 			rt := find(t, version)
-			unittest(t, rt, install(t, rt, "new", newLibraries)+string(os.PathListSeparator)+rt.Dir)
+			unittest(t, rt, version == "3.10" || version == "3.13", install(t, rt, "new", newLibraries)+string(os.PathListSeparator)+rt.Dir)
 		})
 	}
 	t.Run("old libraries", func(t *testing.T) {
 		rt := find(t, "3.12")
-		unittest(t, rt, install(t, rt, "old", oldLibraries))
+		unittest(t, rt, false, install(t, rt, "old", oldLibraries))
 	})
 }
 
-func unittest(t *testing.T, rt runtimes.Runtime, libraries string) {
+// unittest runs the tests. Those that break the hook take long and depend on the version only where frames.py begins and ends.
+func unittest(t *testing.T, rt runtimes.Runtime, faults bool, libraries string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), interpreter(rt), "-m", "unittest", "discover", "-s", "tests", "-b")
 	cmd.Env = append(os.Environ(), "TEST_LIBRARIES="+libraries)
+	if !faults {
+		cmd.Env = append(cmd.Env, "TEST_FAULTS=no")
+	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -33,9 +33,19 @@ func limited(ulimit string) function {
 	}
 }
 
+// replaced puts another text in the place of a file of the hook's, whose byte code would be taken for it otherwise.
 func replaced(file, text string) func(*testing.T, string) {
 	return func(t *testing.T, dir string) {
 		path := filepath.Join(dir, "afterglow", filepath.FromSlash(file))
+		compiled, err := filepath.Glob(filepath.Join(filepath.Dir(path), "__pycache__", strings.TrimSuffix(filepath.Base(path), ".py")+".*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range compiled {
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if text == "" {
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
@@ -179,7 +189,7 @@ func TestFaults(t *testing.T) {
 					t.Run(suite[i], func(t *testing.T) { compare(t, plain[i], got) })
 				}
 				// What the suite does not enter: the parsing of a large event, an answer that cannot be posted, an init that fails.
-				entered := !strings.Contains("_awaits_parsing _parsed _unanswered _init_failed _nothing exited", name)
+				entered := !strings.Contains("_awaits_parsing _parsed _unanswered _init_failed exited", name)
 				if said := strings.Join(e.told, "\n"); entered && !strings.Contains(said, name+" failed: ZeroDivisionError") || strings.Contains(said, "content") {
 					t.Errorf("the hook said: %s", said)
 				}

@@ -1,6 +1,7 @@
 package python_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -171,7 +172,8 @@ func TestExecWrapperExits(t *testing.T) {
 	wrapper := filepath.Join(root, "afterglow", "exec-wrapper")
 	for argument, want := range map[string]int{program: 42, filepath.Join(root, "missing"): 127} {
 		err := exec.CommandContext(t.Context(), wrapper, argument).Run()
-		if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != want {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != want {
 			t.Errorf("%s: %v, want exit code %d", argument, err, want)
 		}
 	}

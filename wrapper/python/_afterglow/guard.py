@@ -72,7 +72,7 @@ def around(original, before, after, failed):
     """Make a stand-in for a method of a library's.
 
     before(args, kwargs) gives a token, or None for "not of interest"; then after(token, result) or failed(token, error) is
-    called. All three are observers. The original is called exactly once, and its result or its exception is the stand-in's.
+    called, each where it is given. All three are observers. The original is called exactly once, and its result or its exception is the stand-in's.
     """
 
     def stand_in(*args, **kwargs):
@@ -80,11 +80,11 @@ def around(original, before, after, failed):
         try:
             token = before(args, kwargs)
             result = original(*args, **kwargs)
-            if token is not None:
+            if token is not None and after is not None:
                 after(token, result)
             return result
         except BaseException as error:
-            if token is not None:
+            if token is not None and failed is not None:
                 failed(token, error)
             leave(error)
             raise

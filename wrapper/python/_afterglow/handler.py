@@ -117,17 +117,17 @@ def install(module, settings):
         return
     invocations.open(settings, "init").announce()
     observers = {
-        "wait_next_invocation": (_starts, _fetched, _nothing),
+        "wait_next_invocation": (_starts, _fetched, None),
         "post_invocation_result": (_starts, _answered, _unanswered),
         "post_invocation_error": (_starts, _told_error, _unanswered),
-        "post_init_error": (_init_failed, _nothing, _nothing),
+        "post_init_error": (_init_failed, None, None),
     }
     for name, owner in owners.items():
         setattr(owner, name, guard.around(owner.__dict__[name], *observers[name]))
     parser = _owner(getattr(module, "LambdaMarshaller", None), "unmarshal_request", ("self", "request"))
     if parser is not None:
         original = parser.__dict__["unmarshal_request"]
-        parser.unmarshal_request = guard.around(original, _awaits_parsing, _parsed, _nothing)
+        parser.unmarshal_request = guard.around(original, _awaits_parsing, _parsed, None)
 
 
 def _owner(cls, name, arguments):
@@ -143,11 +143,6 @@ def _owner(cls, name, arguments):
 @guard.observer
 def _starts(args, kwargs):
     return args, kwargs, _monotonic_ns()
-
-
-@guard.observer
-def _nothing(token, outcome):
-    return None
 
 
 @guard.observer

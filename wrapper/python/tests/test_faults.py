@@ -30,6 +30,7 @@ def broken(text, name, statement):
     return OBSERVER.sub(put, text)
 
 
+@unittest.skipIf(os.environ.get("TEST_FAULTS") == "no", "told not to")
 class Faults(unittest.TestCase):
     maxDiff = None
 
@@ -87,7 +88,7 @@ class Faults(unittest.TestCase):
                     continue
                 with self.subTest(file=file, observer=name):
                     hook = self.hook(file, lambda text: broken(text, name, "raise ZeroDivisionError('content')"))
-                    self.unchanged(hook, STORIES, name != "_nothing")
+                    self.unchanged(hook, STORIES, True)
 
     def test_every_install(self):
         for file in FILES + ("handler.py", "spool.py", "threads.py", "frames.py"):

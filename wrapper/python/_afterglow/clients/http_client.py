@@ -7,9 +7,11 @@ no stream of the user's, holds none back, and asks no object of the user's anyth
 import os
 import sys
 import time
+from itertools import chain
 
 from .. import guard, handler
 from ..spool import ERROR_BYTES, URL_BYTES, cut
+from .body import Copy, Framing
 
 _CONNECTION = {"endheaders": ("self", "message_body"), "send": ("self",), "getresponse": ("self",), "close": ("self",)}
 _RESPONSE = {name: ("self",) for name in ("read", "readinto", "read1", "readline", "close", "_safe_read")}
@@ -23,82 +25,22 @@ _AHEAD = "_afterglow_ahead"
 _monotonic_ns = time.monotonic_ns
 
 
-class Copy:
-    """What is kept of a body that passes by."""
-
-    __slots__ = ("budget", "kept", "size", "measured", "framing")
-
-    def __init__(self, budget):
-        self.budget = budget
-        self.kept = bytearray()
-        self.size = 0
-        self.measured = True  # False when something passed whose size is not known
-        self.framing = None
-
-    def add(self, data):
-        if self.framing is not None:
-            for piece in self.framing.pieces(bytes(data)):
-                self._add(piece)
-        elif type(data) is memoryview and (data.ndim != 1 or data.itemsize != 1):
-            self._add(data.cast("B"))
-        else:
-            self._add(data)
-
-    def _add(self, data):
-        room = self.budget - len(self.kept)
-        if room > 0:
-            self.kept += data[:room]
-        self.size += len(data)
-
-    def part(self, of):
-        part = {"of": of, "len": len(self.kept)}
-        if self.measured:
-            part["size"] = self.size
-        if not self.measured or self.size > len(self.kept):
-            part["truncated"] = True
-        return part, bytes(self.kept)
-
-
-class Framing:
-    """Takes the framing of a chunked body away as it passes by, wherever it is cut into pieces."""
-
-    __slots__ = ("left", "line")
-
-    def __init__(self):
-        self.left = 0  # of the chunk's data and the line end behind it
-        self.line = b""  # the beginning of a line with a chunk's length
-
-    def pieces(self, data):
-        while data:
-            if self.left:
-                piece, data = data[: self.left], data[self.left :]
-                ends = max(0, len(piece) - max(0, self.left - 2))  # bytes of the line end
-                self.left -= len(piece)
-                yield piece[: len(piece) - ends]
-                continue
-            line, found, data = (self.line + data).partition(b"\r\n")
-            self.line = b"" if found else line
-            if found:
-                length = int(line.partition(b";")[0] or b"0", 16)
-                self.left = length + 2 if length else 0
-
-
 class Call:
     """One request and its response."""
 
-    __slots__ = ("id", "invocation", "began", "connecting", "unsent", "request", "at_hand", "response", "head", "depth", "trouble", "ended")
+    __slots__ = ("id", "invocation", "began", "connecting", "unsent", "request", "at_hand", "response", "head", "busy", "depth", "trouble", "ended")
 
     def __init__(self):
-        budget = _state.settings.body_bytes
         self.id = _state.spool.next_call()
         self.invocation = handler.belongs_to()
         self.began = _monotonic_ns()
         self.connecting = False  # the request has not been put together
         self.unsent = True  # its headers have not been sent
-        self.request = Copy(budget)
+        self.request = Copy(_state.settings.body_bytes)
         self.at_hand = False  # the request's body went into call.start
-        self.response = Copy(budget)
+        self.response = None  # a copy of its body, once there is a response
         self.head = {}
+        self.busy = False  # between a method's beginning and its end a connection may be closed as part of it
         self.depth = 0  # of methods that call each other
         self.trouble = None  # an error that the response may yet make up for
         self.ended = False
@@ -137,10 +79,10 @@ def install(module, settings):
         (
             module.HTTPConnection,
             {
-                "endheaders": (_begins, _nothing, _not_begun),
+                "endheaders": (_begins, _begun, _not_begun),
                 "send": (_sends, _sent, _not_sent),
                 "getresponse": (_waits, _responded, _not_responded),
-                "close": (_closes_connection, _nothing, _nothing),
+                "close": (_closes_connection, None, None),
             },
         ),
         (
@@ -151,17 +93,12 @@ def install(module, settings):
                 "readline": (_reads, _has_read, _not_read),
                 "readinto": (_reads, _has_read_into, _not_read),
                 "_safe_read": (_reads, _has_read_chunk, _not_read),
-                "close": (_closes, _nothing, _nothing),
+                "close": (_closes, None, None),
             },
         ),
     ):
         for name, triple in observers.items():
             setattr(cls, name, guard.around(cls.__dict__[name], *triple))
-
-
-@guard.observer
-def _nothing(token, outcome):
-    return None
 
 
 # The request
@@ -176,7 +113,7 @@ def _begins(args, kwargs):
     if not lines or type(lines) is not list or type(lines[0]) is not bytes:
         return None  # the library will say what is wrong
     call = noted.get(_MARK)
-    headers = [line.decode("latin-1").partition(": ")[::2] for line in lines[1:]]
+    headers = [line.decode("latin-1").split(": ", 1) for line in lines[1:]]
     if call is None or not call.connecting:
         if call is not None:  # the one before, whose answer nobody has asked for
             del noted[_MARK]
@@ -189,7 +126,8 @@ def _begins(args, kwargs):
     if call is None:
         return None
     call.connecting = False
-    if not call.at_hand and any(name.lower() == "transfer-encoding" and "chunked" in value.lower() for name, value in headers):
+    call.busy = True
+    if not call.at_hand and ["transfer-encoding", "chunked"] in [[name.lower(), value.lower()] for name, value in headers]:
         call.request.framing = Framing()
     return call
 
@@ -259,30 +197,36 @@ def _url(connection, noted, target):
 
 def _headers(pairs):
     """Give the headers that the budget has room for."""
-    room = _state.settings.header_bytes
+    budget = _state.settings.header_bytes
+    if sum(map(len, chain.from_iterable(pairs))) <= budget:
+        return pairs
     kept, left_out = [], 0
-    for name, value in pairs:
-        value = str(value) if type(value) is not str else value
-        if len(name) + len(value) > room:
-            room = 0
-            left_out += len(name) + len(value)
-            continue
-        room -= len(name) + len(value)
-        kept.append((name, value))
-    if left_out:
-        _state.spool.lost("headers", 1, left_out)
+    for pair in pairs:
+        size = sum(map(len, pair))
+        if size > budget or left_out:
+            left_out += size
+        else:
+            budget -= size
+            kept.append(pair)
+    _state.spool.lost("headers", len(pairs) - len(kept), left_out)
     return kept
 
 
 @guard.observer
+def _begun(call, result):
+    call.busy = False
+
+
+@guard.observer
 def _not_begun(call, error):
+    call.busy = False
     _in_trouble(call, error)
 
 
 @guard.observer
 def _sends(args, kwargs):
     call = args[0].__dict__.get(_MARK)
-    if call is None:
+    if call is None or call.at_hand:
         return None
     call.depth += 1
     if call.depth == 1:  # what is sent within a send goes to a proxy: CONNECT
@@ -298,8 +242,7 @@ def _passes(call, data):
         # The first that is sent is the head; botocore sends the body with it.
         call.unsent = False
         data = bytes(data).partition(b"\r\n\r\n")[2]
-    if not call.at_hand:
-        call.request.add(data)
+    call.request.add(data)
 
 
 @guard.observer
@@ -331,7 +274,7 @@ def _waits(args, kwargs):
     call = connection.__dict__.get(_MARK)
     if call is None or len(args) > 1 or kwargs:  # urllib3 1 asks whether getresponse knows an argument that it does not
         return None
-    call.depth += 1
+    call.busy = True
     sock = connection.__dict__.get("sock")
     if isinstance(sock, _state.library.socket.socket):
         try:
@@ -350,7 +293,7 @@ def _place(address):
 @guard.observer
 def _responded(token, response):
     call, connection = token
-    call.depth -= 1
+    call.busy = False
     connection.__dict__.pop(_MARK, None)
     if not isinstance(response, _state.library.HTTPResponse) or response.headers is None:
         _end(call, partial=True)  # somebody's own idea of a response
@@ -359,7 +302,8 @@ def _responded(token, response):
     call.head["proto"] = "HTTP/1.0" if response.version == 10 else "HTTP/1.1"
     call.head["ttfb"] = (_monotonic_ns() - call.began) // 1000
     if type(response.headers) is _state.library.HTTPMessage:
-        call.head["headers"] = _headers(response.headers.raw_items())
+        call.head["headers"] = _headers(list(response.headers.raw_items()))
+    call.response = Copy(_state.settings.body_bytes)
     call.trouble = None
     if response.fp is None or response.length == 0 and not response.chunked:
         _end(call)
@@ -370,7 +314,7 @@ def _responded(token, response):
 @guard.observer
 def _not_responded(token, error):
     call, connection = token
-    call.depth -= 1
+    call.busy = False
     if isinstance(error, _state.library.ImproperConnectionState):
         return  # not the time to ask; the request is still on its way
     connection.__dict__.pop(_MARK, None)
@@ -445,7 +389,7 @@ def _closes(args, kwargs):
 def _closes_connection(args, kwargs):
     noted = args[0].__dict__
     call = noted.get(_MARK)
-    if call is not None and call.depth == 0 and not call.connecting:
+    if call is not None and not call.busy and call.depth == 0 and not call.connecting:
         del noted[_MARK]
         _end(call, partial=True)
     return None
@@ -468,11 +412,12 @@ def _end(call, partial=False, error=None):
         fields["error"] = {"type": type(error).__name__, "message": cut(_message(error), ERROR_BYTES)}
     if partial:
         fields["partial"] = True
-        call.response.measured = False
+        if call.response is not None:
+            call.response.measured = False
     parts = []
     if not call.at_hand and (call.request.size or not call.request.measured):
         parts.append(call.request.part("request"))
-    if "status" in call.head:
+    if call.response is not None:
         parts.append(call.response.part("response"))
     call.trouble = None
     _state.spool.record("call.end", call.invocation, fields, parts)
