@@ -153,7 +153,7 @@ func cutBody(s string, columns int) string {
 			} else {
 				windows = windows[:len(windows)-1]
 			}
-		case len(windows) > 0 && len(head) >= windows[0].from: // the beginning reaches it by itself
+		case len(windows) > 0 && width(s[:windows[0].from]) <= width(head)+width(gap): // the beginning reaches it by itself
 			if len(head) < windows[0].to {
 				windows[0].from = 0
 				return joinWindows("", s, windows, columns)
