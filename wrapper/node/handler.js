@@ -7,7 +7,7 @@
 // through the addon goes through node:http, where clients/http.js asks exchange: a streamed response, an error of
 // initialisation, and `next` in the client's alternative mode.
 
-const { ticks, text, failure } = require('./spool');
+const { ticks, text, failure } = require('./spool.js');
 const { apply } = Reflect;
 const { then } = Promise.prototype;
 const parse = JSON.parse;
@@ -112,8 +112,8 @@ class Handler {
 
   // shortened records the start with an event that is too large to be kept whole. The client has just parsed it.
   shortened(event) {
-    const { shorten } = require('./shorten'); // most functions never need it
-    delete require.cache[require.resolve('./shorten')];
+    const { shorten } = require('./shorten.js'); // most functions never need it
+    delete require.cache[require.resolve('./shorten.js')];
     const data = shorten(event, this.settings.eventBytes);
     this.begun([{ of: 'event', data, size: -1, truncated: true, shortened: true }]);
   }

@@ -180,9 +180,7 @@ class Spool {
     const b = this.scratch;
     let n = 0;
     if (file.bytes === 0) n += b.write(`${HEAD}${file.mark}\n`, n, 'latin1');
-    n += b.write(`@${file.mark} ${parts ? total(parts) : 0} `, n, 'latin1');
-    n += b.write(header, n, 'utf8');
-    b[n++] = 10;
+    n += b.write(`@${file.mark} ${parts ? total(parts) : 0} ${header}\n`, n, 'utf8');
     if (parts) {
       for (const { data } of parts) n += typeof data === 'string' ? b.write(data, n, 'utf8') : data.copy(b, n);
     }

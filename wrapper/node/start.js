@@ -65,22 +65,39 @@ function watch() {
 
 function arm(addon) {
   try {
-    const guard = require('./guard');
+    const guard = require('./guard.js');
     guard.run('start', () => {
       const settings = read(guard);
-      const spool = require('./spool').create(settings, guard);
-      const handler = require('./handler').create(settings, guard, spool);
+      const spool = require('./spool.js').create(settings, guard);
+      const handler = require('./handler.js').create(settings, guard, spool);
       handler.attach(addon);
-      const calls = require('./clients/call').create(settings, guard, spool, handler);
+      const calls = require('./clients/call.js').create(settings, guard, spool, handler);
       // One line for each library that sends requests; http2 finds its place here.
-      guard.run('http', () => require('./clients/http').attach(guard, calls, handler));
-      guard.run('undici', () => require('./clients/undici').attach(guard, calls, handler));
+      guard.run('http', () => require('./clients/http.js').attach(guard, calls, handler));
+      guard.run('undici', () => subscribe(guard, 'undici:request:create', () => require('./clients/undici.js').attach(guard, calls, handler)));
     });
-    for (const file of Object.keys(require.cache)) {
-      if (file.startsWith(__dirname)) delete require.cache[file]; // the function's view of its modules is its own
-    }
+    hide();
   } catch {
     // guard.js itself could not be loaded: see above.
+  }
+}
+
+// subscribe has the first message of a channel load what takes the messages: many functions never send one.
+function subscribe(guard, channel, load) {
+  let take;
+  require('diagnostics_channel').subscribe(channel, (message) => guard.run(channel, () => {
+    if (take === undefined) {
+      take = load();
+      hide();
+    }
+    take(message);
+  }));
+}
+
+// hide takes the hook's files out of the cache of modules: the function's view of it is its own.
+function hide() {
+  for (const file of Object.keys(require.cache)) {
+    if (file.startsWith(__dirname)) delete require.cache[file];
   }
 }
 

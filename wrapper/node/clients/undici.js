@@ -6,20 +6,16 @@
 // each copy, and the channels are used where a version has no such methods.
 
 const channels = require('diagnostics_channel');
-const { peer } = require('./http');
+const { peer } = require('./http.js');
 
 const known = new WeakMap(); // undici's Request: its Call
 const tapped = new WeakSet(); // prototypes of undici's Requests
 
+// attach gives what takes the messages of undici:request:create.
 function attach(guard, calls, handler) {
   const api = handler.api && `http://${handler.api}`;
   const on = (name, use) => channels.subscribe(`undici:${name}`, (message) => guard.run('undici', use, message));
   const find = (message) => known.get(message.request);
-  on('request:create', ({ request }) => {
-    if (api && origin(request) === api) return;
-    tapBodies(guard, request);
-    created(calls, request);
-  });
   on('client:sendHeaders', (message) => sending(find(message), message.socket));
   on('request:bodyChunkSent', (message) => untapped(message) && find(message)?.sent(message.chunk));
   on('request:bodyChunkReceived', (message) => untapped(message) && find(message)?.received(message.chunk));
@@ -32,6 +28,11 @@ function attach(guard, calls, handler) {
     call.partial = call.status > 0;
     call.end();
   });
+  return ({ request }) => {
+    if (api && origin(request) === api) return;
+    tapBodies(guard, request);
+    created(calls, request);
+  };
 }
 
 function untapped(message) {
@@ -56,10 +57,7 @@ function created(calls, request) {
   call.url = origin(request) + request.path;
   call.headers = list(request.headers);
   const { body } = request;
-  if (typeof body === 'string' || body instanceof Uint8Array) {
-    call.sent(body);
-    call.ready = true;
-  }
+  if (typeof body === 'string' || body instanceof Uint8Array) call.whole(body);
   call.start();
 }
 
