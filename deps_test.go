@@ -1,7 +1,6 @@
 package afterglow_test
 
 import (
-	"fmt"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -226,7 +225,7 @@ func TestCoversIsWhatTheTextSays(t *testing.T) {
 		{"spool", "spool", true}, {"spool", "spool/cat", false}, {"internal/...", "internal/a", true}, {"internal/...", "internals", false},
 	} {
 		if got := covers(c.pattern, c.pkg); got != c.want {
-			t.Error(fmt.Sprintf("covers(%q, %q) = %v", c.pattern, c.pkg, got))
+			t.Errorf("covers(%q, %q) = %v", c.pattern, c.pkg, got)
 		}
 	}
 }

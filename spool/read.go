@@ -72,7 +72,7 @@ func readRecords(data []byte, at int64, mark string, fn func(Record) error) (Sum
 		}
 		at += int64(n)
 		s.Whole += int64(n)
-		switch err := json.Unmarshal(rec.header, &rec.Record.Header); {
+		switch err := json.Unmarshal(rec.header, &rec.Header); {
 		case err != nil || rec.Kind == "":
 			s.Corrupt++
 			s.Whole -= int64(n)
@@ -124,7 +124,9 @@ func readHead(data []byte) (mark string, n int, err error) {
 
 func isMark(b []byte) bool {
 	for _, c := range b {
-		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') {
+		switch {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'f':
+		default:
 			return false
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // NewMark draws the mark of a new file.
 func NewMark() string {
 	var b [markLen / 2]byte
-	rand.Read(b[:]) // never fails (crypto/rand)
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
 	return hex.EncodeToString(b[:])
 }
 
