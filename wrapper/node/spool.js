@@ -85,6 +85,7 @@ class Spool {
       } catch (error) {
         if (error.code === 'ENOENT' && !made) {
           made = true;
+          this.number--;
           this.makeDir();
         } else if (error.code !== 'EEXIST') {
           this.refused(error);

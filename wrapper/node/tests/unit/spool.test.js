@@ -1,0 +1,186 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert');
+const fs = require('fs');
+const path = require('path');
+const { fresh, settings, temporary } = require('./fresh.js');
+
+// open makes a spool in a directory of its own.
+function open(t, replace, more) {
+  const dir = temporary(t);
+  const f = fresh(replace);
+  const guard = f.load('guard.js');
+  const module = f.load('spool.js');
+  const spool = module.create({ ...settings, spoolDir: path.join(dir, 'spool'), ...more }, guard);
+  f.done();
+  return { spool, lines: f.lines, dir: path.join(dir, 'spool'), names: () => fs.readdirSync(path.join(dir, 'spool')).sort(), module };
+}
+
+function kinds(dir, name) {
+  return fs.readFileSync(path.join(dir, name), 'latin1').match(/(?<=\{"kind":")[^"]*/g);
+}
+
+test('an invocation is a file, its end a rename', (t) => {
+  const { spool, dir, names } = open(t);
+  spool.begin('id-1');
+  assert.strictEqual(fs.existsSync(dir), false);
+  spool.write('invocation.start', 'id-1', ',"cold":true');
+  assert.deepStrictEqual(names(), [`id-1.${process.pid}.1.open`]);
+  spool.end();
+  spool.end();
+  assert.deepStrictEqual(names(), [`id-1.${process.pid}.1.done`]);
+  assert.deepStrictEqual(kinds(dir, names()[0]), ['process', 'invocation.start']);
+});
+
+test('what comes after the end gets a file of its own', (t) => {
+  const { spool, names } = open(t);
+  spool.begin('id-1');
+  spool.touch();
+  spool.end();
+  spool.write('call.end', 'id-1', '');
+  spool.begin('id-2');
+  spool.touch();
+  assert.deepStrictEqual(names(), [1, 2].map((n) => `id-1.${process.pid}.${n}.done`).concat(`id-2.${process.pid}.3.open`));
+});
+
+for (const odd of ['', 'a/b', 'x'.repeat(65), 'ü', '..']) {
+  test(`an id that is no name is none: ${JSON.stringify(odd.slice(0, 5))}`, (t) => {
+    const { spool, names } = open(t);
+    spool.begin(odd);
+    spool.touch();
+    assert.deepStrictEqual(names(), [`none.${process.pid}.1.open`]);
+  });
+}
+
+test('names that are taken are passed over', (t) => {
+  const { spool, dir, names } = open(t);
+  fs.mkdirSync(dir);
+  for (let n = 1; n < 4; n++) fs.writeFileSync(path.join(dir, `id.${process.pid}.${n}.open`), '');
+  spool.begin('id');
+  spool.touch();
+  assert.ok(names().includes(`id.${process.pid}.4.open`));
+});
+
+test('too many names that are taken are given up', (t) => {
+  const { spool, dir } = open(t);
+  fs.mkdirSync(dir);
+  for (let n = 1; n < 100; n++) fs.writeFileSync(path.join(dir, `id.${process.pid}.${n}.open`), '');
+  spool.begin('id');
+  assert.strictEqual(spool.write('call.start', 'id', ''), false);
+});
+
+test('a file that cannot be opened is told once and counted', (t) => {
+  let broken = true;
+  const { openSync } = fs;
+  const { spool, lines, dir, names } = open(t, { openSync: (file, ...rest) => {
+    if (broken && String(file).includes('/spool/')) throw Object.assign(new Error('too many'), { code: 'EMFILE' });
+    return openSync(file, ...rest);
+  } });
+  spool.begin('id');
+  assert.strictEqual(spool.write('call.start', 'id', ''), false);
+  assert.strictEqual(spool.write('call.end', 'id', ''), false);
+  assert.strictEqual(lines.length, 1);
+  assert.match(lines[0], /the spool cannot be written \(EMFILE\)/);
+  broken = false;
+  assert.strictEqual(spool.write('invocation.end', 'id', ''), true);
+  spool.tellLosses('id');
+  spool.tellLosses('id');
+  spool.end();
+  assert.deepStrictEqual(kinds(dir, names()[0]), ['process', 'invocation.end', 'loss']);
+  assert.match(fs.readFileSync(path.join(dir, names()[0]), 'latin1'), /"reason":"write-failed","records":2,"bytes":\d+/);
+});
+
+for (const [name, writeSync] of [['short', () => 3], ['failed', () => { throw Object.assign(new Error(), { code: 'ENOSPC' }); }]]) {
+  test(`a ${name} write is not repeated`, (t) => {
+    let calls = 0;
+    const real = fs.writeSync;
+    let broken = false;
+    const { spool } = open(t, { writeSync: (...args) => { calls++; return broken ? writeSync() : real(...args); } });
+    spool.begin('id');
+    spool.touch();
+    broken = true;
+    calls = 0;
+    assert.strictEqual(spool.write('call.start', 'id', ''), false);
+    assert.strictEqual(calls, 1);
+    assert.deepStrictEqual(Object.keys(spool.lost), ['write-failed']);
+    spool.tellLosses('id');
+    assert.strictEqual(spool.lost['write-failed'].records, 2); // the loss was lost, too
+  });
+}
+
+test('the end is recorded when there is no room for calls', (t) => {
+  const { spool, dir, names } = open(t, {}, { spoolInvocationBytes: 2000 });
+  spool.begin('id');
+  for (let i = 0; i < 10; i++) spool.write('call.start', 'id', `,"url":"${'x'.repeat(400)}"`);
+  assert.strictEqual(spool.write('invocation.end', 'id', ''), true);
+  spool.tellLosses('id');
+  spool.end();
+  const all = kinds(dir, names()[0]);
+  assert.ok(all.length < 6);
+  assert.deepStrictEqual(all.slice(-2), ['invocation.end', 'loss']);
+});
+
+test('a full spool is left alone until it is collected', (t) => {
+  const { spool, dir, names } = open(t, {}, { spoolDirBytes: 1500 });
+  for (let i = 0; i < 10; i++) {
+    spool.begin(`id-${i}`);
+    spool.write('invocation.start', `id-${i}`, '');
+  }
+  spool.end();
+  const before = names().length;
+  assert.ok(before < 9);
+  for (const name of names()) fs.unlinkSync(path.join(dir, name));
+  for (let i = 0; i < 4; i++) spool.begin('later'); // a few files are looked for each time
+  assert.strictEqual(spool.write('invocation.start', 'later', ''), true);
+  assert.ok(spool.lost['spool-full'].records >= 10 - before);
+});
+
+test('a header that a reader would refuse is not written', (t) => {
+  const { spool } = open(t);
+  spool.begin('id');
+  assert.strictEqual(spool.write('call.start', 'id', `,"x":"${'y'.repeat(300000)}"`), false);
+  assert.strictEqual(spool.write('call.start', 'id', `,"x":"${'y'.repeat(200000)}"`), true);
+});
+
+test('marks differ, with and without a random device', (t) => {
+  for (const replace of [{}, { readSync: () => 0 }, { readSync: () => { throw new Error(); } }]) {
+    const { spool } = open(t, replace);
+    const marks = new Set(Array.from({ length: 200 }, () => spool.mark()));
+    assert.strictEqual(marks.size, 200);
+    for (const mark of marks) assert.match(mark, /^[0-9a-f]{16}$/);
+  }
+});
+
+test('the clock is the one of the time when the hook was loaded', (t) => {
+  const { spool } = open(t);
+  const { now } = Date;
+  const { hrtime } = process;
+  try {
+    Date.now = () => 0;
+    process.hrtime = () => [0, 0];
+    spool.anchor();
+    assert.ok(Math.abs(spool.now() / 1000 - now()) < 1000);
+  } finally {
+    Date.now = now;
+    process.hrtime = hrtime;
+  }
+});
+
+test('a file that was deleted or closed by others ends all the same', (t) => {
+  const { spool, dir } = open(t);
+  spool.begin('id');
+  spool.touch();
+  fs.rmSync(dir, { recursive: true });
+  fs.closeSync(spool.file.fd);
+  spool.end();
+  spool.begin('next');
+  spool.touch();
+  assert.deepStrictEqual(fs.readdirSync(dir), [`next.${process.pid}.2.open`]);
+});
+
+test('texts are cut', (t) => {
+  const { module } = open(t);
+  assert.strictEqual(module.text('x'.repeat(20000)).length, 16384 + 2);
+  assert.strictEqual(module.text(17), '"17"');
+  assert.deepStrictEqual(JSON.parse(`{${module.failure(undefined, 'm', 's').slice(1)}}`), { error: { type: '', message: 'm', stack: 's' } });
+});
