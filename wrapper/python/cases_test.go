@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -237,5 +239,29 @@ func TestInit(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// TestEarlyImport has a layer whose .pth file loads http.client before the runtime client is.
+func TestEarlyImport(t *testing.T) {
+	rt := find(t, "3.13")
+	p := newPeer(t)
+	f := function{code: "init_calls", layer: func(t *testing.T, dir string) {
+		if err := os.Mkdir(filepath.Join(dir, "python"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, "python", "early.pth"), "import http.client\n", 0o644)
+	}}
+	const id = "00000000-0000-4000-8000-000000000001"
+	e := start(t, rt, p, f, true)
+	if got := e.invoke(t, id, []byte("{}")); got.Payload != `"answer to /at-init"` {
+		t.Errorf("answer is %s", got.Payload)
+	}
+	records := e.records(t)
+	if got := kinds(of(records, spool.InvocationInit), p); got != "call.start GET /at-init call.end 200" {
+		t.Errorf("recorded %s", got)
+	}
+	if got := kinds(of(records, id), p); got != "invocation.start invocation.end" {
+		t.Errorf("recorded %s", got)
 	}
 }

@@ -59,6 +59,9 @@ class Invocations:
             self.pid = os.getpid()
             self.spool = Spool(settings, current)
             atexit.register(exited)
+        elif self.current == "none":  # a client was loaded before it was known that this is the runtime
+            self.current = current
+            self.spool.begin(current)
         return self.spool
 
     def record(self, kind, fields, parts=(), vital=False, invocation=None):

@@ -205,15 +205,23 @@ class Spool:
     def _new_file(self):
         with self.lock:
             if self.file is None and self._has_room():
-                try:
-                    self.file = self._open()
-                except FileNotFoundError:
-                    try:
-                        _mkdir(self.settings.directory, 0o700)
-                    except FileExistsError:
-                        pass  # the extension was quicker
-                    self.file = self._open()
+                made = self._make()
+                if self.file is not None:  # a finalizer has come in between and made one, too
+                    self._finish()
+                self.file = made
             return self.file
+
+    def _make(self):
+        try:
+            return self._open()
+        except FileNotFoundError:
+            try:
+                _mkdir(self.settings.directory, 0o700)
+            except FileExistsError:
+                pass  # the extension was quicker
+        except FileExistsError:
+            pass  # whoever made it, the next one has another name
+        return self._open()
 
     def _open(self):
         directory = self.settings.directory
@@ -229,7 +237,7 @@ class Spool:
         try:
             file = File("%s/%s.%d.%d" % (directory, named, self.pid, number), self.encode(first))
         except FileExistsError:
-            self.files = number  # whoever made it, the next one has another name
+            self.files = number
             raise
         self.files = number
         return file

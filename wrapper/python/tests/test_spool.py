@@ -98,7 +98,7 @@ class Spool(unittest.TestCase):
         writer.record("call.start", "init", {})  # its file is gone, and the next name is taken
         writer.record("call.end", "init", {})
         writer.end()
-        self.assertEqual(self.kinds(), ["process", "process", "call.end", "loss"])
+        self.assertEqual(self.kinds(), ["process", "process", "call.start", "call.end"])
 
     def test_invocation_full(self):
         writer = self.make(spool_invocation_bytes=65536)
@@ -251,6 +251,23 @@ class Spool(unittest.TestCase):
         writer.record("call.start", "init", {})
         self.assertEqual(writer.pid, os.getpid())
         self.assertEqual(len(os.listdir(self.directory)), 2)
+
+    def test_a_finalizer_comes_in_between(self):
+        """Another record is written, by the same thread, while the first one's file is being made."""
+        writer = self.make()
+        kept = spool._urandom
+        self.addCleanup(setattr, spool, "_urandom", kept)
+
+        def interrupted(size):
+            spool._urandom = kept
+            writer.record("call.end", "init", {"call": "inner"})
+            return kept(size)
+
+        spool._urandom = interrupted
+        writer.record("call.start", "init", {"call": "outer"})
+        writer.end()
+        self.assertEqual(sorted(header.get("call", "") for _, header, _ in records(self.directory)), ["", "", "inner", "outer"])
+        self.assertEqual({name.rpartition(".")[2] for name in os.listdir(self.directory)}, {"done"})
 
     def test_threads(self):
         writer = self.make()

@@ -2,7 +2,8 @@
 
 A story is a file in stories/: run(base) does requests to the peer at base and prints what it sees. CALLS lists what the hook
 has to have recorded, a dictionary a call, of which every given key is compared. NEEDS names modules without which the story is
-skipped, SECURE asks for TLS, WARNS is True where the hook has something to say, ALIKE replaces what a library makes up anew every time, ANY_ORDER says that requests may arrive in any.
+skipped, SECURE asks for TLS, WARNS is True where the hook has something to say, ALIKE replaces what a library makes up anew every time, ANY_ORDER says that requests may arrive in any, LOSSES has the records of each
+reason that were lost.
 """
 
 import difflib
@@ -106,6 +107,11 @@ class Stories(unittest.TestCase):
         if not getattr(story, "RAISES", False):
             self.assertNotIn("Traceback", plain[2])
         self.compare(getattr(story, "CALLS", []), recorded.calls(spool))
+        losses = {}
+        for _, header, _ in recorded.records(spool):
+            if header["kind"] == "loss":
+                losses[header["reason"]] = losses.get(header["reason"], 0) + header["records"]
+        self.assertEqual(losses, getattr(story, "LOSSES", {}), losses)
 
     @staticmethod
     def alike(requests, patterns):
@@ -130,7 +136,7 @@ class Stories(unittest.TestCase):
                 "response_size": (call["response"][0] or {}).get("size"),
                 "request_truncated": (call["request"][0] or {}).get("truncated", False),
                 "response_truncated": (call["response"][0] or {}).get("truncated", False),
-                "headers": call["start"]["headers"],
+                "headers": [[name, value.replace(str(self.peer.port), "PORT")] for name, value in call["start"]["headers"]],
                 "response_headers": end.get("headers"),
                 "proto": end.get("proto"),
             }

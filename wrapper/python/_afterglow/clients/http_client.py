@@ -226,7 +226,7 @@ def _not_begun(call, error):
 @guard.observer
 def _sends(args, kwargs):
     call = args[0].__dict__.get(_MARK)
-    if call is None or call.at_hand:
+    if call is None or call.at_hand or call.connecting:
         return None
     call.depth += 1
     if call.depth == 1:  # what is sent within a send goes to a proxy: CONNECT
@@ -380,7 +380,7 @@ def _closes(args, kwargs):
         return None
     del response.__dict__[_MARK]
     # urllib3 reads chunks past http.client, which then does not know that it was the last one.
-    whole = response.fp is None or bool(response.chunked) and guard.caller() == "read_chunked"
+    whole = response.fp is None or response.length == 0 or bool(response.chunked) and guard.caller() == "read_chunked"
     _end(call, partial=not whole)
     return None
 
@@ -407,7 +407,7 @@ def _end(call, partial=False, error=None):
         return
     call.ended = True
     fields = {"call": call.id, **call.head, "dur": (_monotonic_ns() - call.began) // 1000}
-    error = error or call.trouble
+    error = call.trouble if error is None else error
     if error is not None:
         fields["error"] = {"type": type(error).__name__, "message": cut(_message(error), ERROR_BYTES)}
     if partial:
