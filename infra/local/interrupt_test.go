@@ -70,21 +70,7 @@ func TestDemoInterrupted(t *testing.T) {
 			if code != interrupted && (test.line != "stopping everything" || code != succeeded) {
 				t.Errorf("exit code %d\n%s", code, demo.output())
 			}
-			if strings.Contains(demo.output(), "ended a process that was left") {
-				t.Errorf("needed the last resort:\n%s", demo.output())
-			}
-			for _, pid := range childrenOf(os.Getpid()) {
-				if !slices.Contains(before, pid) {
-					t.Errorf("left: %s", commandLine(pid))
-					_ = syscall.Kill(pid, syscall.SIGKILL)
-				}
-			}
-			for _, left := range processesWith(demo.runDir) {
-				t.Errorf("left: %s", left)
-			}
-			if _, err := os.Stat(demo.runDir); !os.IsNotExist(err) {
-				t.Errorf("left: %s", demo.runDir)
-			}
+			demo.mustLeaveNothing(before)
 		})
 	}
 }
@@ -160,6 +146,27 @@ func testRuns(t *testing.T) string {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(runs) })
 	return runs
+}
+
+// mustLeaveNothing looks for processes and files of a demo that has ended. Its orphans are our children; before
+// are those that we had already.
+func (d *demoProcess) mustLeaveNothing(before []int) {
+	d.t.Helper()
+	if strings.Contains(d.output(), "ended a process that was left") {
+		d.t.Errorf("needed the last resort:\n%s", d.output())
+	}
+	for _, pid := range childrenOf(os.Getpid()) {
+		if !slices.Contains(before, pid) {
+			d.t.Errorf("left: %s", commandLine(pid))
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	for _, left := range processesWith(d.runDir) {
+		d.t.Errorf("left: %s", left)
+	}
+	if _, err := os.Stat(d.runDir); !os.IsNotExist(err) {
+		d.t.Errorf("left: %s", d.runDir)
+	}
 }
 
 func (d *demoProcess) output() string { return strings.Join(d.seen, "\n") }

@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -33,9 +32,5 @@ func TestDemoKeep(t *testing.T) {
 	if code := demo.awaitEnd(); code != succeeded {
 		t.Errorf("exit code %d\n%s", code, demo.output())
 	}
-	for _, pid := range childrenOf(os.Getpid()) {
-		if !slices.Contains(before, pid) {
-			t.Errorf("left: %s", commandLine(pid))
-		}
-	}
+	demo.mustLeaveNothing(before)
 }
