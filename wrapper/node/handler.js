@@ -81,6 +81,7 @@ class Handler {
     this.last = id;
     this.run = { id, begun: ticks(), start: this.facts(headers), outcome: null, body: '', stream: null };
     this.cold = false;
+    this.fatal = null;
     const { eventBytes } = this.settings;
     if (payload.length <= eventBytes) {
       const size = Buffer.byteLength(payload);

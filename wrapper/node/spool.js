@@ -21,6 +21,7 @@ const NAME = /^[A-Za-z0-9-]{1,64}$/;
 const MARK_BYTES = 8;
 const MARKS = 64; // drawn at once: one read of the random device lasts for as many files
 const FIRST_SCRATCH = 65536; // a call with two full bodies fits; grows to what a larger one needs
+const FRAME = 128; // a file's head, a record's mark and length, line ends
 const MOST_TRIES = 64; // names that an earlier process of the same id left behind
 const MOST_CHECKS = 4; // files looked for at the end of an invocation, so that its cost stays the same
 
@@ -143,11 +144,13 @@ class Spool {
     this.keptBytes += file.bytes;
   }
 
-  // prune forgets files that the extension has collected.
+  // prune forgets files that the extension has collected. It looks at a few, and at others the next time, so that one which
+  // stays for long does not hide the rest.
   prune() {
-    for (let i = 0; i < MOST_CHECKS && this.kept.length > 0; i++) {
-      if (statSync(this.kept[0].path, { throwIfNoEntry: false })) return;
-      this.keptBytes -= this.kept.shift().bytes;
+    for (let i = Math.min(MOST_CHECKS, this.kept.length); i > 0; i--) {
+      const file = this.kept.shift();
+      if (statSync(file.path, { throwIfNoEntry: false })) this.kept.push(file);
+      else this.keptBytes -= file.bytes;
     }
   }
 
@@ -157,18 +160,18 @@ class Spool {
     if (!this.file) this.touch();
     const { file } = this;
     const header = `{"kind":"${kind}","inv":${quote(invocation)},"t":${this.now()}${fields}${describe(parts)}}`;
-    const most = header.length * 3 + (parts ? total(parts) : 0) + 64; // 64: mark, length, line ends
+    const about = header.length + (parts ? total(parts) : 0);
     if (!file) {
-      this.lose(this.keptBytes >= this.mostAll ? 'spool-full' : 'write-failed', 1, most);
+      this.lose(this.keptBytes >= this.mostAll ? 'spool-full' : 'write-failed', 1, about);
       return false;
     }
-    if (kind.startsWith('call') && file.bytes + most > this.mostFile) {
-      this.lose('invocation-full', 1, most);
+    if (kind.startsWith('call') && file.bytes + about > this.mostFile) {
+      this.lose('invocation-full', 1, about);
       return false;
     }
-    const n = this.render(file, header, parts, most);
+    const n = this.render(file, header, parts, about + 2 * header.length + FRAME); // no character has more than three bytes
     if (n === 0 || !append(file.fd, this.scratch, n)) {
-      this.lose('write-failed', 1, n);
+      this.lose('write-failed', 1, about);
       return false;
     }
     file.bytes += n;
@@ -177,7 +180,7 @@ class Spool {
 
   render(file, header, parts, most) {
     if (header.length > MOST_HEADER / 2 && Buffer.byteLength(header) > MOST_HEADER) return 0;
-    if (this.scratch.length < most + HEAD.length + MARK_BYTES * 2 + 1) this.scratch = Buffer.allocUnsafeSlow(most + FIRST_SCRATCH);
+    if (this.scratch.length < most) this.scratch = Buffer.allocUnsafeSlow(most + FIRST_SCRATCH);
     const b = this.scratch;
     let n = 0;
     if (file.bytes === 0) n += b.write(`${HEAD}${file.mark}\n`, n, 'latin1');
