@@ -116,7 +116,7 @@ test('the end is recorded when there is no room for calls', (t) => {
   spool.tellLosses('id');
   spool.end();
   const all = kinds(dir, names()[0]);
-  assert.ok(all.length < 6);
+  assert.ok(fs.statSync(path.join(dir, names()[0])).size < 2000 + 300);
   assert.deepStrictEqual(all.slice(-2), ['invocation.end', 'loss']);
 });
 
