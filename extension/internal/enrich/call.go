@@ -126,5 +126,5 @@ func text(to []event.Attribute, name, value string) []event.Attribute {
 	if value == "" {
 		return to
 	}
-	return append(to, event.Attribute{Name: name, Value: event.Text(value)})
+	return append(to, event.Attribute{Name: name, Value: event.TextOf(value)})
 }

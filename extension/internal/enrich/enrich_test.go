@@ -45,8 +45,8 @@ func TestTriggersCutAnywhere(t *testing.T) {
 			want[key] = true
 		}
 		found := 0
-		for n := range whole {
-			inv := event.Invocation{Event: event.Body{Data: whole[:n], Truncated: true}}
+		for n := range whole.Len() {
+			inv := event.Invocation{Event: event.Body{Data: event.BytesOf(whole.Reveal()[:n]), Truncated: true}}
 			Apply(&inv)
 			got := keys(inv.Trigger)
 			for _, key := range got {
@@ -111,7 +111,7 @@ func TestTriggersThatAreNone(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			inv := event.Invocation{Event: event.Body{Data: []byte(test.event)}}
+			inv := event.Invocation{Event: event.Body{Data: event.BytesOf([]byte(test.event))}}
 			Apply(&inv)
 			if got := showTrigger(inv.Trigger); got != showTrigger(event.Trigger{}) {
 				t.Errorf("recognised as\n%s", got)
@@ -140,7 +140,7 @@ func TestNestedMessages(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			inv := event.Invocation{Event: event.Body{Data: []byte(`{"Records":[{"messageId":"m","eventSource":"aws:sqs","body":` + quote(test.body) + `}]}`)}}
+			inv := event.Invocation{Event: event.Body{Data: event.BytesOf([]byte(`{"Records":[{"messageId":"m","eventSource":"aws:sqs","body":` + quote(test.body) + `}]}`))}}
 			Apply(&inv)
 			if got := len(inv.Trigger.Messages) - 1; got != test.want {
 				t.Errorf("got %d, want %d:\n%s", got, test.want, showTrigger(inv.Trigger))
@@ -151,7 +151,7 @@ func TestNestedMessages(t *testing.T) {
 
 func TestTooWideABatchIsBounded(t *testing.T) {
 	record := `{"messageId":"a","eventSource":"aws:sqs"},`
-	inv := event.Invocation{Event: event.Body{Data: []byte(`{"Records":[` + strings.Repeat(record, 2*maxMessages))}}
+	inv := event.Invocation{Event: event.Body{Data: event.BytesOf([]byte(`{"Records":[` + strings.Repeat(record, 2*maxMessages)))}}
 	Apply(&inv)
 	if got := len(inv.Trigger.Messages); got != maxMessages {
 		t.Errorf("got %d messages, want %d", got, maxMessages)
@@ -159,21 +159,21 @@ func TestTooWideABatchIsBounded(t *testing.T) {
 }
 
 func TestCallsWithOddParts(t *testing.T) {
-	json := []event.Header{{Name: "X-Amz-Target", Value: "AmazonSQS.SendMessage"}}
+	json := []event.Header{{Name: "X-Amz-Target", Value: event.TextOf("AmazonSQS.SendMessage")}}
 	tests := []struct {
 		name string
 		call event.Call
 	}{
 		{"nothing", event.Call{}},
-		{"URL that does not parse", event.Call{URL: "http://[::1/%zz"}},
-		{"URL without a host", event.Call{URL: "/a?b=c"}},
-		{"scope cut", event.Call{URL: "http://h/", RequestHeaders: []event.Header{{Name: "Authorization", Value: "AWS4-HMAC-SHA256 Credential=AKIA/2026"}}}},
-		{"scope with a hostile name", event.Call{URL: "http://h/", RequestHeaders: []event.Header{{Name: "Authorization", Value: "AWS4-HMAC-SHA256 Credential=a/b/c/<script>/aws4_request, x"}}}},
-		{"another scheme of authorization", event.Call{URL: "http://h/", RequestHeaders: []event.Header{{Name: "Authorization", Value: "Basic Credential=a/b/c/sqs/aws4_request"}}}},
-		{"message id cut", event.Call{URL: "http://h/", Status: 200, RequestHeaders: json, Response: event.Body{Data: []byte(`{"MessageId":"219f8380-57`)}}},
-		{"message id in an answer that failed", event.Call{URL: "http://h/", Status: 500, RequestHeaders: json, Response: event.Body{Data: []byte(`{"MessageId":"a"}`)}}},
-		{"entries that are texts", event.Call{URL: "http://h/", Status: 200, RequestHeaders: json, Response: event.Body{Data: []byte(`{"Successful":["a",1,{"MessageId":2}]}`)}}},
-		{"message id element cut", event.Call{URL: "https://sqs.eu-west-1.amazonaws.com/1/q?Action=SendMessage", Status: 200, Response: event.Body{Data: []byte(`<MessageId>219f83`)}}},
+		{"URL that does not parse", event.Call{URL: event.TextOf("http://[::1/%zz")}},
+		{"URL without a host", event.Call{URL: event.TextOf("/a?b=c")}},
+		{"scope cut", event.Call{URL: event.TextOf("http://h/"), RequestHeaders: []event.Header{{Name: "Authorization", Value: event.TextOf("AWS4-HMAC-SHA256 Credential=AKIA/2026")}}}},
+		{"scope with a hostile name", event.Call{URL: event.TextOf("http://h/"), RequestHeaders: []event.Header{{Name: "Authorization", Value: event.TextOf("AWS4-HMAC-SHA256 Credential=a/b/c/<script>/aws4_request, x")}}}},
+		{"another scheme of authorization", event.Call{URL: event.TextOf("http://h/"), RequestHeaders: []event.Header{{Name: "Authorization", Value: event.TextOf("Basic Credential=a/b/c/sqs/aws4_request")}}}},
+		{"message id cut", event.Call{URL: event.TextOf("http://h/"), Status: 200, RequestHeaders: json, Response: event.Body{Data: event.BytesOf([]byte(`{"MessageId":"219f8380-57`))}}},
+		{"message id in an answer that failed", event.Call{URL: event.TextOf("http://h/"), Status: 500, RequestHeaders: json, Response: event.Body{Data: event.BytesOf([]byte(`{"MessageId":"a"}`))}}},
+		{"entries that are texts", event.Call{URL: event.TextOf("http://h/"), Status: 200, RequestHeaders: json, Response: event.Body{Data: event.BytesOf([]byte(`{"Successful":["a",1,{"MessageId":2}]}`))}}},
+		{"message id element cut", event.Call{URL: event.TextOf("https://sqs.eu-west-1.amazonaws.com/1/q?Action=SendMessage"), Status: 200, Response: event.Body{Data: event.BytesOf([]byte(`<MessageId>219f83`))}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -227,10 +227,10 @@ func TestReadHost(t *testing.T) {
 
 func FuzzTrigger(f *testing.F) {
 	for _, path := range fixtures(f, "triggers") {
-		f.Add([]byte(read(f, path)))
+		f.Add(read(f, path).Reveal())
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		inv := event.Invocation{Event: event.Body{Data: data}}
+		inv := event.Invocation{Event: event.Body{Data: event.BytesOf(data)}}
 		Apply(&inv)
 		for _, key := range keys(inv.Trigger) {
 			if key.Space == "" || !isID(key.ID) {
@@ -243,13 +243,13 @@ func FuzzTrigger(f *testing.F) {
 func FuzzCall(f *testing.F) {
 	for _, path := range fixtures(f, "calls") {
 		c := readCall(f, path)
-		f.Add(c.URL.Reveal(), header(c.RequestHeaders, "x-amz-target"), header(c.RequestHeaders, "authorization"), []byte(c.Request.Data), []byte(c.Response.Data))
+		f.Add(c.URL.Reveal(), header(c.RequestHeaders, "x-amz-target"), header(c.RequestHeaders, "authorization"), c.Request.Data.Reveal(), c.Response.Data.Reveal())
 	}
 	f.Fuzz(func(_ *testing.T, url, target, authorization string, request, response []byte) {
 		inv := event.Invocation{Calls: []event.Call{{
-			Method: "POST", URL: event.Text(url), Status: 200,
-			RequestHeaders: []event.Header{{Name: "x-amz-target", Value: event.Text(target)}, {Name: "authorization", Value: event.Text(authorization)}},
-			Request:        event.Body{Data: request}, Response: event.Body{Data: response},
+			Method: "POST", URL: event.TextOf(url), Status: 200,
+			RequestHeaders: []event.Header{{Name: "x-amz-target", Value: event.TextOf(target)}, {Name: "authorization", Value: event.TextOf(authorization)}},
+			Request:        event.Body{Data: event.BytesOf(request)}, Response: event.Body{Data: event.BytesOf(response)},
 		}}}
 		Apply(&inv)
 	})
@@ -271,7 +271,7 @@ func read(t testing.TB, path string) event.Bytes {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return data
+	return event.BytesOf(data)
 }
 
 func golden(t *testing.T, fixture, got string) {
@@ -300,19 +300,19 @@ func readCall(t testing.TB, path string) event.Call {
 		RequestHeaders, ResponseHeaders [][2]string
 		Request, Response               string
 	}
-	if err := json.Unmarshal(read(t, path), &f); err != nil {
+	if err := json.Unmarshal(read(t, path).Reveal(), &f); err != nil {
 		t.Fatal(err)
 	}
 	headers := func(from [][2]string) (to []event.Header) {
 		for _, h := range from {
-			to = append(to, event.Header{Name: h[0], Value: event.Text(h[1])})
+			to = append(to, event.Header{Name: h[0], Value: event.TextOf(h[1])})
 		}
 		return to
 	}
 	return event.Call{
-		Method: f.Method, URL: event.Text(f.URL), Status: f.Status,
+		Method: f.Method, URL: event.TextOf(f.URL), Status: f.Status,
 		RequestHeaders: headers(f.RequestHeaders), ResponseHeaders: headers(f.ResponseHeaders),
-		Request: event.Body{Data: []byte(f.Request)}, Response: event.Body{Data: []byte(f.Response)},
+		Request: event.Body{Data: event.BytesOf([]byte(f.Request))}, Response: event.Body{Data: event.BytesOf([]byte(f.Response))},
 	}
 }
 

@@ -53,7 +53,7 @@ func snsNotification(v document.Value) (m event.Message, message document.Value,
 		Attributes: []event.Attribute{
 			{Name: "messaging.system", Value: "aws.sns"},
 			{Name: "messaging.message.id", Value: id},
-			{Name: "messaging.destination.name", Value: event.Text(topic)},
+			{Name: "messaging.destination.name", Value: event.TextOf(topic)},
 		},
 	}, message, true
 }

@@ -28,7 +28,7 @@ func recogniseDynamoDB(r request, t *event.Target) {
 	if len(tables) > 0 {
 		names := make([]event.Text, len(tables))
 		for i, name := range tables {
-			names[i] = event.Text(name)
+			names[i] = event.TextOf(name)
 		}
 		t.Attributes = append(t.Attributes, event.Attribute{Name: "aws.dynamodb.table_names", Value: names})
 	}

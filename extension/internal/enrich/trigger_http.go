@@ -25,7 +25,7 @@ func (r proxyRequest) trigger(source string) event.Trigger {
 	}
 	text := func(name, value string) {
 		if value != "" {
-			t.Attributes = append(t.Attributes, event.Attribute{Name: name, Value: event.Text(value)})
+			t.Attributes = append(t.Attributes, event.Attribute{Name: name, Value: event.TextOf(value)})
 		}
 	}
 	method, original := httpMethod(r.method)

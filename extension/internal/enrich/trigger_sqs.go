@@ -42,7 +42,7 @@ func recogniseSQS(e document.Value) (event.Trigger, bool) {
 	switch len(queues) {
 	case 0:
 	case 1:
-		t.Attributes = append(t.Attributes, event.Attribute{Name: "messaging.destination.name", Value: event.Text(t.Name)})
+		t.Attributes = append(t.Attributes, event.Attribute{Name: "messaging.destination.name", Value: event.TextOf(t.Name)})
 	default:
 		t.Name = "multiple_sources" // the word of the conventions
 	}
@@ -77,7 +77,7 @@ func sqsMessage(record document.Value) (m event.Message, body document.Value, ok
 	m.Key = event.Key{Space: spaceSQS, ID: id}
 	m.Attributes = []event.Attribute{{Name: "messaging.message.id", Value: id}}
 	if m.Destination != "" {
-		m.Attributes = append(m.Attributes, event.Attribute{Name: "messaging.destination.name", Value: event.Text(m.Destination)})
+		m.Attributes = append(m.Attributes, event.Attribute{Name: "messaging.destination.name", Value: event.TextOf(m.Destination)})
 	}
 	return m, body, true
 }

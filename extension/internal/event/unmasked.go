@@ -8,17 +8,33 @@ import (
 // hidden is what unmasked data shows of itself.
 const hidden = "[unmasked]"
 
-// Text is text of the user's that was not masked. It prints as [unmasked].
-type Text string
+// Text is text of the user's that was not masked. It prints as [unmasked]. It is a struct and not a string so that no conversion can
+// open it: Reveal is the only way in, and who uses it is held by a test.
+type Text struct{ s string }
 
-// Bytes is content of the user's that was not masked. It prints as [unmasked].
-type Bytes []byte
+// Bytes is content of the user's that was not masked, of the same make as Text.
+type Bytes struct{ b []byte }
+
+// TextOf takes text that was not masked.
+func TextOf(s string) Text { return Text{s} }
+
+// BytesOf takes content that was not masked. It keeps b itself, not a copy.
+func BytesOf(b []byte) Bytes { return Bytes{b} }
 
 // Reveal gives the content. Only the stages up to mask may call it.
-func (t Text) Reveal() string { return string(t) }
+func (t Text) Reveal() string { return t.s }
 
 // Reveal gives the content. Only the stages up to mask may call it.
-func (b Bytes) Reveal() []byte { return []byte(b) }
+func (b Bytes) Reveal() []byte { return b.b }
+
+// Len tells how long the content is.
+func (t Text) Len() int { return len(t.s) }
+
+// IsZero tells whether there is no content, which an empty one is not.
+func (b Bytes) IsZero() bool { return b.b == nil }
+
+// Len tells how long the content is.
+func (b Bytes) Len() int { return len(b.b) }
 
 // Format prints [unmasked] for every verb and flag.
 func (t Text) Format(f fmt.State, _ rune) { io.WriteString(f, hidden) }

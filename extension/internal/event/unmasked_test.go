@@ -13,13 +13,13 @@ import (
 func TestUnmaskedDataPrintsNothingOfItself(t *testing.T) {
 	const secret = "hunter2"
 	call := Call{
-		URL:            secret,
-		Request:        Body{Data: Bytes(secret)},
-		RequestHeaders: []Header{{Name: "X", Value: secret}},
-		Error:          &Error{Message: secret, Stack: secret},
-		Target:         Target{Attributes: []Attribute{{Name: "a", Value: Text(secret)}}},
+		URL:            TextOf(secret),
+		Request:        Body{Data: BytesOf([]byte(secret))},
+		RequestHeaders: []Header{{Name: "X", Value: TextOf(secret)}},
+		Error:          &Error{Message: TextOf(secret), Stack: TextOf(secret)},
+		Target:         Target{Attributes: []Attribute{{Name: "a", Value: TextOf(secret)}}},
 	}
-	inv := Invocation{Event: Body{Data: Bytes(secret)}, Calls: []Call{call}}
+	inv := Invocation{Event: Body{Data: BytesOf([]byte(secret))}, Calls: []Call{call}}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		for _, v := range []any{inv, &inv, call, call.URL, call.Request.Data, &call.URL, inv.Calls} {
 			if got := fmt.Sprintf(verb, v); strings.Contains(got, secret) || strings.Contains(got, fmt.Sprintf("%x", secret)) {

@@ -34,16 +34,16 @@ func TestEveryFieldArrives(t *testing.T) {
 	want := event.Invocation{
 		ID: "A", ARN: "arn", Trace: "Root=1", Tenant: "t", Deadline: time.Unix(4, 0), Start: time.Unix(1, 0), Duration: 500 * time.Millisecond, Cold: true,
 		Process:  event.Process{PID: 17, Runtime: "python", Version: "3.13.1", Hook: "0.1.0", Env: map[string]string{"_HANDLER": "a.b"}},
-		Event:    event.Body{Data: event.Bytes(`{"a":1}`), Size: 500, Truncated: true, Shortened: true},
-		Response: event.Body{Data: event.Bytes("out"), Size: 500}, ResponseStatus: 502, Streaming: true,
-		Error: &event.Error{Type: "F", Message: "n", Stack: "r"},
+		Event:    event.Body{Data: event.BytesOf([]byte(`{"a":1}`)), Size: 500, Truncated: true, Shortened: true},
+		Response: event.Body{Data: event.BytesOf([]byte("out")), Size: 500}, ResponseStatus: 502, Streaming: true,
+		Error: &event.Error{Type: "F", Message: event.TextOf("n"), Stack: event.TextOf("r")},
 		Calls: []event.Call{{
-			ID: "17-1", Library: "http.client", Method: "POST", URL: "https://u:p@x/y?z", Protocol: "HTTP/1.1", Peer: "10.0.0.1:443", Resend: 2, Status: 201,
+			ID: "17-1", Library: "http.client", Method: "POST", URL: event.TextOf("https://u:p@x/y?z"), Protocol: "HTTP/1.1", Peer: "10.0.0.1:443", Resend: 2, Status: 201,
 			Start: time.Unix(1, 100_000_000), FirstByte: 80 * time.Millisecond, Duration: 90 * time.Millisecond, Partial: true,
-			Error:          &event.Error{Type: "E", Message: "m", Stack: "s"},
-			RequestHeaders: []event.Header{{Name: "A", Value: "1"}, {Name: "A", Value: "2"}}, ResponseHeaders: []event.Header{{Name: "B", Value: "3"}},
-			Request:  event.Body{Data: event.Bytes("req"), Size: -1, Truncated: true},
-			Response: event.Body{Data: event.Bytes("resp"), Size: 4},
+			Error:          &event.Error{Type: "E", Message: event.TextOf("m"), Stack: event.TextOf("s")},
+			RequestHeaders: []event.Header{{Name: "A", Value: event.TextOf("1")}, {Name: "A", Value: event.TextOf("2")}}, ResponseHeaders: []event.Header{{Name: "B", Value: event.TextOf("3")}},
+			Request:  event.Body{Data: event.BytesOf([]byte("req")), Size: -1, Truncated: true},
+			Response: event.Body{Data: event.BytesOf([]byte("resp")), Size: 4},
 		}},
 	}
 	if got := r.Invocations[0]; !reflect.DeepEqual(got, want) {
@@ -80,12 +80,12 @@ func TestParts(t *testing.T) {
 	}{
 		{"none", nil, "", event.Body{Size: -1}},
 		{"another one", []spool.Part{{Of: "event", Len: 2}}, "ab", event.Body{Size: -1}},
-		{"whole", []spool.Part{{Of: "request", Len: 2}}, "ab", event.Body{Data: event.Bytes("ab"), Size: 2}},
-		{"empty", []spool.Part{{Of: "request"}}, "", event.Body{Data: event.Bytes{}, Size: 0}},
-		{"cut, size unknown", []spool.Part{{Of: "request", Len: 2, Truncated: true}}, "ab", event.Body{Data: event.Bytes("ab"), Size: -1, Truncated: true}},
-		{"cut, size known", []spool.Part{{Of: "request", Len: 2, Size: &five, Truncated: true}}, "ab", event.Body{Data: event.Bytes("ab"), Size: 5, Truncated: true}},
-		{"a size that is none", []spool.Part{{Of: "request", Len: 2, Size: &minus}}, "ab", event.Body{Data: event.Bytes("ab"), Size: 2}},
-		{"the second", []spool.Part{{Of: "event", Len: 1}, {Of: "request", Len: 1}}, "ab", event.Body{Data: event.Bytes("b"), Size: 1}},
+		{"whole", []spool.Part{{Of: "request", Len: 2}}, "ab", event.Body{Data: event.BytesOf([]byte("ab")), Size: 2}},
+		{"empty", []spool.Part{{Of: "request"}}, "", event.Body{Data: event.BytesOf([]byte{}), Size: 0}},
+		{"cut, size unknown", []spool.Part{{Of: "request", Len: 2, Truncated: true}}, "ab", event.Body{Data: event.BytesOf([]byte("ab")), Size: -1, Truncated: true}},
+		{"cut, size known", []spool.Part{{Of: "request", Len: 2, Size: &five, Truncated: true}}, "ab", event.Body{Data: event.BytesOf([]byte("ab")), Size: 5, Truncated: true}},
+		{"a size that is none", []spool.Part{{Of: "request", Len: 2, Size: &minus}}, "ab", event.Body{Data: event.BytesOf([]byte("ab")), Size: 2}},
+		{"the second", []spool.Part{{Of: "event", Len: 1}, {Of: "request", Len: 1}}, "ab", event.Body{Data: event.BytesOf([]byte("b")), Size: 1}},
 		{"beyond the body", []spool.Part{{Of: "request", Len: 3}}, "ab", event.Body{Size: -1}},
 	}
 	for _, test := range tests {

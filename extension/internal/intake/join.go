@@ -248,7 +248,7 @@ func (j *joiner) callStart(r spool.Record) {
 		return
 	}
 	c := &openCall{key: key, inv: inv, since: j.current, Call: event.Call{
-		ID: r.Call, Library: r.Library, Method: r.Method, URL: event.Text(r.URL), Resend: r.Resend,
+		ID: r.Call, Library: r.Library, Method: r.Method, URL: event.TextOf(r.URL), Resend: r.Resend,
 		Start: time.UnixMicro(r.Time), Open: true,
 		RequestHeaders: headersOf(r.Headers), Request: bodyOf(r, spool.PartRequest), Response: event.Body{Size: -1},
 	}}
@@ -267,7 +267,7 @@ func (j *joiner) callEnd(r spool.Record) {
 	c.FirstByte, c.Duration = micros(r.FirstByte), micros(r.Duration)
 	c.Error = errorOf(r.Error)
 	c.ResponseHeaders = headersOf(r.Headers)
-	if b := bodyOf(r, spool.PartRequest); b.Data != nil {
+	if b := bodyOf(r, spool.PartRequest); !b.Data.IsZero() {
 		c.Request = b
 	}
 	c.Response = bodyOf(r, spool.PartResponse)
@@ -293,7 +293,7 @@ func errorOf(e *spool.Error) *event.Error {
 	if e == nil {
 		return nil
 	}
-	return &event.Error{Type: e.Type, Message: event.Text(e.Message), Stack: event.Text(e.Stack)}
+	return &event.Error{Type: e.Type, Message: event.TextOf(e.Message), Stack: event.TextOf(e.Stack)}
 }
 
 func headersOf(hs [][2]string) []event.Header {
@@ -302,7 +302,7 @@ func headersOf(hs [][2]string) []event.Header {
 	}
 	out := make([]event.Header, len(hs))
 	for i, h := range hs {
-		out[i] = event.Header{Name: h[0], Value: event.Text(h[1])}
+		out[i] = event.Header{Name: h[0], Value: event.TextOf(h[1])}
 	}
 	return out
 }
@@ -313,7 +313,7 @@ func bodyOf(r spool.Record, of string) event.Body {
 	if !ok {
 		return event.Body{Size: -1}
 	}
-	b := event.Body{Data: event.Bytes(data), Size: -1, Truncated: p.Truncated, Shortened: p.Shortened}
+	b := event.Body{Data: event.BytesOf(data), Size: -1, Truncated: p.Truncated, Shortened: p.Shortened}
 	switch {
 	case p.Size != nil && *p.Size >= 0:
 		b.Size = *p.Size

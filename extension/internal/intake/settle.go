@@ -18,7 +18,7 @@ func (j *joiner) close(c *openCall) {
 		if c.Open {
 			records = 1
 		}
-		j.lose(c.inv, event.Loss{Reason: LossTooMany, Records: records, Bytes: int64(len(c.Request.Data) + len(c.Response.Data))})
+		j.lose(c.inv, event.Loss{Reason: LossTooMany, Records: records, Bytes: int64(c.Request.Data.Len() + c.Response.Data.Len())})
 		return
 	}
 	d.Calls = append(d.Calls, c.Call)
@@ -62,14 +62,14 @@ func (j *joiner) giveUp(final bool) {
 		if j.open[c.key] != c {
 			continue // closed meanwhile
 		}
-		size := len(c.Request.Data) + 64*len(c.RequestHeaders) + len(c.URL)
+		size := c.Request.Data.Len() + 64*len(c.RequestHeaders) + c.URL.Len()
 		if final || c.key.past || c.since != j.current || j.failed(c.inv) || held+size > MaxHeld {
 			j.close(c)
 			continue
 		}
 		if !c.held {
 			c.held = true
-			c.Request.Data = bytes.Clone(c.Request.Data)
+			c.Request.Data = event.BytesOf(bytes.Clone(c.Request.Data.Reveal()))
 		}
 		held += size
 		keep = append(keep, c)

@@ -22,10 +22,10 @@ func TestRenderLeadsThroughAllStages(t *testing.T) {
 	start := time.Unix(1_750_000_000, 0)
 	inv := event.Invocation{
 		ID: "3da1f2dc-3222-475e-9205-e2e6c6318895", Start: start, Duration: time.Second,
-		Trace: "Root=1-5759e988-bd862e3fe1be46a994272793", Event: event.Body{Data: event.Bytes(`{"password":"` + secret + `"}`), Size: 30},
+		Trace: "Root=1-5759e988-bd862e3fe1be46a994272793", Event: event.Body{Data: event.BytesOf([]byte(`{"password":"` + secret + `"}`)), Size: 30},
 		Calls: []event.Call{{
-			ID: "17-1", Method: "GET", URL: "https://sqs.eu-central-1.amazonaws.com/?password=" + secret, Start: start, Duration: time.Millisecond,
-			RequestHeaders: []event.Header{{Name: "Authorization", Value: secret}},
+			ID: "17-1", Method: "GET", URL: event.TextOf("https://sqs.eu-central-1.amazonaws.com/?password=" + secret), Start: start, Duration: time.Millisecond,
+			RequestHeaders: []event.Header{{Name: "Authorization", Value: event.TextOf(secret)}},
 		}},
 	}
 	stages := newStages()

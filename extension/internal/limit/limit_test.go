@@ -12,17 +12,17 @@ import (
 )
 
 func body(n int) event.Body {
-	return event.Body{Data: []byte(`{"a":"` + strings.Repeat("x", n-8) + `"}`), Size: int64(n)}
+	return event.Body{Data: event.BytesOf([]byte(`{"a":"` + strings.Repeat("x", n-8) + `"}`)), Size: int64(n)}
 }
 
 func masked(inv event.Invocation) mask.Invocation { return mask.New(mask.Options{}).Apply(inv) }
 
 func TestFields(t *testing.T) {
 	const n = 200
-	failure := &event.Error{Type: "E", Message: event.Text(strings.Repeat("m", 5*n)), Stack: event.Text(strings.Repeat("s", 5*n))}
-	header := []event.Header{{Name: "X", Value: event.Text(strings.Repeat("h", 5*n))}}
-	call := event.Call{URL: event.Text("https://h/" + strings.Repeat("u", 5*n)), RequestHeaders: header, Request: body(5 * n), Response: body(n),
-		Target: event.Target{Attributes: []event.Attribute{{Name: "a", Value: event.Text(strings.Repeat("a", 5*n))}, {Name: "b", Value: []event.Text{"x", event.Text(strings.Repeat("a", 5*n))}}}}}
+	failure := &event.Error{Type: "E", Message: event.TextOf(strings.Repeat("m", 5*n)), Stack: event.TextOf(strings.Repeat("s", 5*n))}
+	header := []event.Header{{Name: "X", Value: event.TextOf(strings.Repeat("h", 5*n))}}
+	call := event.Call{URL: event.TextOf("https://h/" + strings.Repeat("u", 5*n)), RequestHeaders: header, Request: body(5 * n), Response: body(n),
+		Target: event.Target{Attributes: []event.Attribute{{Name: "a", Value: event.TextOf(strings.Repeat("a", 5*n))}, {Name: "b", Value: []event.Text{event.TextOf("x"), event.TextOf(strings.Repeat("a", 5*n))}}}}}
 	failed := call
 	failed.Error = failure
 	for name, test := range map[string]struct {
@@ -76,16 +76,16 @@ func TestZeroMeansNoLimit(t *testing.T) {
 
 // TestOrderOfSacrifice lowers the budget step by step. What is dropped must go in the order that is promised, and be counted.
 func TestOrderOfSacrifice(t *testing.T) {
-	headers := []event.Header{{Name: "X-Header", Value: "0123456789"}, {Name: "Y-Header", Value: "0123456789"}}
+	headers := []event.Header{{Name: "X-Header", Value: event.TextOf("0123456789")}, {Name: "Y-Header", Value: event.TextOf("0123456789")}}
 	call := func(id string, status int, linked bool) event.Call {
-		c := event.Call{ID: id, URL: "https://h/", Status: status, Request: body(1000), Response: body(1000), RequestHeaders: headers, ResponseHeaders: headers}
+		c := event.Call{ID: id, URL: event.TextOf("https://h/"), Status: status, Request: body(1000), Response: body(1000), RequestHeaders: headers, ResponseHeaders: headers}
 		if linked {
 			c.Target.Messages = []event.Message{{Key: event.Key{ID: "m"}}}
 		}
 		return c
 	}
 	inv := event.Invocation{
-		Event: body(1000), Response: body(1000), Error: &event.Error{Type: "E", Message: "the message", Stack: "the stack"},
+		Event: body(1000), Response: body(1000), Error: &event.Error{Type: "E", Message: event.TextOf("the message"), Stack: event.TextOf("the stack")},
 		Calls:    []event.Call{call("ok1", 200, false), call("sent", 200, true), call("bad1", 500, false), call("ok2", 200, false), call("bad2", 404, false), call("ok3", 200, false)},
 		Identity: event.Identity{Links: []event.Link{{Span: event.SpanID{1}}}},
 	}
@@ -158,7 +158,7 @@ func TestOrderOfSacrifice(t *testing.T) {
 func TestThousandsOfCallsAndLinks(t *testing.T) {
 	inv := event.Invocation{ID: "x"}
 	for n := range 10_000 {
-		inv.Calls = append(inv.Calls, event.Call{ID: fmt.Sprint(n), URL: "https://h/", Status: 200, Request: body(100)})
+		inv.Calls = append(inv.Calls, event.Call{ID: fmt.Sprint(n), URL: event.TextOf("https://h/"), Status: 200, Request: body(100)})
 		inv.Identity.Links = append(inv.Identity.Links, event.Link{Span: event.SpanID{byte(n)}})
 	}
 	inv.Calls[4711].Status = 500

@@ -81,7 +81,7 @@ func (m *Masker) call(c *event.Call) Call {
 // withheld is a body of a call whose traffic is never shown.
 func withheld(b event.Body) Body {
 	out := Body{Size: b.Size, Truncated: b.Truncated}
-	if len(b.Data) > 0 {
+	if b.Data.Len() > 0 {
 		out.Hidden = Text{HiddenDomain}
 	}
 	return out

@@ -52,14 +52,14 @@ func TestNobodyElseCanFillAnInvocation(t *testing.T) {
 
 // everywhere is an invocation with the same content in every place where content can be.
 func everywhere(content string) event.Invocation {
-	text := event.Text(content)
-	body := event.Body{Data: []byte(content), Size: int64(len(content))}
+	text := event.TextOf(content)
+	body := event.Body{Data: event.BytesOf([]byte(content)), Size: int64(len(content))}
 	failure := &event.Error{Type: "Error", Message: text, Stack: text}
 	attributes := []event.Attribute{{Name: "a", Value: text}, {Name: "b", Value: []event.Text{text, text}}, {Name: "n", Value: int64(1)}, {Name: "odd", Value: struct{}{}}}
 	messages := []event.Message{{Key: event.Key{ID: "m"}, Destination: content, Attributes: attributes}}
 	headers := []event.Header{{Name: "X-Note", Value: text}, {Name: "X-Note", Value: text}}
 	call := event.Call{
-		URL: event.Text("https://h/p?x=" + url.QueryEscape(content)), RequestHeaders: headers, ResponseHeaders: headers, Request: body, Response: body, Error: failure,
+		URL: event.TextOf("https://h/p?x=" + url.QueryEscape(content)), RequestHeaders: headers, ResponseHeaders: headers, Request: body, Response: body, Error: failure,
 		Target:   event.Target{Operation: content, Resource: content, Messages: messages, Attributes: attributes},
 		Identity: event.Identity{Links: []event.Link{{Attributes: attributes}}},
 	}
@@ -146,7 +146,7 @@ func TestHeaders(t *testing.T) {
 		"X-Forwarded-Access-Token": {"", ""},
 		"User-Agent":               {"Boto3/1.43 md/Botocore#1.43 ua/2.1 os/linux", "Boto3/1.43 md/Botocore#1.43 ua/2.1 os/linux"},
 	} {
-		got := m.headers([]event.Header{{Name: name, Value: event.Text(test.value)}})
+		got := m.headers([]event.Header{{Name: name, Value: event.TextOf(test.value)}})
 		if got[0].Name.String() != name || got[0].Value.String() != test.want {
 			t.Errorf("%s: %s became %s, want %s", name, test.value, got[0].Value, test.want)
 		}
@@ -158,8 +158,8 @@ func TestDomainsAreNeverShown(t *testing.T) {
 	m := New(Options{Domains: []string{"vault.example.com", " .internal.example.com", "h:8200", ""}})
 	call := func(address, service string) event.Call {
 		return event.Call{
-			URL: event.Text(address), RequestHeaders: []event.Header{{Name: "A", Value: secret}}, ResponseHeaders: []event.Header{{Name: "A", Value: secret}},
-			Request: event.Body{Data: []byte(body), Size: int64(len(body))}, Response: event.Body{Data: []byte(body), Size: int64(len(body))},
+			URL: event.TextOf(address), RequestHeaders: []event.Header{{Name: "A", Value: event.TextOf(secret)}}, ResponseHeaders: []event.Header{{Name: "A", Value: event.TextOf(secret)}},
+			Request: event.Body{Data: event.BytesOf([]byte(body)), Size: int64(len(body))}, Response: event.Body{Data: event.BytesOf([]byte(body)), Size: int64(len(body))},
 			Target: event.Target{Service: service},
 		}
 	}
@@ -204,7 +204,9 @@ func TestDomainsAreNeverShown(t *testing.T) {
 }
 
 func TestBodiesThatAreNoText(t *testing.T) {
-	header := func(name, value string) []event.Header { return []event.Header{{Name: name, Value: event.Text(value)}} }
+	header := func(name, value string) []event.Header {
+		return []event.Header{{Name: name, Value: event.TextOf(value)}}
+	}
 	tests := []struct {
 		name    string
 		body    event.Body
@@ -213,20 +215,20 @@ func TestBodiesThatAreNoText(t *testing.T) {
 		text    string
 	}{
 		{"nothing", event.Body{}, nil, "", ""},
-		{"text", event.Body{Data: []byte("hello")}, nil, "", "hello"},
-		{"zero byte", event.Body{Data: []byte("a\x00b")}, nil, HiddenBinary, ""},
-		{"not UTF-8", event.Body{Data: []byte("caf\xe9 au lait")}, nil, HiddenBinary, ""},
-		{"character cut at the end", event.Body{Data: []byte("caf\xc3"), Truncated: true}, nil, "", "caf\xc3"},
-		{"character cut in a whole body", event.Body{Data: []byte("caf\xc3")}, nil, HiddenBinary, ""},
-		{"picture", event.Body{Data: []byte("GIF89a")}, header("content-type", "image/gif"), HiddenBinary, ""},
-		{"picture of text", event.Body{Data: []byte("<svg/>")}, header("Content-Type", "image/svg+xml"), "", "<svg/>"},
-		{"CBOR", event.Body{Data: []byte("abc")}, header("content-type", "application/cbor"), HiddenBinary, ""},
-		{"JSON called a stream of bytes", event.Body{Data: []byte(` {"a":1}`)}, header("content-type", "application/octet-stream"), "", ` {"a":1}`},
-		{"compressed", event.Body{Data: []byte("abc")}, header("Content-Encoding", "gzip"), HiddenCompressed, ""},
-		{"compressed twice", event.Body{Data: []byte("abc")}, header("Content-Encoding", "identity, br"), HiddenCompressed, ""},
-		{"compressed without a word", event.Body{Data: []byte("\x1f\x8b\x08")}, nil, HiddenCompressed, ""},
-		{"not compressed", event.Body{Data: []byte("abc")}, header("Content-Encoding", "identity"), "", "abc"},
-		{"form", event.Body{Data: []byte("a=%7B%22pin%22%3A1%7D")}, header("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"), "", "a=%7B%22pin%22%3A%22****%22%7D"},
+		{"text", event.Body{Data: event.BytesOf([]byte("hello"))}, nil, "", "hello"},
+		{"zero byte", event.Body{Data: event.BytesOf([]byte("a\x00b"))}, nil, HiddenBinary, ""},
+		{"not UTF-8", event.Body{Data: event.BytesOf([]byte("caf\xe9 au lait"))}, nil, HiddenBinary, ""},
+		{"character cut at the end", event.Body{Data: event.BytesOf([]byte("caf\xc3")), Truncated: true}, nil, "", "caf\xc3"},
+		{"character cut in a whole body", event.Body{Data: event.BytesOf([]byte("caf\xc3"))}, nil, HiddenBinary, ""},
+		{"picture", event.Body{Data: event.BytesOf([]byte("GIF89a"))}, header("content-type", "image/gif"), HiddenBinary, ""},
+		{"picture of text", event.Body{Data: event.BytesOf([]byte("<svg/>"))}, header("Content-Type", "image/svg+xml"), "", "<svg/>"},
+		{"CBOR", event.Body{Data: event.BytesOf([]byte("abc"))}, header("content-type", "application/cbor"), HiddenBinary, ""},
+		{"JSON called a stream of bytes", event.Body{Data: event.BytesOf([]byte(` {"a":1}`))}, header("content-type", "application/octet-stream"), "", ` {"a":1}`},
+		{"compressed", event.Body{Data: event.BytesOf([]byte("abc"))}, header("Content-Encoding", "gzip"), HiddenCompressed, ""},
+		{"compressed twice", event.Body{Data: event.BytesOf([]byte("abc"))}, header("Content-Encoding", "identity, br"), HiddenCompressed, ""},
+		{"compressed without a word", event.Body{Data: event.BytesOf([]byte("\x1f\x8b\x08"))}, nil, HiddenCompressed, ""},
+		{"not compressed", event.Body{Data: event.BytesOf([]byte("abc"))}, header("Content-Encoding", "identity"), "", "abc"},
+		{"form", event.Body{Data: event.BytesOf([]byte("a=%7B%22pin%22%3A1%7D"))}, header("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"), "", "a=%7B%22pin%22%3A%22****%22%7D"},
 	}
 	m := New(Options{})
 	for _, test := range tests {
@@ -235,7 +237,7 @@ func TestBodiesThatAreNoText(t *testing.T) {
 			if got.Hidden.String() != test.hidden || got.Text.String() != test.text {
 				t.Errorf("got %q, hidden %q", got.Text, got.Hidden)
 			}
-			if want := int64(len(test.body.Data)); !test.body.Truncated && got.Size != want {
+			if want := int64(test.body.Data.Len()); !test.body.Truncated && got.Size != want {
 				t.Errorf("size %d, want %d", got.Size, want)
 			}
 		})
@@ -245,9 +247,9 @@ func TestBodiesThatAreNoText(t *testing.T) {
 // TestLargeInvocation: there is no size from which on masking is left out.
 func TestLargeInvocation(t *testing.T) {
 	one := `{"password":"` + secret + `","text":"` + strings.Repeat("x", 1000) + `"},`
-	inv := event.Invocation{Event: event.Body{Data: []byte("[" + strings.Repeat(one, 8000) + "1]")}}
+	inv := event.Invocation{Event: event.Body{Data: event.BytesOf([]byte("[" + strings.Repeat(one, 8000) + "1]"))}}
 	for range 1000 {
-		inv.Calls = append(inv.Calls, event.Call{URL: "https://h/?token=" + secret, Request: event.Body{Data: []byte(one)}})
+		inv.Calls = append(inv.Calls, event.Call{URL: event.TextOf("https://h/?token=" + secret), Request: event.Body{Data: event.BytesOf([]byte(one))}})
 	}
 	got := New(Options{}).Apply(inv)
 	if len(got.Calls) != len(inv.Calls) || got.Event.Text.Len() < 8_000_000 {
@@ -318,14 +320,14 @@ func FuzzShorten(f *testing.F) {
 
 // BenchmarkApply masks an invocation with ten calls of 2 KB each, both ways.
 func BenchmarkApply(b *testing.B) {
-	body := event.Body{Data: []byte(`{"order":"A-1","items":[` + strings.Repeat(`{"sku":"LMN-0042","quantity":2,"price":19.99,"note":"a gift"},`, 30) + `1]}`)}
+	body := event.Body{Data: event.BytesOf([]byte(`{"order":"A-1","items":[` + strings.Repeat(`{"sku":"LMN-0042","quantity":2,"price":19.99,"note":"a gift"},`, 30) + `1]}`))}
 	headers := []event.Header{
-		{Name: "Content-Type", Value: "application/json"}, {Name: "Authorization", Value: "Bearer abcdefghijkl"},
-		{Name: "User-Agent", Value: "Boto3/1.43"}, {Name: "x-amzn-RequestId", Value: "f1d2d2f9-24e9-86ac-886f-dfd50b3b0d57"},
+		{Name: "Content-Type", Value: event.TextOf("application/json")}, {Name: "Authorization", Value: event.TextOf("Bearer abcdefghijkl")},
+		{Name: "User-Agent", Value: event.TextOf("Boto3/1.43")}, {Name: "x-amzn-RequestId", Value: event.TextOf("f1d2d2f9-24e9-86ac-886f-dfd50b3b0d57")},
 	}
 	inv := event.Invocation{Event: body, Response: body}
 	for range 10 {
-		inv.Calls = append(inv.Calls, event.Call{URL: "https://h/orders?x=1", Request: body, Response: body, RequestHeaders: headers, ResponseHeaders: headers})
+		inv.Calls = append(inv.Calls, event.Call{URL: event.TextOf("https://h/orders?x=1"), Request: body, Response: body, RequestHeaders: headers, ResponseHeaders: headers})
 	}
 	m := New(Options{})
 	b.ReportAllocs()

@@ -42,11 +42,13 @@ func base() event.Invocation {
 	}
 }
 
-func body(s string) event.Body { return event.Body{Data: []byte(s), Size: int64(len(s))} }
+func body(s string) event.Body {
+	return event.Body{Data: event.BytesOf([]byte(s)), Size: int64(len(s))}
+}
 
 func headers(nameValue ...string) (hs []event.Header) {
 	for i := 0; i < len(nameValue); i += 2 {
-		hs = append(hs, event.Header{Name: nameValue[i], Value: event.Text(nameValue[i+1])})
+		hs = append(hs, event.Header{Name: nameValue[i], Value: event.TextOf(nameValue[i+1])})
 	}
 	return hs
 }
@@ -62,7 +64,7 @@ func fixture(t *testing.T, name string) event.Body {
 
 func sqsCall(operation, request, response string) event.Call {
 	return event.Call{
-		ID: "17-2", Library: "http.client", Method: "POST", URL: "https://sqs.eu-central-1.amazonaws.com/", Protocol: "HTTP/1.1", Peer: "10.0.0.7:443",
+		ID: "17-2", Library: "http.client", Method: "POST", URL: event.TextOf("https://sqs.eu-central-1.amazonaws.com/"), Protocol: "HTTP/1.1", Peer: "10.0.0.7:443",
 		Status: 200, Start: began.Add(20 * time.Millisecond), FirstByte: 9 * time.Millisecond, Duration: 10 * time.Millisecond,
 		RequestHeaders: headers("X-Amz-Target", "AmazonSQS."+operation, "Content-Type", "application/x-amz-json-1.0",
 			"Authorization", "AWS4-HMAC-SHA256 Credential=AKIA/20260102/eu-central-1/sqs/aws4_request, Signature=abc"),
@@ -80,23 +82,23 @@ func TestBuild(t *testing.T) {
 			inv := base()
 			inv.Event, inv.Response, inv.ResponseStatus, inv.Cold = fixture(t, "restapi"), body(`{"statusCode":200,"body":"{\"ok\":true}"}`), 200, true
 			inv.Calls = []event.Call{{
-				ID: "17-1", Library: "http.client", Method: "POST", URL: "https://me:hunter2@pay.example.com:8443/charge?token=hunter2&x=1", Protocol: "HTTP/1.1", Peer: "[2001:db8::1]:8443",
+				ID: "17-1", Library: "http.client", Method: "POST", URL: event.TextOf("https://me:hunter2@pay.example.com:8443/charge?token=hunter2&x=1"), Protocol: "HTTP/1.1", Peer: "[2001:db8::1]:8443",
 				Status: 201, Resend: 1, Start: began.Add(5 * time.Millisecond), FirstByte: 8 * time.Millisecond, Duration: 12500 * time.Microsecond,
 				RequestHeaders:  headers("Content-Type", "application/json", "Authorization", "Bearer hunter2hunter2", "Accept", "a", "accept", "b"),
 				ResponseHeaders: headers("Set-Cookie", "session=hunter2"),
 				Request:         body(`{"card":{"number":"4111 1111 1111 1111","cvv":123},"amount":10}`),
-				Response:        event.Body{Data: []byte("\x1f\x8b"), Size: 2000, Truncated: true},
+				Response:        event.Body{Data: event.BytesOf([]byte("\x1f\x8b")), Size: 2000, Truncated: true},
 			}}
 			return inv
 		}},
 		{"http-error", func(t *testing.T) event.Invocation {
 			inv := base()
 			inv.Event, inv.Streaming = fixture(t, "functionurl"), true
-			inv.Error = &event.Error{Type: "PaymentError", Message: "card 4111111111111111 refused", Stack: "Traceback:\n  File \"app.py\", line 7, in handler\nPaymentError: password=hunter2"}
+			inv.Error = &event.Error{Type: "PaymentError", Message: event.TextOf("card 4111111111111111 refused"), Stack: event.TextOf("Traceback:\n  File \"app.py\", line 7, in handler\nPaymentError: password=hunter2")}
 			inv.Calls = []event.Call{
-				{ID: "17-1", Method: "GET", URL: "http://127.0.0.1/status", Status: 503, Partial: true, Start: began.Add(time.Millisecond), Duration: time.Millisecond},
-				{ID: "17-2", Method: "brew", URL: "https://pot.example.com", Start: began.Add(3 * time.Millisecond), Duration: time.Millisecond, Peer: "pot",
-					Error: &event.Error{Type: "ConnectionRefusedError", Message: "[Errno 111] Connection refused"}},
+				{ID: "17-1", Method: "GET", URL: event.TextOf("http://127.0.0.1/status"), Status: 503, Partial: true, Start: began.Add(time.Millisecond), Duration: time.Millisecond},
+				{ID: "17-2", Method: "brew", URL: event.TextOf("https://pot.example.com"), Start: began.Add(3 * time.Millisecond), Duration: time.Millisecond, Peer: "pot",
+					Error: &event.Error{Type: "ConnectionRefusedError", Message: event.TextOf("[Errno 111] Connection refused")}},
 			}
 			return inv
 		}},
@@ -126,48 +128,48 @@ func TestBuild(t *testing.T) {
 		{"calls-of-the-set-up", func(*testing.T) event.Invocation {
 			inv := base()
 			inv.Cold = true
-			inv.Calls = []event.Call{{ID: "17-1", Method: "GET", URL: "https://config.example.com/", Status: 200, Init: true, Start: began.Add(-time.Second), Duration: time.Millisecond}}
+			inv.Calls = []event.Call{{ID: "17-1", Method: "GET", URL: event.TextOf("https://config.example.com/"), Status: 200, Init: true, Start: began.Add(-time.Second), Duration: time.Millisecond}}
 			return inv
 		}},
 		{"set-up-that-failed", func(*testing.T) event.Invocation {
 			inv := base()
 			inv.ID, inv.Trace, inv.ARN, inv.Start, inv.Duration, inv.Deadline = "init", "", "", time.Time{}, 0, time.Time{}
-			inv.Error = &event.Error{Type: "ImportError", Message: "No module named 'x'"}
-			inv.Calls = []event.Call{{ID: "17-1", Method: "GET", URL: "https://config.example.com/", Status: 200, Init: true, Start: began, Duration: time.Millisecond}}
+			inv.Error = &event.Error{Type: "ImportError", Message: event.TextOf("No module named 'x'")}
+			inv.Calls = []event.Call{{ID: "17-1", Method: "GET", URL: event.TextOf("https://config.example.com/"), Status: 200, Init: true, Start: began, Duration: time.Millisecond}}
 			return inv
 		}},
 		{"timed-out", func(*testing.T) event.Invocation {
 			inv := base()
 			inv.Open, inv.Duration = true, 0
 			inv.Calls = []event.Call{
-				{ID: "17-1", Method: "GET", URL: "https://fast.example.com/", Status: 200, Start: began.Add(time.Millisecond), Duration: 40 * time.Millisecond},
-				{ID: "17-2", Method: "GET", URL: "https://slow.example.com/", Open: true, Start: began.Add(10 * time.Millisecond)},
+				{ID: "17-1", Method: "GET", URL: event.TextOf("https://fast.example.com/"), Status: 200, Start: began.Add(time.Millisecond), Duration: 40 * time.Millisecond},
+				{ID: "17-2", Method: "GET", URL: event.TextOf("https://slow.example.com/"), Open: true, Start: began.Add(10 * time.Millisecond)},
 			}
 			return inv
 		}},
 		{"call-that-nobody-waited-for", func(*testing.T) event.Invocation {
 			inv := base()
-			inv.Calls = []event.Call{{ID: "17-1", Method: "GET", URL: "https://slow.example.com/", Open: true, Start: began.Add(10 * time.Millisecond)}}
+			inv.Calls = []event.Call{{ID: "17-1", Method: "GET", URL: event.TextOf("https://slow.example.com/"), Open: true, Start: began.Add(10 * time.Millisecond)}}
 			return inv
 		}},
 		{"s3-and-dynamodb", func(*testing.T) event.Invocation {
 			inv := base()
 			inv.Calls = []event.Call{
-				{ID: "17-1", Method: "PUT", URL: "https://receipts.s3.eu-central-1.amazonaws.com/2026/A-1.json?x-id=PutObject", Status: 200, Start: began, Duration: time.Millisecond,
+				{ID: "17-1", Method: "PUT", URL: event.TextOf("https://receipts.s3.eu-central-1.amazonaws.com/2026/A-1.json?x-id=PutObject"), Status: 200, Start: began, Duration: time.Millisecond,
 					ResponseHeaders: headers("x-amz-request-id", "656c76696e67", "x-amz-id-2", "eftixk72")},
-				{ID: "17-2", Method: "POST", URL: "https://dynamodb.eu-central-1.amazonaws.com/", Status: 200, Start: began.Add(time.Millisecond), Duration: time.Millisecond,
+				{ID: "17-2", Method: "POST", URL: event.TextOf("https://dynamodb.eu-central-1.amazonaws.com/"), Status: 200, Start: began.Add(time.Millisecond), Duration: time.Millisecond,
 					RequestHeaders: headers("x-amz-target", "DynamoDB_20120810.BatchWriteItem"), Request: body(`{"RequestItems":{"orders":[],"audit":[]}}`)},
-				{ID: "17-3", Method: "POST", URL: "https://ssm.eu-central-1.amazonaws.com/", Status: 200, Start: began.Add(2 * time.Millisecond), Duration: time.Millisecond,
+				{ID: "17-3", Method: "POST", URL: event.TextOf("https://ssm.eu-central-1.amazonaws.com/"), Status: 200, Start: began.Add(2 * time.Millisecond), Duration: time.Millisecond,
 					RequestHeaders: headers("x-amz-target", "AmazonSSM.GetParameter"), Response: body(`{"Parameter":{"Value":"hunter2"}}`)},
 			}
 			return inv
 		}},
 		{"losses", func(*testing.T) event.Invocation {
 			inv := base()
-			inv.Event = event.Body{Data: []byte(`{"a":[` + strings.Repeat(`"0123456789",`, 400) + `1]}`), Size: 90_000, Truncated: true, Shortened: true}
+			inv.Event = event.Body{Data: event.BytesOf([]byte(`{"a":[` + strings.Repeat(`"0123456789",`, 400) + `1]}`)), Size: 90_000, Truncated: true, Shortened: true}
 			inv.Lost = []event.Loss{{Reason: "torn", Records: 1, Bytes: 70}, {Reason: "spool-full", Records: 3}, {Reason: "torn", Records: 2, Bytes: 30}}
 			for n := range 40 {
-				inv.Calls = append(inv.Calls, event.Call{ID: fmt.Sprint("17-", n), Method: "GET", URL: "https://h/", Status: 200, Start: began, Duration: time.Millisecond,
+				inv.Calls = append(inv.Calls, event.Call{ID: fmt.Sprint("17-", n), Method: "GET", URL: event.TextOf("https://h/"), Status: 200, Start: began, Duration: time.Millisecond,
 					RequestHeaders: headers("a", "b"), Response: body(strings.Repeat("x", 900))})
 			}
 			inv.Calls[7].Status = 500
@@ -176,7 +178,7 @@ func TestBuild(t *testing.T) {
 		{"late-calls", func(*testing.T) event.Invocation {
 			inv := base()
 			inv.Late = true
-			inv.Calls = []event.Call{{ID: "21-1", Method: "GET", URL: "https://h/", Status: 200, Start: began.Add(time.Second), Duration: time.Millisecond}}
+			inv.Calls = []event.Call{{ID: "21-1", Method: "GET", URL: event.TextOf("https://h/"), Status: 200, Start: began.Add(time.Second), Duration: time.Millisecond}}
 			return inv
 		}},
 	}
