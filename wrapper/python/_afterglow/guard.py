@@ -58,13 +58,12 @@ def observer(function):
         try:
             return function(*args)
         except BaseException as error:
-            if not _is_ours(error):
-                _hide(error)
+            if not _swallowed(function, error):
                 raise
-            _failed(function.__name__, error)
             return None
 
     guarded.__name__ = function.__name__
+    guarded.observes = function
     return guarded
 
 
@@ -72,16 +71,29 @@ def around(original, before, after, failed):
     """Make a stand-in for a method of a library's.
 
     before(args, kwargs) gives a token, or None for "not of interest"; then after(token, result) or failed(token, error) is
-    called, each where it is given. All three are observers. The original is called exactly once, and its result or its exception is the stand-in's.
+    called, each where it is given. All three are observers. The original is called exactly once, and its result or its
+    exception is the stand-in's.
     """
+    # Both are guarded here as observer does it, for a call less: this is run for every piece of every body.
+    before_unguarded = before.observes
+    after_unguarded = after.observes if after is not None else None
 
     def stand_in(*args, **kwargs):
         token = None
         try:
-            token = before(args, kwargs)
+            if not _state.off:
+                try:
+                    token = before_unguarded(args, kwargs)
+                except BaseException as error:
+                    if not _swallowed(before_unguarded, error):
+                        raise
             result = original(*args, **kwargs)
-            if token is not None and after is not None:
-                after(token, result)
+            if token is not None and after_unguarded is not None:
+                try:
+                    after_unguarded(token, result)
+                except BaseException as error:
+                    if not _swallowed(after_unguarded, error):
+                        raise
             return result
         except BaseException as error:
             if token is not None and failed is not None:
@@ -99,7 +111,9 @@ def around(original, before, after, failed):
 
 def leave(error):
     """Take the caller's frame off the exception that it is handling. Since Python 3.11 a bare raise does not add it again."""
-    _with_traceback(error, _exc_info()[2].tb_next)
+    tb = _exc_info()[2]
+    if tb is not None and tb.tb_frame.f_code.co_filename.startswith(_HERE):
+        _with_traceback(error, tb.tb_next)
 
 
 def caller():
@@ -116,6 +130,15 @@ def _dress(stand_in, original):
         setattr(stand_in, name, getattr(original, name))
     stand_in.__dict__.update(original.__dict__)
     stand_in.__wrapped__ = original
+
+
+def _swallowed(function, error):
+    """Tell of a failure of the hook's own, and that it was one. What is the user's has to be raised again."""
+    if _is_ours(error):
+        _failed(function.__name__, error)
+        return True
+    _hide(error)
+    return False
 
 
 def _is_ours(error):

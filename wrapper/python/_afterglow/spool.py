@@ -81,9 +81,8 @@ class File:
             _unlink(path + ".open")
             raise
 
-    def append(self, header, bodies):
+    def append(self, header, length, bodies):
         """Write one record and tell whether all of it was written."""
-        length = sum(map(len, bodies))
         return self._write(b"".join((b"@%b %d %b\n" % (self.mark, length, header), *bodies, b"\n")))
 
     def _write(self, data):
@@ -175,7 +174,7 @@ class Spool:
         if not vital and self.written + size > self.settings.invocation_bytes:
             return size, "invocation-full"
         try:
-            if not self._append(header, bodies):
+            if not self._append(header, body_size, bodies):
                 return size, "spool-full"
         except OSError:
             return size, "write-failed"
@@ -187,14 +186,14 @@ class Spool:
             self._json = _encoder()
         return self._json(value).encode("ascii")
 
-    def _append(self, header, bodies):
+    def _append(self, header, length, bodies):
         """Append to the open file or to a new one; tell whether there was room for one."""
         for _ in range(2):
             file = self.file or self._new_file()
             if file is None:
                 return False
             try:
-                if not file.append(header, bodies):
+                if not file.append(header, length, bodies):
                     raise OSError("the record was cut short")
                 return True
             except FileNotFoundError:  # somebody has deleted it

@@ -14,7 +14,7 @@ from ..spool import ERROR_BYTES, URL_BYTES, cut
 from .body import Copy, Framing
 
 _CONNECTION = {"endheaders": ("self", "message_body"), "send": ("self",), "getresponse": ("self",), "close": ("self",)}
-_RESPONSE = {name: ("self",) for name in ("read", "readinto", "read1", "readline", "close", "_safe_read")}
+_RESPONSE = {name: ("self",) for name in ("read", "readinto", "read1", "readline", "close")}
 
 _BYTES = (bytes, bytearray, memoryview)
 
@@ -28,20 +28,20 @@ _monotonic_ns = time.monotonic_ns
 class Call:
     """One request and its response."""
 
-    __slots__ = ("id", "invocation", "began", "connecting", "unsent", "request", "at_hand", "response", "head", "busy", "depth", "trouble", "ended")
+    __slots__ = ("id", "invocation", "began", "connecting", "unsent", "request", "at_hand", "response", "head", "busy", "nested", "trouble", "ended")
 
-    def __init__(self):
+    def __init__(self, at_hand):
         self.id = _state.spool.next_call()
         self.invocation = handler.belongs_to()
         self.began = _monotonic_ns()
         self.connecting = False  # the request has not been put together
         self.unsent = True  # its headers have not been sent
-        self.request = Copy(_state.settings.body_bytes)
-        self.at_hand = False  # the request's body went into call.start
+        self.at_hand = at_hand  # the request's body goes into call.start
+        self.request = None if at_hand else Copy(_state.settings.body_bytes)
         self.response = None  # a copy of its body, once there is a response
         self.head = {}
         self.busy = False  # between a method's beginning and its end a connection may be closed as part of it
-        self.depth = 0  # of methods that call each other
+        self.nested = False  # in a method that may call others which are looked at, too
         self.trouble = None  # an error that the response may yet make up for
         self.ended = False
 
@@ -92,13 +92,20 @@ def install(module, settings):
                 "read1": (_reads, _has_read, _not_read),
                 "readline": (_reads, _has_read, _not_read),
                 "readinto": (_reads, _has_read_into, _not_read),
-                "_safe_read": (_reads, _has_read_chunk, _not_read),
                 "close": (_closes, None, None),
             },
         ),
     ):
         for name, triple in observers.items():
             setattr(cls, name, guard.around(cls.__dict__[name], *triple))
+
+
+def look_at_chunks():
+    """Look at _safe_read as well, with which urllib3 reads chunks past the methods that are there for it."""
+    cls = _state.library.HTTPResponse
+    original = vars(cls).get("_safe_read")
+    if hasattr(original, "__code__"):
+        cls._safe_read = guard.around(original, _reads, _has_read_chunk, _not_read)
 
 
 # The request
@@ -137,12 +144,12 @@ def _start(connection, method, target, headers, body):
     url = _url(connection, noted, target)
     if url is None:
         return None
-    call = noted[_MARK] = Call()
+    call = noted[_MARK] = Call(type(body) in _BYTES)
     parts = ()
-    if type(body) in _BYTES:
-        call.at_hand = True
-        call.request.add(body)
-        parts = (call.request.part("request"),)
+    if call.at_hand:
+        whole = Copy(_state.settings.body_bytes)
+        whole.add(body)
+        parts = (whole.part("request"),)
     fields = {"call": call.id, "lib": "http.client", "method": method, "url": url, "headers": _headers(headers)}
     _state.spool.record("call.start", call.invocation, fields, parts)
     return call
@@ -226,11 +233,10 @@ def _not_begun(call, error):
 @guard.observer
 def _sends(args, kwargs):
     call = args[0].__dict__.get(_MARK)
-    if call is None or call.at_hand or call.connecting:
+    if call is None or call.nested or call.at_hand or call.connecting:
         return None
-    call.depth += 1
-    if call.depth == 1:  # what is sent within a send goes to a proxy: CONNECT
-        _passes(call, args[1] if len(args) > 1 else kwargs.get("data"))
+    call.nested = True  # what is sent within a send goes to a proxy: CONNECT
+    _passes(call, args[1] if len(args) > 1 else kwargs.get("data"))
     return call
 
 
@@ -247,14 +253,13 @@ def _passes(call, data):
 
 @guard.observer
 def _sent(call, result):
-    call.depth -= 1
+    call.nested = False
 
 
 @guard.observer
 def _not_sent(call, error):
-    call.depth -= 1
-    if call.depth == 0:
-        _in_trouble(call, error)
+    call.nested = False
+    _in_trouble(call, error)
 
 
 def _in_trouble(call, error):
@@ -324,17 +329,17 @@ def _not_responded(token, error):
 @guard.observer
 def _reads(args, kwargs):
     call = args[0].__dict__.get(_MARK)
-    if call is None:
+    if call is None or call.nested:
         return None
-    call.depth += 1
+    call.nested = True
     return call, args
 
 
 @guard.observer
 def _has_read(token, data):
     call, args = token
-    call.depth -= 1
-    if call.depth == 0 and type(data) is bytes:
+    call.nested = False
+    if type(data) is bytes:
         call.response.add(data)
         _look_for_end(call, args[0])
 
@@ -342,18 +347,17 @@ def _has_read(token, data):
 @guard.observer
 def _has_read_into(token, length):
     call, args = token
-    call.depth -= 1
-    if call.depth == 0:
-        call.response.add(memoryview(args[1]).cast("B")[:length])
-        _look_for_end(call, args[0])
+    call.nested = False
+    call.response.add(memoryview(args[1]).cast("B")[:length])
+    _look_for_end(call, args[0])
 
 
 @guard.observer
 def _has_read_chunk(token, data):
     """_safe_read(n), which urllib3 calls itself to read chunks, and once more with 2 for the line end behind each."""
     call, args = token
-    call.depth -= 1
-    if call.depth == 0 and data != b"\r\n":
+    call.nested = False
+    if data != b"\r\n":
         call.response.add(data)
 
 
@@ -366,8 +370,8 @@ def _look_for_end(call, response):
 @guard.observer
 def _not_read(token, error):
     call, args = token
-    call.depth -= 1
-    if call.depth == 0 and isinstance(error, (OSError, _state.library.HTTPException)):
+    call.nested = False
+    if isinstance(error, (OSError, _state.library.HTTPException)):
         args[0].__dict__.pop(_MARK, None)
         _end(call, partial=True, error=error)
 
@@ -376,7 +380,7 @@ def _not_read(token, error):
 def _closes(args, kwargs):
     response = args[0]
     call = response.__dict__.get(_MARK)
-    if call is None or call.depth:
+    if call is None or call.nested:
         return None
     del response.__dict__[_MARK]
     # urllib3 reads chunks past http.client, which then does not know that it was the last one.
@@ -389,7 +393,7 @@ def _closes(args, kwargs):
 def _closes_connection(args, kwargs):
     noted = args[0].__dict__
     call = noted.get(_MARK)
-    if call is not None and not call.busy and call.depth == 0 and not call.connecting:
+    if call is not None and not call.busy and not call.nested and not call.connecting:
         del noted[_MARK]
         _end(call, partial=True)
     return None

@@ -15,6 +15,7 @@ def install(module, settings):
     if code is None or code.co_varnames[:4] != ("self", "conn", "method", "url"):
         guard.say("warn", "urllib3 has no HTTPConnectionPool._make_request as expected; a connection that fails is not seen")
         return
+    http_client.look_at_chunks()
     pool._make_request = guard.around(original, _makes, _made, _not_made)
 
 
