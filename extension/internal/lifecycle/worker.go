@@ -76,7 +76,7 @@ type Pipeline struct {
 	working   chan struct{} // closed when the work that outlasted its invocation is done; nil if there is none
 }
 
-// Invoke waits for the end of the invocation and flushes.
+// Invoke waits for the end of the invocation, or until it is clear that nobody will tell of it, and flushes what is complete then.
 func (p *Pipeline) Invoke(ctx context.Context, e lambdaapi.Event) {
 	p.announce(e)
 	if p.isWorking() || p.broken {
@@ -89,9 +89,10 @@ func (p *Pipeline) Invoke(ctx context.Context, e lambdaapi.Event) {
 		p.within(ctx, p.Intake.Discard) // it would only fill the function's /tmp
 		return
 	}
-	if !p.policy.Waits(e.Deadline) || p.Endings.Await(ctx, e.RequestID) != Ended || !p.policy.Flush(moment(ctx, false)) {
+	if !p.policy.Waits(e.Deadline) || p.Endings.Await(ctx, e.RequestID) == Expired || !p.policy.Flush(moment(ctx, false)) {
 		return
 	}
+	// Also where no hook told of this invocation: hooks whose spool is full write nothing, and nothing would ever make room for them.
 	p.within(ctx, func() { p.flush(ctx, false) })
 }
 
