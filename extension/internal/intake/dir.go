@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"sort"
@@ -71,7 +72,7 @@ func (in *Intake) choose(final bool) (files []file, more bool) {
 	for _, f := range all {
 		key := keyOf(f.name)
 		f.whole = final || f.past || f.name.State == spool.StateDone || f.name.Number < newest[f.name.PID]
-		if !f.whole && (in.broken[key] || f.size <= in.progress[key]) {
+		if !f.whole && (in.broken[key] || in.visited[key] || f.size <= in.seen[key]) {
 			continue
 		}
 		if len(files) >= MaxFiles || len(files) > 0 && bytes+f.size > MaxBytes {
@@ -115,7 +116,7 @@ func (in *Intake) list() []file {
 
 // forget drops what is remembered of files that are not there any more.
 func (in *Intake) forget(all []file) {
-	if len(in.progress) == 0 && len(in.broken) == 0 {
+	if len(in.progress)+len(in.seen)+len(in.broken) == 0 {
 		return
 	}
 	there := map[fileKey]bool{}
@@ -124,6 +125,7 @@ func (in *Intake) forget(all []file) {
 	}
 	gone := func(k fileKey) bool { return !there[k] }
 	maps.DeleteFunc(in.progress, func(k fileKey, _ int64) bool { return gone(k) })
+	maps.DeleteFunc(in.seen, func(k fileKey, _ int64) bool { return gone(k) })
 	maps.DeleteFunc(in.broken, func(k fileKey, _ bool) bool { return gone(k) })
 }
 
@@ -151,12 +153,18 @@ func (in *Intake) take(f file) bool {
 	}
 	if !f.whole {
 		in.progress[key] = max(in.progress[key], r.TailStart)
+		in.seen[key] = max(f.size, in.progress[key]) // f.size is from before the reading: what was written since is not missed
+		if r.beyond > 0 {
+			in.seen[key] = math.MaxInt64 // no more of it can be read, until it is whole and counted
+		}
+		in.visited[key] = true
 		if r.err != nil {
 			in.broken[key] = true // to be counted when it is whole
 		}
 	} else {
 		delete(in.broken, key)
 		delete(in.progress, key)
+		delete(in.seen, key)
 	}
 	in.count(f, r)
 	return true

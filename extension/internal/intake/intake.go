@@ -49,6 +49,8 @@ type Intake struct {
 	born time.Time // files older than this were left by processes that are gone
 
 	progress map[fileKey]int64 // how far a file that still grows was read
+	seen     map[fileKey]int64 // how large it was then: without a byte more there is nothing to read, though its tail may be torn
+	visited  map[fileKey]bool  // files that still grow and were read since a Collect last reached no limit: once is enough
 	broken   map[fileKey]bool  // files that cannot be read although they still grow
 	done     map[string]bool   // names that were read and could not be deleted
 
@@ -66,7 +68,10 @@ func keyOf(n spool.Name) fileKey { return fileKey{n.Invocation, n.PID, n.Number}
 // New makes an Intake. born is when this environment's processes began to run: /tmp outlives a reset, and what was last written before
 // is complete, whatever its name says.
 func New(dir string, born time.Time) *Intake {
-	return &Intake{dir: dir, born: born, progress: map[fileKey]int64{}, broken: map[fileKey]bool{}, done: map[string]bool{}, join: newJoiner()}
+	return &Intake{
+		dir: dir, born: born, progress: map[fileKey]int64{}, seen: map[fileKey]int64{}, visited: map[fileKey]bool{},
+		broken: map[fileKey]bool{}, done: map[string]bool{}, join: newJoiner(),
+	}
 }
 
 // An Announcement is what Lambda tells an extension about an invocation. It fills in what the hook could not write.
@@ -82,7 +87,7 @@ func (in *Intake) Announce(a Announcement) { in.join.announce(a) }
 type Round struct {
 	Invocations []event.Invocation
 	Lost        []event.Loss // with final, what could not be attached to an invocation; before, it waits for the next one
-	More        bool         // a limit was reached: collect again
+	More        bool         // a limit was reached: collect again, once this round is released. However files grow meanwhile, that ends
 	Bytes       int64        // read
 	files       []string
 }
@@ -94,6 +99,9 @@ func (in *Intake) Collect(final bool) Round {
 	var r Round
 	var files []file
 	files, r.More = in.choose(final)
+	if !r.More {
+		defer clear(in.visited)
+	}
 	for _, f := range files {
 		r.Bytes += f.size
 		if in.take(f) && f.whole {

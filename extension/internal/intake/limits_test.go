@@ -211,3 +211,79 @@ func TestDiscard(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// TestRoundsEnd: whatever files that still grow look like, the rounds of one flush come to an end, and what is new is read later.
+func TestRoundsEnd(t *testing.T) {
+	torn := raw("@torn")
+	padding := strings.Repeat("x", 9<<20)
+	large := func(id string) []rec {
+		c := rec{Header: spool.Header{Kind: spool.KindCallStart, Invocation: "A", Call: id, Parts: []spool.Part{{Of: "request"}}}, parts: []string{padding}}
+		return []rec{process(17), c, torn}
+	}
+	tests := []struct {
+		name string
+		put  func(t *testing.T, dir string)
+		most int // rounds
+	}{
+		{"two large files with a torn tail", func(t *testing.T, dir string) {
+			put(t, dir, "A.17.1.open", encode(t, true, large("17-1")...))
+			put(t, dir, "A.18.1.open", encode(t, true, large("18-1")...))
+		}, 2},
+		{"one file more than a round takes, each with a torn tail", func(t *testing.T, dir string) {
+			for n := range MaxFiles + 1 {
+				put(t, dir, fmt.Sprintf("A.%d.1.open", n+1), encode(t, true, process(n+1), torn))
+			}
+		}, 2},
+		{"a file beyond what is read of one, and another", func(t *testing.T, dir string) {
+			put(t, dir, "A.17.1.open", append(encode(t, true, process(17)), make([]byte, MaxFileBytes)...))
+			put(t, dir, "A.18.1.open", encode(t, true, large("18-1")...))
+		}, 2},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			test.put(t, dir)
+			in := New(dir, born)
+			rounds := func(grow bool) (n int) {
+				for more := true; more && n <= test.most; n++ {
+					r := in.Collect(false)
+					in.Release(r)
+					more = r.More
+					if grow {
+						names, _ := Names(dir)
+						for _, name := range names {
+							appendTo(name.String(), torn)(t, dir, in)
+						}
+					}
+				}
+				return n
+			}
+			if n := rounds(false); n > test.most {
+				t.Errorf("more than %d rounds", test.most)
+			}
+			if n := rounds(false); n != 1 {
+				t.Errorf("%d rounds though nothing is new", n)
+			}
+			if n := rounds(true); n > test.most {
+				t.Errorf("more than %d rounds while files grow", test.most)
+			}
+		})
+	}
+}
+
+// TestATornTailIsReadOnceItIsWhole: a record that was half written when it was first seen.
+func TestATornTailIsReadOnceItIsWhole(t *testing.T) {
+	dir := t.TempDir()
+	in := New(dir, born)
+	in.Announce(Announcement{ID: "A"})
+	put(t, dir, "A.17.1.done", encode(t, true, process(17), begin("A"), end("A")))
+	whole := encode(t, true, process(21), call("A", "21-1"), callEnd("A", "21-1"))
+	put(t, dir, "A.21.1.open", whole[:len(whole)-5])
+	if got := collectAs(in, false); got != "A" {
+		t.Errorf("got %s", got)
+	}
+	put(t, dir, "A.21.1.open", whole)
+	if got := collectAs(in, true); got != "A late 21-1" {
+		t.Errorf("got %s", got)
+	}
+}
