@@ -131,6 +131,21 @@ func TestHooksKnowTheSettings(t *testing.T) {
 	}
 }
 
+// TestExtensionKnowsTheSettings: the extension reads each setting that the table says it reads, and no other.
+func TestExtensionKnowsTheSettings(t *testing.T) {
+	src := ""
+	for _, file := range goFiles(t) {
+		if strings.HasPrefix(file, "extension/") && !strings.HasSuffix(file, "_test.go") {
+			src += read(t, file)
+		}
+	}
+	for _, s := range settings.Table() {
+		if reads := strings.Contains(src, `"`+s.Name+`"`); reads != has(s.Readers, settings.Extension) {
+			t.Errorf("%s: read by the extension: %v, according to settings/table.go: %v", s.Name, reads, !reads)
+		}
+	}
+}
+
 // hookReader tells which reader of settings a file of wrapper/ is.
 func hookReader(file string) (settings.Reader, bool) {
 	if file == "wrapper/exec-wrapper" {

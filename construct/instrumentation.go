@@ -169,6 +169,10 @@ func (i *Instrumentation) environment() (map[string]string, error) {
 		if err := setting.Check(value); err != nil {
 			return nil, fmt.Errorf("property Afterglow.%s: %w", r.field, err)
 		}
+		if r.setting == "AFTERGLOW_SPOOL_DIR" && value != "" && !strings.HasPrefix(value, "/tmp/") {
+			return nil, fmt.Errorf("property Afterglow.%s: %w", r.field, &settings.Error{Name: r.setting, Value: value,
+				Problem: "not below /tmp, which is all that a function can write", Remedy: "write a path like " + settings.DefaultSpoolDir})
+		}
 		if !isDefault(setting, value) {
 			variables[r.setting] = value
 		}
@@ -181,9 +185,17 @@ func checkNoCredentials(s settings.Setting, value string) error {
 	if s.Type != settings.URL {
 		return nil
 	}
-	if u, err := url.Parse(value); err == nil && u.User != nil {
+	u, err := url.Parse(value)
+	if err != nil {
+		return nil // Check will say what is wrong, without showing the value
+	}
+	if u.User != nil {
 		return errors.New("the URL holds credentials, and everyone who may read the template could read them; " +
 			"remove user and password from it")
+	}
+	if u.RawQuery != "" {
+		return errors.New("the URL has a query, which is where keys of collectors stand, and everyone who may read the template could " +
+			"read it; remove the query")
 	}
 	return nil
 }

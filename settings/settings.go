@@ -8,7 +8,6 @@ package settings
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -136,7 +135,11 @@ func (s Setting) parse(value string) (any, error) {
 	case URL:
 		u, err := url.Parse(strings.TrimSpace(value))
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return bad("not an absolute http or https URL", "write one like https://collector.example.com:4318")
+			shown := value
+			if strings.ContainsAny(value, "@?=&%;") { // where credentials stand in what was meant to be a URL
+				shown = "…"
+			}
+			return nil, &Error{s.Name, shown, "not an absolute http or https URL", "write one like https://collector.example.com:4318"}
 		}
 		return strings.TrimSpace(value), nil
 	default:
@@ -150,7 +153,7 @@ func (s Setting) parsePairs(value string) (any, error) {
 		k, v, ok := strings.Cut(entry, "=")
 		k = strings.TrimSpace(k)
 		v, err := url.PathUnescape(strings.TrimSpace(v))
-		if !ok || err != nil || !pairKey.MatchString(k) {
+		if !ok || err != nil || !isToken(k) {
 			// The value may hold credentials: the error shows only its place.
 			return nil, &Error{s.Name, "…", "an entry is not key=value", "write key=value,key2=value2, percent-encoding commas within values"}
 		}
@@ -159,7 +162,17 @@ func (s Setting) parsePairs(value string) (any, error) {
 	return m, nil
 }
 
-var pairKey = regexp.MustCompile(`^[!-+\--<>-~]+$`) // printable ASCII without comma and equals sign
+// isToken tells whether s can name a header (RFC 9110, token). Resource attributes are held to the same.
+func isToken(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		alphanumeric := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !alphanumeric && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
 
 func parseDuration(s string) (time.Duration, error) {
 	if ms, err := strconv.ParseInt(s, 10, 64); err == nil {

@@ -79,9 +79,17 @@ func TestCheck(t *testing.T) {
 }
 
 func TestErrorsShowNoCredentials(t *testing.T) {
-	err := Parse("OTEL_EXPORTER_OTLP_HEADERS", "authorization: Bearer hunter2")
-	if err == nil || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("error shows a header's value: %v", err)
+	for _, c := range []struct{ name, value string }{
+		{"OTEL_EXPORTER_OTLP_HEADERS", "authorization: Bearer hunter2"},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "api-key:hunter2="},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "a=%zzhunter2"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://user:hunter2@collector"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "user:hunter2@collector:4318"},
+		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector/?api-key=hunter2"},
+	} {
+		if err := Parse(c.name, c.value); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s=%s: the error shows it, or there is none: %v", c.name, c.value, err)
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ func Table() []Setting {
 			Doc: "How much Afterglow writes into the function's log. Content of requests is never logged."},
 		{Name: "AFTERGLOW_SPOOL_DIR", Type: Path, Default: DefaultSpoolDir, Readers: []Reader{Hooks, Extension},
 			Doc: "Directory of the spool. It has to be on a local file system that function and extension can write, which on Lambda means below /tmp."},
-		{Name: "AFTERGLOW_SPOOL_DIR_BYTES", Type: Bytes, Default: "67108864", Min: 1 << 20, Max: 1 << 33, Readers: []Reader{Hooks, Extension},
+		{Name: "AFTERGLOW_SPOOL_DIR_BYTES", Type: Bytes, Default: "67108864", Min: 1 << 20, Max: 1 << 33, Readers: []Reader{Hooks},
 			Doc: "Most that the spool may take of /tmp. Past it hooks write nothing until the extension has collected what is there; what was left out is counted."},
 		{Name: "AFTERGLOW_SPOOL_INVOCATION_BYTES", Type: Bytes, Default: "16777216", Min: 1 << 16, Max: 1 << 30, Readers: []Reader{Hooks},
 			Doc: "Most that one invocation may write. Past it calls are only counted."},

@@ -1,10 +1,12 @@
 package layer
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,7 +43,7 @@ func Archive(ctx context.Context, o Options) (file, hash string, err error) {
 	}
 	hash = l.Hash()
 	file = filepath.Join(o.CacheDir, "layer-"+o.Arch+"-"+hash[:32]+".zip")
-	if _, err := os.Stat(file); err == nil {
+	if intact(file, len(l.Files)) {
 		used(file)
 		return file, hash, nil
 	}
@@ -49,23 +51,61 @@ func Archive(ctx context.Context, o Options) (file, hash string, err error) {
 	if err := l.WriteZip(&archive); err != nil {
 		return "", "", err
 	}
-	if err := keep(file, modePlain, archive.Bytes()); err != nil {
+	if err := keep(file, archive.Bytes()); err != nil {
 		return "", "", err
 	}
 	return file, hash, nil
 }
 
 // keep puts a file into the cache and drops those that were not used for long.
-func keep(name string, mode fs.FileMode, data []byte) error {
+func keep(name string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return fmt.Errorf("make cache: %w", err)
 	}
-	if err := replaceFile(name, File{Mode: mode, Data: data}); err != nil {
+	if err := replaceFile(name, File{Mode: modePlain, Data: data}); err != nil {
 		return fmt.Errorf("fill cache: %w", err)
 	}
 	used(name)
 	trim(filepath.Dir(name))
 	return nil
+}
+
+// seal puts a digest in front of what is cached. A machine that lost its power may leave a file under its full name that is empty or
+// cut, and an extension like that would fail every function that it is deployed to.
+func seal(data []byte) []byte {
+	sum := sha256.Sum256(data)
+	return append(sum[:], data...)
+}
+
+// unseal reads what seal made, if it is still that.
+func unseal(name string) ([]byte, bool) {
+	sealed, err := os.ReadFile(name)
+	if err != nil || len(sealed) < sha256.Size {
+		return nil, false
+	}
+	data := sealed[sha256.Size:]
+	return data, sha256.Sum256(data) == [sha256.Size]byte(sealed)
+}
+
+// intact tells whether a cached zip is still whole: each of its files carries a checksum.
+func intact(name string, files int) bool {
+	archive, err := zip.OpenReader(name)
+	if err != nil {
+		return false
+	}
+	defer archive.Close()
+	for _, f := range archive.File {
+		content, err := f.Open()
+		if err != nil {
+			return false
+		}
+		_, err = io.Copy(io.Discard, content)
+		content.Close()
+		if err != nil {
+			return false
+		}
+	}
+	return len(archive.File) == files
 }
 
 // used makes a cached file live longer. Nothing depends on its success.

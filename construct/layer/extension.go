@@ -35,7 +35,7 @@ func extension(ctx context.Context, source moduleSource, goarch, cacheDir string
 	if cacheDir != "" {
 		key := sha256.Sum256(fmt.Appendln(nil, digest, toolchain.version, goarch, buildFlags))
 		name = filepath.Join(cacheDir, "extension-"+goarch+"-"+hex.EncodeToString(key[:16]))
-		if binary, err := os.ReadFile(name); err == nil {
+		if binary, ok := unseal(name); ok {
 			used(name)
 			return binary, nil
 		}
@@ -48,7 +48,7 @@ func extension(ctx context.Context, source moduleSource, goarch, cacheDir string
 	}
 	fmt.Fprintf(progress, "afterglow: built in %.1f s\n", time.Since(start).Seconds())
 	if name != "" {
-		if err := keep(name, modeExecutable, binary); err != nil {
+		if err := keep(name, seal(binary)); err != nil {
 			fmt.Fprintf(progress, "afterglow: the next build will not be faster: %v\n", err)
 		}
 	}

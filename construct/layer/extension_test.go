@@ -93,7 +93,7 @@ func TestCacheTrimsItself(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := keep(filepath.Join(dir, "layer-arm64-now.zip"), modePlain, nil); err != nil {
+	if err := keep(filepath.Join(dir, "layer-arm64-now.zip"), nil); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(dir)
@@ -223,4 +223,51 @@ func tinySource(t *testing.T) moduleSource {
 		writeFile(t, filepath.Join(source.dir, name), content)
 	}
 	return source
+}
+
+// TestDamagedCacheIsNotUsed: what a power failure leaves of a cached file under its full name is built anew.
+func TestDamagedCacheIsNotUsed(t *testing.T) {
+	cache := t.TempDir()
+	o := Options{Arch: "x86_64", CacheDir: cache, Progress: io.Discard}
+	file, hash, err := Archive(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damages := map[string]func(name string) error{
+		"emptied": func(name string) error { return os.Truncate(name, 0) },
+		"cut":     func(name string) error { return os.Truncate(name, 100_000) },
+		"zeroed": func(name string) error {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			clear(data[len(data)/2 : len(data)/2+4096])
+			return os.WriteFile(name, data, 0o644)
+		},
+	}
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			files, err := filepath.Glob(filepath.Join(cache, "*"))
+			if err != nil || len(files) != 2 {
+				t.Fatalf("cache holds %v, %v", files, err)
+			}
+			for _, f := range files {
+				if err := damage(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			again, hashAgain, err := Archive(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(again)
+			if err != nil || hashAgain != hash || !bytes.Equal(got, want) {
+				t.Errorf("%d bytes instead of %d, %v", len(got), len(want), err)
+			}
+		})
+	}
 }
