@@ -100,14 +100,9 @@ class Spool {
   // makeDir makes the directory and what is missing above it. Node.js' own way to do so never ends where a file system
   // says ENOENT to everything, as /proc does.
   makeDir() {
-    for (let at = this.dir.indexOf('/', 1); ; at = this.dir.indexOf('/', at + 1)) {
-      try {
-        mkdirSync(at < 0 ? this.dir : this.dir.slice(0, at), 0o700);
-      } catch {
-        // It is there, or the attempt to open will tell what is wrong.
-      }
-      if (at < 0) return;
-    }
+    if (mkdir(this.dir)) return;
+    for (let at = this.dir.indexOf('/', 1); at > 0; at = this.dir.indexOf('/', at + 1)) mkdir(this.dir.slice(0, at));
+    mkdir(this.dir);
   }
 
   // refused tells once that the spool is not to be had; every record that it costs is counted.
@@ -208,6 +203,15 @@ class Spool {
       const { records, bytes } = lost[reason];
       if (!this.write('loss', invocation, `,"reason":"${reason}","records":${records},"bytes":${bytes}`)) this.lose(reason, records, bytes);
     }
+  }
+}
+
+function mkdir(dir) {
+  try {
+    mkdirSync(dir, 0o700);
+    return true;
+  } catch {
+    return false; // it is there, or the attempt to open a file in it tells what is wrong
   }
 }
 

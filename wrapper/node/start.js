@@ -50,7 +50,7 @@ function same(fs, file) {
 const ADDON = '/rapid-client.node';
 
 function watch() {
-  const extensions = require('module')._extensions;
+  const extensions = module.constructor._extensions; // of node:module, without the cost of asking for it
   const load = extensions['.node'];
   if (typeof load !== 'function') return;
   const watching = function (module, filename) {

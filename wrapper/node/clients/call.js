@@ -6,7 +6,6 @@
 
 const { ticks, text, failure, quote } = require('../spool.js');
 const { pid } = process;
-const { stringify } = JSON;
 
 function create(settings, guard, spool, handler) {
   let count = 0;
@@ -169,10 +168,13 @@ class Body {
 
 const NOTHING = new Body(0);
 
+// What JSON has to escape, and what is not ASCII.
+const ODD = /["\\\x00-\x1f\x7f-\uffff]/;
+
 // headers gives the field of a flat list of names and values, as many as the budget holds.
 function headers(spool, budget, list) {
   if (list === null || list.length === 0) return '';
-  const pairs = [];
+  let json = '';
   let left = budget;
   for (let i = 0; i + 1 < list.length; i += 2) {
     const name = string(list[i]);
@@ -182,11 +184,10 @@ function headers(spool, budget, list) {
       spool.lose('headers', (list.length - i) / 2, -left);
       break;
     }
-    pairs.push([name, value]);
+    // Nearly every header is plain; asking JSON for each costs more than all the rest of a record.
+    json += (json === '' ? '[' : ',[') + (ODD.test(name) ? quote(name) : '"' + name + '"') + ',' + (ODD.test(value) ? quote(value) : '"' + value + '"') + ']';
   }
-  // One call for all of them is three times as fast as one for each, unless the function taught arrays to be something else.
-  if (pairs.toJSON === undefined) return `,"headers":${stringify(pairs)}`;
-  return `,"headers":[${pairs.map(([name, value]) => `[${quote(name)},${quote(value)}]`).join(',')}]`;
+  return ',"headers":[' + json + ']';
 }
 
 // string gives a header's name or value: undici hands over bytes.
