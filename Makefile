@@ -12,7 +12,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20,22,24
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down test lint fmt layer docs fuzz bench clean tools-go
+.PHONY: help demo down prepare test lint fmt layer docs fuzz bench clean tools-go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,13 @@ demo: tools-go ## deploy the example to a local AWS, send two orders, show their
 down: tools-go ## stop a demo that was left up, and whatever a killed one left
 	@$(GO) run ./infra/local down
 
-test: tools-go ## run every test, installing the runtimes they need
-	@echo "==> go vet"
+prepare: tools-go ## install what demo and tests need, below .afterglow
+	@echo "==> compiling what installs (the first time: about a minute)"
+	@mkdir -p .afterglow/bin && $(GO) build -o .afterglow/bin/local ./infra/local
+	@exec .afterglow/bin/local prepare
+
+test: prepare ## run every test, installing the runtimes they need
+	@echo "==> go vet (the first time this compiles the AWS CDK: a minute or two)"
 	$(GO) vet ./...
 	@echo "==> gofmt"
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted" >&2; exit 1; }

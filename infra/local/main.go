@@ -2,6 +2,7 @@
 //
 //	go run ./infra/local demo          deploy the example, send two orders, show their flow, stop
 //	go run ./infra/local demo --keep   the same, then leave everything up until Ctrl-C
+//	go run ./infra/local prepare       install what demo and tests need
 //	go run ./infra/local down          stop what runs, and whatever a killed run left
 //
 // It needs Go, Python 3 and Node.js, and installs the rest below .afterglow in the checkout. It takes no
@@ -66,6 +67,7 @@ func untilInterrupted() (ctx, hurry context.Context) {
 const usage = `usage: go run ./infra/local COMMAND
 
   demo [--keep] [--port N]   deploy the example to a local AWS, send two orders, show their flow
+  prepare                    install what demo and tests need, and do nothing else
   down                       stop what runs, and whatever a killed run left
 `
 
@@ -83,6 +85,8 @@ func run(ctx, hurry context.Context, args []string, stdout, stderr io.Writer) in
 	switch args[0] {
 	case "demo":
 		err = runDemo(ctx, hurry, checkout, args[1:], stdout, stderr)
+	case "prepare":
+		err = runPrepare(ctx, checkout, args[1:], stdout, stderr)
 	case "down":
 		err = runDown(ctx, checkout, args[1:], stdout, stderr)
 	case "help", "-h", "--help":

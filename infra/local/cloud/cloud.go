@@ -68,6 +68,9 @@ type Cloud struct {
 // DefaultRuns is where the runs of a checkout are.
 func DefaultRuns(checkout string) string { return filepath.Join(checkout, ".afterglow", "local") }
 
+// ToolsFolder is where the tools of a checkout are installed.
+func ToolsFolder(checkout string) string { return filepath.Join(checkout, ".afterglow", "tools") }
+
 // Up sets everything up, step by step. After an error nothing is left.
 func Up(ctx context.Context, opt Options) (*Cloud, error) {
 	if opt.App == "" {
@@ -90,7 +93,7 @@ func Up(ctx context.Context, opt Options) (*Cloud, error) {
 }
 
 func (c *Cloud) up(ctx context.Context) error {
-	log, folder := c.opt.Log, filepath.Join(c.opt.Checkout, ".afterglow", "tools")
+	log, folder := c.opt.Log, ToolsFolder(c.opt.Checkout)
 	var miniStack, cli []string
 	return firstError(
 		func() error {

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
+	"github.com/afterglow-lambda/afterglow/infra/local/progress"
+	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/runtimes"
+)
+
+// prepared are the runtimes that the tests ask for. Of Python whatever this machine has is taken; Node.js comes from npm.
+var prepared = []string{"nodejs20.x", "nodejs22.x", "nodejs24.x",
+	"python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14"}
+
+// runPrepare installs what demo and tests need and says so while it lasts. Tests install it themselves too; but what
+// they say is not shown before a package's tests have ended.
+func runPrepare(ctx context.Context, checkout string, args []string, stdout, stderr io.Writer) error {
+	var runs string
+	if err := newFlags("prepare", checkout, &runs, stderr).Parse(args); err != nil {
+		return flag.ErrHelp
+	}
+	log, folder := progress.New(stdout, 4), cloud.ToolsFolder(checkout)
+	var machine tools.Machine
+	steps := []struct {
+		title string
+		do    func(*progress.Step) (string, error)
+	}{
+		{"looking for Go, Python 3 and Node.js", func(s *progress.Step) (_ string, err error) {
+			machine, err = tools.Look(ctx, s)
+			return machine.String(), err
+		}},
+		{"installing MiniStack, the local AWS", func(s *progress.Step) (string, error) {
+			_, err := tools.MiniStack(ctx, machine, folder, s)
+			return "MiniStack " + tools.MiniStackVersion, err
+		}},
+		{"installing the CDK CLI", func(s *progress.Step) (string, error) {
+			_, err := tools.CDK(ctx, machine, folder, s)
+			return "aws-cdk " + tools.CDKVersion, err
+		}},
+		{"installing AWS's runtime clients", func(s *progress.Step) (string, error) {
+			return prepareRuntimes(ctx, checkout, s)
+		}},
+	}
+	for _, step := range steps {
+		if err := log.Do(step.title, step.do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func prepareRuntimes(ctx context.Context, checkout string, s *progress.Step) (string, error) {
+	var found []string
+	for _, name := range prepared {
+		_, err := runtimes.Find(ctx, name, runtimes.Options{Root: filepath.Join(checkout, ".afterglow", "runtimes"), Progress: s})
+		switch {
+		case err == nil:
+			found = append(found, name)
+		case errors.Is(err, runtimes.ErrMissing):
+			s.Note("%s", strings.SplitN(err.Error(), "\n", 2)[0])
+		default:
+			return "", fmt.Errorf("install %s: %w", name, err)
+		}
+	}
+	return strings.Join(found, ", "), nil
+}
