@@ -34,7 +34,7 @@ func parseSuccess(answer []byte) Result {
 			r.Rejected = max(0, int64(v))
 		case num == 2 && typ == protowire.BytesType:
 			v, _ := protowire.ConsumeBytes(b)
-			r.Text = readable(v)
+			r.Text = string(v)
 		}
 		if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
 			return r
@@ -65,18 +65,24 @@ func field(b []byte, want protowire.Number) (value []byte, found bool) {
 	return value, found
 }
 
-// readable makes one line of what a collector said. A refusal is a google.rpc.Status in protobuf, JSON, or a proxy's page; only its
-// letters matter.
-func readable(b []byte) string {
-	if message, ok := field(b, 2); ok && utf8.Valid(message) {
-		b = message
+// message finds the words in a refusal, which is a google.rpc.Status in protobuf, JSON, or a proxy's page.
+func message(answer []byte) []byte {
+	if m, ok := field(answer, 2); ok && utf8.Valid(m) {
+		return m
 	}
-	text := strings.Map(func(r rune) rune {
+	return answer
+}
+
+// readable makes one line of what somebody said; only its letters matter.
+func (s secrets) readable(b []byte) string {
+	// Credentials go first: cut in two, one could not be recognised.
+	text := s.hide(string(b))
+	text = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
-	}, string(b[:min(len(b), 4*maxText)]))
+	}, text[:min(len(text), 4*maxText)])
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "") + "…"

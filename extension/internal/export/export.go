@@ -2,8 +2,8 @@
 // opentelemetry.io/docs/specs/otlp/#otlphttp has it.
 //
 // It takes the bytes of a request and gives back what became of them: accepted, partly refused, refused for good, or not delivered and
-// worth another try. It promises that a Send ends when its context does, that it never follows a redirect, and that headers, which hold
-// credentials, are in no error.
+// worth another try. It promises that a Send ends when its context does, and with it whatever it began; that it never follows a redirect;
+// and that the user's credentials are in no error and no Result, even if a collector sends them back.
 package export
 
 import (
@@ -28,6 +28,8 @@ const (
 	stale = 30 * time.Second
 	// maxAnswer bounds what is read of an answer: a handful of numbers, or an error page.
 	maxAnswer = 64 << 10
+	// longestAnswer is how long the rest of an answer is waited for once its status is known. All it can tell then is how many spans were refused.
+	longestAnswer = time.Second
 	// longestPause is the longest Retry-After that is believed.
 	longestPause = 10 * time.Minute
 )
@@ -48,6 +50,7 @@ type Client struct {
 	compress  bool
 	timeout   time.Duration
 	transport *http.Transport
+	secrets   secrets
 	zip       *gzip.Writer // made when first needed: it takes most of a megabyte
 	zipped    bytes.Buffer
 	used      time.Time // wall clock; the monotonic one may stand still in a freeze
@@ -61,6 +64,9 @@ func New(o Options) (*Client, error) {
 	}
 	header := http.Header{}
 	for k, v := range o.Headers {
+		if !isToken(k) || !isValue(v) {
+			return nil, errors.New("make exporter: a header is none: its name or value has characters that are not allowed") // it may be a key in the wrong place
+		}
 		header.Set(k, v)
 	}
 	if u.User != nil && header.Get("Authorization") == "" {
@@ -68,14 +74,16 @@ func New(o Options) (*Client, error) {
 		r := http.Request{Header: header}
 		r.SetBasicAuth(u.User.Username(), password)
 	}
+	secrets := secretsOf(header, u)
 	u.User = nil
 	header.Set("Content-Type", "application/x-protobuf")
 	header.Set("User-Agent", o.UserAgent)
 	return &Client{
-		url: u, header: header, compress: o.Compress, timeout: o.Timeout,
+		url: u, header: header, compress: o.Compress, timeout: o.Timeout, secrets: secrets,
 		// HTTP/1.1 only: an HTTP/2 connection that died in a freeze is found out by pings, which take longer than an invocation has left.
 		transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            dial,
 			Protocols:              http1(),
 			DisableCompression:     true,
 			MaxIdleConns:           1,
@@ -95,13 +103,13 @@ type Error struct {
 	Status int           // of HTTP; 0 if there was no answer
 	Retry  bool          // the same bytes may be accepted later
 	After  time.Duration // how long the collector asked to wait; 0 if it did not
-	Text   string        // what the collector said, shortened
+	Text   string        // what the collector said, or why there was no answer; shortened, without credentials
 	cause  error
 }
 
 func (e *Error) Error() string {
 	if e.Status == 0 {
-		return fmt.Sprintf("export spans: %v", e.cause)
+		return "export spans: " + e.Text
 	}
 	return fmt.Sprintf("export spans: collector answered %d: %s", e.Status, e.Text)
 }
@@ -123,7 +131,7 @@ func (c *Client) Send(ctx context.Context, payload []byte) (Result, error) {
 	}
 	body, err := c.body(payload)
 	if err != nil {
-		return Result{}, &Error{cause: err}
+		return Result{}, &Error{Text: err.Error(), cause: err}
 	}
 	if now := time.Now().Round(0); now.Sub(c.used) > stale {
 		c.transport.CloseIdleConnections()
@@ -168,10 +176,15 @@ func (c *Client) body(payload []byte) ([]byte, error) {
 
 // post makes one request. reused tells whether it went over a connection that had been used before.
 func (c *Client) post(ctx context.Context, body []byte) (result Result, reused bool, err error) {
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+	ctx, connecting := newConnecting(ctx)
+	defer connecting.end()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
+		connecting.done()
+		reused = i.Reused
+	}})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url.String(), bytes.NewReader(body))
 	if err != nil {
-		return Result{}, false, &Error{cause: errors.New("the endpoint is not a URL")}
+		return Result{}, false, &Error{Text: "the endpoint is not a URL", cause: errors.New("the endpoint is not a URL")}
 	}
 	request.Header = c.header.Clone()
 	if host := request.Header.Get("Host"); host != "" {
@@ -180,22 +193,24 @@ func (c *Client) post(ctx context.Context, body []byte) (result Result, reused b
 	// Not http.Client: it would follow redirects and put the URL, which may hold a key, into its errors.
 	response, err := c.transport.RoundTrip(request)
 	if err != nil {
-		return Result{}, reused, &Error{Retry: true, cause: err}
+		return Result{}, reused, &Error{Retry: true, Text: c.secrets.readable([]byte(err.Error())), cause: err}
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	timer := time.AfterFunc(longestAnswer, connecting.end)
+	defer timer.Stop()
+	// Whether it can be read or not: the status has told what became of the spans. Sent again they would be there twice.
+	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if response.StatusCode/100 != 2 {
-		return Result{}, reused, refusal(response, answer)
+		return Result{}, reused, c.refusal(response, answer)
 	}
-	if err != nil {
-		return Result{}, reused, &Error{Retry: true, cause: fmt.Errorf("read answer: %w", err)}
-	}
-	return parseSuccess(answer), reused, nil
+	result = parseSuccess(answer)
+	result.Text = c.secrets.readable([]byte(result.Text))
+	return result, reused, nil
 }
 
 // refusal tells by the rules of OTLP whether another try makes sense.
-func refusal(r *http.Response, answer []byte) *Error {
-	e := &Error{Status: r.StatusCode, Text: readable(answer)}
+func (c *Client) refusal(r *http.Response, answer []byte) *Error {
+	e := &Error{Status: r.StatusCode, Text: c.secrets.readable(message(answer))}
 	switch r.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		e.Retry = true
