@@ -81,7 +81,7 @@ func (c *Client) roundTrip(method, path string, header http.Header, body []byte)
 		return answer{}, 0, false, fmt.Errorf("read answer: %w", err)
 	}
 	if len(content) > maxAnswer {
-		return answer{}, 0, false, fmt.Errorf("read answer: more than %d bytes", maxAnswer)
+		return answer{}, 0, false, &Error{Status: response.StatusCode, Message: fmt.Sprintf("an answer of more than %d bytes", maxAnswer)}
 	}
 	return answer{response.Header, content}, response.StatusCode, !response.Close, nil
 }

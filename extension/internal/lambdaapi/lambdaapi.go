@@ -44,7 +44,7 @@ type Registration struct {
 	Account                    string // "" where Lambda does not support the feature
 }
 
-// An Error is an answer of Lambda's other than success.
+// An Error is an answer of Lambda's other than success, or one that was not understood. Every other error of a request means that there was no answer.
 type Error struct {
 	Status  int    // of HTTP
 	Type    string // e.g. Extension.InvalidEventType; "" if the answer was not understood
@@ -86,7 +86,7 @@ func (c *Client) Register(ctx context.Context, name string, events ...EventType)
 	}
 	id := a.header.Get(headerIdentifier)
 	if id == "" {
-		return Registration{}, fmt.Errorf("register extension: lambda gave no identifier")
+		return Registration{}, fmt.Errorf("register extension: %w", &Error{Status: http.StatusOK, Message: "an answer without an identifier"})
 	}
 	c.identifier = id
 	var r struct {
@@ -105,7 +105,8 @@ func (c *Client) Next(ctx context.Context) (Event, error) {
 	}
 	e, err := parseEvent(a.body)
 	if err != nil {
-		return Event{}, fmt.Errorf("wait for the next event: %w", err)
+		// Not the parser's words: they could quote what was sent.
+		return Event{}, fmt.Errorf("wait for the next event: %w", &Error{Status: http.StatusOK, Message: "an answer that is not an event"})
 	}
 	return e, nil
 }

@@ -103,13 +103,13 @@ func TestFailures(t *testing.T) {
 		}, 403, TypeInvalidEvent},
 		{"refused without words", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, 500, ""},
 		{"not found", func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) }, 404, ""},
-		{"no identifier", func(w http.ResponseWriter, _ *http.Request) {}, 0, ""},
+		{"no identifier", func(w http.ResponseWriter, _ *http.Request) {}, 200, ""},
 		{"an answer without end", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Lambda-Extension-Identifier", "i")
 			for range 40 {
 				io.WriteString(w, strings.Repeat("x", 10_000))
 			}
-		}, 0, ""},
+		}, 200, ""},
 		{"cut", func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, _ := http.NewResponseController(w).Hijack()
 			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")
@@ -251,4 +251,14 @@ func FuzzParseEvent(f *testing.F) {
 			t.Errorf("%v", e)
 		}
 	})
+}
+
+// TestAnAnswerThatIsNoEvent is an answer all the same: there is an environment that this process must not fail.
+func TestAnAnswerThatIsNoEvent(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{hunter2") })
+	_, err := c.Next(t.Context())
+	var e *Error
+	if !errors.As(err, &e) || e.Status != 200 || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("got %v", err)
+	}
 }

@@ -10,6 +10,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -33,8 +34,9 @@ const (
 	// may be over soon, and every moment without a Next is one in which the invocation cannot end.
 	firstPause   = 50 * time.Millisecond
 	longestPause = time.Second
-	// mostFailures in a row, about a minute of them, and there is no environment left that this process could harm by ending.
-	mostFailures = 60
+	// mostUnanswered in a row, about a minute of them, and there is no environment left that this process could harm by ending. Whoever answers,
+	// with whatever, may be one.
+	mostUnanswered = 60
 )
 
 // Run asks for events and has them worked on until SHUTDOWN. It asks for the first one at once and sets up meanwhile: the
@@ -43,7 +45,15 @@ const (
 func Run(ctx context.Context, api API, log zerolog.Logger, setUp func(context.Context) (Worker, error)) int {
 	l := &loop{api: api, log: log}
 	first := make(chan answer, 1)
-	go func() { first <- l.next(ctx) }()
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				logPanic(log, "first event", r)
+				first <- answer{ok: true} // an event of no type: ask again
+			}
+		}()
+		first <- l.next(ctx)
+	}()
 	l.guard("set up", func() {
 		var err error
 		if l.worker, err = setUp(ctx); err != nil {
@@ -75,6 +85,8 @@ type loop struct {
 	api    API
 	log    zerolog.Logger
 	worker Worker // nil: idle
+
+	panicked bool // while asking; it is told once
 }
 
 type answer struct {
@@ -82,18 +94,23 @@ type answer struct {
 	ok    bool // false: there is nobody to ask any more
 }
 
-// next asks until there is an answer.
+// next asks until there is an answer that tells of an event.
 func (l *loop) next(ctx context.Context) answer {
 	pause := firstPause
+	unanswered := 0
 	for failures := 1; ; failures++ {
-		e, err := l.api.Next(ctx)
+		e, err := l.ask(ctx)
 		if err == nil {
 			return answer{e, true}
 		}
-		if failures == 1 || failures == mostFailures {
+		unanswered++
+		if isAnswer(err) {
+			unanswered = 0
+		}
+		if failures == 1 || unanswered == mostUnanswered {
 			l.log.Error().Err(err).Int("failures", failures).Msg("cannot get the next event")
 		}
-		if failures == mostFailures {
+		if unanswered == mostUnanswered {
 			return answer{}
 		}
 		select {
@@ -103,6 +120,28 @@ func (l *loop) next(ctx context.Context) answer {
 		}
 		pause = min(2*pause, longestPause)
 	}
+}
+
+// errPanic stands for an answer on which our own code broke.
+var errPanic = errors.New("panic")
+
+func isAnswer(err error) bool {
+	var refused *lambdaapi.Error
+	return errors.Is(err, errPanic) || errors.As(err, &refused)
+}
+
+// ask asks once.
+func (l *loop) ask(ctx context.Context) (e lambdaapi.Event, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errPanic
+			if !l.panicked {
+				logPanic(l.log, "next", r)
+			}
+			l.panicked = true
+		}
+	}()
+	return l.api.Next(ctx)
 }
 
 // guard runs fn. If it panics there is no worker any more.

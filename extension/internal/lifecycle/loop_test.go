@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -34,6 +35,8 @@ func (a *scriptedAPI) Next(ctx context.Context) (lambdaapi.Event, error) {
 		return lambdaapi.Event{}, ctx.Err()
 	}
 	switch s := a.script[a.asked-1].(type) {
+	case string:
+		panic(s)
 	case error:
 		return lambdaapi.Event{}, s
 	case lambdaapi.Event:
@@ -69,6 +72,7 @@ func TestRun(t *testing.T) {
 		{name: "the end alone", script: []any{shutdown}, wantSeen: "SHUTDOWN"},
 		{name: "an event that is not known", script: []any{lambdaapi.Event{Type: "RESTORE"}, invoke, shutdown}, wantSeen: "INVOKE SHUTDOWN"},
 		{name: "next fails for a while", script: []any{refused, refused, invoke, errors.New("reset"), shutdown}, wantSeen: "INVOKE SHUTDOWN", wantLog: "cannot get the next event"},
+		{name: "asking panics", script: []any{secret, secret, invoke, secret, shutdown}, wantSeen: "INVOKE SHUTDOWN", wantLog: "a bug in Afterglow"},
 		{name: "switched off", script: []any{invoke, shutdown}, setUp: func() (Worker, error) { return nil, nil }},
 		{name: "setting up fails", script: []any{invoke, invoke, shutdown}, setUp: func() (Worker, error) { return nil, errors.New("no") }, wantLog: "idle"},
 		{name: "setting up panics", script: []any{invoke, invoke, shutdown}, setUp: func() (Worker, error) { panic(secret) }, wantLog: "a bug in Afterglow"},
@@ -96,7 +100,7 @@ func TestRun(t *testing.T) {
 				if got := strings.Join(seen, " "); code != test.wantCode || got != test.wantSeen || api.asked != len(test.script) {
 					t.Errorf("code %d, saw %q, asked %d times", code, got, api.asked)
 				}
-				if !strings.Contains(log.String(), test.wantLog) || (test.wantLog == "") != (log.Len() == 0) || strings.Count(log.String(), "\n") > 2 || strings.Contains(log.String(), secret) {
+				if !strings.Contains(log.String(), test.wantLog) || (test.wantLog == "") != (log.Len() == 0) || strings.Count(log.String(), "\n") > 3 || strings.Contains(log.String(), secret) {
 					t.Errorf("log: %s", log.String())
 				}
 			})
@@ -121,7 +125,7 @@ func TestNextIsAskedForBeforeSettingUp(t *testing.T) {
 func TestNobodyAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var script []any
-		for range mostFailures {
+		for range mostUnanswered {
 			script = append(script, errors.New("connection refused"))
 		}
 		var log bytes.Buffer
@@ -141,4 +145,37 @@ func TestRunEndsWithItsContext(t *testing.T) {
 			t.Errorf("code %d", code)
 		}
 	})
+}
+
+// TestSomebodyAnswers: whatever it is that is answered, this process must not end before it is told to.
+func TestSomebodyAnswers(t *testing.T) {
+	const times = 100 * mostUnanswered
+	for name, answer := range map[string]error{
+		"forbidden":      &lambdaapi.Error{Status: 403, Type: "Forbidden"},
+		"not an event":   fmt.Errorf("wait: %w", &lambdaapi.Error{Status: 200}),
+		"now and then":   nil,
+		"internal error": &lambdaapi.Error{Status: 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var script []any
+				for n := range times {
+					switch {
+					case answer != nil:
+						script = append(script, answer)
+					case n%mostUnanswered == mostUnanswered-1:
+						script = append(script, refused)
+					default:
+						script = append(script, errors.New("connection reset"))
+					}
+				}
+				api := &scriptedAPI{t: t, script: append(script, shutdown)}
+				start := time.Now()
+				code := Run(t.Context(), api, zerolog.Nop(), func(context.Context) (Worker, error) { return nil, nil })
+				if code != 0 || api.asked != times+1 || time.Since(start) < (times-10)*longestPause {
+					t.Errorf("code %d after %d questions in %v", code, api.asked, time.Since(start))
+				}
+			})
+		})
+	}
 }
