@@ -48,6 +48,91 @@ func (w *work) base64(e *edit, i, j int, cut Cut, depth int) bool {
 	return true
 }
 
+// Lengths of base64 in the middle of text: from which on it is looked at, and of the lines that it is wrapped to at least.
+const (
+	minBase64Head = 16
+	minBase64Run  = 24
+	minBase64Line = 60
+)
+
+// base64Run opens base64 in the middle of text, as in data: URLs, mails and XML, wrapped to lines or not. A word of it ends at i. It returns
+// where to go on.
+func (w *work) base64Run(e *edit, s *scan, from, i int) int {
+	in := e.in[:s.end]
+	c := in[from] // text begins with a byte below 128
+	if from < s.digits || s.end-from < minBase64Run || c > 'f' || c < 'A' || w.depth >= maxDepth || !headIsText(in[from:]) {
+		return i
+	}
+	end, wrapped := base64End(in, from)
+	s.digits = end
+	if end-from < minBase64Run || from == s.begin && end == s.end { // the whole was tried
+		return i
+	}
+	cut := lastCut(s.cut, end == s.end)
+	if !wrapped {
+		if w.base64(e, from, end, cut, w.depth) {
+			return end
+		}
+		return i
+	}
+	lines := make([]byte, 0, end-from)
+	for _, c := range in[from:end] {
+		if c != '\r' && c != '\n' {
+			lines = append(lines, c)
+		}
+	}
+	joined := edit{in: lines}
+	if !w.base64(&joined, 0, len(lines), cut, w.depth) {
+		return i
+	}
+	e.replace(from, end, string(joined.done()))
+	return end
+}
+
+// headIsText tells whether in begins with base64 of text. Most words, paths and ids do not.
+func headIsText(in []byte) bool {
+	var digits [minBase64Head]byte
+	for k, c := range in[:minBase64Head] {
+		switch {
+		case c == '-':
+			c = '+'
+		case c == '_':
+			c = '/'
+		case !isLetterOrDigit(c) && c != '+' && c != '/':
+			return false
+		}
+		digits[k] = c
+	}
+	var head [minBase64Head / 4 * 3]byte
+	_, err := base64.RawStdEncoding.Decode(head[:], digits[:])
+	return err == nil && (head[0] == '{' || head[0] == '[' || isText(head[:]))
+}
+
+// base64End gives the index behind the base64 that begins at i, and whether there are line ends in it.
+func base64End(in []byte, i int) (end int, wrapped bool) {
+	line := i
+	for ; i < len(in); i++ {
+		switch c := in[i]; {
+		case isLetterOrDigit(c) || c == '+' || c == '/' || c == '-' || c == '_':
+		case c == '\r' || c == '\n':
+			next := i
+			for next < len(in) && next-i < len("\r\n") && (in[next] == '\r' || in[next] == '\n') {
+				next++
+			}
+			if i-line < minBase64Line || next >= len(in) || !isLetterOrDigit(in[next]) {
+				return i, wrapped
+			}
+			i, line, wrapped = next-1, next, true
+		default:
+			for padding := 0; padding < 2 && i < len(in) && in[i] == '='; padding++ {
+				i++
+			}
+			return i, wrapped
+		}
+	}
+	return i, wrapped
+}
+
 // base64Alphabet finds out whether all of in is of one of base64's alphabets, and which.
 func base64Alphabet(in []byte) (*base64.Encoding, bool) {
 	std, url := true, true

@@ -75,6 +75,11 @@ func isCard(digits []byte) bool {
 	return sum%10 == 0
 }
 
+// beginsCard tells whether a number that was cut may have been one of a card.
+func beginsCard(number []byte) bool {
+	return len(number) >= minCardCut && len(number) <= maxCard && isNumber(number) && lengths(number)>>len(number) > 0
+}
+
 // isCardNumber is isCard for a number of JSON, which may have been through a floating-point type.
 func isCardNumber(number []byte) bool {
 	whole, fraction, _ := bytes.Cut(bytes.TrimPrefix(number, []byte("-")), []byte("."))

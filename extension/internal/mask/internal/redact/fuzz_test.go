@@ -77,6 +77,7 @@ func FuzzPlantedSecret(f *testing.F) {
 		f.Add("before", "after", wrap, wrap, uint16(999))
 		f.Add(`"`, `\`, wrap, uint8(7-wrap), uint16(3))
 		f.Add("{", "<", uint8(0), wrap, uint16(40))
+		f.Add("&", "%", 6+wrap%4, wrap, uint16(999))
 	}
 	rules := New(nil, nil)
 	const password = "Kq7ZwRx9Tv3LmN5p"
@@ -84,7 +85,7 @@ func FuzzPlantedSecret(f *testing.F) {
 		quote := func(s string) string { b, _ := json.Marshal(s); return string(b) }
 		var doc string
 		secret := password
-		switch kind % 6 {
+		switch kind % 10 {
 		case 0:
 			doc = fmt.Sprintf(`{"a":%s,"dbPassword":%q,"b":%s}`, quote(before), password, quote(after))
 		case 1:
@@ -99,6 +100,14 @@ func FuzzPlantedSecret(f *testing.F) {
 		case 5:
 			secret = akid[4:]
 			doc = fmt.Sprintf(`{"b":%s,"a":%s}`, quote(before), quote(akid+" "+after))
+		case 6:
+			doc = fmt.Sprintf(`{"b":%s,"a":%s}`, quote(before), quote("x {'SecretString': '"+password+"'} "+after))
+		case 7:
+			doc = fmt.Sprintf(`{"b":%s,"a":%s}`, quote(before), quote("r="+url.QueryEscape("/cb?access_token="+password)+"&"+after))
+		case 8:
+			doc = fmt.Sprintf(`{"b":%s,"UpdateExpression":"SET password = :p","ExpressionAttributeValues":{":p":{"S":%q}},"a":%s}`, quote(before), password, quote(after))
+		case 9:
+			doc = fmt.Sprintf(`{"b":%s,"a":%s}`, quote(before), quote("&quot;password&quot;:&quot;"+password+"&quot; "+after))
 		}
 		switch wrap % 5 {
 		case 1:

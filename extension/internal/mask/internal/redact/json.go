@@ -11,7 +11,8 @@ const (
 	inObject   byte = 1 << iota // else in a list
 	hideAll                     // it is the value of a secret key: every text and number in it is hidden
 	hideText                    // the same, but numbers are shown
-	secretName                  // a member of it said that the member called value is secret
+	secretName                  // a member of it said that the member called value is secret, or the operands
+	namesAbove                  // a text in it says so of the container around it
 )
 
 // What the grammar expects next.
@@ -39,6 +40,9 @@ type reader struct {
 	top   byte    // flags of the container that is open
 	key   verdict // on the last key
 	keyAt int     // where it begins
+
+	surveyed int          // up to where names were looked for before their time
+	secrets  map[int]bool // beginnings of objects in which one was found
 }
 
 // json hides secrets in one JSON document or several behind each other, from i on. A document may end anywhere. It follows the grammar strictly,
@@ -99,6 +103,12 @@ func (r *reader) open(c byte) {
 		r.top |= inObject
 		r.next = aKeyOrEnd
 	}
+	if r.secrets[r.i] {
+		r.top |= secretName
+	}
+	if r.key&isNames != 0 {
+		r.top |= namesAbove
+	}
 	r.key = anything
 	r.w.stack = append(r.w.stack, r.top)
 	r.i++
@@ -125,6 +135,9 @@ func (r *reader) readKey() {
 		r.w.jsonString(r.e, i+1, contentEnd(end, whole), escaped, cutOfString(r.cut, end-i, whole), r.depth)
 	}
 	r.i, r.keyAt, r.next = end, i, aColon
+	if r.key&(isValue|isOperand) != 0 && r.top&(secretName|hideAll) == 0 && end >= r.surveyed {
+		r.survey(end)
+	}
 }
 
 // readText hides a text, or what is secret in it.
@@ -140,9 +153,13 @@ func (r *reader) readText() {
 		return
 	}
 	r.w.jsonString(r.e, i+1, last, escaped, cutOfString(r.cut, end-i, whole), r.depth)
-	if r.key&isName != 0 && whole && r.w.judgeQuoted(r.e.in[i+1:last], escaped)&hides != 0 {
-		r.top |= secretName
-		r.w.stack[len(r.w.stack)-1] = r.top
+	level := len(r.w.stack) - 1
+	if r.top&namesAbove != 0 {
+		level--
+	}
+	if whole && level >= r.base && r.names(r.key, r.top&namesAbove != 0, r.e.in[i+1:last], escaped) {
+		r.w.stack[level] |= secretName
+		r.top = r.w.stack[len(r.w.stack)-1]
 	}
 }
 
@@ -152,7 +169,8 @@ func (r *reader) readLiteral() bool {
 	if end < 0 {
 		return false
 	}
-	if number && (r.inherited()&hideAll != 0 || end-r.i >= minCard && isCardNumber(r.e.in[r.i:end])) {
+	cutOff := end == len(r.e.in) && r.cut&CutEnd != 0
+	if number && (r.inherited()&hideAll != 0 || end-r.i >= minCard && isCardNumber(r.e.in[r.i:end]) || cutOff && beginsCard(r.e.in[r.i:end])) {
 		r.e.replace(r.i, end, `"`+Mask+`"`)
 	}
 	r.i, r.next = end, aCommaOrEnd
@@ -165,7 +183,7 @@ func (r *reader) inherited() byte {
 	switch {
 	case r.key&hides != 0 && r.key&numbers != 0:
 		hide |= hideText
-	case r.key&hides != 0, r.key&isValue != 0 && r.top&secretName != 0:
+	case r.key&hides != 0, r.key&(isValue|isOperand) != 0 && r.top&secretName != 0:
 		hide |= hideAll
 	}
 	return hide

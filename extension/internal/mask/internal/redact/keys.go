@@ -6,14 +6,17 @@ import "strings"
 type verdict uint16
 
 const (
-	hides    verdict = 1 << iota // its values are secret
-	atEnd                        // the secret word is the last one: "access_token", not "token_expired"
-	numbers                      // numbers are shown all the same: "total_tokens" counts
-	toLine                       // in text, its value goes to the end of the line: "Cookie: a=b; c=d"
-	isName                       // its value names what the value beside it is: {"name":"password","value":"…"}
-	isValue                      // and this is the value beside it
-	leaks                        // it is or holds a credential itself
-	anything verdict = 0
+	hides        verdict = 1 << iota // its values are secret
+	atEnd                            // the secret word is the last one: "access_token", not "token_expired"
+	numbers                          // numbers are shown all the same: "total_tokens" counts
+	toLine                           // in text, its value goes to the end of the line: "Cookie: a=b; c=d"
+	isName                           // its value names what the value beside it is: {"name":"password","value":"…"}
+	isValue                          // and this is the value beside it
+	leaks                            // it is or holds a credential itself
+	isExpression                     // its value names what the operands beside it are: {"UpdateExpression":"SET password = :p"}
+	isNames                          // so do the texts in its value
+	isOperand                        // and these are the operands
+	anything     verdict = 0
 )
 
 // keyRules judge keys by their words, so that api_key, apiKey, API-KEY and x-api-key are one and the same, and monkey and compass are none of it.
@@ -28,6 +31,7 @@ type keyRules struct {
 const (
 	maxVerdicts = 1024
 	maxKey      = 256
+	maxKeyDepth = 2 // encodings in a key
 )
 
 // secretWords are hidden wherever they stand in a key.
@@ -78,6 +82,13 @@ func newKeyRules(keys, allow []string) keyRules {
 	for _, word := range strings.Fields("value values parametervalue headervalue fieldvalue attributevalue stringvalue") {
 		add(word, isValue)
 	}
+	for _, word := range strings.Fields("updateexpression conditionexpression filterexpression keyconditionexpression statement sql") {
+		add(word, isExpression)
+	}
+	add("expressionattributenames", isNames)
+	for _, word := range strings.Fields("expressionattributevalues parameters") {
+		add(word, isOperand)
+	}
 	for _, key := range strings.Fields(shownKeys) {
 		k.shown[key] = true
 	}
@@ -109,10 +120,12 @@ func (w *work) judge(key []byte) verdict {
 	}
 	w.letters, w.bounds = split(key, w.letters[:0], w.bounds[:0])
 	v := w.rules.keys.judge(w.letters, w.bounds)
-	e := edit{in: key}
+	e, outer := edit{in: key}, w.depth
+	w.depth = max(outer, maxDepth-maxKeyDepth)
 	if w.text(&e, 0, len(key), 0); e.changed {
 		v |= leaks
 	}
+	w.depth = outer
 	if len(w.verdicts) >= maxVerdicts {
 		clear(w.verdicts)
 	}
@@ -160,7 +173,7 @@ func (k *keyRules) add(v, word verdict, whole, end bool) verdict {
 		}
 	}
 	if whole {
-		v |= word & (isName | isValue)
+		v |= word & (isName | isValue | isExpression | isNames | isOperand)
 	}
 	return v
 }

@@ -6,18 +6,55 @@ import "bytes"
 func isMultipart(in []byte) bool {
 	const longestBoundary = 74 // RFC 2046: 70 characters, dashes and line end around them
 	line := bytes.IndexByte(in[:min(len(in), longestBoundary)], '\n')
-	return bytes.HasPrefix(in, []byte("--")) && !bytes.HasPrefix(in, []byte("-----BEGIN ")) && line > 0 &&
-		hasPrefixFold(in[line+1:], "content-")
+	if line < 0 || !bytes.HasPrefix(in, []byte("--")) || bytes.HasPrefix(in, []byte("-----BEGIN ")) {
+		return false
+	}
+	if len(bytes.Trim(in[:line], "-\r")) == 0 || in[len("--")] == ' ' { // lines between others, or a comment of SQL
+		return false
+	}
+	name := line + 1
+	end := name
+	for end < len(in) && end-name < maxLookBack && isKeyChar(in[end]) {
+		end++
+	}
+	return end > name && end < len(in) && in[end] == ':' || end == len(in) || hasPrefixFold(in[name:], "content-")
 }
 
-// multipart hides secrets in the parts of a multipart body: a part whose name is a secret key is hidden, every other one is content of its own.
+// Multipart hides secrets in a multipart body with the boundary that its content type tells: text may stand before it.
+func (r *Rules) Multipart(in []byte, boundary string, cut Cut) []byte {
+	delimiter := []byte("--" + boundary)
+	at := 0
+	for {
+		next := bytes.Index(in[at:], delimiter)
+		if next < 0 || boundary == "" {
+			return r.Content(in, cut)
+		}
+		if at += next; at == 0 || in[at-1] == '\n' {
+			break
+		}
+		at++
+	}
+	w := r.get()
+	defer r.work.Put(w)
+	e := edit{in: in}
+	w.text(&e, 0, at, 0)
+	w.parts(&e, at, delimiter, cut, 0)
+	return e.done()
+}
+
+// multipart hides secrets in the parts of a multipart body that begins with its boundary.
 func (w *work) multipart(e *edit, i int, cut Cut, depth int) {
-	in := e.in
 	if depth >= maxDepth {
-		e.hide(i, len(in))
+		e.hide(i, len(e.in))
 		return
 	}
-	boundary := append([]byte{'\n'}, bytes.TrimRight(in[i:i+bytes.IndexByte(in[i:], '\n')], "\r")...)
+	w.parts(e, i, bytes.TrimRight(e.in[i:i+bytes.IndexByte(e.in[i:], '\n')], "\r"), cut, depth)
+}
+
+// parts goes through the parts: one whose name is a secret key is hidden, every other one is content of its own.
+func (w *work) parts(e *edit, i int, delimiter []byte, cut Cut, depth int) {
+	in := e.in
+	boundary := append([]byte{'\n'}, delimiter...)
 	for i < len(in) {
 		end := bytes.Index(in[i+1:], boundary)
 		if end < 0 {
@@ -38,8 +75,10 @@ func (w *work) part(e *edit, i, j int, cut Cut, depth int) {
 		header, gap = bytes.Index(in[i:], []byte("\n\n")), 2
 	}
 	if header < 0 {
+		w.text(e, i, j, cut)
 		return
 	}
+	w.text(e, i, i+header, 0)
 	body := i + header + gap
 	end := max(body, j)
 	if end > body && in[end-1] == '\r' {

@@ -42,6 +42,7 @@ type work struct {
 	plain    []byte             // strings without their escapes, used like a stack
 	letters  []byte             // of the key that is being judged
 	bounds   []int
+	depth    int // of documents in encodings in documents, where text is being read
 }
 
 // A Cut tells what may be missing of content. Flags.
@@ -54,7 +55,7 @@ const (
 
 func (r *Rules) get() *work {
 	w := r.work.Get().(*work)
-	w.stack, w.plain = w.stack[:0], w.plain[:0]
+	w.stack, w.plain, w.depth = w.stack[:0], w.plain[:0], 0
 	return w
 }
 
@@ -94,11 +95,13 @@ func (w *work) content(in []byte, cut Cut, depth int) []byte {
 	if at == len(in) {
 		return in
 	}
-	e := edit{in: in}
+	e, outer := edit{in: in}, w.depth
+	w.depth = depth
 	switch c := in[at]; {
 	case c == '{' || c == '[' || c == '"' || depth == 0 && isLoneNumber(in[at:]):
 		if depth >= maxDepth {
-			return []byte(Mask)
+			e.hide(0, len(in))
+			break
 		}
 		switch end, secret := w.json(&e, at, cut, depth); {
 		case end == len(in):
@@ -114,6 +117,7 @@ func (w *work) content(in []byte, cut Cut, depth int) []byte {
 	case !w.base64(&e, at, len(in), cut, depth):
 		w.text(&e, at, len(in), cut)
 	}
+	w.depth = outer
 	return e.done()
 }
 

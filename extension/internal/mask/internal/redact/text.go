@@ -1,15 +1,29 @@
 package redact
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // text hides secrets in in[i:j], whatever it is: prose, a log line, a stack trace, a query, SQL. It stops at what can begin a secret: the
 // beginning of a word, and the few marks that stand between a key and its value. Each place is looked at once and no look goes back further
 // than a key is long.
 func (w *work) text(e *edit, i, j int, cut Cut) { w.textFrom(e, i, i, j, cut) }
 
+// A scan is what is remembered while one text is read.
+type scan struct {
+	begin, end int // of the text
+	cut        Cut
+	named      int // up to where a value counts as the one of a secret name before it
+	percents   int // up to where percent signs were tried
+	entities   int // the same of entities
+	digits     int // the same of base64
+}
+
 // textFrom is text for in[i:j] where a key may begin before i, but not before begin.
 func (w *work) textFrom(e *edit, begin, i, j int, cut Cut) {
 	in, classes := e.in[:j], &w.rules.tokens.classes
+	s := scan{begin: begin, end: j, cut: cut}
 	for i < j {
 		class := classes[in[i]]
 		switch {
@@ -20,38 +34,42 @@ func (w *work) textFrom(e *edit, begin, i, j int, cut Cut) {
 			}
 			fallthrough
 		case class&word != 0:
+			from := i
 			for i++; i < j && classes[in[i]]&word != 0; i++ {
+			}
+			if i-from >= minBase64Head || i < j && classes[in[i]]&joint != 0 {
+				i = w.base64Run(e, &s, from, i)
 			}
 		case class&mark == 0:
 			i++
 		default:
-			i = w.mark(e, begin, i, j, cut)
+			i = w.mark(e, &s, i)
 		}
 	}
 }
 
 // mark looks at what may stand between a key and a value, or begin something with a frame of its own. It returns where to go on.
-func (w *work) mark(e *edit, begin, i, j int, cut Cut) int {
-	in := e.in[:j]
+func (w *work) mark(e *edit, s *scan, i int) int {
+	in := e.in[:s.end]
 	switch in[i] {
 	case '=':
-		return w.assigned(e, begin, i, j)
+		return w.assigned(e, s, i)
 	case ':':
 		if bytes.HasPrefix(in[i:], []byte("://")) {
-			return w.userInfo(e, i+len("://"), j, cut)
+			return w.userInfo(e, i+len("://"), s.end, s.cut)
 		}
-		if i+1 < j && in[i+1] == ':' { // a name in a namespace
+		if i+1 < s.end && in[i+1] == ':' { // a name in a namespace
 			return i + 2
 		}
-		return w.assigned(e, begin, i, j)
+		return w.assigned(e, s, i)
 	case '-':
-		return pem(e, i, j)
+		return pem(e, i, s.end)
 	case '<':
-		return w.element(e, i, j)
-	case '%': // an escaped character is a boundary; its digits are no part of the word behind it
-		if i+2 < j && hexDigit(in[i+1]) >= 0 && hexDigit(in[i+2]) >= 0 {
-			return i + len("%20")
-		}
+		return w.element(e, s, i)
+	case '%':
+		return w.percents(e, s, i)
+	case '&':
+		return w.entities(e, s, i)
 	}
 	return i + 1
 }
@@ -59,42 +77,92 @@ func (w *work) mark(e *edit, begin, i, j int, cut Cut) int {
 // maxLookBack is how far a key may reach back from the mark behind it.
 const maxLookBack = 80
 
+// maxNameToValue is how far the value may be behind the name that says that it is secret.
+const maxNameToValue = 160
+
+// maxValueAhead is how long a value may be for the name behind it to count.
+const maxValueAhead = 1 << 10
+
 // assigned looks at key = value and key: value, with or without quotes around either, and hides the value of a secret key.
-func (w *work) assigned(e *edit, begin, i, j int) int {
-	in := e.in[:j]
-	key := keyBefore(in, max(begin, i-maxLookBack), i)
+func (w *work) assigned(e *edit, s *scan, i int) int {
+	in := e.in[:s.end]
+	key, quoted := keyBefore(in, max(s.begin, i-maxLookBack), i)
 	if len(key) == 0 {
 		return i + 1
 	}
 	v := w.judge(decode(key))
-	if v&hides == 0 || in[i] == ':' && v&atEnd == 0 { // "TokenExpiredError: jwt expired" is a message, not an assignment
+	secret := v&hides != 0 && (in[i] == '=' || quoted || v&atEnd != 0) // "TokenExpiredError: jwt expired" is a message, not an assignment
+	if !secret && v&(isName|isValue) == 0 {
 		return i + 1
 	}
 	at := i + 1
-	for at < j && (in[at] == '=' || in[at] == '>' || in[at] == ' ' || in[at] == '\t') {
+	for at < s.end && (in[at] == '=' || in[at] == '>' || in[at] == ' ' || in[at] == '\t') {
 		at++
 	}
+	if reach := at + maxValueAhead; !secret && (v&isName != 0 || i >= s.named) && reach < s.end { // it is only looked at, and what is in it again
+		in = in[:reach]
+	}
 	from, to := value(in, at, v&toLine != 0)
-	if from == to || v&numbers != 0 && isNumber(in[from:to]) {
-		return max(i+1, to)
+	switch {
+	case secret:
+		if from == to || v&numbers != 0 && isNumber(in[from:to]) {
+			return max(i+1, to)
+		}
+	case v&isName != 0:
+		if s.named = 0; to-from <= maxKey && w.judge(decode(in[from:to]))&hides != 0 {
+			s.named = to + maxNameToValue
+		}
+		return i + 1
+	case i >= s.named && !w.nameFollows(e.in[:s.end], to):
+		return i + 1
+	case from == to:
+		return i + 1
+	default:
+		s.named = 0
 	}
 	e.hide(from, to)
 	return to
 }
 
-// keyBefore gives the key that ends before i: spaces, quotes and escapes of quotes may stand in between.
-func keyBefore(in []byte, begin, i int) []byte {
+// nameFollows tells whether the next member behind a value's end says that the value is secret: 'value': 'x', 'name': 'password'.
+func (w *work) nameFollows(in []byte, i int) bool {
+	const between = " \t\r\n,;'\"`\\"
+	for i < len(in) && strings.IndexByte(between, in[i]) >= 0 {
+		i++
+	}
+	begin := i
+	for i < len(in) && i-begin < maxLookBack && isKeyChar(in[i]) {
+		i++
+	}
+	if i == begin || w.judge(in[begin:i])&isName == 0 {
+		return false
+	}
+	mark := false
+	for i < len(in) && (strings.IndexByte(between, in[i]) >= 0 || in[i] == ':' || in[i] == '=' || in[i] == '>') {
+		mark = mark || in[i] == ':' || in[i] == '='
+		i++
+	}
+	begin = i
+	for i < len(in) && i-begin < maxLookBack && isKeyChar(in[i]) {
+		i++
+	}
+	return mark && w.judge(in[begin:i])&hides != 0
+}
+
+// keyBefore gives the key that ends before i, and whether it is in quotes: spaces, quotes and escapes of quotes may stand in between.
+func keyBefore(in []byte, begin, i int) (key []byte, quoted bool) {
 	for i > begin && (in[i-1] == ' ' || in[i-1] == '\t') {
 		i--
 	}
 	for i > begin && (in[i-1] == '"' || in[i-1] == '\'' || in[i-1] == '`' || in[i-1] == '\\') {
+		quoted = true
 		i--
 	}
 	end := i
 	for i > begin && isKeyChar(in[i-1]) {
 		i--
 	}
-	return in[i:end]
+	return in[i:end], quoted
 }
 
 func isKeyChar(c byte) bool {
@@ -223,27 +291,36 @@ func isNumber(in []byte) bool {
 // userInfo hides what stands before the @ of a URL's authority, which begins at i. A password with a slash in it ends the authority too early: what
 // looks like name:password is looked through to the end of the URL.
 func (w *work) userInfo(e *edit, i, j int, cut Cut) int {
-	const longest = 160 // so that a text full of "://" costs its length and no more
-	j = min(j, i+longest)
 	in := e.in[:j]
 	end, at, colon := i, -1, -1
-	for ; end < j && !isSpace(in[end]) && in[end] != '"' && in[end] != '\'' && in[end] != '<' && in[end] != '>'; end++ {
-		c := in[end]
-		if c == '@' {
+	port := true // what stands behind the colon is a number so far
+loop:
+	for ; end < j; end++ {
+		switch c := in[end]; c {
+		case ' ', '\t', '\r', '\n', '"', '\'', '<', '>':
+			break loop
+		case '@':
 			at = end
-		} else if c == ':' && colon < 0 {
-			colon = end
-		} else if c == '/' || c == '?' || c == '#' {
-			if at >= 0 || colon < 0 || isNumber(in[colon+1:end]) {
-				break
+		case ':':
+			if bytes.HasPrefix(in[end:], []byte("://")) { // the next URL, so that a text full of them costs its length and no more
+				break loop
 			}
+			if port = port && colon < 0; colon < 0 {
+				colon = end
+			}
+		case '/', '?', '#':
+			if at >= 0 || colon < 0 || port && end > colon+1 {
+				break loop
+			}
+		default:
+			port = port && (colon < 0 || isDigit(c))
 		}
 	}
 	switch {
 	case at > i:
 		e.hide(i, at)
 		return at
-	case end == len(e.in) && cut&CutEnd != 0 && colon > 0 && !isNumber(in[colon+1:end]):
+	case end == len(e.in) && cut&CutEnd != 0 && colon > 0 && !port:
 		e.hide(i, end)
 		return end
 	}
@@ -279,22 +356,40 @@ func pem(e *edit, i, j int) int {
 	return to
 }
 
-// element hides the content of <secret>content</secret> in text that is no XML as a whole.
-func (w *work) element(e *edit, i, j int) int {
-	in := e.in[:j]
+// element hides the content of <secret>content</secret>, and that of <value> behind <name>secret</name>, in text that is no XML as a whole.
+func (w *work) element(e *edit, s *scan, i int) int {
+	in := e.in[:s.end]
 	name := i + 1
 	end := name
-	for end < j && end-name < maxLookBack && (isKeyChar(in[end]) || in[end] == ':' || in[end] == '.') {
+	for end < s.end && end-name < maxLookBack && (isKeyChar(in[end]) || in[end] == ':' || in[end] == '.') {
 		end++
 	}
-	if end == name || end >= j || in[end] != '>' || w.judge(in[name:end])&hides == 0 {
+	if end == name || end >= s.end || in[end] != '>' {
+		return i + 1
+	}
+	v := w.judge(in[name:end])
+	if v&(hides|isName|isValue) == 0 {
 		return i + 1
 	}
 	content := end + 1
 	to := bytes.IndexByte(in[content:], '<')
-	if to <= 0 || content+to+1 < j && in[content+to+1] != '/' {
+	switch {
+	case to < 0 && s.cut&CutEnd != 0:
+		to = s.end - content
+	case to >= 0 && (content+to+1 >= s.end || in[content+to+1] == '/'):
+	default:
 		return content
 	}
-	e.hide(content, content+to)
+	switch {
+	case v&isName != 0:
+		if s.named = 0; to <= maxKey && w.judge(in[content:content+to])&hides != 0 {
+			s.named = content + to + maxNameToValue
+		}
+		return content
+	case v&hides == 0 && i >= s.named:
+		return content
+	case to > 0:
+		e.hide(content, content+to)
+	}
 	return content + to
 }

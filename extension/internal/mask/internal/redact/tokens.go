@@ -15,6 +15,7 @@ const (
 	dash                     // - _
 	dot                      // .
 	symbol                   // + / = % ~ :
+	joint                    // what base64 has between letters and digits: + / - _
 )
 
 // tokenRules know credentials by how they look.
@@ -81,8 +82,11 @@ func newTokenRules() tokenRules {
 			t.classes[c] = symbol
 		}
 	}
-	for _, c := range []byte("=:-<%") {
+	for _, c := range []byte("=:-<%&") {
 		t.classes[c] |= mark
+	}
+	for _, c := range []byte("+/-_") {
+		t.classes[c] |= joint
 	}
 	for _, s := range shapes() {
 		t.classes[s.prefix[0]] |= starter

@@ -8,11 +8,18 @@ func (w *work) xml(e *edit, i, j int, cut Cut) {
 	in := e.in[:j]
 	var hiding []byte // name of the secret element that is open
 	depth := 0        // how many elements of that name are
+	named := false    // the last name was a secret key
+	var last verdict  // on the element that was opened last
 	for i < j {
 		if in[i] != '<' {
 			end := i + indexOr(in[i:], '<', j-i)
 			if len(hiding) == 0 {
-				w.text(e, i, end, lastCut(cut, end == j))
+				if last&isName != 0 {
+					named = w.isSecretName(in[i:end])
+				}
+				if !w.base64(e, i, end, lastCut(cut, end == j), w.depth) {
+					w.text(e, i, end, lastCut(cut, end == j))
+				}
 			} else if len(bytes.TrimSpace(in[i:end])) > 0 {
 				e.hide(i, end)
 			}
@@ -24,9 +31,20 @@ func (w *work) xml(e *edit, i, j int, cut Cut) {
 			continue
 		}
 		tag := readTag(in, i)
-		secret := w.judge(tag.name)&hides != 0
+		v := w.judge(tag.name)
+		secret := v&hides != 0
+		switch { // <name>secret</name><value>…</value>, or the other way round
+		case tag.closes:
+			named = named && v&(isName|isValue) != 0 && (v|last)&isValue == 0
+			last = anything
+		case v&isValue != 0 && len(hiding) == 0 && (named || w.nameElementFollows(in, tag.end)):
+			secret = true
+			fallthrough
+		default:
+			last = v
+		}
 		if len(hiding) == 0 {
-			secret = w.attributes(e, i+1, tag.end) || secret
+			secret = w.attributes(e, i+1, tag.end, lastCut(cut, tag.end == j)) || secret
 		}
 		switch {
 		case len(hiding) > 0 && bytes.Equal(tag.name, hiding):
@@ -45,6 +63,30 @@ func (w *work) xml(e *edit, i, j int, cut Cut) {
 	}
 }
 
+// isSecretName tells whether the content of a name element is a secret key.
+func (w *work) isSecretName(in []byte) bool {
+	in = bytes.TrimSpace(in)
+	return len(in) <= maxKey && w.judge(in)&hides != 0
+}
+
+// nameElementFollows tells whether behind the value's content, from i on, stands <name>secret.
+func (w *work) nameElementFollows(in []byte, i int) bool {
+	end := bytes.IndexByte(in[i:], '<')
+	if end < 0 || !bytes.HasPrefix(in[i+end:], []byte("</")) {
+		return false
+	}
+	at := skipSpaces(in, readTag(in, i+end).end)
+	if at+1 >= len(in) || in[at] != '<' || in[at+1] == '/' {
+		return false
+	}
+	next := readTag(in, at)
+	if w.judge(next.name)&isName == 0 {
+		return false
+	}
+	rest := in[next.end:min(len(in), next.end+maxKey)]
+	return w.isSecretName(rest[:indexOr(rest, '<', len(rest))])
+}
+
 func (w *work) cdata(e *edit, i, j int, hide bool, cut Cut) int {
 	const closing = "]]>"
 	end, next := j, j
@@ -54,7 +96,7 @@ func (w *work) cdata(e *edit, i, j int, hide bool, cut Cut) int {
 	}
 	if hide && end > i {
 		e.hide(i, end)
-	} else {
+	} else if !w.base64(e, i, end, lastCut(cut, end == j), w.depth) {
 		w.text(e, i, end, lastCut(cut, end == j))
 	}
 	return next
@@ -101,9 +143,9 @@ func readTag(in []byte, i int) tag {
 
 // attributes hides secret attributes in in[i:j], the inside of a tag. It returns whether a name or key attribute says that what the tag holds is
 // secret; then its value attribute is hidden too.
-func (w *work) attributes(e *edit, i, j int) (secret bool) {
+func (w *work) attributes(e *edit, i, j int, cut Cut) (secret bool) {
 	if in := e.in[:j]; i >= j || in[i] == '!' || in[i] == '?' || in[i] == ' ' { // a comment, an instruction, no tag at all
-		w.text(e, i, j, 0)
+		w.text(e, i, j, cut)
 		return false
 	}
 	w.eachAttribute(e.in[:j], i, func(name verdict, _ []byte, from, to int) {
@@ -117,10 +159,10 @@ func (w *work) attributes(e *edit, i, j int) (secret bool) {
 		if name&hides != 0 || secret && value {
 			e.hide(from, to)
 		} else {
-			w.text(e, from, to, 0)
+			w.text(e, from, to, lastCut(cut, to == j))
 		}
 	})
-	w.text(e, done, j, 0)
+	w.text(e, done, j, cut)
 	return secret
 }
 
@@ -131,7 +173,7 @@ func (w *work) eachAttribute(in []byte, i int, visit func(v verdict, key []byte,
 		if eq == len(in) {
 			return
 		}
-		key := keyBefore(in, i, eq)
+		key, _ := keyBefore(in, i, eq)
 		from, to := value(in, skipSpaces(in, eq+1), false)
 		if to > from {
 			visit(w.judge(key), key, from, to)

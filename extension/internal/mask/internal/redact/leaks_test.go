@@ -1,0 +1,190 @@
+package redact
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"html"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+const planted = "Kq7ZwRx9Tv3LmN5p"
+
+// A leak is a way in which a secret got through.
+type leak struct{ name, in string }
+
+func leakCases() []leak {
+	quote := func(s string) string { b, _ := json.Marshal(s); return string(b) }
+	b64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	member := `{"a":1,"password":"` + planted + `"}`
+	slack := "payload=" + url.QueryEscape(`{"type":"x","password": "`+planted+`"}`)
+	callback := "redirect=" + url.QueryEscape("/cb?access_token="+planted)
+	long := strings.Repeat("QWxhZGRpbjpvcGVuIHNlc2FtZQ", 12) + planted
+	var wrapped strings.Builder
+	for doc := b64(`{"text":"` + strings.Repeat("lorem ipsum ", 9) + `","password":"` + planted + `"}`); doc != ""; doc = doc[min(76, len(doc)):] {
+		wrapped.WriteString(doc[:min(76, len(doc))] + "\r\n")
+	}
+	part := "Content-Disposition: form-data; name=\"password\"\r\n\r\n" + planted + "\r\n"
+	return []leak{
+		{"secret word inside a quoted key", `got {'SecretString': '` + planted + `'}`},
+		{"secret word inside a quoted key, confirmation", `failed: {"password_confirmation":"` + planted + `"}`},
+		{"secret word inside a quoted key, value", `x {"token_value": "` + planted + `"}`},
+		{"secret word inside a quoted key, in a string", `{"errorMessage":` + quote(`bad {"password_confirmation":"`+planted+`"}`) + `}`},
+
+		{"percent signs in JSON", `{"rawQueryString":"` + callback + `","b":1}`},
+		{"percent signs in a header line", "Referer: https://h/p?" + callback + "\r\nHost: h"},
+		{"percent signs in percent signs", "see https://h/p?next=" + url.QueryEscape("https://i/q?"+callback) + "&x=1"},
+		{"percent signs, the key before the first", `at access_token%3D` + planted + ` end`},
+		{"percent signs around XML", `body=%3Cpassword%3E` + planted + `%3C/password%3E`},
+		{"form without a content type", slack},
+		{"form without a content type in JSON", `{"body":` + quote(slack) + `}`},
+		{"form without a content type in base64", `{"isBase64Encoded":true,"body":"` + b64(slack) + `"}`},
+
+		{"long user info", `pull https://AWS:` + long + `@1234.dkr.ecr.eu-west-1.amazonaws.com/x`},
+		{"long user info with slashes", `{"auth":"https://AWS:` + strings.ReplaceAll(long, "Q", "/") + `@1234.dkr.ecr.eu-west-1.amazonaws.com"}`},
+
+		{"entities around elements", `<log>&lt;password&gt;` + planted + `&lt;/password&gt;</log>`},
+		{"entities around JSON", `<pre>` + html.EscapeString(member) + `</pre>`},
+		{"entities in JSON", `{"html":"<p>` + strings.ReplaceAll(member, `"`, `&quot;`) + `</p>"}`},
+		{"entities in an attribute", `<x data='` + strings.ReplaceAll(member, `"`, `&quot;`) + `'>`},
+		{"entities in text", `page: ` + html.EscapeString(html.EscapeString(member)) + ` end`},
+
+		{"data URL", `<img src="data:application/json;base64,` + b64(member) + `">`},
+		{"data URL in JSON", `{"url":"data:application/json;base64,` + b64(member) + `"}`},
+		{"base64 wrapped to lines", "Content-Transfer-Encoding: base64\r\n\r\n" + wrapped.String()},
+		{"base64 wrapped to lines in JSON", `{"mail":` + quote("MIME-Version: 1.0\r\n\r\n"+wrapped.String()) + `}`},
+		{"base64 in XML", "<a><data>\n" + b64(member) + "\n</data></a>"},
+		{"base64 alone in XML", "<a><data>" + b64(member) + "</data></a>"},
+		{"base64 in text", "got " + b64(member) + ", sorry"},
+		{"base64 behind a slash", "at /x/" + b64("{\"user\":1,"+member[1:]) + " sorry"},
+
+		{"update expression", `{"UpdateExpression":"SET password = :p","ExpressionAttributeValues":{":p":{"S":"` + planted + `"}},"TableName":"t"}`},
+		{"update expression behind its values", `{"ExpressionAttributeValues":{":p":{"S":"` + planted + `"}},"UpdateExpression":"SET #a=:x, password = :p"}`},
+		{"expression names", `{"ExpressionAttributeNames":{"#p":"password"},"UpdateExpression":"SET #p = :p","ExpressionAttributeValues":{":p":{"S":"` + planted + `"}}}`},
+		{"expression names behind the values", `{"a":{"ExpressionAttributeValues":{":p":{"S":"` + planted + `"}},"ExpressionAttributeNames":{"#p":"password"}}}`},
+		{"PartiQL", `{"Statements":[{"Statement":"UPDATE \"t\" SET token=? WHERE id=?","Parameters":[{"S":"` + planted + `"},{"S":"1"}]}]}`},
+		{"PartiQL, reversed", `{"Parameters":[{"S":"` + planted + `"}],"Statement":"UPDATE t SET secret_key=?"}`},
+		{"parameters of SQL", `{"parameters":[{"name":"p","value":{"stringValue":"` + planted + `"}}],"sql":"update u set\npassword = :p"}`},
+
+		{"value before its name", `[{"value":"` + planted + `","name":"password"},{"value":"x","name":"b"}]`},
+		{"value before its name, nested", `{"value":{"value":{"value":"` + planted + `","name":"password"}},"name":"x"}`},
+		{"name and value in text", `got {"name":"password","value":"` + planted + `"} end`},
+		{"name and value in Python", `[{'Name': 'DB_PASSWORD', 'Value': '` + planted + `'}]`},
+		{"value before its name in text", `got {"value":"` + planted + `","name":"password"} end`},
+		{"name and value as elements", `<m><p><name>password</name><value>` + planted + `</value></p><p><name>b</name><value>x</value></p></m>`},
+		{"value before its name as elements", "<m><p>\n<Value>" + planted + "</Value>\n<Name>password</Name></p></m>"},
+		{"name and value as elements in text", `got <name>password</name><value>` + planted + `</value>`},
+
+		{"element in text", `got <password>` + planted + `</password>`},
+		{"multipart with another header first", "--b\r\nX-First: 1\r\n" + part + "--b--\r\n"},
+		{"multipart, secret in a header", "--b\r\nX-Api-Key: " + planted + "\r\n" + part + "--b--\r\n"},
+		{"multipart in a string", `{"body":` + quote("--b\r\n"+part+"--b--\r\n") + `}`},
+	}
+}
+
+// TestLeaks: none of it gets through, whole or cut at any byte, and JSON stays JSON.
+func TestLeaks(t *testing.T) {
+	rules := New(nil, nil)
+	for _, test := range leakCases() {
+		t.Run(test.name, func(t *testing.T) {
+			got := rules.Content([]byte(test.in), 0)
+			if json.Valid([]byte(test.in)) && !json.Valid(got) {
+				t.Errorf("no JSON any more: %s", got)
+			}
+			if rest := shown(string(got)); rest != "" {
+				t.Errorf("%q survives in %s", rest, got)
+			}
+			for cut := range test.in {
+				if rest := shown(string(rules.Content([]byte(test.in[:cut]), CutEnd))); rest != "" && !isUnnamed(test.name) {
+					t.Fatalf("cut at %d, %q survives in %s", cut, rest, rules.Content([]byte(test.in[:cut]), CutEnd))
+				}
+			}
+		})
+	}
+}
+
+// isUnnamed is for what nobody can know: the cut took the name that would have told that the value is secret.
+func isUnnamed(test string) bool {
+	return strings.Contains(test, "before its name") || strings.Contains(test, "behind") || strings.Contains(test, "reversed") ||
+		test == "parameters of SQL" || strings.HasPrefix(test, "long user info")
+}
+
+// shown gives a piece of the planted secret that can be read in s, also under what encodes it.
+func shown(s string) string {
+	const piece = 6
+	views := []string{s, html.UnescapeString(s)}
+	for _, word := range strings.FieldsFunc(strings.NewReplacer(`\r\n`, "", "\r\n", "").Replace(s), func(r rune) bool {
+		return strings.ContainsRune("\" \n,;:<>{}'\\", r)
+	}) {
+		for _, word := range []string{word, strings.TrimPrefix(word, "/x/")} {
+			plain, _ := base64.StdEncoding.DecodeString(word[:len(word)/4*4])
+			views = append(views, string(plain))
+		}
+	}
+	for _, view := range views {
+		for i := 0; i+piece <= len(planted); i++ {
+			if strings.Contains(view, planted[i:i+piece]) {
+				return planted[i : i+piece]
+			}
+		}
+	}
+	return ""
+}
+
+// TestNotLeaks: what looks nearly like it and is shown.
+func TestNotLeaks(t *testing.T) {
+	rules := New(nil, nil)
+	for _, in := range []string{
+		`got {'monkey': 'x', "compass_rose": "y"}`,
+		`{"q":"redirect=%2Fcb%3Fpage%3D2","r":"100%25 a%3Db"}`,
+		`{"html":"&lt;b&gt;x&lt;/b&gt; &amp; &quot;a&quot;: 1"}`,
+		`{"path":"/var/task/node_modules/SomeLongDirectoryName/index.js"}`,
+		`{"UpdateExpression":"SET colour = :c","ExpressionAttributeValues":{":c":{"S":"red"}}}`,
+		`{"value":{"a":[1,2]},"name":"colour","values":["x"]}`,
+		`got {"name":"colour","value":"red"} and 'value': 'x', 'name': 'y'`,
+		`<m><name>colour</name><value>red</value><value>blue</value></m>`,
+		`{"Statement":[{"Effect":"Allow","Action":"s3:GetObject"}]}`,
+		"---\na: b\n\nc: d\n",
+	} {
+		if got := string(rules.Content([]byte(in), 0)); got != in {
+			t.Errorf("got  %s\nwant %s", got, in)
+		}
+	}
+}
+
+// TestCutCardNumber: a number at the end of cut JSON may be the beginning of one of a card.
+func TestCutCardNumber(t *testing.T) {
+	rules := New(nil, nil)
+	for in, want := range map[string]string{
+		`{"no":411111111`:    `{"no":"****"`,
+		`[5500000000000`:     `["****"`,
+		`{"no":4111`:         `{"no":4111`,
+		`{"at":176722560000`: `{"at":176722560000`,
+		`{"no":411111111,"`:  `{"no":411111111,"`,
+	} {
+		if got := string(rules.Content([]byte(in), CutEnd)); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+// TestMultipartWithItsBoundary: text may stand before the first boundary, and what follows it may be no header that is known.
+func TestMultipartWithItsBoundary(t *testing.T) {
+	rules := New(nil, nil)
+	part := "Content-Disposition: form-data; name=\"password\"\r\n\r\n" + planted + "\r\n"
+	for name, in := range map[string]string{
+		"preamble":       "This is a message in parts.\r\n--b c\r\n" + part + "--b c--\r\n",
+		"preamble of LF": "x\n--b c\n" + strings.ReplaceAll(part, "\r", "") + "--b c--\n",
+		"first header":   "--b c\r\nX-Weird: 1\r\n" + part + "--b c--\r\n",
+		"in a preamble":  "password=" + planted + "\r\n--b c\r\nA: b\r\n\r\nx\r\n--b c--",
+		"no boundary":    `{"password":"` + planted + `"}`,
+	} {
+		for cut := range len(in) + 1 {
+			got := string(rules.Multipart([]byte(in[:cut]), "b c", CutEnd))
+			if rest := shown(got); rest != "" {
+				t.Fatalf("%s, cut at %d: %q survives in %s", name, cut, rest, got)
+			}
+		}
+	}
+}
