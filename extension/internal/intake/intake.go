@@ -116,7 +116,8 @@ func (in *Intake) Collect(final bool) Round {
 	return r
 }
 
-// Release deletes the files of a round, whose content is safe now.
+// Release deletes the files of a round, whose content is safe now: delivered, or kept by somebody who will try again. A round that is not
+// released is read again by the next Collect.
 func (in *Intake) Release(r Round) {
 	for _, name := range r.files {
 		in.remove(name)

@@ -178,8 +178,10 @@ func (p *Pipeline) isWorking() bool {
 	}
 }
 
-// flush brings what is in the spool to the collector, round by round. With final, files are deleted only when their content has arrived:
-// what is left in the spool may be found by the next life of the environment, what is left in memory will not.
+// flush brings what is in the spool to the collector, round by round. A round's files are deleted when the attempt to send them has ended: a
+// process that is killed before leaves them to the next life of the environment, which may send them a second time, with the same ids.
+// Then they are in the collector or in the queue. With final they are deleted only when all has arrived, since the queue ends with the
+// process.
 func (p *Pipeline) flush(ctx context.Context, final bool) {
 	read := int64(0)
 	for ctx.Err() == nil {
@@ -189,11 +191,8 @@ func (p *Pipeline) flush(ctx context.Context, final bool) {
 			p.render(inv)
 		}
 		p.lost = append(p.lost, round.Lost...)
-		if !final {
-			p.Intake.Release(round)
-		}
 		delivered := p.deliver(ctx)
-		if final && delivered {
+		if delivered || !final {
 			p.Intake.Release(round)
 		}
 		if !delivered || !round.More {

@@ -373,6 +373,26 @@ func TestAPanicBetweenTheStages(t *testing.T) {
 	})
 }
 
+// TestFilesStayUntilTheirContentWasSent: whatever ends the process meanwhile, they are there for the next one.
+func TestFilesStayUntilTheirContentWasSent(t *testing.T) {
+	for name, result := range map[string]error{"accepted": nil, "to be sent later": tryLater, "refused": never} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStand(t)
+				during := 0
+				s.send = func(context.Context, int) (export.Result, error) {
+					during = s.files()
+					return export.Result{}, result
+				}
+				s.invoke("A")
+				if during != 1 || s.files() != 0 {
+					t.Errorf("%d files while they were sent, %d afterwards", during, s.files())
+				}
+			})
+		})
+	}
+}
+
 func TestAtTheEndFilesStayUntilTheirContentArrived(t *testing.T) {
 	for name, test := range map[string]struct {
 		send func(context.Context, int) (export.Result, error)
