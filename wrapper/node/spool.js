@@ -6,7 +6,7 @@
 // uses is taken when the hook is loaded, so that a function which replaces fs, Date or JSON changes nothing here.
 
 const fs = require('fs');
-const { openSync, writeSync, closeSync, renameSync, mkdirSync, readSync, statSync } = fs;
+const { openSync, writeSync, closeSync, renameSync, mkdirSync, readSync, statSync, readdirSync } = fs;
 const { O_APPEND, O_CREAT, O_EXCL, O_WRONLY } = fs.constants;
 const wall = Date.now;
 const monotonic = process.hrtime;
@@ -77,6 +77,7 @@ class Spool {
   }
 
   open(invocation) {
+    if (this.number === 0) this.number = this.highest();
     for (let tries = 0, made = false; tries < MOST_TRIES; tries++) {
       const stem = `${this.dir}/${invocation}.${pid}.${++this.number}`;
       try {
@@ -95,6 +96,22 @@ class Spool {
       }
     }
     return null;
+  }
+
+  // highest gives the highest number among the files that an earlier process of the same id left: after a reset they may not
+  // be collected yet, and a rename would replace one that is done.
+  highest() {
+    const ours = new RegExp(`^[A-Za-z0-9-]+\\.${pid}\\.([1-9][0-9]{0,8})\\.(?:open|done)$`);
+    let highest = 0;
+    try {
+      for (const name of readdirSync(this.dir)) {
+        const match = ours.exec(name);
+        if (match && Number(match[1]) > highest) highest = Number(match[1]);
+      }
+    } catch {
+      // No directory yet, or none that can be read: open will tell.
+    }
+    return highest;
   }
 
   // makeDir makes the directory and what is missing above it. Node.js' own way to do so never ends where a file system

@@ -181,7 +181,9 @@ function headers(spool, budget, list) {
     const value = string(list[i + 1]);
     left -= name.length + value.length + 4; // ": " and the line end
     if (left < 0) {
-      spool.lose('headers', (list.length - i) / 2, -left);
+      let bytes = 0;
+      for (let j = i; j < list.length; j++) bytes += string(list[j]).length;
+      spool.lose('headers', (list.length - i) / 2, bytes);
       break;
     }
     // Nearly every header is plain; asking JSON for each costs more than all the rest of a record.

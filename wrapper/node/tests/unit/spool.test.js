@@ -61,10 +61,25 @@ test('names that are taken are passed over', (t) => {
   assert.ok(names().includes(`id.${process.pid}.4.open`));
 });
 
+test('what an earlier process of the same id left is not renamed over', (t) => {
+  const { spool, dir, names } = open(t);
+  fs.mkdirSync(dir);
+  const earlier = `init.${process.pid}.1.done`;
+  fs.writeFileSync(path.join(dir, earlier), 'not collected yet');
+  fs.writeFileSync(path.join(dir, `init.${process.pid}1.7.done`), 'of another process');
+  spool.begin('init');
+  spool.touch();
+  spool.end();
+  assert.strictEqual(fs.readFileSync(path.join(dir, earlier), 'utf8'), 'not collected yet');
+  assert.ok(names().includes(`init.${process.pid}.2.done`));
+});
+
 test('too many names that are taken are given up', (t) => {
   const { spool, dir } = open(t);
-  fs.mkdirSync(dir);
-  for (let n = 1; n < 100; n++) fs.writeFileSync(path.join(dir, `id.${process.pid}.${n}.open`), '');
+  spool.begin('id');
+  spool.touch();
+  spool.end();
+  for (let n = 2; n < 100; n++) fs.writeFileSync(path.join(dir, `id.${process.pid}.${n}.open`), '');
   spool.begin('id');
   assert.strictEqual(spool.write('call.start', 'id', ''), false);
 });
