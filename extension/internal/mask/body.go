@@ -2,6 +2,7 @@ package mask
 
 import (
 	"bytes"
+	"mime"
 	"strings"
 	"unicode/utf8"
 
@@ -34,6 +35,8 @@ func (m *Masker) body(b event.Body, headers []event.Header) Body {
 		out.Hidden = Text{HiddenBinary}
 	case isForm(contentType):
 		out.Text = m.redact(data, func(in []byte) []byte { return m.rules.Form(in, cutOf(b)) })
+	case isMultipart(contentType):
+		out.Text = m.redact(data, func(in []byte) []byte { return m.rules.Multipart(in, boundary(contentType), cutOf(b)) })
 	default:
 		out.Text = m.redact(data, func(in []byte) []byte { return m.rules.Content(in, cutOf(b)) })
 	}
@@ -111,6 +114,19 @@ func withoutCutRune(data []byte) []byte {
 
 func isForm(contentType string) bool {
 	return strings.HasPrefix(strings.ToLower(contentType), "application/x-www-form-urlencoded")
+}
+
+func isMultipart(contentType string) bool {
+	return strings.HasPrefix(strings.ToLower(contentType), "multipart/")
+}
+
+// boundary reads what separates the parts of a multipart body; "" if the content type does not tell.
+func boundary(contentType string) string {
+	_, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return ""
+	}
+	return parameters["boundary"]
 }
 
 func headerValue(headers []event.Header, name string) string {

@@ -2,8 +2,8 @@
 //
 // It promises:
 //
-//   - No text of the function's passes unmasked: bodies, headers, URLs, error messages, stacks and attributes all go through the rules of package redact. Ids that link
-//     flows were derived before and are never secrets.
+//   - No text of the function's passes unmasked: bodies, headers, URLs, error messages, stacks and attributes all go through the rules of package redact. So do
+//     ids and names, which should hold none; ids that link flows were derived before. Only the ARN is Lambda's own and left as it is.
 //   - Masking comes before shortening, so nothing is half hidden. What the hook had to cut is taken to be cut: half a credential at its end
 //     is hidden too.
 //   - Masked JSON has the shape that it had. Bodies that are no text are left out, and their size is told.
@@ -40,9 +40,9 @@ func New(o Options) *Masker {
 // Apply masks an invocation.
 func (m *Masker) Apply(inv event.Invocation) Invocation {
 	out := Invocation{
-		ID: Text{inv.ID}, ARN: Text{inv.ARN}, Tenant: m.text(inv.Tenant),
+		ID: m.text(inv.ID), ARN: Text{inv.ARN}, Tenant: m.text(inv.Tenant),
 		Start: inv.Start, Deadline: inv.Deadline, Duration: inv.Duration, Open: inv.Open, Cold: inv.Cold, Late: inv.Late,
-		Process:        process(inv.Process),
+		Process:        m.process(inv.Process),
 		Event:          m.body(inv.Event, nil),
 		Response:       m.body(inv.Response, nil),
 		ResponseStatus: inv.ResponseStatus, Streaming: inv.Streaming,
@@ -54,14 +54,14 @@ func (m *Masker) Apply(inv event.Invocation) Invocation {
 		out.Calls = append(out.Calls, m.call(&inv.Calls[i]))
 	}
 	for _, l := range inv.Lost {
-		out.Lost = append(out.Lost, Loss{Reason: Text{l.Reason}, Records: l.Records, Bytes: l.Bytes})
+		out.Lost = append(out.Lost, Loss{Reason: m.text(l.Reason), Records: l.Records, Bytes: l.Bytes})
 	}
 	return out
 }
 
 func (m *Masker) call(c *event.Call) Call {
 	out := Call{
-		ID: Text{c.ID}, Library: Text{c.Library}, Method: Text{c.Method}, Protocol: Text{c.Protocol}, Peer: Text{c.Peer},
+		ID: m.text(c.ID), Library: m.text(c.Library), Method: m.text(c.Method), Protocol: m.text(c.Protocol), Peer: m.text(c.Peer),
 		URL:    m.url(c.URL),
 		Resend: c.Resend, Status: c.Status, Start: c.Start, FirstByte: c.FirstByte, Duration: c.Duration,
 		Open: c.Open, Partial: c.Partial, Init: c.Init,
@@ -90,7 +90,7 @@ func withheld(b event.Body) Body {
 func (m *Masker) headers(headers []event.Header) []Header {
 	out := make([]Header, 0, len(headers))
 	for _, h := range headers {
-		masked := Header{Name: Text{h.Name}}
+		masked := Header{Name: m.text(h.Name)}
 		switch value := h.Value.Reveal(); {
 		case value == "":
 		case m.rules.Key(h.Name):
@@ -119,20 +119,20 @@ func (m *Masker) failure(e *event.Error) *Error {
 	if e == nil {
 		return nil
 	}
-	return &Error{Type: Text{e.Type}, Message: m.cutText(e.Message.Reveal()), Stack: m.cutText(e.Stack.Reveal())}
+	return &Error{Type: m.text(e.Type), Message: m.cutText(e.Message.Reveal()), Stack: m.cutText(e.Stack.Reveal())}
 }
 
 func (m *Masker) trigger(t event.Trigger) Trigger {
 	return Trigger{
-		Source: Text{t.Source}, Kind: Text{t.Kind}, Name: m.text(t.Name), HTTP: t.HTTP,
+		Source: m.text(t.Source), Kind: m.text(t.Kind), Name: m.text(t.Name), HTTP: t.HTTP,
 		Messages: m.messages(t.Messages), Attributes: m.attributes(t.Attributes),
 	}
 }
 
 func (m *Masker) target(t event.Target) Target {
 	return Target{
-		System: Text{t.System}, Service: Text{t.Service}, Operation: m.text(t.Operation), Resource: m.text(t.Resource), Region: Text{t.Region},
-		RequestID: Text{t.RequestID}, Batch: t.Batch, Messages: m.messages(t.Messages), Attributes: m.attributes(t.Attributes),
+		System: m.text(t.System), Service: m.text(t.Service), Operation: m.text(t.Operation), Resource: m.text(t.Resource), Region: m.text(t.Region),
+		RequestID: m.text(t.RequestID), Batch: t.Batch, Messages: m.messages(t.Messages), Attributes: m.attributes(t.Attributes),
 	}
 }
 
@@ -140,7 +140,7 @@ func (m *Masker) messages(messages []event.Message) []Message {
 	out := make([]Message, 0, len(messages))
 	for _, msg := range messages {
 		out = append(out, Message{
-			ID: Text{msg.Key.ID}, Destination: m.text(msg.Destination), Span: msg.Span, Attributes: m.attributes(msg.Attributes),
+			ID: m.text(msg.Key.ID), Destination: m.text(msg.Destination), Span: msg.Span, Attributes: m.attributes(msg.Attributes),
 		})
 	}
 	return out
@@ -154,7 +154,8 @@ func (m *Masker) links(links []event.Link) []Link {
 	return out
 }
 
-// attributes masks values by their type: Text is the function's, everything else is known to be harmless.
+// attributes masks values by their type. Text is the function's and judged by its name too; plain strings should be harmless, but an operation's
+// name, say, may come from the text of a statement.
 func (m *Masker) attributes(attributes []event.Attribute) []Attribute {
 	out := make([]Attribute, 0, len(attributes))
 	for _, a := range attributes {
@@ -169,8 +170,14 @@ func (m *Masker) attributes(attributes []event.Attribute) []Attribute {
 			}
 			masked.value = list
 		case string:
-			masked.value = Text{v}
-		case int64, float64, bool, []string:
+			masked.value = m.text(v)
+		case []string:
+			list := make([]string, len(v))
+			for i, s := range v {
+				list[i] = m.text(s).s
+			}
+			masked.value = list
+		case int64, float64, bool:
 			masked.value = v
 		default: // of no type that an attribute may have
 			continue
@@ -219,11 +226,11 @@ func (m *Masker) redact(in []byte, rule func([]byte) []byte) (out Text) {
 	return Text{string(rule(in))}
 }
 
-func process(p event.Process) Process {
+func (m *Masker) process(p event.Process) Process {
 	return Process{
-		PID: p.PID, Runtime: Text{p.Runtime}, Version: Text{p.Version}, Hook: Text{p.Hook},
-		Handler:   Text{p.Env["_HANDLER"]},
-		LogGroup:  Text{p.Env["AWS_LAMBDA_LOG_GROUP_NAME"]},
-		LogStream: Text{p.Env["AWS_LAMBDA_LOG_STREAM_NAME"]},
+		PID: p.PID, Runtime: m.text(p.Runtime), Version: m.text(p.Version), Hook: m.text(p.Hook),
+		Handler:   m.text(p.Env["_HANDLER"]),
+		LogGroup:  m.text(p.Env["AWS_LAMBDA_LOG_GROUP_NAME"]),
+		LogStream: m.text(p.Env["AWS_LAMBDA_LOG_STREAM_NAME"]),
 	}
 }

@@ -335,3 +335,34 @@ func BenchmarkApply(b *testing.B) {
 		m.Apply(inv)
 	}
 }
+
+// TestPlainFields: what is no Text because it should hold nothing of the function's goes through the rules all the same.
+func TestPlainFields(t *testing.T) {
+	token := "ghp_" + strings.Repeat("a1B2", 9)
+	plain := []event.Attribute{{Name: "db.operation.name", Value: token}, {Name: "l", Value: []string{token}}}
+	failure := &event.Error{Type: "E " + token}
+	messages := []event.Message{{Key: event.Key{ID: token}, Attributes: plain}}
+	inv := event.Invocation{
+		ID: token, Error: failure, Lost: []event.Loss{{Reason: token}},
+		Process: event.Process{Runtime: token, Version: token, Hook: token, Env: map[string]string{"_HANDLER": token, "AWS_LAMBDA_LOG_GROUP_NAME": token, "AWS_LAMBDA_LOG_STREAM_NAME": token}},
+		Trigger: event.Trigger{Source: token, Kind: token, Messages: messages},
+		Calls: []event.Call{{
+			ID: token, Library: token, Method: token, Protocol: token, Peer: token, Error: failure, RequestHeaders: []event.Header{{Name: token}},
+			Target: event.Target{System: token, Service: token, Region: token, RequestID: token, Messages: messages, Attributes: plain},
+		}},
+	}
+	if got := fmt.Sprintf("%+v", New(Options{}).Apply(inv)); strings.Contains(got, token) {
+		at := strings.Index(got, token)
+		t.Errorf("survives: %s", got[max(0, at-80):at])
+	}
+}
+
+// TestMultipartBody: the content type tells the boundary, without which a body with a preamble is no multipart body.
+func TestMultipartBody(t *testing.T) {
+	data := "preamble\r\n--x y\r\nX-First: 1\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n" + secret + "\r\n--x y--\r\n"
+	headers := []event.Header{{Name: "Content-Type", Value: event.TextOf(`multipart/form-data; boundary="x y"`)}}
+	got := New(Options{}).body(event.Body{Data: event.BytesOf([]byte(data))}, headers)
+	if want := strings.Replace(data, secret, "****", 1); got.Text.String() != want {
+		t.Errorf("got %q", got.Text)
+	}
+}
