@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"sort"
 	"syscall"
-	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 	"github.com/afterglow-lambda/afterglow/spool"
@@ -25,7 +24,8 @@ type file struct {
 	past  bool // of an earlier life of the environment
 }
 
-// Names reads the names of the spool's files, at most MaxNames of whatever is in the directory. A directory that is not there is empty.
+// Names reads the names of the spool's files: at most MaxNames, among at most MaxEntries of whatever is in the directory. A directory that is
+// not there is empty.
 func Names(dir string) ([]spool.Name, error) {
 	d, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -36,14 +36,17 @@ func Names(dir string) ([]spool.Name, error) {
 	}
 	defer d.Close()
 	var names []spool.Name
-	for n := 0; n < MaxNames; {
-		batch, err := d.Readdirnames(min(256, MaxNames-n))
+	for read := 0; read < MaxEntries; {
+		batch, err := d.Readdirnames(256)
 		for _, s := range batch {
+			if len(names) == MaxNames {
+				return names, nil
+			}
 			if name, ok := spool.ParseName(s); ok {
 				names = append(names, name)
 			}
 		}
-		n += len(batch)
+		read += len(batch)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -99,7 +102,8 @@ func (in *Intake) list() []file {
 		if err != nil || !info.Mode().IsRegular() {
 			continue // renamed meanwhile, or a link, a pipe, a directory: not ours
 		}
-		files = append(files, file{name: n, size: info.Size(), past: in.IsPast(info.ModTime())})
+		past := in.IsPast(info.ModTime()) && (n.State == spool.StateDone || !isHeld(n.PID, info.ModTime()))
+		files = append(files, file{name: n, size: info.Size(), past: past})
 	}
 	sort.Slice(files, func(i, j int) bool {
 		a, b := files[i], files[j]
@@ -128,12 +132,6 @@ func (in *Intake) forget(all []file) {
 	maps.DeleteFunc(in.seen, func(k fileKey, _ int64) bool { return gone(k) })
 	maps.DeleteFunc(in.broken, func(k fileKey, _ bool) bool { return gone(k) })
 }
-
-// tick is how far a file's time may lie behind the clock: a file system stamps with the time of the kernel's last tick, 4 or 10 ms ago.
-const tick = 20 * time.Millisecond
-
-// IsPast tells whether a file was last written before this life of the environment.
-func (in *Intake) IsPast(modified time.Time) bool { return modified.Before(in.born.Add(-tick)) }
 
 // A reading is what came of reading a file.
 type reading struct {

@@ -30,7 +30,8 @@ const (
 
 // Limits of one round. The smallest function has 128 MB for everything that runs in it.
 const (
-	MaxNames     = 4096     // names read of the directory: our own are rarely more than five, the rest is somebody else's doing
+	MaxNames     = 4096     // names of the spool's taken out of the directory: there are rarely more than five
+	MaxEntries   = 1 << 17  // names read to find them; it takes some 50 ms, and whoever puts more files there hides ours
 	MaxFiles     = 256      // files read; what is left is for the next round
 	MaxBytes     = 16 << 20 // bytes read; one file alone may go over it
 	MaxFileBytes = 24 << 20 // bytes read of one file: half as much again as a hook writes for an invocation by default
@@ -45,8 +46,9 @@ const (
 
 // An Intake reads one spool directory over the life of an environment. It is not safe for concurrent use.
 type Intake struct {
-	dir  string
-	born time.Time // files older than this were left by processes that are gone
+	dir     string
+	born    time.Time // files older than this were left by processes that are gone; see IsPast
+	started time.Time // the same moment, by the clock that nobody sets
 
 	progress map[fileKey]int64 // how far a file that still grows was read
 	seen     map[fileKey]int64 // how large it was then: without a byte more there is nothing to read, though its tail may be torn
@@ -69,7 +71,7 @@ func keyOf(n spool.Name) fileKey { return fileKey{n.Invocation, n.PID, n.Number}
 // is complete, whatever its name says.
 func New(dir string, born time.Time) *Intake {
 	return &Intake{
-		dir: dir, born: born, progress: map[fileKey]int64{}, seen: map[fileKey]int64{}, visited: map[fileKey]bool{},
+		dir: dir, born: born.Round(0), started: born, progress: map[fileKey]int64{}, seen: map[fileKey]int64{}, visited: map[fileKey]bool{},
 		broken: map[fileKey]bool{}, done: map[string]bool{}, join: newJoiner(),
 	}
 }

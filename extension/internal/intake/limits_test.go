@@ -104,6 +104,23 @@ func TestMoreNamesThanAreRead(t *testing.T) {
 	}
 }
 
+// TestNamesBesideMuchElse: what is not ours does not hide what is.
+func TestNamesBesideMuchElse(t *testing.T) {
+	dir := t.TempDir()
+	const foreign, own = 20_000, 20
+	for n := range foreign {
+		if err := os.Symlink("nowhere", filepath.Join(dir, fmt.Sprintf("foreign-%d.tmp", n))); err != nil {
+			t.Fatal(err)
+		}
+		if n%(foreign/own) == 0 {
+			put(t, dir, fmt.Sprintf("A.17.%d.done", n+1), nil)
+		}
+	}
+	if names, err := Names(dir); err != nil || len(names) != own {
+		t.Errorf("%d names, %v", len(names), err)
+	}
+}
+
 func TestMoreInvocationsThanThereAre(t *testing.T) {
 	dir := t.TempDir()
 	var records []rec
