@@ -90,6 +90,20 @@ func TestExtensionNeverExits(t *testing.T) {
 	}
 }
 
+// TestOneVersion: extension and hooks are released together and say so alike.
+func TestOneVersion(t *testing.T) {
+	version := regexp.MustCompile(`(?:release|VERSION) = ["']([0-9.]+)["']`)
+	for _, file := range []string{"extension/main.go", "wrapper/python/_afterglow/__init__.py", "wrapper/node/spool.js"} {
+		m := version.FindStringSubmatch(read(t, file))
+		if m == nil || m[1] != release {
+			t.Errorf("%s says %q, not version %s", file, m, release)
+		}
+	}
+}
+
+// release is the version that CHANGELOG.md is about to describe.
+const release = "0.1.0"
+
 // TestHooksKnowTheSettings: each name of ours in a hook's source is in the table for that reader, and where a default stands
 // beside it, it is the table's.
 func TestHooksKnowTheSettings(t *testing.T) {

@@ -9,3 +9,5 @@ what it would without it; whatever fails in here ends in guard.
     spool     the files that the extension reads (spool/FORMAT.md)
     guard     the one place through which all of it is called
 """
+
+VERSION = "0.1.0"

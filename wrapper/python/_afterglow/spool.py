@@ -10,8 +10,7 @@ import time
 from _thread import RLock
 from itertools import count
 
-from . import guard
-from .start import VERSION
+from . import VERSION, guard
 
 # Limits of the format, not of taste: a reader refuses what is beyond them.
 MOST_HEADER = 262144

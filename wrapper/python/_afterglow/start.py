@@ -5,8 +5,6 @@ import sys
 
 from . import guard
 
-VERSION = "0.1.0"
-
 # What PYTHONPATH has to name for a child process to be seen.
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
