@@ -76,6 +76,7 @@ func leakCases() []leak {
 		{"value before its name as elements", "<m><p>\n<Value>" + planted + "</Value>\n<Name>password</Name></p></m>"},
 		{"name and value as elements in text", `got <name>password</name><value>` + planted + `</value>`},
 
+		{"element with attributes in text", `got <password type="text">` + planted + `</password>`},
 		{"element in text", `got <password>` + planted + `</password>`},
 		{"multipart with another header first", "--b\r\nX-First: 1\r\n" + part + "--b--\r\n"},
 		{"multipart, secret in a header", "--b\r\nX-Api-Key: " + planted + "\r\n" + part + "--b--\r\n"},

@@ -364,12 +364,20 @@ func (w *work) element(e *edit, s *scan, i int) int {
 	for end < s.end && end-name < maxLookBack && (isKeyChar(in[end]) || in[end] == ':' || in[end] == '.') {
 		end++
 	}
-	if end == name || end >= s.end || in[end] != '>' {
+	if end == name || end >= s.end || in[end] != '>' && in[end] != ' ' {
 		return i + 1
 	}
 	v := w.judge(in[name:end])
 	if v&(hides|isName|isValue) == 0 {
 		return i + 1
+	}
+	if attributes := in[end:min(s.end, end+maxLookBack)]; in[end] == ' ' {
+		size := bytes.IndexByte(attributes, '>')
+		if size < 0 || attributes[size-1] == '/' || bytes.IndexByte(attributes[:size], '=') < 0 {
+			return i + 1
+		}
+		w.text(e, end, end+size, 0)
+		end += size
 	}
 	content := end + 1
 	to := bytes.IndexByte(in[content:], '<')
