@@ -37,7 +37,10 @@ type Watch struct {
 	silent   int       // invocations in a row of which no hook has told
 	main     int       // process that runs the handler; 0 until known
 
-	known map[string]bool // files that were there when hooks had last been silent: they are no sign of life
+	// known are the files that were there when Await was last left. They are no sign of life of a hook that was silent, and they tell nothing of the
+	// invocation that came since, even if it is another attempt with the same id.
+	known map[string]bool
+	names []spool.Name // of the last look
 }
 
 // NewWatch makes a Watch of a spool directory. isPast tells whether a file that was last written then is of an earlier life.
@@ -56,6 +59,7 @@ func (w *Watch) Await(ctx context.Context, id string) Ending {
 	if !spool.IsInvocation(id) {
 		id = spool.InvocationNone // as the hook names its file then
 	}
+	defer w.remember()
 	// Watching begins before looking: what happens in between is seen twice, not missed.
 	w.watch()
 	s := w.look(id)
@@ -80,20 +84,19 @@ func (w *Watch) Await(ctx context.Context, id string) Ending {
 		}
 		if s = w.look(id); !changed && !s.began && !s.ended && !time.Now().Before(appears) {
 			w.silent++
-			w.remember()
 			return Silent
 		}
 	}
 	return Ended
 }
 
-// remember notes which files are there.
+// remember notes which files were there at the last look.
 func (w *Watch) remember() {
-	names, _ := intake.Names(w.dir)
-	w.known = make(map[string]bool, len(names))
-	for _, n := range names {
+	w.known = make(map[string]bool, len(w.names))
+	for _, n := range w.names {
 		w.known[n.String()] = true
 	}
+	w.names = nil
 }
 
 // look reads the directory.
@@ -102,6 +105,7 @@ func (w *Watch) look(id string) (s sight) {
 	if err != nil && len(names) == 0 {
 		return s
 	}
+	w.names = names
 	for _, n := range names {
 		if !w.hooked || n.Invocation == id {
 			info, err := os.Lstat(filepath.Join(w.dir, n.String()))
@@ -111,8 +115,10 @@ func (w *Watch) look(id string) (s sight) {
 			w.hooked = true
 		}
 		switch {
+		case w.known[n.String()], n.Invocation == id && w.known[opened(n).String()]:
+			// The second: an attempt that was not seen to end has ended since.
 		case n.Invocation != id:
-			s.others = s.others || n.Invocation != spool.InvocationInit && !w.known[n.String()]
+			s.others = s.others || n.Invocation != spool.InvocationInit
 		case n.State == spool.StateOpen:
 			s.began = true
 		case n.PID == w.main || w.runsHandler(n):
@@ -122,6 +128,12 @@ func (w *Watch) look(id string) (s sight) {
 		}
 	}
 	return s
+}
+
+// opened is the name that a file had, or has, before the rename that ends its invocation.
+func opened(n spool.Name) spool.Name {
+	n.State = spool.StateOpen
+	return n
 }
 
 // runsHandler tells whether the process that wrote a file runs the handler, and remembers it: children write files for the same

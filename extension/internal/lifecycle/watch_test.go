@@ -176,7 +176,8 @@ func TestAwaitEndsInTime(t *testing.T) {
 	d.open("A.17.1.open", false)
 	d.expect(d.await(within(t, soon), "A"), Expired)
 	ctx, cancel := context.WithCancel(t.Context())
-	got := d.await(ctx, "A")
+	d.open("C.17.3.open", false)
+	got := d.await(ctx, "C")
 	d.stillWaits(got)
 	cancel()
 	d.expect(got, Expired)
@@ -189,6 +190,31 @@ func TestRequestIDThatIsNoName(t *testing.T) {
 	d.stillWaits(got)
 	d.rename("none.17.1.open")
 	d.expect(got, Ended)
+}
+
+// TestAnotherAttempt has the id of the one before, whose files nobody collected yet.
+func TestAnotherAttempt(t *testing.T) {
+	for mode, poll := range map[string]bool{"notified": false, "polling": true} {
+		t.Run(mode, func(t *testing.T) {
+			d := newSpoolDir(t)
+			d.noNotify = poll
+			d.appearance = 10 * time.Second
+			d.open("A.17.1.done", false)
+			d.open("A.21.1.open", true) // a child that lives on
+			d.expect(d.await(within(t, 20*time.Second), "A"), Ended)
+			got := d.await(within(t, 20*time.Second), "A")
+			d.stillWaits(got)
+			d.open("A.17.2.open", false)
+			d.stillWaits(got)
+			d.rename("A.17.2.open")
+			d.expect(got, Ended)
+			d.appearance = soon
+			d.open("A.17.3.open", false)
+			d.expect(d.await(within(t, soon), "A"), Expired)
+			d.rename("A.17.3.open") // in the margin, when nobody looked any more
+			d.expect(d.await(within(t, 20*time.Second), "A"), Silent)
+		})
+	}
 }
 
 // TestSilentHook: after a few invocations without a word none is waited for, until there is one.
