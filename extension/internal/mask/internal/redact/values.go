@@ -1,0 +1,142 @@
+package redact
+
+import "bytes"
+
+// keyBefore gives the key that ends before i, and whether it is in quotes: spaces, quotes and escapes of quotes may stand in between.
+func keyBefore(in []byte, begin, i int) (key []byte, quoted bool) {
+	for i > begin && (in[i-1] == ' ' || in[i-1] == '\t') {
+		i--
+	}
+	for i > begin && (in[i-1] == '"' || in[i-1] == '\'' || in[i-1] == '`' || in[i-1] == '\\') {
+		quoted = true
+		i--
+	}
+	end := i
+	for i > begin && isKeyChar(in[i-1]) {
+		i--
+	}
+	return in[i:end], quoted
+}
+
+func isKeyChar(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '[' || c == ']' || c == '%'
+}
+
+// value gives the extent of the value that begins at i: what is quoted, what is in brackets, or what reaches to the next thing.
+func value(in []byte, i int, toLine bool) (from, to int) {
+	escapes := 0
+	for i < len(in) && in[i] == '\\' {
+		escapes++
+		i++
+	}
+	if i >= len(in) {
+		return i, i
+	}
+	switch c := in[i]; c {
+	case '"', '\'', '`':
+		return i + 1, closingQuote(in, i+1, c, escapes)
+	case '{', '[', '(':
+		return i, closingBracket(in, i, c)
+	}
+	end := i
+	if toLine {
+		return i, lineEnd(in, i)
+	}
+	for end < len(in) && !endsValue(in, end) {
+		end++
+	}
+	if end < len(in) && in[end] == ' ' && isScheme(in[i:end]) { // Authorization: Bearer …
+		end = lineEnd(in, i)
+	}
+	return i, end
+}
+
+// closingQuote gives the index of the quote that ends a value; quotes with more escapes before them than the opening one had are inside.
+func closingQuote(in []byte, i int, quote byte, escapes int) int {
+	before := 0
+	for ; i < len(in); i++ {
+		switch in[i] {
+		case '\\':
+			before++
+			continue
+		case quote:
+			if before <= escapes {
+				return i - before
+			}
+		}
+		before = 0
+	}
+	return len(in)
+}
+
+// closingBracket gives the index behind the bracket that closes the one at i. Brackets in quotes are not told apart: too much is hidden rather than
+// too little.
+func closingBracket(in []byte, i int, open byte) int {
+	closing := open + 2 // {} and [] in ASCII
+	if open == '(' {
+		closing = ')'
+	}
+	depth := 0
+	for ; i < len(in); i++ {
+		switch in[i] {
+		case open:
+			depth++
+		case closing:
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(in)
+}
+
+func lineEnd(in []byte, i int) int {
+	for i < len(in) && in[i] != '\n' && in[i] != '\r' && in[i] != '"' && in[i] != '\\' {
+		i++
+	}
+	return i
+}
+
+// endsValue tells whether a bare value ends before i. Passwords hold marks of every kind, so a mark ends one only where something else begins
+// behind it.
+func endsValue(in []byte, i int) bool {
+	switch in[i] {
+	case ' ', '\t', '\n', '\r', '&':
+		return true
+	case '<':
+		return true
+	case ',', ';':
+		return i+1 >= len(in) || isSpace(in[i+1]) || keyFollows(in, i+1)
+	case '"', '\'', '`', ')', ']', '}', '>', '\\':
+		return i+1 >= len(in) || !isKeyChar(in[i+1]) || in[i] == '\\' && (in[i+1] == 'n' || in[i+1] == 'r')
+	}
+	return false
+}
+
+// keyFollows tells whether key= or key: stands at i.
+func keyFollows(in []byte, i int) bool {
+	begin := i
+	for i < len(in) && i-begin < maxLookBack && (isKeyChar(in[i]) || in[i] == '"' || in[i] == '\'') {
+		i++
+	}
+	return i > begin && i < len(in) && (in[i] == '=' || in[i] == ':')
+}
+
+// isScheme tells whether a word is an authentication scheme, behind which the credentials follow.
+func isScheme(in []byte) bool {
+	for _, scheme := range [...]string{"bearer", "basic", "digest", "token", "negotiate", "apikey", "aws4-hmac-sha256", "hmac"} {
+		if len(in) == len(scheme) && bytes.EqualFold(in, []byte(scheme)) {
+			return true
+		}
+	}
+	return false
+}
+
+func isNumber(in []byte) bool {
+	for _, c := range in {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
