@@ -15,8 +15,8 @@ import (
 func TestAnExporterThatCannotBeMade(t *testing.T) {
 	const secret = "hunter2"
 	for name, env := range map[string]map[string]string{
-		"a header that is none": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_HEADERS": "api-key:" + secret + "=x"},
-		"a value that is none":  {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_HEADERS": "api-key=" + secret + "%0a"},
+		"a URL that is none":   {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://u:" + secret + "@[::1"},
+		"a value that is none": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_HEADERS": "api-key=" + secret + "%0a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer

@@ -19,6 +19,8 @@ const (
 	appearance = 500 * time.Millisecond
 	// mostSilent invocations in a row without a word of the hook, and none is waited for any more until there is one.
 	mostSilent = 3
+	// mostLooks in a row at a directory in which files are renamed meanwhile. A hook does so a few times in an invocation.
+	mostLooks = 3
 	// pollInterval is how often the directory is looked at where the system cannot tell of changes.
 	pollInterval = 20 * time.Millisecond
 	// headBytes of a file are looked through for the start of its invocation: the largest event that a hook may capture, and room.
@@ -52,6 +54,7 @@ func NewWatch(dir string, isPast func(time.Time) bool) *Watch {
 type sight struct {
 	began, ended bool // the invocation that is waited for
 	others       bool // there are new files of other invocations
+	moved        bool // a file was renamed while it was looked at
 }
 
 // Await implements Endings.
@@ -63,6 +66,9 @@ func (w *Watch) Await(ctx context.Context, id string) Ending {
 	// Watching begins before looking: what happens in between is seen twice, not missed.
 	w.watch()
 	s := w.look(id)
+	for looks := 1; !w.hooked && s.moved && looks < mostLooks; looks++ {
+		s = w.look(id) // it was the hook's first sign of life
+	}
 	if !w.hooked {
 		return NoHook
 	}
@@ -109,6 +115,7 @@ func (w *Watch) look(id string) (s sight) {
 	for _, n := range names {
 		if !w.hooked || n.Invocation == id {
 			info, err := os.Lstat(filepath.Join(w.dir, n.String()))
+			s.moved = s.moved || errors.Is(err, fs.ErrNotExist)
 			if err != nil || !info.Mode().IsRegular() || w.isPast(info.ModTime()) {
 				continue
 			}
