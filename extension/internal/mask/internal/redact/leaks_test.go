@@ -67,6 +67,8 @@ func leakCases() []leak {
 		{"PartiQL, reversed", `{"Parameters":[{"S":"` + planted + `"}],"Statement":"UPDATE t SET secret_key=?"}`},
 		{"parameters of SQL", `{"parameters":[{"name":"p","value":{"stringValue":"` + planted + `"}}],"sql":"update u set\npassword = :p"}`},
 
+		{"update expression in text", `got {"UpdateExpression":"SET password = :p","ExpressionAttributeValues":{":p":{"S":"` + planted + `"}}}`},
+		{"expression names in Python", `{'ExpressionAttributeNames': {'#p': 'password'}, 'ExpressionAttributeValues': {':p': {'S': '` + planted + `'}}}`},
 		{"value before its name", `[{"value":"` + planted + `","name":"password"},{"value":"x","name":"b"}]`},
 		{"value before its name, nested", `{"value":{"value":{"value":"` + planted + `","name":"password"}},"name":"x"}`},
 		{"name and value in text", `got {"name":"password","value":"` + planted + `"} end`},

@@ -14,10 +14,11 @@ func (w *work) text(e *edit, i, j int, cut Cut) { w.textFrom(e, i, i, j, cut) }
 type scan struct {
 	begin, end int // of the text
 	cut        Cut
-	named      int // up to where a value counts as the one of a secret name before it
-	percents   int // up to where percent signs were tried
-	entities   int // the same of entities
-	digits     int // the same of base64
+	named      int  // up to where a value counts as the one of a secret name before it
+	operands   bool // an expression named a secret word
+	percents   int  // up to where percent signs were tried
+	entities   int  // the same of entities
+	digits     int  // the same of base64
 }
 
 // textFrom is text for in[i:j] where a key may begin before i, but not before begin.
@@ -92,14 +93,14 @@ func (w *work) assigned(e *edit, s *scan, i int) int {
 	}
 	v := w.judge(decode(key))
 	secret := v&hides != 0 && (in[i] == '=' || quoted || v&atEnd != 0) // "TokenExpiredError: jwt expired" is a message, not an assignment
-	if !secret && v&(isName|isValue) == 0 {
+	if !secret && v&(isName|isValue|isExpression|isNames|isOperand) == 0 || !secret && v&isOperand != 0 && !s.operands {
 		return i + 1
 	}
 	at := i + 1
 	for at < s.end && (in[at] == '=' || in[at] == '>' || in[at] == ' ' || in[at] == '\t') {
 		at++
 	}
-	if reach := at + maxValueAhead; !secret && (v&isName != 0 || i >= s.named) && reach < s.end { // it is only looked at, and what is in it again
+	if reach := at + maxValueAhead; !secret && v&isOperand == 0 && (v&isValue == 0 || i >= s.named) && reach < s.end { // it is only looked at, and what is in it again
 		in = in[:reach]
 	}
 	from, to := value(in, at, v&toLine != 0)
@@ -108,12 +109,15 @@ func (w *work) assigned(e *edit, s *scan, i int) int {
 		if from == to || v&numbers != 0 && isNumber(in[from:to]) {
 			return max(i+1, to)
 		}
+	case v&(isExpression|isNames) != 0:
+		s.operands = s.operands || w.mentions(in[from:to])
+		return i + 1
 	case v&isName != 0:
 		if s.named = 0; to-from <= maxKey && w.judge(decode(in[from:to]))&hides != 0 {
 			s.named = to + maxNameToValue
 		}
 		return i + 1
-	case i >= s.named && !w.nameFollows(e.in[:s.end], to):
+	case v&isOperand == 0 && i >= s.named && !w.nameFollows(e.in[:s.end], to):
 		return i + 1
 	case from == to:
 		return i + 1
