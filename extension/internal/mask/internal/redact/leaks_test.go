@@ -69,6 +69,8 @@ func leakCases() []leak {
 
 		{"update expression in text", `got {"UpdateExpression":"SET password = :p","ExpressionAttributeValues":{":p":{"S":"` + planted + `"}}}`},
 		{"expression names in Python", `{'ExpressionAttributeNames': {'#p': 'password'}, 'ExpressionAttributeValues': {':p': {'S': '` + planted + `'}}}`},
+		{"option of a command line", `ran mysql --user me --db-password ` + planted + ` --host h`},
+		{"quoted option of a command line", `{"cmd":"tool --token '` + planted + `' run"}`},
 		{"value before its name", `[{"value":"` + planted + `","name":"password"},{"value":"x","name":"b"}]`},
 		{"value before its name, nested", `{"value":{"value":{"value":"` + planted + `","name":"password"}},"name":"x"}`},
 		{"name and value in text", `got {"name":"password","value":"` + planted + `"} end`},
@@ -147,6 +149,7 @@ func TestNotLeaks(t *testing.T) {
 		`{"value":{"a":[1,2]},"name":"colour","values":["x"]}`,
 		`got {"name":"colour","value":"red"} and 'value': 'x', 'name': 'y'`,
 		`<m><name>colour</name><value>red</value><value>blue</value></m>`,
+		`usage: tool --token -v, --password --help; a -- token b`,
 		`{"Statement":[{"Effect":"Allow","Action":"s3:GetObject"}]}`,
 		"---\na: b\n\nc: d\n",
 	} {

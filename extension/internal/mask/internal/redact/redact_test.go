@@ -268,7 +268,7 @@ func TestHostileInputIsLinear(t *testing.T) {
 		"-----BEGIN PRIVATE KEY-----", "eyJ", "eyJhbGciOiJ.", "4", "4111 ", "4111-1111-1111-111", "%", "%20", "&", "a=%7B", "Bearer ", "basic ", "ghp_a ", "\xff", " ", "\n",
 		`{"name":"password",`, "<a b=", "<![CDATA[", "--b\ncontent-", "password='", "password: {", "e30=", "W3siYSI6",
 		"a%3D", "%253D", "%3D ", "&quot;", "&amp;quot;a=", "&lt;<", "e30=/", "W3siYSI6IjEiLCJhIjoi/", "://a:1x/", "://a:1", `{"value":`, `{"value":{"a":[`, `{"value":1},`,
-		`{"expressionAttributeNames":{"a":`, `{"sql":"password","parameters":[`, "<name>password</name>", "sql=password,parameters=(", "sql=(password", "<name a=b>", "<value>a</value>", "<value>a</value><name ", "--b\na:",
+		`{"expressionAttributeNames":{"a":`, `{"sql":"password","parameters":[`, "<name>password</name>", "--token ", "--token (", "sql=password,parameters=(", "sql=(password", "<name a=b>", "<value>a</value>", "<value>a</value><name ", "--b\na:",
 		"'value':'x','name':'", "name=password value=", "name=\"password\" name=(", "name=\"password\" value=(", strings.Repeat("W3siYSI6", 9) + "\n", `{"value":"x","name":"password"},`,
 	} {
 		in := bytes.Repeat([]byte(unit), size/len(unit))

@@ -64,7 +64,9 @@ func (w *work) mark(e *edit, s *scan, i int) int {
 		}
 		return w.assigned(e, s, i)
 	case '-':
-		return pem(e, i, s.end)
+		if bytes.HasPrefix(in[i:], []byte("--")) {
+			return w.option(e, s, i)
+		}
 	case '<':
 		return w.element(e, s, i)
 	case '%':
@@ -151,6 +153,25 @@ func (w *work) nameFollows(in []byte, i int) bool {
 		i++
 	}
 	return mark && w.judge(in[begin:i])&hides != 0
+}
+
+// option hides the value of --secret value on a command line. What else begins with dashes may be a private key.
+func (w *work) option(e *edit, s *scan, i int) int {
+	in := e.in[:s.end]
+	name := i + len("--")
+	end := name
+	for end < s.end && end-name < maxLookBack && isKeyChar(in[end]) {
+		end++
+	}
+	if end == name || in[name] == '-' || end+1 >= s.end || in[end] != ' ' || in[end+1] == '-' || w.judge(in[name:end])&(hides|atEnd) != hides|atEnd {
+		return pem(e, i, s.end)
+	}
+	from, to := value(in, end+1, false)
+	if from == to {
+		return end
+	}
+	e.hide(from, to)
+	return to
 }
 
 // userInfo hides what stands before the @ of a URL's authority, which begins at i. A password with a slash in it ends the authority too early: what
