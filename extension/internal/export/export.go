@@ -193,6 +193,9 @@ func (c *Client) post(ctx context.Context, body []byte) (result Result, reused b
 	// Not http.Client: it would follow redirects and put the URL, which may hold a key, into its errors.
 	response, err := c.transport.RoundTrip(request)
 	if err != nil {
+		if ended := ctx.Err(); ended != nil {
+			err = ended // and not that its connection was closed
+		}
 		return Result{}, reused, &Error{Retry: true, Text: c.secrets.readable([]byte(err.Error())), cause: err}
 	}
 	defer response.Body.Close()
