@@ -10,8 +10,8 @@ import (
 // request has ended, for the next one to use; with a peer that accepts and never speaks they would add up, a connection and two goroutines
 // for each attempt, until the peer or the environment is gone.
 type connecting struct {
-	ctx context.Context // of the request
-	end context.CancelFunc
+	end  context.CancelFunc
+	over func(do func()) (stop func() bool) // has something done when the request is over
 
 	mu    sync.Mutex
 	stops []func() bool
@@ -23,7 +23,7 @@ type connectingKey struct{}
 func newConnecting(ctx context.Context) (context.Context, *connecting) {
 	c := &connecting{}
 	ctx, c.end = context.WithCancel(ctx)
-	c.ctx = ctx
+	c.over = func(do func()) func() bool { return context.AfterFunc(ctx, do) }
 	return context.WithValue(ctx, connectingKey{}, c), c // values are all that reaches a dial of the request's context
 }
 
@@ -46,13 +46,13 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	// Whatever else ctx may end with, it does not outlive the request.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)()
+	defer c.over(cancel)()
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stops = append(c.stops, context.AfterFunc(c.ctx, func() { _ = conn.Close() })) // nothing can be done about an error
+	c.stops = append(c.stops, c.over(func() { _ = conn.Close() })) // nothing can be done about an error
 	return conn, nil
 }
