@@ -291,3 +291,33 @@ func TestHostileInputIsLinear(t *testing.T) {
 		}
 	}
 }
+
+// TestHostileNestingIsBounded: encodings within encodings, each of which could be opened in more than one way, do not multiply the time.
+func TestHostileNestingIsBounded(t *testing.T) {
+	const size = 64 << 10
+	const bound = 3 * time.Second
+	percent := func(s string) string {
+		return strings.NewReplacer("%", "%25", "&", "%26", "=", "%3D", " ", "%20").Replace(s)
+	}
+	entity := func(s string) string { return strings.NewReplacer("&", "&amp;", "\"", "&quot;").Replace(s) }
+	encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) + " x" }
+	rules := New(nil, nil)
+	for name, wraps := range map[string][]func(string) string{
+		"percents": {percent}, "entities": {entity}, "base64": {encode}, "percents and entities": {percent, entity}, "base64 and percents": {encode, percent},
+		"all": {encode, percent, entity},
+	} {
+		doc := strings.Repeat(`a%3Db &quot;c: W3siYSI6IjEiLCJhIjoiMTIzNDU2 `, size/40)
+		for level := range 2 * maxDepth {
+			if doc = wraps[level%len(wraps)](doc); len(doc) > 16*size {
+				break
+			}
+		}
+		start := time.Now()
+		rules.Content([]byte(doc), CutEnd)
+		if took := time.Since(start); took > bound {
+			t.Errorf("%s, %d bytes: %v", name, len(doc), took)
+		} else {
+			t.Logf("%s, %d bytes: %v", name, len(doc), took)
+		}
+	}
+}
