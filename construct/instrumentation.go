@@ -187,7 +187,7 @@ func checkNoCredentials(s settings.Setting, value string) error {
 	}
 	u, err := url.Parse(value)
 	if err != nil {
-		return nil // Check will say what is wrong, without showing the value
+		return nil //nolint:nilerr // Check will say what is wrong, without showing the value
 	}
 	if u.User != nil {
 		return errors.New("the URL holds credentials, and everyone who may read the template could read them; " +

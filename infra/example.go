@@ -180,7 +180,7 @@ func (e example) orders(paymentURL *string, ordersQueue, itemsQueue awssqs.Queue
 				"PAYMENT_URL": paymentURL, "ORDERS_QUEUE_URL": ordersQueue.QueueUrl(), "ITEMS_QUEUE_URL": itemsQueue.QueueUrl(),
 			},
 		},
-		Afterglow: e.afterglow(),
+		Afterglow: e.afterglow("orders"),
 	})
 	ordersQueue.GrantSendMessages(fn)
 	itemsQueue.GrantSendMessages(fn)
@@ -203,15 +203,15 @@ func (e example) fulfilment(shippingURL *string, table awsdynamodb.Table, bucket
 				"SHIPPING_URL": shippingURL, "TABLE_NAME": table.TableName(), "BUCKET_NAME": bucket.BucketName(),
 			},
 		},
-		Afterglow: e.afterglow(),
+		Afterglow: e.afterglow("fulfilment"),
 	})
 	table.Grant(fn, jsii.String("dynamodb:PutItem"))
 	bucket.GrantPut(fn, jsii.String("labels/*"))
 	return fn
 }
 
-func (e example) afterglow() *construct.Instrumentation {
-	return &construct.Instrumentation{OTLPEndpoint: e.config.otlpEndpoint}
+func (e example) afterglow(service string) *construct.Instrumentation {
+	return &construct.Instrumentation{OTLPEndpoint: e.config.otlpEndpoint, ServiceName: jsii.String(service)}
 }
 
 // logGroup makes the group that goes when the stack does; the one that Lambda would make stays forever.

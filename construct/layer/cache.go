@@ -93,7 +93,7 @@ func intact(name string, files int) bool {
 	if err != nil {
 		return false
 	}
-	defer archive.Close()
+	defer archive.Close() //nolint:errcheck // it was only read
 	for _, f := range archive.File {
 		content, err := f.Open()
 		if err != nil {

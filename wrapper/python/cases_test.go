@@ -20,7 +20,6 @@ type caseOf struct {
 	name   string
 	fields map[string]any
 	want   string // kinds of the invocation's records
-	since  string // the first Python that has it
 	check  func(t *testing.T, records []spool.Record)
 }
 
