@@ -1,0 +1,91 @@
+package wrapper_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/afterglow-lambda/afterglow/spool"
+)
+
+const manifest = "../spool/testdata/vectors/manifest.json"
+
+// TestWritersWriteTheVectors: what the writer of each language makes of the vectors' records is what the vectors say, but for the time and
+// the record that describes the writing process.
+func TestWritersWriteTheVectors(t *testing.T) {
+	data, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []struct {
+		Name    string
+		Records []struct {
+			Header spool.Header
+			Body   string
+		}
+	}
+	if err := json.Unmarshal(data, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	for language, command := range map[string][]string{
+		"node":   {"node", "node/tests/vectors.js"},
+		"python": {"python3", "python/tests/write_vectors.py"},
+	} {
+		t.Run(language, func(t *testing.T) {
+			if _, err := exec.LookPath(command[0]); err != nil {
+				if os.Getenv("CI") == "true" {
+					t.Fatalf("install %s: %v", command[0], err)
+				}
+				t.Skipf("NOT TESTED: %v", err)
+			}
+			dir := t.TempDir()
+			if out, err := exec.Command(command[0], append(command[1:], manifest, dir)...).CombinedOutput(); err != nil || len(out) > 0 {
+				t.Fatalf("%v: %s", err, out)
+			}
+			for _, v := range vectors {
+				got := written(t, filepath.Join(dir, v.Name))
+				if len(got) != len(v.Records) {
+					t.Errorf("%s: %d records, want %d", v.Name, len(got), len(v.Records))
+					continue
+				}
+				for i, want := range v.Records {
+					body, err := base64.StdEncoding.DecodeString(want.Body)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got[i].Time, want.Header.Time = 0, 0
+					if !reflect.DeepEqual(got[i].Header, want.Header) || !bytes.Equal(got[i].Body, body) {
+						t.Errorf("%s, record %d:\n got %+v %q\nwant %+v %q", v.Name, i, got[i].Header, got[i].Body, want.Header, body)
+					}
+				}
+			}
+		})
+	}
+}
+
+// written gives the records of a directory's only file behind its first one, which describes the process.
+func written(t *testing.T, dir string) []spool.Record {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) > 1 {
+		t.Fatalf("%s holds %v, %v", dir, files, err)
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	data, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var records []spool.Record
+	s, err := spool.Read(data, func(r spool.Record) error { records = append(records, r); return nil })
+	if err != nil || s.Lost != 0 || s.TailStart != int64(len(data)) || records[0].Kind != spool.KindProcess {
+		t.Fatalf("%s: %+v, %v", files[0], s, err)
+	}
+	return records[1:]
+}
