@@ -133,7 +133,7 @@ func (p *printer) unplaced(n *node, indent string) {
 			add(styleNote, "↳ %s of span %s, which was not received", linkName(link), link.SpanID))
 	}
 	if caller != "" && n.parent == nil {
-		p.print(line{}.add(dim, "%scalled from outside (span %s was not received)", indent, caller))
+		p.print(line{}.add(dim, "%scalled from outside", indent))
 	}
 	if n.cycle {
 		p.print(line{}.add(dim, "%s", indent).add(styleNote, "names itself, or what it led to, as its cause"))

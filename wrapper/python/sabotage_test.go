@@ -66,8 +66,8 @@ func sabotages() []sabotage {
 	all := []sabotage{
 		{name: "disabled", f: function{env: map[string]string{"AFTERGLOW_DISABLED": "true"}}, want: none},
 		{name: "spool is a file", f: function{before: func(t *testing.T, tmp string) { write(t, filepath.Join(tmp, "afterglow"), "mine", 0o644) }}},
-		{name: "spool cannot be made", f: function{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/proc/afterglow"}}, want: none},
-		{name: "spool in a directory that is not there", f: function{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/tmp/not/there"}}, want: none},
+		{name: "spool cannot be made", says: "the spool cannot be written", f: function{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/proc/afterglow"}}, want: none},
+		{name: "spool in a directory that is not there", says: "the spool cannot be written", f: function{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/tmp/not/there"}}, want: none},
 		{name: "files are limited", f: limited("-f 1")},
 		{name: "settings are garbage", says: "the value of ", f: function{env: map[string]string{
 			"AFTERGLOW_LOG_LEVEL": "LOUD", "AFTERGLOW_SPOOL_DIR": "not/absolute", "AFTERGLOW_SPOOL_DIR_BYTES": "-1", "AFTERGLOW_SPOOL_INVOCATION_BYTES": "1e9",

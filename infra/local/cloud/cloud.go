@@ -191,7 +191,8 @@ func (c *Cloud) cdk(command []string, output io.Writer) localaws.CDK {
 	if err == nil {
 		output = io.MultiWriter(output, log)
 	}
-	return localaws.CDK{Command: command, Endpoint: c.server.Endpoint(), App: c.opt.App, Dir: c.dir.root, Output: output}
+	return localaws.CDK{Command: command, Endpoint: c.server.Endpoint(), App: c.opt.App, Dir: c.dir.root, Output: output,
+		Cache: filepath.Join(c.opt.Checkout, ".afterglow", "cache")}
 }
 
 func (c *Cloud) deploy(ctx context.Context, cdk localaws.CDK) (string, error) {

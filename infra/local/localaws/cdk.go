@@ -18,6 +18,7 @@ type CDK struct {
 	Endpoint string   // of the local AWS
 	App      string   // folder of cdk.json
 	Dir      string   // for the cloud assembly and the outputs
+	Cache    string   // for what the CLI and jsii keep from run to run; "" means where they like, below the user's home
 	Output   io.Writer
 }
 
@@ -63,6 +64,9 @@ func (c CDK) run(ctx context.Context, dir, verb string, args ...string) error {
 		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22,24",
 		"NODE_NO_WARNINGS=1",
 	)
+	if c.Cache != "" {
+		env = append(env, "CDK_HOME="+filepath.Join(c.Cache, "cdk"), "JSII_RUNTIME_PACKAGE_CACHE_ROOT="+filepath.Join(c.Cache, "jsii"))
+	}
 	return child.Run(ctx, child.Command{Name: "cdk " + verb, Args: all, Dir: dir, Env: env, Output: c.Output})
 }
 

@@ -126,7 +126,8 @@ class Spool:
         """Make the file with the process' description, by which the extension knows that there is a hook."""
         try:
             self._new_file()
-        except OSError:
+        except OSError as error:
+            guard.say("warn", "the spool cannot be written (%s); this function is not recorded" % type(error).__name__)
             self.lost("write-failed", 1, 0)
 
     def begin(self, invocation):

@@ -25,8 +25,8 @@ _AHEAD = "_afterglow_ahead"
 _monotonic_ns = time.monotonic_ns
 
 
-class Call:
-    """One request and its response."""
+class Ended:
+    """One request and its response, when all is told."""
 
     __slots__ = ("id", "invocation", "began", "connecting", "unsent", "request", "at_hand", "response", "head", "busy", "nested", "trouble", "ended")
 
@@ -47,6 +47,13 @@ class Call:
 
     def __reduce__(self):
         return type(None), ()  # whoever copies or pickles a connection gets it without us
+
+
+class Call(Ended):
+    """One request and its response. If nobody ever asks for the end, the finalizer tells it. A call that has ended takes the class
+    without one: whatever a signal handler raises while a finalizer runs, Python would print and forget."""
+
+    __slots__ = ()
 
     def __del__(self):
         _abandoned(self)
@@ -410,6 +417,7 @@ def _end(call, partial=False, error=None):
     if call.ended:
         return
     call.ended = True
+    call.__class__ = Ended
     fields = {"call": call.id, **call.head, "dur": (_monotonic_ns() - call.began) // 1000}
     error = call.trouble if error is None else error
     if error is not None:

@@ -1,0 +1,46 @@
+"""What runs when a call's last reference goes: nothing of ours if the call has ended. Python prints and forgets what is raised in a
+finalizer, and a signal handler that limits the user's time may raise in any code written in Python."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from _afterglow.clients import http_client  # noqa: E402
+
+
+class Recorded:
+    def __init__(self):
+        self.kinds = []
+
+    def next_call(self):
+        return "1-1"
+
+    def record(self, kind, invocation, fields, parts=(), vital=False):
+        self.kinds.append(kind)
+
+
+class Finalizer(unittest.TestCase):
+    def setUp(self):
+        self.spool, http_client._state.spool = http_client._state.spool, Recorded()
+        self.recorded = http_client._state.spool
+
+    def tearDown(self):
+        http_client._state.spool = self.spool
+
+    def test_a_call_that_has_ended_has_none(self):
+        call = http_client.Call(at_hand=True)
+        http_client._end(call)
+        self.assertFalse(hasattr(type(call), "__del__"))
+        del call
+        self.assertEqual(self.recorded.kinds, ["call.end"])
+
+    def test_a_call_that_nobody_ended_tells_its_end(self):
+        call = http_client.Call(at_hand=True)
+        del call
+        self.assertEqual(self.recorded.kinds, ["call.end"])
+
+
+if __name__ == "__main__":
+    unittest.main()
