@@ -58,7 +58,13 @@ func (c CDK) run(ctx context.Context, dir, verb string, args ...string) error {
 	all := append(append([]string{}, c.Command...), verb)
 	all = append(all, args...)
 	all = append(all, "--ci", "--no-notices") // all to stdout; no look at the internet for news
+	// jsii and the layer's build clear their temporary files when they end, but not when they are killed.
+	tmp := filepath.Join(c.Dir, "tmp")
+	if err := os.MkdirAll(tmp, 0o755); err != nil {
+		return fmt.Errorf("cdk %s: make folder: %w", verb, err)
+	}
 	env := append(ClientEnv(os.Environ(), c.Endpoint),
+		"TMPDIR="+tmp,
 		"CDK_DISABLE_CLI_TELEMETRY=true",
 		// Both tell everyone on an older Node.js to move on, at every run. jsii wants the major versions named.
 		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22,24",
