@@ -1,7 +1,9 @@
 package node_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
+	"github.com/afterglow-lambda/afterglow/settings"
 	"github.com/afterglow-lambda/afterglow/spool"
 )
 
@@ -76,6 +79,10 @@ func TestSabotage(t *testing.T) {
 					s.env = p.env()
 				}
 				dir := filepath.Join(t.TempDir(), "spool")
+				// A path that cannot be used means the default one, which is this machine's own here.
+				if _, err := os.Stat(settings.DefaultSpoolDir); errors.Is(err, fs.ErrNotExist) {
+					defer remove(t, settings.DefaultSpoolDir)
+				}
 				without := run(t, rt, s, false, dir)
 				if test.between != nil {
 					s.pause = func(n int) { test.between(t, dir, n) }
