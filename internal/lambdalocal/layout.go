@@ -12,11 +12,12 @@ import (
 
 // layout is the folders of one environment on this machine.
 type layout struct {
-	dir  string // Options.Dir
-	tmp  string // becomes /tmp; survives resets
-	opt  string // becomes /opt
-	root string // the empty folders that a private root is mounted on
-	here string // what lies below a private root, where there is none
+	dir   string // Options.Dir
+	tmp   string // becomes /tmp; survives resets
+	opt   string // becomes /opt
+	root  string // the empty folders that a private root is mounted on
+	here  string // what lies below a private root, where there is none
+	hosts string // becomes /etc/hosts
 }
 
 func newLayout(dir string) (layout, error) {
@@ -30,7 +31,7 @@ func newLayout(dir string) (layout, error) {
 	if err != nil {
 		return layout{}, fmt.Errorf("resolve working directory: %w", err)
 	}
-	l := layout{dir: dir, tmp: filepath.Join(dir, "tmp"), opt: filepath.Join(dir, "opt"), root: filepath.Join(dir, "root"), here: filepath.Join(dir, "here")}
+	l := layout{dir: dir, tmp: filepath.Join(dir, "tmp"), opt: filepath.Join(dir, "opt"), root: filepath.Join(dir, "root"), here: filepath.Join(dir, "here"), hosts: filepath.Join(dir, "hosts")}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return layout{}, fmt.Errorf("make working directory: %w", err)
 	}
@@ -138,6 +139,28 @@ func copyFile(from, to string, mode fs.FileMode) error {
 	return os.Chmod(to, mode) // not subject to the umask
 }
 
+// hostsFile is where a process looks host names up first.
+const hostsFile = "/etc/hosts"
+
+// sandboxNames are the names of the execution environment inside itself. Telemetry is delivered to them, and
+// listeners bind them (TEL).
+const sandboxNames = "127.0.0.1 sandbox.localdomain sandbox"
+
+// writeHosts makes what becomes /etc/hosts: this machine's names, and the sandbox's own before them.
+func (l layout) writeHosts(machine string) error {
+	known, err := os.ReadFile(machine)
+	if err != nil {
+		return fmt.Errorf("read this machine's host names: %w", err)
+	}
+	if err := os.WriteFile(l.hosts, append([]byte(sandboxNames+"\n"), known...), 0o644); err != nil {
+		return fmt.Errorf("make %s: %w", hostsFile, err)
+	}
+	if err := os.Chmod(l.hosts, 0o644); err != nil { // a narrow umask would hide it from the function's user
+		return fmt.Errorf("make %s: %w", hostsFile, err)
+	}
+	return nil
+}
+
 // extensions are the names of all that Lambda starts as an extension: every entry of /opt/extensions
 // that is no folder, not recursively (reference: RIE agents/agent.go). A file that turns extensions off
 // is honoured as in RIE extensions/extensions.go.
@@ -166,7 +189,7 @@ func (l layout) extensions(fn Function) ([]string, error) {
 // remove takes the working directory away, but for dir itself if it was not empty of others' files.
 func (l layout) remove() error {
 	var errs []error
-	for _, dir := range []string{l.tmp, l.opt, l.here} {
+	for _, dir := range []string{l.tmp, l.opt, l.here, l.hosts} {
 		if err := os.RemoveAll(dir); err != nil {
 			errs = append(errs, err)
 		}
@@ -223,7 +246,7 @@ func (l layout) clear() error {
 	if err := l.removeSkeleton(left); err != nil {
 		return fmt.Errorf("%s is in use or not ours: %w", l.dir, err)
 	}
-	for _, dir := range []string{l.tmp, l.opt, l.here} {
+	for _, dir := range []string{l.tmp, l.opt, l.here, l.hosts} {
 		if err := os.RemoveAll(dir); err != nil {
 			return fmt.Errorf("remove what an earlier environment left: %w", err)
 		}

@@ -33,6 +33,7 @@ const (
 	makeLink
 	bindFolder
 	bindFile
+	coverFile // bindFile over a file that an earlier step has brought
 )
 
 // planRoot describes the root that a function sees: this machine's system folders read-only, and Lambda's
@@ -81,6 +82,10 @@ func planRoot(fn Function, opt Options, l layout) (mountPlan, error) {
 	}
 	plan.add(bindFolder, l.tmp, "/tmp")
 	plan.steps[len(plan.steps)-1].write = true
+	if err := l.writeHosts(hostsFile); err != nil {
+		return mountPlan{}, err
+	}
+	plan.add(coverFile, l.hosts, hostsFile)
 	return plan, nil
 }
 
@@ -124,6 +129,9 @@ func (p mountPlan) makeSkeleton() (made []string, err error) {
 	}
 	made = append(made, p.root)
 	for _, s := range p.steps {
+		if s.kind == coverFile {
+			continue
+		}
 		if err := s.make(); err != nil {
 			return made, fmt.Errorf("make %s: %w", s.target, err)
 		}
@@ -170,7 +178,7 @@ func (p mountPlan) mount() error {
 		return fmt.Errorf("mount root: %w", err)
 	}
 	for _, s := range p.steps {
-		if s.kind != bindFolder && s.kind != bindFile {
+		if s.kind != bindFolder && s.kind != bindFile && s.kind != coverFile {
 			continue
 		}
 		if err := unix.Mount(s.source, s.target, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {

@@ -90,7 +90,8 @@ func (s *pathSandbox) translate(value string) string {
 func (s *pathSandbox) strays(groups map[int]bool) []int { return straysWith(s.marker, groups) }
 
 func (s *pathSandbox) leftOut() string {
-	return "no private file system (" + s.why + "): /opt, /var/task, /var/runtime and /tmp are other folders, named by the environment variables, and writable"
+	return "no private file system (" + s.why + "): /opt, /var/task, /var/runtime and /tmp are other folders, named by the environment variables, and writable; " +
+		"nobody knows sandbox.localdomain: a telemetry listener that binds it fails, one on 127.0.0.1 or on all addresses works"
 }
 
 func (s *pathSandbox) skeleton() []string { return nil }

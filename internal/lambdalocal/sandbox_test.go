@@ -100,6 +100,19 @@ func TestMergeLayers(t *testing.T) {
 	}
 }
 
+// Listeners of the Telemetry API bind sandbox.localdomain (TEL) or sandbox (DD), which only exist inside; what
+// this machine calls itself is known there as well.
+func TestSandboxNames(t *testing.T) {
+	if os.Getenv(byPathSetting) != "" || runtime.GOOS != "linux" {
+		t.Skip("names are this machine's where there is no private file system")
+	}
+	e, log := lambda{}.start(t)
+	invoke(t, e, `{"do":"lookup=sandbox.localdomain lookup=sandbox lookup=localhost"}`)
+	log.wait(t, `lookup sandbox.localdomain ["127.0.0.1"] <nil>`)
+	log.wait(t, `lookup sandbox ["127.0.0.1"] <nil>`)
+	log.wait(t, `lookup localhost ["127.0.0.1"`)
+}
+
 // The same rules hold where there are no namespaces, and for a user who is not root.
 func TestOtherSandboxes(t *testing.T) {
 	if runtime.GOOS != "linux" {
@@ -146,7 +159,7 @@ func TestOtherSandboxes(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, filepath.Join(dir, "test"), "-test.v", "-test.run",
-				"TestInitOrder|TestExtensionProcess|TestFreeze|TestTimeout$|TestFailures/extension_is_not|TestIsolation/one|TestLeavesNothing|TestDeathOf")
+				"TestInitOrder|TestExtensionProcess|TestFreeze|TestTimeout$|TestFailures/extension_is_not|TestIsolation/one|TestSandboxNames|TestLeavesNothing|TestDeathOf")
 			cmd.Dir = dir
 			cmd.Env = []string{
 				"PATH=" + os.Getenv("PATH"), "HOME=/", "TMPDIR=" + filepath.Join(dir, "tmp"), c.env,

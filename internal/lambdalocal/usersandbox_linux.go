@@ -158,7 +158,7 @@ func (p mountPlan) script() string {
 	fmt.Fprintf(&b, "mount --bind %[1]s %[1]s\nmount --make-unbindable %[1]s\n", quote(p.root))
 	for _, s := range p.steps {
 		switch s.kind {
-		case bindFolder, bindFile:
+		case bindFolder, bindFile, coverFile:
 			fmt.Fprintf(&b, "mount --rbind %s %s\n", quote(s.source), quote(s.target))
 			if !s.write {
 				// Where the kernel does not let an ordinary user, the files' own permissions stand.

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -82,6 +83,7 @@ func steps() map[string]func(*probe, string) {
 		"child":  (*probe).child,
 		"onterm": (*probe).onTerm,
 		"until":  (*probe).until,
+		"lookup": (*probe).lookup,
 	}
 }
 
@@ -257,6 +259,12 @@ func (p *probe) onTerm(arg string) {
 			os.Exit(0)
 		}
 	}()
+}
+
+// lookup says what addresses a host name has.
+func (p *probe) lookup(name string) {
+	addresses, err := net.DefaultResolver.LookupHost(context.Background(), name)
+	p.say("lookup %s %q %v", name, addresses, err)
 }
 
 // until waits for a file.
