@@ -28,7 +28,7 @@ func newAPIServer(ctx context.Context, fn Function) (*apiServer, error) {
 		return nil, fmt.Errorf("listen for the Runtime API: %w", err)
 	}
 	a := &apiServer{fn: fn, listener: listener, served: make(chan error, 1)}
-	a.current.Store(newGeneration())
+	a.current.Store(newGeneration(fn))
 	mux := http.NewServeMux()
 	a.runtimeRoutes(mux)
 	a.extensionRoutes(mux)

@@ -25,7 +25,7 @@ func newAPIRig(t *testing.T, external ...string) *apiRig {
 			t.Error(err)
 		}
 	})
-	g := newGeneration()
+	g := newGeneration(a.fn)
 	for _, name := range external {
 		g.extensions = append(g.extensions, &extension{id: newUUID(), name: name, external: true, state: extensionStarted})
 	}

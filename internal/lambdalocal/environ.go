@@ -47,7 +47,7 @@ func (e environ) platform() map[string]string {
 		"AWS_LAMBDA_FUNCTION_NAME":        e.fn.Name,
 		"AWS_LAMBDA_FUNCTION_VERSION":     e.fn.Version,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(e.fn.MemoryMB),
-		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  string(e.fn.InitType),
 		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + e.fn.Name,
 		"AWS_LAMBDA_LOG_STREAM_NAME":      e.logStream,
 		"AWS_REGION":                      e.fn.Region,

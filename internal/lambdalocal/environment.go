@@ -87,6 +87,12 @@ func (fn Function) withDefaults() Function {
 	if fn.Version == "" {
 		fn.Version = "$LATEST"
 	}
+	if fn.InitType == "" {
+		fn.InitType = OnDemand
+	}
+	if fn.MaxConcurrency == 0 {
+		fn.MaxConcurrency = 1
+	}
 	if fn.MemoryMB == 0 {
 		fn.MemoryMB = defaultMemoryMB
 	}

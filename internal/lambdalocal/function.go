@@ -19,11 +19,28 @@ type Function struct {
 
 	Env map[string]string // the function's configured environment
 
+	InitType InitType // "" means OnDemand
+	// MaxConcurrency is how many invocations an environment takes at once; it counts for ManagedInstances
+	// only. 0 means 1.
+	MaxConcurrency int
+
 	MemoryMB int           // 0 means 128
 	Timeout  time.Duration // of an invocation, extensions' tail included; 0 means 3 s
 	Account  string        // "" means 000000000000
 	Region   string        // "" means us-east-1
 }
+
+// InitType is how the environments of a function come to be, as AWS_LAMBDA_INITIALIZATION_TYPE and the
+// telemetry name it (ENV, TELSCH).
+type InitType string
+
+// The initialization types.
+const (
+	OnDemand               InitType = "on-demand"
+	ProvisionedConcurrency InitType = "provisioned-concurrency"
+	SnapStart              InitType = "snap-start"
+	ManagedInstances       InitType = "lambda-managed-instances"
+)
 
 // Options say where and how an environment runs; they are no part of the function.
 type Options struct {

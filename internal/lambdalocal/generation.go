@@ -27,15 +27,38 @@ type generation struct {
 	extensions     []*extension // external ones first, by name, then internal ones as they registered
 	closed         bool         // for registration
 	processes      []*process
-	current        *invocation
+	invocations    map[string]*invocation // dispatched and not yet ended, by request id
 	runtimeProcess *process
 
 	frozen       bool
 	frozenStrays map[int]bool
 }
 
-func newGeneration() *generation {
-	return &generation{changed: make(chan struct{}), runtime: runtimeState{name: runtimeStarted}}
+func newGeneration(fn Function) *generation {
+	return &generation{
+		changed: make(chan struct{}), invocations: map[string]*invocation{},
+		runtime: runtimeState{name: runtimeStarted, managed: fn.InitType == ManagedInstances},
+	}
+}
+
+// dispatch hands INVOKE to the extensions and the event to the runtime. It is called under the lock, so
+// that no runtime has its event before an extension has (RIE rapid/handlers.go doInvoke).
+func (g *generation) dispatch(in *invocation, now time.Time) {
+	for _, x := range g.extensions {
+		if x.subscribed(eventInvoke) {
+			x.queue = append(x.queue, invokeEvent(in))
+		}
+	}
+	in.dispatched = now
+	g.invocations[in.RequestID] = in
+	g.runtime.pending = append(g.runtime.pending, in)
+}
+
+// release forgets an invocation that has ended: what the runtime still says about it comes too late. It is
+// called under the lock.
+func (g *generation) release(in *invocation) {
+	delete(g.invocations, in.RequestID)
+	g.runtime.forget(in)
 }
 
 // update changes state and wakes all that wait.
@@ -104,8 +127,9 @@ type invocation struct {
 	deadline time.Time
 
 	// under the generation's lock:
+	state      string    // runtimeRunning and what comes after it; "" until the runtime has taken it
 	dispatched time.Time // when it was handed out
-	response   *response
+	response   *response // once it is complete
 	readyAt    time.Time // when the runtime called next after it
 }
 
@@ -114,5 +138,8 @@ type response struct {
 	payload       []byte
 	functionError string // "" or "Unhandled"
 	errorType     string
-	at            time.Time
+	contentType   string
+	size          int64     // of what the runtime wrote
+	first         time.Time // when its first byte was there (telemetry: responseLatency ends)
+	at            time.Time // when its last byte was there (telemetry: responseDuration ends)
 }

@@ -25,7 +25,7 @@ const (
 // the generation is then to be shut down. An error is the context's.
 func (e *Environment) initialise(ctx context.Context, phase string) (took time.Duration, f *failure, err error) {
 	started := time.Now()
-	g := newGeneration()
+	g := newGeneration(e.fn)
 	e.gen = g
 	e.api.current.Store(g)
 	f, err = e.runInit(ctx, g)

@@ -84,7 +84,7 @@ func (p *phase) run(ctx context.Context) (*failure, error) {
 	}
 	p.logStart()
 	g := e.gen
-	p.dispatch(g)
+	g.update(func() { g.dispatch(p.inv, time.Now()) })
 	if f, err := g.await(ctx, func() bool { return p.inv.response != nil }); f != nil || err != nil {
 		return f, err
 	}
@@ -96,20 +96,6 @@ func (p *phase) run(ctx context.Context) (*failure, error) {
 
 func (p *phase) logStart() {
 	p.e.logs.platform(fmt.Sprintf("START RequestId: %s Version: %s", p.inv.RequestID, p.e.fn.Version))
-}
-
-// dispatch hands INVOKE to the extensions and right after it the event to the runtime, under one lock, so
-// that no runtime has its event before an extension has (RIE doInvoke).
-func (p *phase) dispatch(g *generation) {
-	g.update(func() {
-		for _, x := range g.extensions {
-			if x.subscribed(eventInvoke) {
-				x.queue = append(x.queue, invokeEvent(p.inv))
-			}
-		}
-		p.inv.dispatched = time.Now()
-		g.current, g.runtime.pending = p.inv, p.inv
-	})
 }
 
 // answerWith gives the caller its answer; the first one counts.
@@ -150,7 +136,7 @@ func (p *phase) finish(f *failure, err error) {
 	e.logs.settle(settleLimit)
 	p.log(report)
 	if report.Status == "success" {
-		g.update(func() { g.current = nil })
+		g.update(func() { g.release(p.inv) })
 		e.freeze(g)
 		e.usable = true
 	} else {

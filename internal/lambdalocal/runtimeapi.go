@@ -26,19 +26,19 @@ func (a *apiServer) runtimeRoutes(mux *http.ServeMux) {
 	const base = "/2018-06-01"
 	mux.HandleFunc("GET "+base+"/ping", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "pong") })
 	mux.HandleFunc("GET "+base+"/runtime/invocation/next", a.runtimeNext)
-	mux.HandleFunc("POST "+base+"/runtime/invocation/{id}/response", a.ofCurrent(a.runtimeResponse))
-	mux.HandleFunc("POST "+base+"/runtime/invocation/{id}/error", a.ofCurrent(a.runtimeError))
+	mux.HandleFunc("POST "+base+"/runtime/invocation/{id}/response", a.ofInvocation(a.runtimeResponse))
+	mux.HandleFunc("POST "+base+"/runtime/invocation/{id}/error", a.ofInvocation(a.runtimeError))
 	mux.HandleFunc("POST "+base+"/runtime/init/error", a.runtimeInitError)
 }
 
-// ofCurrent refuses a request id that is not the current invocation's, before any state changes.
-func (a *apiServer) ofCurrent(serve func(http.ResponseWriter, *http.Request, *generation, *invocation)) http.HandlerFunc {
+// ofInvocation refuses a request id that is no running invocation's, before any state changes.
+func (a *apiServer) ofInvocation(serve func(http.ResponseWriter, *http.Request, *generation, *invocation)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		g := a.current.Load()
 		g.mu.Lock()
-		in := g.current
+		in := g.invocations[r.PathValue("id")]
 		g.mu.Unlock()
-		if in == nil || in.RequestID != r.PathValue("id") {
+		if in == nil {
 			refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 			return
 		}
@@ -51,8 +51,8 @@ func (a *apiServer) runtimeNext(w http.ResponseWriter, r *http.Request) {
 	var err error
 	g.update(func() {
 		var became bool
-		if became, err = g.runtime.next(time.Now()); became && g.current != nil {
-			g.current.readyAt = g.runtime.readyAt
+		if became, err = g.runtime.next(time.Now()); became && g.runtime.taken != nil {
+			g.runtime.taken.readyAt = g.runtime.readyAt
 		}
 	})
 	if err != nil {
@@ -61,9 +61,8 @@ func (a *apiServer) runtimeNext(w http.ResponseWriter, r *http.Request) {
 	}
 	var in *invocation
 	err = g.awaitEvenFailed(r.Context(), func() bool {
-		if g.runtime.name == runtimeRunning {
-			in = g.current
-		} else {
+		// A request that the client gave up must not take an event that nobody would read.
+		if r.Context().Err() == nil {
 			in = g.runtime.take()
 		}
 		return in != nil
@@ -96,7 +95,7 @@ func writeInvocation(w http.ResponseWriter, in *invocation) {
 }
 
 func (a *apiServer) runtimeResponse(w http.ResponseWriter, r *http.Request, g *generation, in *invocation) {
-	if !g.beginResponse(w, runtimeResponse) {
+	if !g.beginResponse(w, in, runtimeResponse) {
 		return
 	}
 	const modeHeader = "Lambda-Runtime-Function-Response-Mode"
@@ -134,7 +133,7 @@ func (a *apiServer) runtimeResponse(w http.ResponseWriter, r *http.Request, g *g
 }
 
 func (a *apiServer) runtimeError(w http.ResponseWriter, r *http.Request, g *generation, in *invocation) {
-	if !g.beginResponse(w, runtimeErrorResponse) {
+	if !g.beginResponse(w, in, runtimeErrorResponse) {
 		return
 	}
 	body, err := readLimited(r.Body, maxResponse)
@@ -168,9 +167,9 @@ func (a *apiServer) runtimeInitError(w http.ResponseWriter, r *http.Request) {
 }
 
 // beginResponse takes the runtime out of Running, or refuses.
-func (g *generation) beginResponse(w http.ResponseWriter, to string) bool {
+func (g *generation) beginResponse(w http.ResponseWriter, in *invocation, to string) bool {
 	var err error
-	g.update(func() { err = g.runtime.respond(to) })
+	g.update(func() { err = g.runtime.respond(in, to) })
 	if err != nil {
 		refuse(w, http.StatusForbidden, "InvalidStateTransition", err.Error())
 	}
@@ -182,7 +181,7 @@ func (g *generation) endResponse(in *invocation, res response) {
 	g.update(func() {
 		res.at = time.Now()
 		in.response = &res
-		g.runtime.sent()
+		g.runtime.sent(in)
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 func (r *apiRig) invoked() *invocation {
 	r.t.Helper()
 	in := &invocation{Invocation: Invocation{RequestID: "req-1", Payload: []byte(`{"a":1}`)}, deadline: time.Now()}
-	r.g.update(func() { r.g.current, r.g.runtime.pending = in, in })
+	r.g.update(func() { r.g.dispatch(in, time.Now()) })
 	if got := r.do("GET", "/2018-06-01/runtime/invocation/next", ""); string(got.body) != `{"a":1}` {
 		r.t.Fatalf("next: %d %s", got.status, got.body)
 	}
@@ -53,7 +53,7 @@ func TestRuntimeAPI(t *testing.T) {
 		{name: "response before any request", ask: func(r *apiRig) answer { return r.do("POST", response, `1`) }, status: 400, errorType: "InvalidRequestID", wantNoResponse: true},
 		{name: "response before next", ask: func(r *apiRig) answer {
 			in := &invocation{Invocation: Invocation{RequestID: "req-1"}}
-			r.g.update(func() { r.g.current = in })
+			r.g.update(func() { r.g.invocations[in.RequestID] = in })
 			return r.do("POST", response, `1`)
 		}, status: 403, errorType: "InvalidStateTransition", wantNoResponse: true},
 		{name: "second response", ask: func(r *apiRig) answer {
@@ -103,8 +103,8 @@ func checkResponse(t *testing.T, g *generation, payload, errorType string, none 
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var res *response
-	if g.current != nil {
-		res = g.current.response
+	for _, in := range g.invocations {
+		res = in.response
 	}
 	switch {
 	case none && res != nil:
@@ -183,7 +183,7 @@ func TestNextHeaders(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newAPIRig(t)
 			in := &invocation{Invocation: c.in, arn: "arn:x", deadline: time.UnixMilli(1_700_000_000_123)}
-			r.g.update(func() { r.g.current, r.g.runtime.pending = in, in })
+			r.g.update(func() { r.g.dispatch(in, time.Now()) })
 			got := r.do("GET", "/2018-06-01/runtime/invocation/next", "")
 			for name, want := range c.want {
 				if got.header.Get(name) != want {

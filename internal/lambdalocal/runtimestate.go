@@ -2,16 +2,22 @@ package lambdalocal
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
 // runtimeState is the state machine of a runtime in the Runtime API (RIE core/states.go). Its names are
 // those that appear in error messages.
+//
+// The runtime of a managed instance has several events at once, each with a state of its own, and the
+// machine stays in Ready (RIE-LMI core/states.go, invoke/running_invoke.go).
 type runtimeState struct {
 	name        string
-	pending     *invocation // to be taken by the runtime's next
-	readyAt     time.Time   // when it last became ready
-	initFailure *failure    // what it told by init/error
+	managed     bool
+	pending     []*invocation // to be taken by the runtime's next, oldest first
+	taken       *invocation   // the last one that was
+	readyAt     time.Time     // when it last became ready
+	initFailure *failure      // what it told by init/error
 }
 
 const (
@@ -45,26 +51,47 @@ func (s *runtimeState) next(now time.Time) (became bool, err error) {
 	return false, s.refuse(runtimeReady)
 }
 
-// take gives the waiting event to the runtime.
+// take gives the oldest waiting event to the runtime, or the one that it has already and asks for again.
 func (s *runtimeState) take() *invocation {
-	in := s.pending
-	if in != nil {
-		s.name, s.pending = runtimeRunning, nil
+	if s.name == runtimeRunning {
+		return s.taken
 	}
+	if len(s.pending) == 0 {
+		return nil
+	}
+	in := s.pending[0]
+	s.pending, s.taken = s.pending[1:], in
+	s.move(in, runtimeRunning)
 	return in
 }
 
 // respond begins a response or an error response.
-func (s *runtimeState) respond(to string) error {
-	if s.name != runtimeRunning {
-		return s.refuse(to)
+func (s *runtimeState) respond(in *invocation, to string) error {
+	at := s.name
+	if s.managed {
+		at = in.state
 	}
-	s.name = to
+	if at != runtimeRunning {
+		return &transitionError{at, to, "runtime"}
+	}
+	s.move(in, to)
 	return nil
 }
 
 // sent ends a response.
-func (s *runtimeState) sent() { s.name = runtimeResponseSent }
+func (s *runtimeState) sent(in *invocation) { s.move(in, runtimeResponseSent) }
+
+func (s *runtimeState) move(in *invocation, to string) {
+	in.state = to
+	if !s.managed {
+		s.name = to
+	}
+}
+
+// forget drops an event that nobody waits for any more.
+func (s *runtimeState) forget(in *invocation) {
+	s.pending = slices.DeleteFunc(s.pending, func(p *invocation) bool { return p == in })
+}
 
 func (s *runtimeState) initError() error {
 	if s.name != runtimeStarted {
