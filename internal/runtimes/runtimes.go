@@ -40,10 +40,14 @@ type Runtime struct {
 
 // Argv is Command with the options that the bootstrap derives from the function's memory and environment.
 func (r Runtime) Argv(memoryMB int, env map[string]string) []string {
-	if family, version := split(r.Name); family == familyNode {
+	switch family, version := split(r.Name); family {
+	case familyNode:
 		return nodeArgv(r.Command, version, memoryMB, env["NODE_OPTIONS"])
+	case familyJava:
+		return javaArgv(r.Command, version, memoryMB, env["_HANDLER"])
+	default:
+		return append([]string(nil), r.Command...)
 	}
-	return append([]string(nil), r.Command...)
 }
 
 // Options of Find and Nearest.
@@ -59,6 +63,7 @@ type Options struct {
 const (
 	familyPython   = "python"
 	familyNode     = "nodejs"
+	familyJava     = "java"
 	familyProvided = "provided"
 )
 
@@ -73,6 +78,8 @@ func Find(ctx context.Context, name string, opt Options) (Runtime, error) {
 		rt, err = findPython(ctx, version, opt)
 	case familyNode:
 		rt, err = findNode(ctx, version, opt)
+	case familyJava:
+		rt, err = findJava(ctx, name, version, opt)
 	case familyProvided:
 		rt = Runtime{Name: name}
 	default:
@@ -98,8 +105,10 @@ func Nearest(ctx context.Context, name string, opt Options) (rt Runtime, note st
 		versions = pythonsHere(ctx)
 	case familyNode:
 		versions = nodeMajors()
+	case familyJava:
+		versions = javasHere(ctx)
 	}
-	for _, v := range byDistance(versions, version) {
+	for _, v := range byDistance(family, versions, version) {
 		rt, nearErr := Find(ctx, join(family, v), opt)
 		if nearErr != nil {
 			continue
@@ -109,10 +118,16 @@ func Nearest(ctx context.Context, name string, opt Options) (rt Runtime, note st
 	return Runtime{}, "", err
 }
 
-// split cuts "python3.13" into its family and "3.13", "nodejs22.x" into its family and "22".
+// split cuts "python3.13" into its family and "3.13", "nodejs22.x" into its family and "22", "java8.al2"
+// into its family and "8".
 func split(name string) (family, version string) {
-	for _, f := range []string{familyPython, familyNode} {
-		if v, ok := strings.CutPrefix(name, f); ok {
+	for _, f := range []string{familyPython, familyNode, familyJava} {
+		v, ok := strings.CutPrefix(name, f)
+		switch {
+		case !ok:
+		case f == familyJava:
+			return f, javaVersion(v)
+		default:
 			return f, strings.TrimSuffix(v, ".x")
 		}
 	}
@@ -123,10 +138,14 @@ func split(name string) (family, version string) {
 }
 
 func join(family, version string) string {
-	if family == familyNode {
+	switch family {
+	case familyNode:
 		return family + version + ".x"
+	case familyJava:
+		return javaName(version)
+	default:
+		return family + version
 	}
-	return family + version
 }
 
 func known() []string {
@@ -137,15 +156,22 @@ func known() []string {
 	for _, v := range nodeMajors() {
 		names = append(names, join(familyNode, v))
 	}
+	for _, v := range javaVersions() {
+		names = append(names, join(familyJava, v))
+	}
 	return append(names, "provided.al2", "provided.al2023")
 }
 
-// byDistance sorts versions by how far their last number is from the wanted one, newer ones first.
-func byDistance(versions []string, wanted string) []string {
+// byDistance sorts versions by how far their last number is from the wanted one, newer ones first. Of Java
+// every newer one comes before every older one, which cannot load classes that were compiled for the wanted.
+func byDistance(family string, versions []string, wanted string) []string {
 	want := lastNumber(wanted)
 	out := append([]string(nil), versions...)
 	sort.SliceStable(out, func(i, j int) bool {
 		a, b := lastNumber(out[i])-want, lastNumber(out[j])-want
+		if family == familyJava && (a < 0) != (b < 0) {
+			return b < 0
+		}
 		if abs(a) != abs(b) {
 			return abs(a) < abs(b)
 		}

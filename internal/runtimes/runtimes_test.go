@@ -35,6 +35,7 @@ func TestFindInstalled(t *testing.T) {
 	}{
 		{"python3.13", []string{"bootstrap.py", "awslambdaric/bootstrap.py", "boto3/__init__.py"}, "bin/python%s"},
 		{"nodejs22.x", []string{"index.mjs", "rapid-client.node", "node_modules/@aws-sdk/client-s3/package.json"}, "bin/node"},
+		{"java17", []string{"lib/" + javaLib, "lib/" + javaEntry, "lib/jni/" + javaNative()}, "bin/java"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rt := here(t, c.name)
@@ -74,6 +75,7 @@ func TestFindMissing(t *testing.T) {
 		{"python3.14", "pyenv install 3.14"},
 		{"ruby3.4", "no client for this runtime is known here; known are python3.9,"},
 		{"nodejs99.x", "no client for Node.js 99 is known here"},
+		{"java19", "no runtime of Lambda has Java 19"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := t.TempDir()
@@ -109,19 +111,21 @@ func TestNearest(t *testing.T) {
 	if _, note, err := Nearest(t.Context(), rt.Name, Options{}); err != nil || note != "" {
 		t.Errorf("%q %v", note, err)
 	}
-	if _, _, err := Nearest(t.Context(), "java21", Options{}); err == nil {
-		t.Error("Java was found")
+	if _, _, err := Nearest(t.Context(), "cobol85", Options{}); err == nil {
+		t.Error("COBOL was found")
 	}
 }
 
 func TestByDistance(t *testing.T) {
-	for _, c := range []struct{ versions, wanted, want string }{
-		{"3.9 3.10 3.11 3.13", "3.12", "3.13 3.11 3.10 3.9"},
-		{"3.9 3.10", "3.14", "3.10 3.9"},
-		{"20 22 24", "18", "20 22 24"},
-		{"", "3.12", ""},
+	for _, c := range []struct{ family, versions, wanted, want string }{
+		{familyPython, "3.9 3.10 3.11 3.13", "3.12", "3.13 3.11 3.10 3.9"},
+		{familyPython, "3.9 3.10", "3.14", "3.10 3.9"},
+		{familyNode, "20 22 24", "18", "20 22 24"},
+		{familyJava, "11 17 25", "21", "25 17 11"},
+		{familyJava, "8 11 25", "17", "25 11 8"},
+		{familyPython, "", "3.12", ""},
 	} {
-		if got := strings.Join(byDistance(strings.Fields(c.versions), c.wanted), " "); got != c.want {
+		if got := strings.Join(byDistance(c.family, strings.Fields(c.versions), c.wanted), " "); got != c.want {
 			t.Errorf("%s of %s: %s, want %s", c.wanted, c.versions, got, c.want)
 		}
 	}
