@@ -2,6 +2,7 @@ package front
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"regexp"
 	"strings"
@@ -28,5 +29,21 @@ func (f *Front) Localise(value string) (string, error) {
 		}
 		return local
 	})
-	return strings.ReplaceAll(value, f.upstream.String(), f.URL()), failed
+	for _, own := range f.spellings() {
+		value = strings.ReplaceAll(value, own, f.URL())
+	}
+	return value, failed
+}
+
+// spellings are the ways in which an upstream that listens on this machine calls itself: what it hands out need not have
+// the host name by which we were told of it.
+func (f *Front) spellings() []string {
+	all := []string{strings.TrimSuffix(f.upstream.String(), "/")}
+	switch f.upstream.Hostname() {
+	case loopback, "localhost":
+		for _, host := range []string{loopback, "localhost", "localhost.localstack.cloud"} {
+			all = append(all, f.upstream.Scheme+"://"+net.JoinHostPort(host, f.upstream.Port()))
+		}
+	}
+	return all
 }

@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
@@ -33,11 +34,11 @@ const (
 	// proxyPath is where MiniStack posts invocations to.
 	proxyPath = "/_afterglow/proxy/"
 
+	// controlPath is where whoever runs the front serves what is its own.
+	controlPath = "/_afterglow/control/"
+
 	// headerTimeout bounds a client that connects and says nothing.
 	headerTimeout = 10 * time.Second
-
-	// maxPayload is Lambda's limit for a synchronous event.
-	maxPayload = 6 << 20
 )
 
 // Invoker runs a function.
@@ -49,12 +50,14 @@ type Invoker interface {
 type Function struct {
 	Name, Version, ARN string
 	Invoker            Invoker
+	Tenants            bool  // it has tenant isolation: it is invoked for a tenant
+	Problem            error // why it cannot run here; it is known then, and refuses every invocation
 }
 
 // Front is the running endpoint.
 type Front struct {
+	opt      Options
 	upstream *url.URL
-	through  func(base string) (string, error)
 	base     string
 	log      func(string)
 	main     *listener
@@ -84,6 +87,19 @@ type Options struct {
 	// one that is handed out instead. By it a test puts something between functions and services that
 	// sees the very bytes.
 	Through func(base string) (string, error)
+
+	// Qualified gives a version of a function, or the one that an alias leads to. Its error wraps ErrNoSuchFunction
+	// if there is none; nil means that there are none at all.
+	Qualified func(ctx context.Context, name, qualifier string) (Function, error)
+
+	// Control serves what lies below ControlURL; may be nil.
+	Control http.Handler
+
+	// Passed is told of every request that goes on to Upstream, once it is answered; may be nil.
+	Passed func(*http.Request)
+
+	// Refuse, if set, answers instead of Upstream: nothing is passed on.
+	Refuse func(*http.Request) error
 }
 
 // Start listens on loopback and serves until Close; the end of ctx only ends the start.
@@ -93,27 +109,43 @@ func Start(ctx context.Context, opt Options) (*Front, error) {
 		return nil, fmt.Errorf("start front: %w", err)
 	}
 	f := &Front{
-		upstream: upstream, through: opt.Through, log: opt.Log,
+		opt: opt, upstream: upstream, log: opt.Log,
 		functions: map[string]Function{}, exposed: map[string]exposed{}, traces: newTraces(),
 	}
 	if f.log == nil {
 		f.log = func(string) {}
 	}
-	if f.through == nil {
-		f.through = func(base string) (string, error) { return base, nil }
-	}
 	f.stopped, f.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if f.main, err = listen(ctx, opt.Port, f.handler()); err != nil {
 		return nil, fmt.Errorf("start front: %w", err)
 	}
-	if f.base, err = f.through(f.main.url()); err != nil {
+	if f.base, err = f.hand(f.main.url()); err != nil {
 		return nil, errors.Join(fmt.Errorf("start front: %w", err), f.main.close())
 	}
 	return f, nil
 }
 
+// hand gives the address under which one of ours is handed out.
+func (f *Front) hand(base string) (string, error) {
+	if f.opt.Through == nil {
+		return base, nil
+	}
+	return f.opt.Through(base)
+}
+
+// qualified asks for a version or an alias.
+func (f *Front) qualified(ctx context.Context, name, qualifier string) (Function, error) {
+	if f.opt.Qualified == nil {
+		return Function{}, ErrNoSuchFunction
+	}
+	return f.opt.Qualified(ctx, name, qualifier)
+}
+
 // URL is what AWS_ENDPOINT_URL has to be for functions and clients.
 func (f *Front) URL() string { return f.base }
+
+// ControlURL is where Options.Control is served.
+func (f *Front) ControlURL() string { return f.URL() + controlPath }
 
 // ProxyURL is where MiniStack has to send a function's invocations.
 func (f *Front) ProxyURL(name string) string { return f.URL() + proxyPath + url.PathEscape(name) }
@@ -123,6 +155,13 @@ func (f *Front) Serve(function Function) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.functions[function.Name] = function
+}
+
+// Forget makes a function unknown: it was deleted.
+func (f *Front) Forget(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.functions, name)
 }
 
 func (f *Front) function(name string) (Function, bool) {
@@ -144,7 +183,7 @@ func (f *Front) Expose(host string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("expose %s: %w", host, err)
 	}
-	base, err := f.through(l.url())
+	base, err := f.hand(l.url())
 	if err != nil {
 		return "", errors.Join(fmt.Errorf("expose %s: %w", host, err), l.close())
 	}
@@ -181,6 +220,9 @@ func (f *Front) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2015-03-31/functions/{function}/invocations", f.invoke)
 	mux.HandleFunc("POST "+proxyPath+"{function}", f.proxied)
+	if f.opt.Control != nil {
+		mux.Handle(controlPath, http.StripPrefix(strings.TrimSuffix(controlPath, "/"), f.opt.Control))
+	}
 	mux.Handle("/", f.pass(""))
 	return mux
 }
@@ -204,6 +246,15 @@ func (f *Front) pass(host string) http.Handler {
 		ErrorLog:  log.New(lineWriter(f.log), "", 0),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f.opt.Refuse != nil {
+			if err := f.opt.Refuse(r); err != nil {
+				(&apiError{http.StatusForbidden, "AccessDeniedException", err.Error()}).write(w)
+				return
+			}
+		}
+		if f.opt.Passed != nil {
+			defer f.opt.Passed(r)
+		}
 		s := f.traces.begin(r)
 		defer f.traces.end(s)
 		proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), sendKey{}, s)))
@@ -220,15 +271,6 @@ func (w lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// readPayload reads an event; tooLarge tells that it is more than Lambda takes.
-func readPayload(body io.Reader) (payload []byte, tooLarge bool, err error) {
-	payload, err = io.ReadAll(io.LimitReader(body, maxPayload+1))
-	if err != nil {
-		return nil, false, fmt.Errorf("read event: %w", err)
-	}
-	return payload, len(payload) > maxPayload, nil
-}
-
 // listener is an HTTP server on a port of loopback.
 type listener struct {
 	server  *http.Server
@@ -239,6 +281,9 @@ type listener struct {
 func listen(ctx context.Context, port int, handler http.Handler) (*listener, error) {
 	socket, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("%s:%d", loopback, port))
 	if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("port %d is taken: choose another, or none to get a free one: %w", port, err)
+		}
 		return nil, fmt.Errorf("listen on port %d: %w", port, err)
 	}
 	l := &listener{

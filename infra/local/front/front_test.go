@@ -2,7 +2,6 @@ package front
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -53,16 +52,7 @@ func upstream(t *testing.T) (server *httptest.Server, got func() (host, body str
 
 func start(t *testing.T, upstreamURL string) *Front {
 	t.Helper()
-	f, err := Start(context.Background(), Options{Upstream: upstreamURL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := f.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return f
+	return startOptions(t, Options{Upstream: upstreamURL})
 }
 
 func sdk(f *Front) *lambda.Client {
@@ -72,75 +62,6 @@ func sdk(f *Front) *lambda.Client {
 			return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "s"}, nil
 		}),
 	})
-}
-
-func TestInvokeWithTheSDK(t *testing.T) {
-	tests := []struct {
-		name   string
-		result lambdalocal.Result
-	}{
-		{"a response", lambdalocal.Result{RequestID: "r-1", Payload: []byte(`{"ok":true}`), LogTail: []byte("START\nEND\n")}},
-		{"an error", lambdalocal.Result{RequestID: "r-2", Payload: []byte(`{"errorType":"Boom"}`), FunctionError: "Unhandled"}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			server, _ := upstream(t)
-			f := start(t, server.URL)
-			function := newInvoker(test.result, nil)
-			f.Serve(Function{Name: "orders", Invoker: function})
-			out, err := sdk(f).Invoke(context.Background(), &lambda.InvokeInput{
-				FunctionName:  aws.String("arn:aws:lambda:us-east-1:000000000000:function:orders:live"),
-				Payload:       []byte(`{"order":1}`),
-				LogType:       types.LogTypeTail,
-				ClientContext: aws.String(base64.StdEncoding.EncodeToString([]byte(`{"custom":{}}`))),
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if string(out.Payload) != string(test.result.Payload) || aws.ToString(out.FunctionError) != test.result.FunctionError {
-				t.Errorf("got %s with error %q", out.Payload, aws.ToString(out.FunctionError))
-			}
-			if tail, _ := base64.StdEncoding.DecodeString(aws.ToString(out.LogResult)); string(tail) != string(test.result.LogTail) {
-				t.Errorf("got log %q", tail)
-			}
-			if aws.ToString(out.ExecutedVersion) != "$LATEST" {
-				t.Errorf("got version %q", aws.ToString(out.ExecutedVersion))
-			}
-			in := <-function.got
-			if string(in.Payload) != `{"order":1}` || in.ClientContext != `{"custom":{}}` {
-				t.Errorf("the function got %q with context %q", in.Payload, in.ClientContext)
-			}
-		})
-	}
-}
-
-func TestInvokeRefuses(t *testing.T) {
-	server, _ := upstream(t)
-	f := start(t, server.URL)
-	f.Serve(Function{Name: "orders", Invoker: newInvoker(lambdalocal.Result{}, errors.New("no runtime for it"))})
-	tests := []struct {
-		name, function, kind, body, want string
-		status                           int
-	}{
-		{"an unknown function", "ghost", "", "{}", "ResourceNotFoundException", http.StatusNotFound},
-		{"an event that is too large", "orders", "", strings.Repeat("x", maxPayload+1), "RequestTooLargeException", http.StatusRequestEntityTooLarge},
-		{"a kind that is unknown", "orders", "Sometimes", "{}", "InvalidParameterValueException", http.StatusBadRequest},
-		{"what could not be run", "orders", "", "{}", "ServiceException", http.StatusInternalServerError},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			request, _ := http.NewRequest(http.MethodPost, f.URL()+"/2015-03-31/functions/"+test.function+"/invocations", strings.NewReader(test.body))
-			request.Header.Set("X-Amz-Invocation-Type", test.kind)
-			response, err := http.DefaultClient.Do(request)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer response.Body.Close()
-			if response.StatusCode != test.status || response.Header.Get("X-Amzn-Errortype") != test.want {
-				t.Errorf("got %s %s", response.Status, response.Header.Get("X-Amzn-Errortype"))
-			}
-		})
-	}
 }
 
 func TestAnAsynchronousInvocationIsAnsweredAtOnceAndWaitedForAtClose(t *testing.T) {

@@ -1,53 +1,144 @@
 package front
 
 import (
-	"crypto/rand"
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"hash/crc32"
+	"io"
 	"net/http"
-	"strings"
 
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
+)
+
+// The limits of an invocation's request (LIM, Invoke API reference).
+const (
+	maxPayload       = 6 << 20 // bytes of an event, synchronous
+	maxAsyncPayload  = 1 << 20 // asynchronous
+	maxClientContext = 3583    // bytes of base64
+	maxTenantID      = 256     // characters
+)
+
+// The invocation types.
+const (
+	typeSync  = "RequestResponse"
+	typeAsync = "Event"
+	typeDry   = "DryRun"
 )
 
 // invoke serves Lambda's Invoke:
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 func (f *Front) invoke(w http.ResponseWriter, r *http.Request) {
-	name := functionName(r.PathValue("function"))
-	function, ok := f.function(name)
-	if !ok {
-		apiError(w, http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+r.PathValue("function"))
+	function, in, failed := f.readInvoke(r)
+	if errors.Is(failed, errClientGone) {
 		return
 	}
-	payload, tooLarge, err := readPayload(r.Body)
-	switch {
-	case err != nil:
-		return // the client has gone
-	case tooLarge:
-		apiError(w, http.StatusRequestEntityTooLarge, "RequestTooLargeException",
-			fmt.Sprintf("%d byte payload is too large for the RequestResponse invocation type (limit %d bytes)", len(payload), maxPayload))
+	if failed != nil {
+		asAPIError(failed).write(w)
 		return
-	}
-	in := lambdalocal.Invocation{
-		Payload:     payload,
-		TraceHeader: r.Header.Get(traceHeader),
-		TenantID:    r.Header.Get("X-Amz-Tenant-Id"),
-	}
-	if text, err := base64.StdEncoding.DecodeString(r.Header.Get("X-Amz-Client-Context")); err == nil {
-		in.ClientContext = string(text)
 	}
 	switch r.Header.Get("X-Amz-Invocation-Type") {
-	case "", "RequestResponse":
+	case "", typeSync:
 		f.invokeAndAnswer(w, function, in, r.Header.Get("X-Amz-Log-Type") == "Tail")
-	case "Event":
+	case typeAsync:
 		f.invokeLater(w, function, in)
-	case "DryRun":
+	case typeDry: // everything but the invocation was done
+		w.Header().Set("X-Amz-Executed-Version", function.version())
 		w.WriteHeader(http.StatusNoContent)
-	default:
-		apiError(w, http.StatusBadRequest, "InvalidParameterValueException", "unknown X-Amz-Invocation-Type")
 	}
+}
+
+// errClientGone says that a request could not be read because its sender went away: nobody hears an answer.
+var errClientGone = errors.New("the client has gone")
+
+func asAPIError(err error) *apiError {
+	var known *apiError
+	if errors.As(err, &known) {
+		return known
+	}
+	return serviceError(err)
+}
+
+// readInvoke reads and checks a request in the order that tells the caller most: the type, the function, the event, what goes with it.
+func (f *Front) readInvoke(r *http.Request) (Function, lambdalocal.Invocation, error) {
+	none := lambdalocal.Invocation{}
+	limit := maxPayload
+	kind := r.Header.Get("X-Amz-Invocation-Type")
+	switch kind {
+	case "", typeSync, typeDry:
+	case typeAsync:
+		limit = maxAsyncPayload
+	default:
+		return Function{}, none, invalidParameter("Unknown InvocationType: " + kind)
+	}
+	function, failed := f.resolve(r.Context(), r.PathValue("function"), r.URL.Query().Get("Qualifier"))
+	if failed != nil {
+		return Function{}, none, failed
+	}
+	payload, err := readPayload(r.Body, limit)
+	if err != nil {
+		return Function{}, none, err
+	}
+	in := lambdalocal.Invocation{Payload: payload, TraceHeader: r.Header.Get(traceHeader), TenantID: r.Header.Get("X-Amz-Tenant-Id")}
+	if err := function.checkTenant(in.TenantID); err != nil {
+		return Function{}, none, err
+	}
+	if in.ClientContext, err = clientContext(r.Header.Get("X-Amz-Client-Context")); err != nil {
+		return Function{}, none, err
+	}
+	if kind == typeAsync {
+		in.ClientContext = "" // "for synchronous invocations only"
+	}
+	return function, in, nil
+}
+
+// readPayload reads an event, which has to be JSON. None at all is an event too.
+func readPayload(body io.Reader, limit int) ([]byte, error) {
+	payload, err := io.ReadAll(io.LimitReader(body, int64(limit)+1))
+	if err != nil {
+		return nil, fmt.Errorf("read event: %w: %w", errClientGone, err)
+	}
+	if len(payload) > limit {
+		return nil, tooLarge(limit)
+	}
+	if len(bytes.TrimSpace(payload)) == 0 {
+		return nil, nil
+	}
+	var whole json.RawMessage
+	if err := json.Unmarshal(payload, &whole); err != nil {
+		return nil, invalidContent("Could not parse request body into json: " + err.Error())
+	}
+	return payload, nil
+}
+
+// clientContext is the JSON that a caller hands to the function beside the event.
+func clientContext(header string) (string, error) {
+	if header == "" {
+		return "", nil
+	}
+	if len(header) > maxClientContext {
+		return "", invalidContent(fmt.Sprintf("Client context must be at most %d bytes of base64", maxClientContext))
+	}
+	text, err := base64.StdEncoding.DecodeString(header)
+	var object map[string]any
+	if err != nil || json.Unmarshal(text, &object) != nil {
+		return "", invalidContent("Client context must be a valid Base64-encoded JSON object.")
+	}
+	return string(text), nil
+}
+
+// checkTenant: a function with tenant isolation is invoked for a tenant, any other is not.
+func (f Function) checkTenant(id string) error {
+	switch {
+	case f.Tenants && id == "":
+		return invalidParameter("The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again.")
+	case !f.Tenants && id != "":
+		return invalidParameter("The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try again.")
+	case len(id) > maxTenantID:
+		return invalidParameter(fmt.Sprintf("A tenant ID has at most %d characters", maxTenantID))
+	}
+	return nil
 }
 
 // invokeAndAnswer runs a function to its end, also when the caller goes away, as Lambda does.
@@ -55,13 +146,13 @@ func (f *Front) invokeAndAnswer(w http.ResponseWriter, function Function, in lam
 	result, err := function.Invoker.Invoke(f.stopped, in)
 	if err != nil {
 		f.log(fmt.Sprintf("invoke %s: %v", function.Name, err))
-		apiError(w, http.StatusInternalServerError, "ServiceException", err.Error())
+		serviceError(err).write(w)
 		return
 	}
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Set("X-Amzn-Requestid", result.RequestID)
-	header.Set("X-Amz-Executed-Version", version(function))
+	header.Set("X-Amz-Executed-Version", function.version())
 	if result.FunctionError != "" {
 		header.Set("X-Amz-Function-Error", result.FunctionError)
 	}
@@ -71,113 +162,9 @@ func (f *Front) invokeAndAnswer(w http.ResponseWriter, function Function, in lam
 	_, _ = w.Write(result.Payload) // a caller that went away hears nothing
 }
 
-// invokeLater answers at once. AWS would try a failed one twice more, after one and two minutes.
-func (f *Front) invokeLater(w http.ResponseWriter, function Function, in lambdalocal.Invocation) {
-	in.RequestID = newRequestID()
-	f.async.Add(1)
-	go func() {
-		defer f.async.Done()
-		if _, err := function.Invoker.Invoke(f.stopped, in); err != nil {
-			f.log(fmt.Sprintf("invoke %s asynchronously: %v", function.Name, err))
-		}
-	}()
-	w.Header().Set("X-Amzn-Requestid", in.RequestID)
-	w.WriteHeader(http.StatusAccepted)
-}
-
-// proxied serves MiniStack's proxy mode. A 2xx body is the response; any other status makes the
-// invocation a failed one, which is all that a trigger has to know.
-func (f *Front) proxied(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("function")
-	function, ok := f.function(name)
-	if !ok {
-		http.Error(w, "no function "+name+" runs here", http.StatusNotFound)
-		return
-	}
-	payload, tooLarge, err := readPayload(r.Body)
-	if err != nil || tooLarge {
-		http.Error(w, "the event cannot be read", http.StatusRequestEntityTooLarge)
-		return
-	}
-	trace := r.Header.Get(traceHeader)
-	if trace == "" {
-		trace = traceOfEvent(payload, function.ARN)
-	}
-	//nolint:contextcheck // an invocation goes on when its caller goes away
-	result, err := function.Invoker.Invoke(f.stopped, lambdalocal.Invocation{
-		RequestID:   r.Header.Get("X-Amzn-Lambda-Request-Id"),
-		Payload:     f.traces.addTo(payload),
-		TraceHeader: trace,
-	})
-	if err != nil {
-		f.log(fmt.Sprintf("invoke %s: %v", name, err))
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	if result.FunctionError != "" {
-		w.WriteHeader(http.StatusInternalServerError)
-	}
-	_, _ = w.Write(result.Payload)
-}
-
-// traceOfEvent is the trace header of an invocation that a function URL or an API causes: on AWS its
-// root is the one that the event's headers tell. MiniStack hands a header over only with active tracing.
-func traceOfEvent(payload []byte, arn string) string {
-	var event struct {
-		Headers map[string]string `json:"headers"`
-	}
-	if json.Unmarshal(payload, &event) != nil {
-		return ""
-	}
-	for name, value := range event.Headers {
-		if !strings.EqualFold(name, traceHeader) {
-			continue
-		}
-		for _, part := range strings.Split(value, ";") {
-			if strings.HasPrefix(part, "Root=") {
-				parent := make([]byte, 8)
-				_, _ = rand.Read(parent) // never fails
-				return fmt.Sprintf("%s;Parent=%x;Sampled=0;Lineage=1:%08x:0", part, parent, crc32.ChecksumIEEE([]byte(arn)))
-			}
-		}
-	}
-	return ""
-}
-
-// functionName takes a name, a partial ARN (account:function:name) or an ARN, each with or without a qualifier.
-func functionName(reference string) string {
-	parts := strings.Split(reference, ":")
-	for i, part := range parts {
-		if part == "function" && i+1 < len(parts) {
-			return parts[i+1]
-		}
-	}
-	return parts[0]
-}
-
-func version(f Function) string {
+func (f Function) version() string {
 	if f.Version == "" {
-		return "$LATEST"
+		return latest
 	}
 	return f.Version
 }
-
-// apiError answers as Lambda's API does.
-func apiError(w http.ResponseWriter, status int, kind, message string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Amzn-Errortype", kind)
-	w.Header().Set("X-Amzn-Requestid", newRequestID())
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"Type": "User", "Message": message})
-}
-
-// newRequestID is a random UUID.
-func newRequestID() string {
-	var id [16]byte
-	_, _ = rand.Read(id[:]) // never fails
-	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
-}
-
-var _ Invoker = (*lambdalocal.Pool)(nil)
