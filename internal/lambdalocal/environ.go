@@ -94,6 +94,9 @@ func (e environ) ofRuntime() map[string]string {
 		}
 		env[name] = value
 	}
+	if e.fn.jsonLogs() {
+		env["AWS_LAMBDA_LOG_FORMAT"] = logFormatJSON // AWS's clients read it
+	}
 	return env
 }
 
@@ -163,7 +166,11 @@ func newUUID() string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// newTraceHeader is what Lambda sends when the caller sent nothing and tracing passes through.
+// traceType is the one kind of trace header there is, by the name it has in events.
+const traceType = "X-Amzn-Trace-Id"
+
+// newTraceHeader is what Lambda sends when the caller sent nothing and tracing passes through: nothing is
+// sampled, and there is a lineage (reference 1.2, 4). Readers have to go by key.
 func newTraceHeader(now time.Time) string {
-	return fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", now.Unix(), randomHex(12), randomHex(8))
+	return fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0;Lineage=1:%s:0", now.Unix(), randomHex(12), randomHex(8), randomHex(4))
 }

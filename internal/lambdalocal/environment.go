@@ -55,7 +55,7 @@ func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) 
 	if err := fn.check(opt); err != nil {
 		return nil, fmt.Errorf("start %s: %w", fn.Name, err)
 	}
-	e := &Environment{fn: fn, opt: opt, logs: newLogs(opt.Log), turn: make(chan struct{}, 1)}
+	e := &Environment{fn: fn, opt: opt, logs: newLogs(fn, opt), turn: make(chan struct{}, 1)}
 	if err := e.open(ctx); err != nil {
 		return nil, fmt.Errorf("start %s: %w", fn.Name, err)
 	}
@@ -78,6 +78,7 @@ func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) 
 		e.shutdown(e.gen, reasonFailure)
 	} else {
 		e.usable = true
+		e.gen.stream.Pause()
 		e.freeze(e.gen)
 	}
 	return e, nil
@@ -214,6 +215,7 @@ func (e *Environment) abort() {
 // tearDown is called with the turn, or before anybody else can have it.
 func (e *Environment) tearDown(reason string) error {
 	if e.usable {
+		e.gen.stream.Resume()
 		e.thaw(e.gen)
 		e.usable = false
 	}

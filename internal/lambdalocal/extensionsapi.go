@@ -214,7 +214,7 @@ func invokeEvent(in *invocation) extensionEvent {
 		Tracing    *tracing `json:"tracing,omitempty"`
 	}{eventInvoke, in.deadline.UnixMilli(), in.RequestID, in.arn, nil}
 	if in.TraceHeader != "" {
-		event.Tracing = &tracing{"X-Amzn-Trace-Id", in.TraceHeader}
+		event.Tracing = &tracing{traceType, in.TraceHeader}
 	}
 	return extensionEvent{id: newUUID(), body: mustJSON(event)}
 }

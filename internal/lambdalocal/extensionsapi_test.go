@@ -79,7 +79,11 @@ func TestExtensionsAPIRefusals(t *testing.T) {
 			r.next(id)
 			return r.do("POST", exitError, "{}", "Lambda-Extension-Identifier", id, "Lambda-Extension-Function-Error-Type", "Extension.Bad")
 		}, 202, ""},
-		{"telemetry subscription", func(r *apiRig) answer { return r.do("PUT", "/2022-07-01/telemetry", "{}") }, 202, "Telemetry.NotSupported"},
+		{"telemetry subscription of nobody", func(r *apiRig) answer { return r.do("PUT", "/2022-07-01/telemetry", "{}") }, 403, "Extension.MissingExtensionIdentifier"},
+		{"telemetry subscription where there is no telemetry", func(r *apiRig) answer {
+			r.g.noTelemetry = true
+			return r.do("PUT", "/2022-07-01/telemetry", "{}")
+		}, 202, "Telemetry.NotSupported"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := c.ask(newAPIRig(t, "ext"))

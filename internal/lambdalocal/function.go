@@ -3,6 +3,7 @@ package lambdalocal
 import (
 	"time"
 
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal/telemetry"
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
 )
 
@@ -18,6 +19,8 @@ type Function struct {
 	Layers []string // directories merged in order into /opt; later ones win
 
 	Env map[string]string // the function's configured environment
+
+	LogFormat string // LoggingConfig.LogFormat: "JSON" makes the platform's lines JSON; else they are text
 
 	InitType InitType // "" means OnDemand
 	// MaxConcurrency is how many invocations an environment takes at once; it counts for ManagedInstances
@@ -64,10 +67,19 @@ type Options struct {
 	// extension's next, with what REPORT prints. The next invocation waits for its return.
 	Report func(Report)
 
-	// For tests: another limit of the init phase than the package's own, and paths where there could be
-	// namespaces.
+	// NoTelemetry makes the Telemetry API answer 202, and deliver nothing, as AWS's own emulator and
+	// SAM do.
+	NoTelemetry bool
+
+	// UpperCaseReasons makes SHUTDOWN tell its reason as the documentation prints it, "SPINDOWN", and
+	// not as AWS's code sends it, "spindown". Extensions have to take both.
+	UpperCaseReasons bool
+
+	// For tests: another limit of the init phase than the package's own, paths where there could be
+	// namespaces, and who is told of every event right when it is emitted.
 	initLimit time.Duration
 	byPath    bool
+	watch     func(telemetry.Event)
 }
 
 // Source tells who wrote a Line.

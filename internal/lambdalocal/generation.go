@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal/telemetry"
 )
 
 // failure is why a generation cannot go on. The first one counts (RIE appctx.StoreFirstFatalError).
@@ -32,6 +34,9 @@ type generation struct {
 
 	frozen       bool
 	frozenStrays map[int]bool
+
+	stream      *telemetry.Stream // what the platform and the processes say, for those who subscribe
+	noTelemetry bool              // Options.NoTelemetry
 }
 
 func newGeneration(fn Function) *generation {
@@ -129,6 +134,7 @@ type invocation struct {
 	// under the generation's lock:
 	state      string    // runtimeRunning and what comes after it; "" until the runtime has taken it
 	dispatched time.Time // when it was handed out
+	responding time.Time // when the runtime began to answer; zero for an error
 	response   *response // once it is complete
 	readyAt    time.Time // when the runtime called next after it
 }

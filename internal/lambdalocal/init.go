@@ -3,9 +3,7 @@ package lambdalocal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"strings"
 	"time"
 )
 
@@ -26,27 +24,22 @@ const (
 func (e *Environment) initialise(ctx context.Context, phase string) (took time.Duration, f *failure, err error) {
 	started := time.Now()
 	g := newGeneration(e.fn)
+	g.stream, g.noTelemetry = e.newStream(), e.opt.NoTelemetry
 	e.gen = g
+	e.logs.follow(g.stream)
 	e.api.current.Store(g)
-	f, err = e.runInit(ctx, g)
+	e.tellInitStart(phase)
+	f, err = e.runInit(ctx, g, phase)
 	took = time.Since(started)
+	g.stream.CloseSubscriptions()
 	e.logs.settle(settleLimit)
-	e.logExtensions(g)
+	e.tellExtensions(g)
 	e.maxMemory = max(e.maxMemory, e.memory(g)) // a phase may end with nobody left to be measured
-	if f != nil || err != nil {
-		status, errorType := "error", ""
-		if f != nil {
-			errorType = "\tError Type: " + f.errorType
-		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			status = "timeout"
-		}
-		e.logs.platform(fmt.Sprintf("INIT_REPORT Init Duration: %s ms\tPhase: %s\tStatus: %s%s", milliseconds(took), phase, status, errorType))
-	}
+	e.tellInitReport(phase, took, f, err)
 	return took, f, err
 }
 
-func (e *Environment) runInit(ctx context.Context, g *generation) (*failure, error) {
+func (e *Environment) runInit(ctx context.Context, g *generation, phase string) (*failure, error) {
 	if f := e.launchExtensions(g); f != nil {
 		return f, nil
 	}
@@ -56,14 +49,23 @@ func (e *Environment) runInit(ctx context.Context, g *generation) (*failure, err
 	if f, err := g.await(ctx, allRegistered); f != nil || err != nil {
 		return f, err
 	}
-	if f := e.launchRuntime(g); f != nil {
-		return f, nil
-	}
-	if f, err := g.await(ctx, func() bool { return g.runtime.name == runtimeReady }); f != nil || err != nil {
+	f, err := e.initRuntime(ctx, g)
+	e.tellInitRuntimeDone(phase, f, err)
+	if f != nil || err != nil {
 		return f, err
 	}
 	g.update(func() { g.closed = true })
 	return g.await(ctx, func() bool { return g.all((*extension).idle) })
+}
+
+// initRuntime starts the runtime and waits until it asks for work.
+func (e *Environment) initRuntime(ctx context.Context, g *generation) (*failure, error) {
+	if f := e.launchRuntime(g); f != nil {
+		return f, nil
+	}
+	f, err := g.await(ctx, func() bool { return g.runtime.name == runtimeReady })
+	e.logs.settle(answerSettleLimit) // what it has written comes before what is said about it
+	return f, err
 }
 
 // all is called under the lock.
@@ -162,21 +164,4 @@ func watchRuntime(g *generation, p *process) {
 		f.errorType, f.payload = told.errorType, told.payload
 	}
 	g.fail(f)
-}
-
-// logExtensions writes the line that every extension gets at the end of an init.
-func (e *Environment) logExtensions(g *generation) {
-	g.mu.Lock()
-	var lines []string
-	for _, x := range g.extensions {
-		line := fmt.Sprintf("EXTENSION\tName: %s\tState: %s\tEvents: [%s]", x.name, x.state, strings.Join(x.events, ", "))
-		if x.errorType != "" {
-			line += "\tError Type: " + x.errorType
-		}
-		lines = append(lines, line)
-	}
-	g.mu.Unlock()
-	for _, line := range lines {
-		e.logs.platform(line)
-	}
 }

@@ -2,7 +2,6 @@ package lambdalocal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -46,7 +45,7 @@ func (e *Environment) Invoke(ctx context.Context, in Invocation) (Result, error)
 // next, all within the function's timeout; and at its end the freeze, or the reset.
 func (e *Environment) phase(ctx context.Context, in Invocation, answer func(Result)) {
 	p := &phase{
-		e: e, answer: answer, init: e.firstInit, waited: e.firstInit,
+		e: e, answer: answer, span: randomHex(8), init: e.firstInit, waited: e.firstInit,
 		inv: &invocation{Invocation: in, arn: e.fn.ARN, started: time.Now()},
 	}
 	e.firstInit = 0
@@ -65,37 +64,41 @@ type phase struct {
 	answer   func(Result)
 	answered bool
 	failed   bool
+	took     time.Duration // the whole phase, once it has ended
 	init     time.Duration // what REPORT shows as Init Duration
 	waited   time.Duration // for an init: that one, or one inside this invocation
+	span     string        // the function's own segment in the trace
 }
 
 func (p *phase) run(ctx context.Context) (*failure, error) {
 	e := p.e
 	if e.usable {
 		e.usable = false // until the phase has ended well
+		e.gen.stream.Resume()
 		e.thaw(e.gen)
 	} else {
 		took, f, err := e.initialise(ctx, phaseInvoke)
 		p.waited = took
 		if f != nil || err != nil {
-			p.logStart()
+			p.tellStart()
 			return f, err
 		}
 	}
-	p.logStart()
+	p.tellStart()
 	g := e.gen
 	g.update(func() { g.dispatch(p.inv, time.Now()) })
 	if f, err := g.await(ctx, func() bool { return p.inv.response != nil }); f != nil || err != nil {
 		return f, err
 	}
 	p.answerWith(*p.inv.response)
+	if f, err := g.await(ctx, func() bool { return !p.inv.readyAt.IsZero() }); f != nil || err != nil {
+		return f, err
+	}
+	// A subscriber may wait for this before it calls next.
+	p.tellRuntimeDone(nil, nil)
 	return g.await(ctx, func() bool {
-		return !p.inv.readyAt.IsZero() && g.all(func(x *extension) bool { return !x.subscribed(eventInvoke) || x.idle() })
+		return g.all(func(x *extension) bool { return !x.subscribed(eventInvoke) || x.idle() })
 	})
-}
-
-func (p *phase) logStart() {
-	p.e.logs.platform(fmt.Sprintf("START RequestId: %s Version: %s", p.inv.RequestID, p.e.fn.Version))
 }
 
 // answerWith gives the caller its answer; the first one counts.
@@ -113,7 +116,7 @@ func (p *phase) answerWith(res response) {
 		r.Latency = res.at.Sub(p.inv.dispatched)
 	}
 	if p.failed {
-		r.Phase = time.Since(p.inv.started)
+		r.Phase = p.took
 	}
 	p.answer(r)
 }
@@ -121,35 +124,48 @@ func (p *phase) answerWith(res response) {
 // finish ends a phase: report, then freeze or reset.
 func (p *phase) finish(f *failure, err error) {
 	e, g := p.e, p.e.gen
-	report := p.report()
-	switch {
-	case err != nil:
-		report.Status = "timeout"
-		text := fmt.Sprintf("Task timed out after %.2f seconds", e.fn.Timeout.Seconds())
-		p.fail("Sandbox.Timedout", text, nil)
-	case f != nil:
-		report.Status, report.ErrorType = "error", f.errorType
-		p.fail(f.errorType, f.message, f.payload)
-	}
-	e.maxMemory = max(e.maxMemory, e.memory(g))
-	report.MaxMemoryMB = (e.maxMemory + 1<<20 - 1) >> 20
-	e.logs.settle(settleLimit)
-	p.log(report)
-	if report.Status == "success" {
+	report := p.report(f, err)
+	if f == nil && err == nil {
+		e.logs.settle(settleLimit)
 		g.update(func() { g.release(p.inv) })
+		// The report is said when everybody waits in next already, so nobody gets it before the next
+		// invocation or the shutdown (reference 3.7).
+		g.stream.Pause()
+		p.tellReport(report)
 		e.freeze(g)
 		e.usable = true
 	} else {
-		reason := reasonFailure
-		if errors.Is(err, context.DeadlineExceeded) {
-			reason = reasonTimeout
-		}
-		e.shutdown(g, reason)
+		p.reset(report, f, err)
 	}
 	e.mu.Lock()
 	e.last = report
 	e.mu.Unlock()
 	if e.opt.Report != nil {
 		e.opt.Report(report)
+	}
+}
+
+// reset ends a phase that failed, and its processes. First comes runtimeDone with how it ended, even if
+// one told before that the runtime was done: the extensions, which were not, failed the invocation (RIE
+// rapid/handlers.go handleReset sends it whenever the reason is a failure or a timeout). Then come SIGTERM
+// and SHUTDOWN.
+//
+// The caller is told of a crash before the reset, but of a timeout after it (RIE rapidcore/server.go:
+// Invoke sends what failed as soon as it has failed, and on a timeout waits for Reset before it answers).
+func (p *phase) reset(report Report, f *failure, err error) {
+	e := p.e
+	reason := reasonFailure
+	if f != nil {
+		p.fail(f.errorType, f.message, f.payload)
+	}
+	e.logs.settle(settleLimit)
+	p.tellRuntimeDone(f, err)
+	p.tellReport(report)
+	if err != nil {
+		reason = reasonTimeout
+	}
+	e.shutdown(e.gen, reason)
+	if err != nil {
+		p.fail("Sandbox.Timedout", fmt.Sprintf("Task timed out after %.2f seconds", e.fn.Timeout.Seconds()), nil)
 	}
 }

@@ -103,7 +103,7 @@ func TestTraceHeader(t *testing.T) {
 			log.wait(t, c.want)
 		})
 	}
-	if line := log.wait(t, "trace Root=1-"); !strings.Contains(line, ";Parent=") || !strings.Contains(line, ";Sampled=0 ") {
+	if line := log.wait(t, "trace Root=1-"); !strings.Contains(line, ";Parent=") || !strings.Contains(line, ";Sampled=0;Lineage=1:") {
 		t.Errorf("the header made here is %q", line)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal/telemetry"
 )
 
 const (
@@ -24,20 +26,41 @@ const (
 	drainLimit = 500 * time.Millisecond
 )
 
-// logStream is the log of an environment: it hands every line to Options.Log, one at a time, and keeps
-// the tail of the current invocation.
+// logStream is the log of an environment: it hands every line to Options.Log, one at a time, and to the
+// telemetry of the current generation, and keeps the tail of the current invocation.
 type logStream struct {
 	mu    sync.Mutex
 	sink  func(Line)
+	json  bool // the function's log format
 	tail  []byte
 	taken bool // an invocation's tail is being kept
+
+	stream *telemetry.Stream // of the current generation; nil before the first one
+	watch  func(telemetry.Event)
 
 	readersMu sync.Mutex
 	readers   map[*lineReader]struct{}
 }
 
-func newLogs(sink func(Line)) *logStream {
-	return &logStream{sink: sink, readers: map[*lineReader]struct{}{}}
+func newLogs(fn Function, opt Options) *logStream {
+	return &logStream{sink: opt.Log, watch: opt.watch, json: fn.jsonLogs(), readers: map[*lineReader]struct{}{}}
+}
+
+// follow makes a new generation's telemetry the one that gets what is said from now on.
+func (l *logStream) follow(stream *telemetry.Stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stream = stream
+}
+
+// emit adds an event to the telemetry of the current generation. It is called under the lock.
+func (l *logStream) emit(event telemetry.Event) {
+	if l.watch != nil {
+		l.watch(event)
+	}
+	if l.stream != nil {
+		l.stream.Emit(event)
+	}
 }
 
 func (l *logStream) write(line Line) {
@@ -49,9 +72,20 @@ func (l *logStream) write(line Line) {
 			l.tail = append(l.tail[:0], l.tail[cut:]...)
 		}
 	}
+	if line.Source != SourcePlatform { // the platform's lines are events of their own
+		l.emit(telemetry.Event{Time: line.Time, Type: eventOf(line.Source), Record: line.Text})
+	}
 	if l.sink != nil {
 		l.sink(line)
 	}
+}
+
+// eventOf is the type of the event that a line of a process becomes.
+func eventOf(s Source) string {
+	if s == SourceExtension {
+		return telemetry.TypeExtension
+	}
+	return telemetry.TypeFunction
 }
 
 func (l *logStream) platform(text string) {

@@ -6,10 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal/telemetry"
 )
 
 // patience bounds every wait of these tests: what has not come by then will not come.
@@ -213,6 +216,29 @@ func invokeOnly(t *testing.T, e *Environment, payload string) Result {
 	}
 	return r
 }
+
+// events keeps an environment's telemetry as it is emitted, without the log lines of runtime and extensions.
+type events struct {
+	mu  sync.Mutex
+	all []telemetry.Event
+}
+
+func (e *events) watch(event telemetry.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if event.Type != telemetry.TypeFunction && event.Type != telemetry.TypeExtension {
+		e.all = append(e.all, event)
+	}
+}
+
+// since are the events from a position on.
+func (e *events) since(start int) []telemetry.Event {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.all[start:])
+}
+
+func (e *events) count() int { return len(e.since(0)) }
 
 // eventually waits for something that nothing announces.
 func eventually(t *testing.T, what string, is func() bool) {

@@ -169,7 +169,11 @@ func (a *apiServer) runtimeInitError(w http.ResponseWriter, r *http.Request) {
 // beginResponse takes the runtime out of Running, or refuses.
 func (g *generation) beginResponse(w http.ResponseWriter, in *invocation, to string) bool {
 	var err error
-	g.update(func() { err = g.runtime.respond(in, to) })
+	g.update(func() {
+		if err = g.runtime.respond(in, to); err == nil && to == runtimeResponse {
+			in.responding = time.Now()
+		}
+	})
 	if err != nil {
 		refuse(w, http.StatusForbidden, "InvalidStateTransition", err.Error())
 	}

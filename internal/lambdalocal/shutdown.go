@@ -1,6 +1,7 @@
 package lambdalocal
 
 import (
+	"strings"
 	"syscall"
 	"time"
 )
@@ -25,7 +26,7 @@ const (
 
 // shutdown ends a generation as Lambda does: SIGTERM to the runtime and its share of the time, SHUTDOWN
 // to the extensions that registered for it and the rest of the time, SIGKILL to all that is left. The
-// processes must not be frozen.
+// processes must not be frozen, nor their telemetry paused.
 func (e *Environment) shutdown(g *generation, reason string) {
 	var registered, external bool
 	g.update(func() {
@@ -42,9 +43,19 @@ func (e *Environment) shutdown(g *generation, reason string) {
 		}
 		start := time.Now()
 		e.terminateRuntime(g, start.Add(time.Duration(float64(budget)*runtimeShare)))
-		e.shutdownExtensions(g, reason, start.Add(budget))
+		g.flushTelemetry()
+		e.shutdownExtensions(g, e.spelled(reason), start.Add(budget))
 	}
 	e.killAll(g)
+	g.stream.Close()
+}
+
+// spelled is a reason as extensions get it.
+func (e *Environment) spelled(reason string) string {
+	if e.opt.UpperCaseReasons {
+		return strings.ToUpper(reason)
+	}
+	return reason
 }
 
 func (e *Environment) terminateRuntime(g *generation, deadline time.Time) {

@@ -2,11 +2,20 @@ package lambdalocal
 
 import "net/http"
 
-// telemetryRoutes answer as AWS's own emulator and SAM do: accepted, and nothing will come. Extensions
-// have to live with that (TELREF: "202: request accepted … in local testing environment").
+// telemetryRoutes are the Telemetry API (TEL, TELREF) and its predecessor, the Logs API, which is not
+// offered any more. With Options.NoTelemetry they answer as AWS's own emulator and SAM do: accepted, and
+// nothing will come (TELREF "202: request accepted … in local testing environment"). Extensions have to
+// live with that.
 func (a *apiServer) telemetryRoutes(mux *http.ServeMux) {
-	mux.HandleFunc("PUT /2022-07-01/telemetry", func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, http.StatusAccepted, "Telemetry.NotSupported", "Telemetry API is not supported")
+	subscribe := a.ofExtension(func(w http.ResponseWriter, r *http.Request, g *generation, x *extension) {
+		g.stream.Subscribe(w, r, x.name)
+	})
+	mux.HandleFunc("PUT /2022-07-01/telemetry", func(w http.ResponseWriter, r *http.Request) {
+		if a.current.Load().noTelemetry {
+			refuse(w, http.StatusAccepted, "Telemetry.NotSupported", "Telemetry API is not supported")
+			return
+		}
+		subscribe(w, r)
 	})
 	mux.HandleFunc("PUT /2020-08-15/logs", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusAccepted, "Logs.NotSupported", "Logs API is not supported")

@@ -69,6 +69,9 @@ func steps() map[string]func(*probe, string) {
 		"respond": func(p *probe, arg string) {
 			p.call("POST", "/2018-06-01/runtime/invocation/"+p.request+"/response", nil, strconv.Quote(arg))
 		},
+		"error": func(p *probe, arg string) {
+			p.call("POST", "/2018-06-01/runtime/invocation/"+p.request+"/error", map[string]string{"Lambda-Runtime-Function-Error-Type": arg}, "{}")
+		},
 		"say":    func(p *probe, arg string) { p.say("%s", arg) },
 		"sleep":  func(_ *probe, arg string) { time.Sleep(duration(arg)) },
 		"exit":   func(_ *probe, arg string) { code, _ := strconv.Atoi(arg); os.Exit(code) },
