@@ -1,8 +1,6 @@
 package lambdalocal
 
 import (
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -37,9 +35,6 @@ func runtimeArgv(fn Function, opt Options, l layout, env map[string]string) ([]s
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		if info.Mode()&0o111 == 0 {
-			return nil, &failure{errorType: "Runtime.InvalidEntrypoint", message: b.seen + " is not executable"}
-		}
 		return []string{b.seen}, nil
 	}
 	return nil, &failure{
@@ -50,17 +45,15 @@ func runtimeArgv(fn Function, opt Options, l layout, env map[string]string) ([]s
 
 // launchExtension starts one extension: no arguments, its own process group (RIE rapid/handlers.go).
 func (e *Environment) launchExtension(x *extension) error {
-	// Asked here and not of exec, because not every sandbox execs the extension right away.
-	info, err := os.Stat(filepath.Join(e.layout.optSource(e.fn), "extensions", x.name))
-	if err == nil && info.Mode()&0o111 == 0 {
-		return fmt.Errorf("launch extension: %w", fs.ErrPermission)
-	}
 	path := "/opt/extensions/" + x.name
+	if err := e.checkLaunch(path); err != nil {
+		return err
+	}
 	p, err := startProcess(e.box, e.logs, processSpec{
 		name: x.name, source: SourceExtension, argv: []string{path}, env: e.env.ofExtension(), dir: "/",
 	})
 	if err != nil {
-		return fmt.Errorf("launch extension: %w", err)
+		return err
 	}
 	x.process = p
 	return nil

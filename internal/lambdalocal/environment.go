@@ -129,7 +129,7 @@ func (fn Function) check(opt Options) error {
 	if fn.managed() && len(opt.Runtime.Command) == 0 {
 		return fmt.Errorf("runtime %s has no command: find it with package runtimes", fn.Runtime)
 	}
-	return nil
+	return fn.CheckEnv()
 }
 
 // open makes everything but the processes.

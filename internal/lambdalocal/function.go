@@ -92,7 +92,8 @@ const (
 	SourceExtension Source = "extension"
 )
 
-// Line is one line of an environment's log stream, without its line end.
+// Line is one event of an environment's log stream: a line without its end, or a message that a managed
+// runtime's logger wrote as one, which may have several lines.
 type Line struct {
 	Time   time.Time // when it was read
 	Source Source

@@ -37,6 +37,7 @@ type generation struct {
 
 	stream      *telemetry.Stream // what the platform and the processes say, for those who subscribe
 	noTelemetry bool              // Options.NoTelemetry
+	oomKills    int64             // how many processes had been killed for want of memory before this generation
 }
 
 func newGeneration(fn Function) *generation {

@@ -24,7 +24,7 @@ const (
 func (e *Environment) initialise(ctx context.Context, phase string) (took time.Duration, f *failure, err error) {
 	started := time.Now()
 	g := newGeneration(e.fn)
-	g.stream, g.noTelemetry = e.newStream(), e.opt.NoTelemetry
+	g.stream, g.noTelemetry, g.oomKills = e.newStream(), e.opt.NoTelemetry, e.oomKills()
 	e.gen = g
 	e.logs.follow(g.stream)
 	e.api.current.Store(g)
@@ -94,7 +94,7 @@ func (e *Environment) launchExtensions(g *generation) *failure {
 		}
 		if err != nil {
 			g.update(func() { x.state, x.errorType = extensionLaunchError, launchErrorType(err) })
-			f := &failure{errorType: "Extension.LaunchError", message: "extension " + x.name + ": " + err.Error()}
+			f := &failure{errorType: "Extension.LaunchError", message: launchMessage(err)}
 			g.fail(*f)
 			return f
 		}
@@ -104,7 +104,15 @@ func (e *Environment) launchExtensions(g *generation) *failure {
 	return nil
 }
 
-var errTooManyExtensions = errors.New("too many extensions")
+var errTooManyExtensions = errors.New("ErrTooManyExtensions") // RAPID's own text (RIE core/registrations.go)
+
+// launchMessage is what Lambda says of a program that could not be started: what exec says, and no more.
+func launchMessage(err error) string {
+	if exec := (*fs.PathError)(nil); errors.As(err, &exec) {
+		return exec.Error()
+	}
+	return err.Error()
+}
 
 // launchErrorType is how the EXTENSION line names a launch error (RIE core/registrations.go).
 func launchErrorType(err error) string {
@@ -134,28 +142,40 @@ func (e *Environment) watchExtension(g *generation, x *extension) {
 func (e *Environment) launchRuntime(g *generation) *failure {
 	env := e.env.ofRuntime()
 	argv, f := runtimeArgv(e.fn, e.opt, e.layout, env)
+	if f == nil && !e.fn.managed() {
+		if err := e.checkLaunch(argv[0]); err != nil {
+			f = &failure{errorType: "Runtime.InvalidEntrypoint", message: launchMessage(err)}
+		}
+	}
 	if f == nil {
 		p, err := startProcess(e.box, e.logs, processSpec{
 			name: e.fn.Name, source: SourceFunction, argv: argv, env: env, dir: "/var/task",
+			frames: e.fn.managed(),
 		})
 		if err == nil {
 			g.update(func() { g.processes, g.runtimeProcess = append(g.processes, p), p })
-			go watchRuntime(g, p)
+			go e.watchRuntime(g, p)
 			return nil
 		}
-		f = &failure{errorType: "Runtime.InvalidEntrypoint", message: err.Error()}
+		f = &failure{errorType: "Runtime.InvalidEntrypoint", message: launchMessage(err)}
 	}
 	g.fail(*f)
 	return f
 }
 
+// runtimeExitError is the type of the runtime's exit, whatever its cause.
+const runtimeExitError = "Runtime.ExitError"
+
 // watchRuntime makes the runtime's exit the generation's failure. What it told by init/error before says
 // more than its exit.
-func watchRuntime(g *generation, p *process) {
+func (e *Environment) watchRuntime(g *generation, p *process) {
 	<-p.exited
-	f := failure{errorType: "Runtime.ExitError", message: "Runtime exited with error: " + p.status.String()}
+	f := failure{errorType: runtimeExitError, message: "Runtime exited with error: " + p.status.String()}
 	if p.status.ok() {
 		f.message = "Runtime exited without providing a reason"
+	}
+	if e.ranOutOfMemory(g, p.status) {
+		f.errorType = e.fn.oomType()
 	}
 	g.mu.Lock()
 	told := g.runtime.initFailure

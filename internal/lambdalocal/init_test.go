@@ -1,12 +1,16 @@
 package lambdalocal
 
 import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -147,13 +151,31 @@ func TestFailures(t *testing.T) {
 			`{"errorMessage":"RequestId: ID Error: exit status 2","errorType":"Extension.ExitError"}`, ""},
 		{"extension is not executable", lambda{extensions: map[string]string{"ext": ""}, change: func(f *Function, _ *Options) {
 			os.Chmod(filepath.Join(f.Layers[0], "extensions", "ext"), 0o644)
-		}}, `{}`, `"errorType":"Extension.LaunchError"}`, "State: LaunchError\tEvents: []\tError Type: PermissionDenied"},
+		}}, `{}`, `{"errorMessage":"RequestId: ID Error: fork/exec /opt/extensions/ext: permission denied","errorType":"Extension.LaunchError"}`,
+			"State: LaunchError\tEvents: []\tError Type: PermissionDenied"},
+		{"extension for another processor", lambda{extensions: map[string]string{"ext": ""}, change: func(f *Function, _ *Options) {
+			otherProcessor(t, filepath.Join(f.Layers[0], "extensions", "ext"))
+		}}, `{}`, `{"errorMessage":"RequestId: ID Error: fork/exec /opt/extensions/ext: exec format error","errorType":"Extension.LaunchError"}`,
+			"State: LaunchError\tEvents: []\tError Type: UnknownError"},
+		{"extension whose interpreter is missing", lambda{extensions: map[string]string{"ext": ""}, change: func(f *Function, _ *Options) {
+			writeFile(t, filepath.Join(f.Layers[0], "extensions", "ext"), "#!/opt/bin/perl6\n", 0o755)
+		}}, `{}`, `{"errorMessage":"RequestId: ID Error: fork/exec /opt/extensions/ext: no such file or directory","errorType":"Extension.LaunchError"}`,
+			"State: LaunchError\tEvents: []\tError Type: UnknownError"},
+		{"extension that is a link to nowhere", lambda{extensions: map[string]string{}, change: func(f *Function, _ *Options) {
+			os.Mkdir(filepath.Join(f.Layers[0], "extensions"), 0o755)
+			os.Symlink("/opt/nowhere", filepath.Join(f.Layers[0], "extensions", "ext"))
+		}}, `{}`, `"errorType":"Extension.LaunchError"}`, "State: LaunchError"},
 		{"eleven extensions", lambda{extensions: map[string]string{"a": "", "b": "", "c": "", "d": "", "e": "", "f": "", "g": "", "h": "", "i": "", "j": "", "k": ""}}, `{}`,
 			`"errorType":"Extension.LaunchError"}`, "Name: k\tState: LaunchError\tEvents: []\tError Type: TooManyExtensions"},
 		{"no bootstrap", lambda{change: func(f *Function, _ *Options) { os.Remove(filepath.Join(f.Code, "bootstrap")) }}, `{}`,
 			`{"errorMessage":"RequestId: ID Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]","errorType":"Runtime.InvalidEntrypoint"}`, ""},
 		{"bootstrap is not executable", lambda{change: func(f *Function, _ *Options) { os.Chmod(filepath.Join(f.Code, "bootstrap"), 0o644) }}, `{}`,
-			`"errorType":"Runtime.InvalidEntrypoint"}`, ""},
+			`{"errorMessage":"RequestId: ID Error: fork/exec /var/task/bootstrap: permission denied","errorType":"Runtime.InvalidEntrypoint"}`, ""},
+		{"bootstrap for another processor", lambda{change: func(f *Function, _ *Options) { otherProcessor(t, filepath.Join(f.Code, "bootstrap")) }}, `{}`,
+			`{"errorMessage":"RequestId: ID Error: fork/exec /var/task/bootstrap: exec format error","errorType":"Runtime.InvalidEntrypoint"}`, ""},
+		{"bootstrap whose interpreter is missing", lambda{change: func(f *Function, _ *Options) {
+			writeFile(t, filepath.Join(f.Code, "bootstrap"), "#!/usr/bin/no-such-interpreter\n", 0o755)
+		}}, `{}`, `{"errorMessage":"RequestId: ID Error: fork/exec /var/task/bootstrap: no such file or directory","errorType":"Runtime.InvalidEntrypoint"}`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, log := c.l.start(t)
@@ -212,4 +234,84 @@ func (l lambda) startWithInitLimit(t *testing.T, limit time.Duration) (*Environm
 		o.initLimit = limit
 	}
 	return l.start(t)
+}
+
+// An extension may be a link, also an absolute one: it leads to somewhere in what the function sees.
+func TestExtensionThatIsALink(t *testing.T) {
+	e, log := lambda{extensions: map[string]string{"ext": ""}, change: func(f *Function, o *Options) {
+		o.byPath = false // there an absolute link leads to this machine's /opt
+		file := filepath.Join(f.Layers[0], "extensions", "ext")
+		os.Rename(file, filepath.Join(f.Layers[0], "program"))
+		os.Symlink("/opt/program", file)
+	}}.start(t)
+	if _, paths := e.box.(*pathSandbox); paths {
+		t.Skip("an absolute link into /opt needs a private file system")
+	}
+	log.wait(t, "EXTENSION\tName: ext\tState: Ready")
+}
+
+// otherProcessor makes a file a program for a processor that this machine does not have.
+func otherProcessor(t *testing.T, path string) {
+	t.Helper()
+	var header bytes.Buffer
+	if err := binary.Write(&header, binary.LittleEndian, elf.Header64{
+		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+		Type:  uint16(elf.ET_EXEC), Machine: uint16(elf.EM_S390), Version: uint32(elf.EV_CURRENT), Ehsize: 64,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path, header.String(), 0o755)
+}
+
+// Sources: RIE rapi/handler/agentregister.go; reference 1.1: a name that is no file's becomes an internal
+// extension, and init waits for the file until its time is over.
+func TestExtensionThatRegistersUnderAnotherName(t *testing.T) {
+	t.Parallel()
+	e, log := lambda{timeout: time.Second, extensions: map[string]string{"ext": "register=INVOKE@other loop"},
+		change: func(*Function, *Options) {}}.startWithInitLimit(t, 500*time.Millisecond)
+	log.wait(t, "EXTENSION\tName: ext\tState: Started\tEvents: []")
+	log.wait(t, "EXTENSION\tName: other\tState: Ready\tEvents: [INVOKE]")
+	log.wait(t, "Phase: init\tStatus: timeout")
+	if r := invokeOnly(t, e, `{}`); !strings.Contains(string(r.Payload), "Task timed out") {
+		t.Errorf("answer is %s", r.Payload)
+	}
+}
+
+// oomBox is a sandbox in which processes run out of memory, as its count says.
+type oomBox struct {
+	sandbox
+	kills int64
+}
+
+func (b *oomBox) oomKills() int64 { return b.kills }
+
+// Sources: reference 2.4; RIE-LMI rapid/shutdown.go: which end of a runtime is called what.
+func TestOutOfMemory(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		runtime string
+		status  exitStatus
+		kills   int64 // in this generation
+		want    string
+	}{
+		{"python", "python3.13", exitStatus{signal: syscall.SIGKILL}, 1, "Runtime.OutOfMemory"},
+		{"ruby", "ruby3.4", exitStatus{signal: syscall.SIGKILL}, 1, "Runtime.OutOfMemory"},
+		{"node", "nodejs22.x", exitStatus{signal: syscall.SIGKILL}, 1, "Runtime.ExitError"},
+		{"killed by somebody", "python3.13", exitStatus{signal: syscall.SIGKILL}, 0, "Runtime.ExitError"},
+		{"another process was killed, and this one left", "python3.13", exitStatus{code: 1}, 1, "Runtime.ExitError"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			box := &oomBox{kills: 3}
+			e := &Environment{fn: Function{Runtime: c.runtime}, box: box}
+			g := newGeneration(e.fn)
+			g.oomKills = e.oomKills()
+			box.kills += c.kills
+			p := &process{exited: make(chan struct{}), status: c.status}
+			close(p.exited)
+			e.watchRuntime(g, p)
+			if g.failure.errorType != c.want || g.failure.message != "Runtime exited with error: "+c.status.String() {
+				t.Errorf("the failure is %+v, want %s", g.failure, c.want)
+			}
+		})
+	}
 }

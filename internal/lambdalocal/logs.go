@@ -114,8 +114,8 @@ type lineReader struct {
 	busy bool // bytes were taken out of the pipe and their lines, if they made any, are not yet written
 }
 
-// read starts reading a process's output until its end.
-func (l *logStream) read(file *os.File, source Source, name string) *lineReader {
+// read starts reading a process's output until its end, in the form that it has.
+func (l *logStream) read(file *os.File, source Source, name string, form func(*lineReader, func(string))) *lineReader {
 	r := &lineReader{file: file, done: make(chan struct{})}
 	l.readersMu.Lock()
 	l.readers[r] = struct{}{}
@@ -128,14 +128,17 @@ func (l *logStream) read(file *os.File, source Source, name string) *lineReader 
 			delete(l.readers, r)
 			l.readersMu.Unlock()
 		}()
-		r.lines(func(text string) { l.write(Line{Time: time.Now(), Source: source, Name: name, Text: text}) })
+		form(r, func(text string) { l.write(Line{Time: time.Now(), Source: source, Name: name, Text: text}) })
 	}()
 	return r
 }
 
 // lines calls write for every line, and for the last one even if it has no end.
 func (r *lineReader) lines(write func(string)) {
-	in := bufio.NewReaderSize(markingReader{r}, 32*1024)
+	readLines(bufio.NewReaderSize(markingReader{r}, 32*1024), write)
+}
+
+func readLines(in *bufio.Reader, write func(string)) {
 	var line []byte
 	for {
 		part, err := in.ReadSlice('\n')

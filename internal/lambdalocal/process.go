@@ -57,6 +57,7 @@ type processSpec struct {
 	argv   []string
 	env    map[string]string
 	dir    string
+	frames bool // give it a third output, for log messages in frames, and tell it where
 }
 
 // startProcess starts a process in its own process group (RIE supervisor) and reads its output.
@@ -78,13 +79,29 @@ func startProcess(box sandbox, logs *logStream, spec processSpec) (*process, err
 	}
 	defer errEnd.Close()
 	cmd.Stdout, cmd.Stderr = outEnd, errEnd
+	var frames *os.File
+	if spec.frames {
+		var framesEnd *os.File
+		if frames, framesEnd, err = os.Pipe(); err != nil {
+			stdout.Close()
+			stderr.Close()
+			return nil, fmt.Errorf("make pipe: %w", err)
+		}
+		defer framesEnd.Close()
+		cmd.ExtraFiles = []*os.File{framesEnd}
+		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", framesVariable, framesDescriptor))
+	}
 	if err := box.start(cmd); err != nil {
 		stdout.Close()
 		stderr.Close()
+		frames.Close() // nil is no file, and says so
 		return nil, fmt.Errorf("start %s: %w", spec.argv[0], err)
 	}
 	for _, f := range []*os.File{stdout, stderr} {
-		p.out = append(p.out, logs.read(f, spec.source, spec.name))
+		p.out = append(p.out, logs.read(f, spec.source, spec.name, (*lineReader).lines))
+	}
+	if frames != nil {
+		p.out = append(p.out, logs.read(frames, spec.source, spec.name, (*lineReader).frames))
 	}
 	go p.watch()
 	return p, nil

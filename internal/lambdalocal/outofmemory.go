@@ -1,0 +1,35 @@
+package lambdalocal
+
+import (
+	"strings"
+	"syscall"
+)
+
+// oomCounter is a sandbox with a memory limit: it counts the processes that the kernel has killed in it
+// because the limit was reached.
+type oomCounter interface{ oomKills() int64 }
+
+// oomKills is the count of the sandbox, or 0 if it has no limit.
+func (e *Environment) oomKills() int64 {
+	if c, ok := e.box.(oomCounter); ok {
+		return c.oomKills()
+	}
+	return 0
+}
+
+// ranOutOfMemory tells whether a process of a generation was killed because memory was used up. Which one
+// the kernel picked it does not say: it was this one if it was killed by nobody that we know of and somebody
+// was picked.
+func (e *Environment) ranOutOfMemory(g *generation, status exitStatus) bool {
+	return status.signal == syscall.SIGKILL && e.oomKills() > g.oomKills
+}
+
+// oomType is how Lambda names the end of a runtime that ran out of memory. It has a type of its own for
+// Python and Ruby and managed instances; elsewhere it is an exit like any other (reference 2.4, RIE-LMI
+// rapid/shutdown.go).
+func (fn Function) oomType() string {
+	if fn.InitType == ManagedInstances || strings.HasPrefix(fn.Runtime, "python") || strings.HasPrefix(fn.Runtime, "ruby") {
+		return "Runtime.OutOfMemory"
+	}
+	return runtimeExitError
+}
