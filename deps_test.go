@@ -60,6 +60,7 @@ const thirdParty = `
 	infra/local        github.com/aws/aws-sdk-go-v2, github.com/aws/smithy-go, golang.org/x/sys, golang.org/x/term
 	internal           golang.org/x/sys, google.golang.org/protobuf, go.opentelemetry.io/proto/otlp
 	bench              golang.org/x/sys
+	internal/lambdalocal/testdata/gofunction github.com/aws/aws-lambda-go
 `
 
 // A source is one Go file and what it imports.

@@ -55,11 +55,17 @@ func (l lambda) also(change func(*Function, *Options)) lambda {
 func ask(t *testing.T, e *Environment, payload string) (map[string]any, Result) {
 	t.Helper()
 	r, _ := invoke(t, e, payload)
+	return decode(t, r), r
+}
+
+// decode decodes an answer.
+func decode(t *testing.T, r Result) map[string]any {
+	t.Helper()
 	var out map[string]any
 	if err := json.Unmarshal(r.Payload, &out); err != nil {
 		t.Fatalf("answer is %s: %v", r.Payload, err)
 	}
-	return out, r
+	return out
 }
 
 // wrapper is a layer with an exec wrapper that tells what it got.
