@@ -9,17 +9,20 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 )
 
 // apiServer is what listens on AWS_LAMBDA_RUNTIME_API: a port of its own for each environment, so that
 // nothing can rely on a fixed one. It serves the current generation; there is one at a time.
 type apiServer struct {
-	fn       Function
-	listener net.Listener
-	server   *http.Server
-	current  atomic.Pointer[generation]
-	served   chan error
+	fn         Function
+	throttle   throttle // of responses that are taken as a stream
+	extensions bool     // whether there may be any: a layer can turn them off
+	listener   net.Listener
+	server     *http.Server
+	current    atomic.Pointer[generation]
+	served     chan error
 }
 
 func newAPIServer(ctx context.Context, fn Function) (*apiServer, error) {
@@ -27,7 +30,7 @@ func newAPIServer(ctx context.Context, fn Function) (*apiServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the Runtime API: %w", err)
 	}
-	a := &apiServer{fn: fn, listener: listener, served: make(chan error, 1)}
+	a := &apiServer{fn: fn, extensions: true, throttle: newThrottle(0), listener: listener, served: make(chan error, 1)}
 	a.current.Store(newGeneration(fn))
 	mux := http.NewServeMux()
 	a.runtimeRoutes(mux)
@@ -35,11 +38,45 @@ func newAPIServer(ctx context.Context, fn Function) (*apiServer, error) {
 	a.telemetryRoutes(mux)
 	a.server = &http.Server{
 		// No time limits: next has none on either side, and a peer may be frozen in the middle of a request.
-		Handler:  mux,
+		Handler:  a.ifExtensionsEnabled(mux),
 		ErrorLog: log.New(io.Discard, "", 0), // peers that are killed leave broken connections
 	}
 	go func() { a.served <- a.server.Serve(listener) }()
 	return a, nil
+}
+
+// handle adds a route. Another method than its own is refused without a body, HEAD as well, as the router of
+// AWS's emulator does (RIE rapi/router.go, package chi); an unknown path is not found.
+func handle(mux *http.ServeMux, method, path string, serve http.HandlerFunc) {
+	mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != method {
+			w.Header().Set("Allow", method)
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		serve(w, r)
+	})
+}
+
+// isExtensionAPI tells the paths that do not exist where extensions are turned off (RIE rapi/router.go:
+// AllowIfExtensionsEnabled on each of these routers).
+func isExtensionAPI(path string) bool {
+	for _, version := range []string{"/2020-01-01/", "/2020-08-15/", "/2022-07-01/"} {
+		if strings.HasPrefix(path, version) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *apiServer) ifExtensionsEnabled(serve http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !a.extensions && isExtensionAPI(r.URL.Path) {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		serve.ServeHTTP(w, r)
+	})
 }
 
 func (a *apiServer) addr() string { return a.listener.Addr().String() }

@@ -1,6 +1,7 @@
 package lambdalocal
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -98,4 +99,27 @@ func (r *apiRig) next(id string) <-chan answer {
 		return r.g.find(func(x *extension) bool { return x.id == id && x.state == extensionReady }) != nil
 	})
 	return out
+}
+
+// abandonNext calls next and hangs up once it is outstanding.
+func (r *apiRig) abandonNext(id string) {
+	r.t.Helper()
+	ctx, hangUp := context.WithCancel(r.t.Context())
+	req, err := http.NewRequestWithContext(ctx, "GET", "http://"+r.a.addr()+nextPath, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set(extensionIDHeader, id)
+	done := make(chan error, 1)
+	go func() {
+		_, err := http.DefaultClient.Do(req)
+		done <- err
+	}()
+	eventually(r.t, "extension ready", func() bool {
+		return r.g.find(func(x *extension) bool { return x.id == id && x.state == extensionReady }) != nil
+	})
+	hangUp()
+	if <-done == nil {
+		r.t.Fatal("next was answered")
+	}
 }

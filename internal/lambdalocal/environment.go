@@ -143,6 +143,8 @@ func (e *Environment) open(ctx context.Context) (err error) {
 	if e.box, err = newSandbox(e.fn, e.opt, e.layout); err != nil {
 		return errors.Join(err, e.api.close(), e.layout.remove())
 	}
+	e.api.throttle = newThrottle(e.opt.StreamRate)
+	e.api.extensions = !e.layout.extensionsDisabled(e.fn)
 	e.env = newEnviron(e.fn, e.opt, e.api.addr())
 	return nil
 }

@@ -104,7 +104,7 @@ func (x *extension) exitError(errorType string) error {
 		x.state, x.errorType = extensionExitError, errorType
 		return nil
 	}
-	return x.refuse(extensionExitError, x.id)
+	return x.refuse(extensionExited, x.id) // RAPID names the wrong state here (RIE agentexiterror.go)
 }
 
 // crash is the sandbox's error for an exit that nobody asked for, by what the extension said before.

@@ -16,34 +16,53 @@ const maxRegistration = 1 << 20
 // extensionRoutes are the Extensions API of 2020-01-01 (EXT, RIE rapi/router.go).
 func (a *apiServer) extensionRoutes(mux *http.ServeMux) {
 	const base = "/2020-01-01/extension"
-	mux.HandleFunc("POST "+base+"/register", a.extensionRegister)
-	mux.HandleFunc("GET "+base+"/event/next", a.ofExtension(a.extensionNext))
-	mux.HandleFunc("POST "+base+"/init/error", a.ofExtension(a.extensionError((*extension).initError)))
-	mux.HandleFunc("POST "+base+"/exit/error", a.ofExtension(a.extensionError((*extension).exitError)))
+	handle(mux, "POST", base+"/register", a.extensionRegister)
+	handle(mux, "GET", base+"/event/next", identified(a.extensionNext))
+	handle(mux, "POST", base+"/init/error", identified(a.extensionInitError))
+	handle(mux, "POST", base+"/exit/error", identified(a.extensionExitError))
 }
 
-var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+const extensionIDHeader = "Lambda-Extension-Identifier"
 
-// ofExtension finds the extension that a request comes from by its identifier.
-func (a *apiServer) ofExtension(serve func(http.ResponseWriter, *http.Request, *generation, *extension)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get("Lambda-Extension-Identifier")
-		switch {
-		case id == "":
-			refuse(w, http.StatusForbidden, "Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")
-			return
-		case !uuidForm.MatchString(id):
-			refuse(w, http.StatusForbidden, "Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier")
-			return
-		}
-		g := a.current.Load()
-		x := g.find(func(x *extension) bool { return strings.EqualFold(x.id, id) && x.registered() })
-		if x == nil {
-			refuse(w, http.StatusForbidden, "Extension.UnknownExtensionIdentifier", "Unknown extension "+id)
-			return
-		}
-		serve(w, r, g, x)
+// The forms of a UUID that RAPID's parser takes: plain, as a URN, in braces, and without hyphens.
+var uuidForm = regexp.MustCompile(`^(?i:urn:uuid:)?\{?([0-9a-fA-F]{8})-?([0-9a-fA-F]{4})-?([0-9a-fA-F]{4})-?([0-9a-fA-F]{4})-?([0-9a-fA-F]{12})\}?$`)
+
+// parseUUID gives a UUID in its plain form.
+func parseUUID(text string) (id string, ok bool) {
+	parts := uuidForm.FindStringSubmatch(text)
+	if parts == nil {
+		return "", false
 	}
+	plain := strings.ToLower(strings.Join(parts[1:], "-"))
+	bare := strings.ReplaceAll(plain, "-", "")
+	switch strings.ToLower(text) {
+	case plain, "urn:uuid:" + plain, "{" + plain + "}", bare:
+		return plain, true
+	}
+	return "", false
+}
+
+// identified refuses a request that has no identifier of an extension, or nothing that could be one (RIE
+// rapi/middleware AgentUniqueIdentifierHeaderValidator).
+func identified(serve func(w http.ResponseWriter, r *http.Request, id string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		given := r.Header.Get(extensionIDHeader)
+		if given == "" {
+			refuse(w, http.StatusForbidden, "Extension.MissingExtensionIdentifier", "Missing "+extensionIDHeader+" header")
+			return
+		}
+		id, ok := parseUUID(given)
+		if !ok {
+			refuse(w, http.StatusForbidden, "Extension.InvalidExtensionIdentifier", "Invalid "+extensionIDHeader)
+			return
+		}
+		serve(w, r, id)
+	}
+}
+
+// registered finds the extension that a request comes from.
+func (g *generation) registered(id string) *extension {
+	return g.find(func(x *extension) bool { return x.id == id && x.registered() })
 }
 
 func (g *generation) find(is func(*extension) bool) *extension {
@@ -112,13 +131,10 @@ func parseRegistration(r io.Reader) (events []string, err error) {
 // takes a name that is no file in /opt/extensions for an internal extension's.
 func (g *generation) register(name string, events []string) (*extension, error) {
 	external := g.find(func(x *extension) bool { return x.external && x.name == name })
-	for _, e := range events {
-		if e == eventInvoke || e == eventShutdown && external != nil {
-			continue
-		}
-		return nil, &apiRefusal{"Extension.InvalidEventType", fmt.Sprintf("%s: event is not supported for this kind of extension", e)}
+	err := g.checkEvents(external != nil, events)
+	if err != nil {
+		return nil, err
 	}
-	var err error
 	x := external
 	g.update(func() {
 		if x == nil {
@@ -136,25 +152,51 @@ func (g *generation) register(name string, events []string) (*extension, error) 
 	return x, nil
 }
 
-// newInternal is called under the lock.
+// checkEvents refuses events that this kind of extension cannot have (RIE core/externalagent.go,
+// internalagent.go; for managed instances RIE-LMI rapi/handler/agentregister.go, core/externalagent.go).
+func (g *generation) checkEvents(external bool, events []string) error {
+	const errorType = "Extension.InvalidEventType"
+	if g.managed() && !external && len(events) > 0 {
+		return &apiRefusal{errorType, "No events allowed for internal extensions"}
+	}
+	for _, e := range events {
+		switch {
+		case e == eventInvoke && !g.managed(), e == eventShutdown && external:
+		case e == eventShutdown:
+			return &apiRefusal{errorType, e + ": ShutdownEventNotSupportedForInternalExtension"}
+		default:
+			return &apiRefusal{errorType, e + ": ErrorInvalidEventType"}
+		}
+	}
+	return nil
+}
+
+// newInternal is called under the lock. Its order is RAPID's (RIE core/registrations.go
+// CreateInternalAgent): the limit goes before the name.
 func (g *generation) newInternal(name string) (*extension, error) {
 	if g.closed {
 		return nil, &apiRefusal{"Extension.RegistrationClosed", "Extension registration closed already"}
+	}
+	if len(g.extensions) >= maxExtensions {
+		return nil, &apiRefusal{"Extension.TooManyExtensions", fmt.Sprintf("Extension limit (%d) reached", maxExtensions)}
 	}
 	for _, x := range g.extensions {
 		if x.name == name {
 			return nil, &apiRefusal{"Extension.InvalidExtensionState", "Extension with this name already registered"}
 		}
 	}
-	if len(g.extensions) >= maxExtensions {
-		return nil, &apiRefusal{"Extension.TooManyExtensions", fmt.Sprintf("Extension limit (%d) reached", maxExtensions)}
-	}
 	x := &extension{id: newUUID(), name: name, state: extensionStarted}
 	g.extensions = append(g.extensions, x)
 	return x, nil
 }
 
-func (a *apiServer) extensionNext(w http.ResponseWriter, r *http.Request, g *generation, x *extension) {
+func (a *apiServer) extensionNext(w http.ResponseWriter, r *http.Request, id string) {
+	g := a.current.Load()
+	x := g.registered(id)
+	if x == nil {
+		refuse(w, http.StatusForbidden, unknownExtension, "Unknown extension "+id)
+		return
+	}
 	var err error
 	g.update(func() { err = x.next() })
 	if err != nil {
@@ -175,29 +217,64 @@ func (a *apiServer) extensionNext(w http.ResponseWriter, r *http.Request, g *gen
 		return // the extension is gone
 	}
 	if event.id != "" {
+		// SHUTDOWN has neither header; what comes as its type is a guess from the body (RIE rendering.go
+		// ShutdownRenderer).
 		w.Header().Set("Lambda-Extension-Event-Identifier", event.id)
+		w.Header().Set("Content-Type", "application/json")
 	}
-	w.Header().Set("Content-Type", "application/json")
 	send(w, event.body)
 }
 
-// extensionError serves init/error and exit/error.
-func (a *apiServer) extensionError(transition func(*extension, string) error) func(http.ResponseWriter, *http.Request, *generation, *extension) {
-	return func(w http.ResponseWriter, r *http.Request, g *generation, x *extension) {
-		const typeHeader = "Lambda-Extension-Function-Error-Type"
-		errorType := r.Header.Get(typeHeader)
-		if errorType == "" {
-			refuse(w, http.StatusForbidden, "Extension.MissingHeader", typeHeader+" not found")
-			return
-		}
-		var err error
-		g.update(func() { err = transition(x, errorType) })
-		if err != nil {
-			refuse(w, http.StatusForbidden, "Extension.InvalidExtensionState", err.Error())
-			return
-		}
-		accept(w)
+const unknownExtension = "Extension.UnknownExtensionIdentifier"
+
+func (a *apiServer) extensionInitError(w http.ResponseWriter, r *http.Request, id string) {
+	a.extensionError(w, r, id, "Extension.InitError", (*extension).initError)
+}
+
+func (a *apiServer) extensionExitError(w http.ResponseWriter, r *http.Request, id string) {
+	a.extensionError(w, r, id, "Extension.ExitError", (*extension).exitError)
+}
+
+// extensionError serves init/error and exit/error. Whatever ends the generation later, the environment's
+// error is the one that was told first (RIE rapi/handler/agentiniterror.go: StoreFirstFatalError).
+func (a *apiServer) extensionError(w http.ResponseWriter, r *http.Request, id, fatal string, transition func(*extension, string) error) {
+	const typeHeader = "Lambda-Extension-Function-Error-Type"
+	errorType := r.Header.Get(typeHeader)
+	if errorType == "" {
+		refuse(w, http.StatusForbidden, "Extension.MissingHeader", typeHeader+" not found")
+		return
 	}
+	g := a.current.Load()
+	if g.managed() {
+		errorType = validExtensionErrorType(errorType, fatal)
+		fatal = errorType
+	}
+	x := g.registered(id)
+	if x == nil {
+		refuse(w, http.StatusForbidden, unknownExtension, "Unknown "+extensionIDHeader)
+		return
+	}
+	var err error
+	g.update(func() {
+		if err = transition(x, errorType); err == nil && g.fatal == "" {
+			g.fatal = fatal
+		}
+	})
+	if err != nil {
+		refuse(w, http.StatusForbidden, "Extension.InvalidExtensionState", err.Error())
+		return
+	}
+	accept(w)
+}
+
+var extensionErrorForm = regexp.MustCompile(`Extension\.[A-Z][a-zA-Z]+`)
+
+// validExtensionErrorType keeps what managed instances keep (RIE-LMI rapid/model/customer_error.go).
+func validExtensionErrorType(given, otherwise string) string {
+	if extensionErrorForm.MatchString(given) {
+		return given
+	}
+	return otherwise
 }
 
 // invokeEvent is what an extension gets for an invocation (EXT).

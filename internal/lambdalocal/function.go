@@ -1,6 +1,7 @@
 package lambdalocal
 
 import (
+	"io"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal/telemetry"
@@ -67,6 +68,10 @@ type Options struct {
 	// extension's next, with what REPORT prints. The next invocation waits for its return.
 	Report func(Report)
 
+	// StreamRate is how many bytes a second a streamed response gets after its first 6 MiB. 0 means
+	// Lambda's 2 MiB, a negative one no limit.
+	StreamRate int64
+
 	// NoTelemetry makes the Telemetry API answer 202, and deliver nothing, as AWS's own emulator and
 	// SAM do.
 	NoTelemetry bool
@@ -110,6 +115,17 @@ type Invocation struct {
 	ClientContext   string // JSON
 	CognitoIdentity string // JSON
 	TenantID        string
+
+	// Stream, if set, takes the response while the runtime writes it, as InvokeWithResponseStream and the
+	// function URLs with RESPONSE_STREAM do: up to 200 MB instead of 6, throttled as Options.StreamRate
+	// says, whether the runtime streams or not. It is called when the runtime begins its response, and not
+	// at all if it reports an error or there is none. Every piece is one Write, which has to pass it on at
+	// once; while it blocks, the runtime waits. A writer that fails gets nothing more and the function goes
+	// on, as when a caller hangs up. Nothing is written after Invoke has returned.
+	//
+	// The Result comes after the last piece and has no payload; or, if the stream broke (timeout, exit of
+	// the runtime, an error in the trailers, too many bytes), FunctionError and the error as the payload.
+	Stream func(StreamHead) io.Writer
 }
 
 // Result is what the caller of an invocation gets.
@@ -117,6 +133,8 @@ type Result struct {
 	RequestID     string
 	Payload       []byte
 	FunctionError string // "" or "Unhandled"
+	ErrorType     string // "Runtime.ExitError", … with FunctionError
+	ContentType   string // of the runtime's response; "" if it gave none
 	LogTail       []byte // last 4 KB of the log stream since START, as far as it was read when the response came
 
 	// Latency is the time from the event's delivery to the complete response.

@@ -23,7 +23,8 @@ type generation struct {
 	changed chan struct{}
 
 	failure *failure
-	down    bool // shutting down: exits are expected, and no event comes any more but SHUTDOWN
+	fatal   string // the error type that an extension told first, by init/error or exit/error
+	down    bool   // shutting down: exits are expected, and no event comes any more but SHUTDOWN
 
 	runtime        runtimeState
 	extensions     []*extension // external ones first, by name, then internal ones as they registered
@@ -76,14 +77,22 @@ func (g *generation) update(change func()) {
 	g.changed = make(chan struct{})
 }
 
-// fail records a failure unless there is one, or failing is expected.
+// fail records a failure unless there is one, or failing is expected. What an extension has told before is
+// taken for its reason.
 func (g *generation) fail(f failure) {
 	g.update(func() {
-		if g.failure == nil && !g.down {
-			g.failure = &f
+		if g.failure != nil || g.down {
+			return
 		}
+		if g.fatal != "" {
+			f.errorType = g.fatal
+		}
+		g.failure = &f
 	})
 }
+
+// managed tells whether the environment is one of a managed instance.
+func (g *generation) managed() bool { return g.runtime.managed }
 
 // await blocks until cond holds, which is called under the lock, or the generation fails, or ctx is
 // done. A condition that holds goes before a failure: a response that was posted counts even if the
@@ -135,7 +144,7 @@ type invocation struct {
 	// under the generation's lock:
 	state      string    // runtimeRunning and what comes after it; "" until the runtime has taken it
 	dispatched time.Time // when it was handed out
-	responding time.Time // when the runtime began to answer; zero for an error
+	responding time.Time // when the runtime began to answer, by its first byte; zero for an error
 	response   *response // once it is complete
 	readyAt    time.Time // when the runtime called next after it
 }
@@ -146,6 +155,7 @@ type response struct {
 	functionError string // "" or "Unhandled"
 	errorType     string
 	contentType   string
+	cause         []byte    // JSON for X-Ray; nil if the runtime told none
 	size          int64     // of what the runtime wrote
 	first         time.Time // when its first byte was there (telemetry: responseLatency ends)
 	at            time.Time // when its last byte was there (telemetry: responseDuration ends)

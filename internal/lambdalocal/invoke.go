@@ -25,6 +25,9 @@ func (e *Environment) Invoke(ctx context.Context, in Invocation) (Result, error)
 	if len(in.Payload) == 0 {
 		in.Payload = []byte("{}") // what Lambda makes of an empty event
 	}
+	stream, detach := detachable(in.Stream)
+	defer detach()
+	in.Stream = stream
 	answer := make(chan Result, 1)
 	// The phase has a deadline of its own and no other end.
 	whole := context.WithoutCancel(ctx)
@@ -110,6 +113,7 @@ func (p *phase) answerWith(res response) {
 	p.e.logs.settle(answerSettleLimit)
 	r := Result{
 		RequestID: p.inv.RequestID, Payload: res.payload, FunctionError: res.functionError,
+		ErrorType: res.errorType, ContentType: res.contentType,
 		LogTail: p.e.logs.tailNow(), Init: p.waited,
 	}
 	if !p.inv.dispatched.IsZero() {

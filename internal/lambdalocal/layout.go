@@ -162,14 +162,12 @@ func (l layout) writeHosts(machine string) error {
 }
 
 // extensions are the names of all that Lambda starts as an extension: every entry of /opt/extensions
-// that is no folder, not recursively (reference: RIE agents/agent.go). A file that turns extensions off
-// is honoured as in RIE extensions/extensions.go.
+// that is no folder, not recursively (reference: RIE agents/agent.go).
 func (l layout) extensions(fn Function) ([]string, error) {
-	opt := l.optSource(fn)
-	if _, err := os.Lstat(filepath.Join(opt, "disable-extensions-jwigqn8j")); err == nil {
+	if l.extensionsDisabled(fn) {
 		return nil, nil
 	}
-	entries, err := os.ReadDir(filepath.Join(opt, "extensions"))
+	entries, err := os.ReadDir(filepath.Join(l.optSource(fn), "extensions"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -184,6 +182,12 @@ func (l layout) extensions(fn Function) ([]string, error) {
 	}
 	sort.Strings(names)
 	return names, nil
+}
+
+// extensionsDisabled tells whether a layer turns extensions off (RIE extensions/extensions.go).
+func (l layout) extensionsDisabled(fn Function) bool {
+	_, err := os.Lstat(filepath.Join(l.optSource(fn), "disable-extensions-jwigqn8j"))
+	return err == nil
 }
 
 // remove takes the working directory away, but for dir itself if it was not empty of others' files.

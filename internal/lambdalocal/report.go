@@ -76,7 +76,7 @@ func (p *phase) measure() (produced int, spans []telemetry.Span, took time.Durat
 		end = time.Now()
 	}
 	if in.response != nil && !in.responding.IsZero() {
-		produced = len(in.response.payload)
+		produced = int(in.response.size)
 		spans = append(spans, span("responseLatency", in.dispatched, in.responding), span("responseDuration", in.responding, in.response.at))
 		if !in.readyAt.IsZero() {
 			spans = append(spans, span("runtimeOverhead", in.response.at, in.readyAt))

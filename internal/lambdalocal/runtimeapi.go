@@ -11,24 +11,14 @@ import (
 	"time"
 )
 
-const (
-	// maxResponse is what a buffered response may have: 6 MiB and 100 bytes (RIE interop.MaxPayloadSize).
-	maxResponse = 6*1024*1024 + 100
-	// maxStream is what a streamed response may have (LIM).
-	maxStream = 200 * 1024 * 1024
-	// maxDrain is how much of a refused response is still read, so that its sender can read the refusal
-	// instead of finding a broken pipe.
-	maxDrain = 64 * 1024 * 1024
-)
-
 // runtimeRoutes are the Runtime API of 2018-06-01 (RTAPI, RIE rapi/router.go).
 func (a *apiServer) runtimeRoutes(mux *http.ServeMux) {
 	const base = "/2018-06-01"
-	mux.HandleFunc("GET "+base+"/ping", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "pong") })
-	mux.HandleFunc("GET "+base+"/runtime/invocation/next", a.runtimeNext)
-	mux.HandleFunc("POST "+base+"/runtime/invocation/{id}/response", a.ofInvocation(a.runtimeResponse))
-	mux.HandleFunc("POST "+base+"/runtime/invocation/{id}/error", a.ofInvocation(a.runtimeError))
-	mux.HandleFunc("POST "+base+"/runtime/init/error", a.runtimeInitError)
+	handle(mux, "GET", base+"/ping", func(w http.ResponseWriter, _ *http.Request) { send(w, []byte("pong")) })
+	handle(mux, "GET", base+"/runtime/invocation/next", a.runtimeNext)
+	handle(mux, "POST", base+"/runtime/invocation/{id}/response", a.ofInvocation(a.runtimeResponse))
+	handle(mux, "POST", base+"/runtime/invocation/{id}/error", a.ofInvocation(a.runtimeError))
+	handle(mux, "POST", base+"/runtime/init/error", a.runtimeInitError)
 }
 
 // ofInvocation refuses a request id that is no running invocation's, before any state changes.
@@ -39,7 +29,7 @@ func (a *apiServer) ofInvocation(serve func(http.ResponseWriter, *http.Request, 
 		in := g.invocations[r.PathValue("id")]
 		g.mu.Unlock()
 		if in == nil {
-			refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
+			refuseRequestID(w)
 			return
 		}
 		serve(w, r, g, in)
@@ -94,58 +84,6 @@ func writeInvocation(w http.ResponseWriter, in *invocation) {
 	send(w, in.Payload)
 }
 
-func (a *apiServer) runtimeResponse(w http.ResponseWriter, r *http.Request, g *generation, in *invocation) {
-	if !g.beginResponse(w, in, runtimeResponse) {
-		return
-	}
-	const modeHeader = "Lambda-Runtime-Function-Response-Mode"
-	limit := int64(maxResponse)
-	streaming := false
-	switch mode := r.Header.Get(modeHeader); mode {
-	case "":
-	case "streaming":
-		streaming, limit = true, maxStream
-	default:
-		g.endResponse(in, functionFailure(in, "Runtime.InvalidResponseModeHeader", "Invalid response mode "+strconv.Quote(mode)))
-		refuse(w, http.StatusBadRequest, "InvalidFunctionResponseMode", "Invalid function response mode")
-		return
-	}
-	body, err := readLimited(r.Body, limit)
-	switch {
-	case errors.Is(err, errTooLarge):
-		text := fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", limit)
-		g.endResponse(in, functionFailure(in, "Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size ("+strconv.FormatInt(limit, 10)+" bytes)."))
-		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain)) // as far as it comes
-		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", text)
-		return
-	case err != nil:
-		g.endResponse(in, functionFailure(in, "Runtime.TruncatedResponse", "Response was cut off"))
-		refuse(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
-		return
-	}
-	res := response{payload: body}
-	// A stream that breaks after it has begun tells so in its trailers, which are read only now.
-	if errorType := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); streaming && errorType != "" {
-		res.functionError, res.errorType = "Unhandled", validErrorType(errorType)
-	}
-	g.endResponse(in, res)
-	accept(w)
-}
-
-func (a *apiServer) runtimeError(w http.ResponseWriter, r *http.Request, g *generation, in *invocation) {
-	if !g.beginResponse(w, in, runtimeErrorResponse) {
-		return
-	}
-	body, err := readLimited(r.Body, maxResponse)
-	if err != nil {
-		body = nil // the type in the header still tells something
-	}
-	g.endResponse(in, response{
-		payload: body, functionError: "Unhandled", errorType: validErrorType(r.Header.Get("Lambda-Runtime-Function-Error-Type")),
-	})
-	accept(w)
-}
-
 func (a *apiServer) runtimeInitError(w http.ResponseWriter, r *http.Request) {
 	g := a.current.Load()
 	body, err := readLimited(r.Body, maxResponse)
@@ -155,7 +93,7 @@ func (a *apiServer) runtimeInitError(w http.ResponseWriter, r *http.Request) {
 	g.update(func() {
 		if err = g.runtime.initError(); err == nil {
 			g.runtime.initFailure = &failure{
-				errorType: validErrorType(r.Header.Get("Lambda-Runtime-Function-Error-Type")), payload: body,
+				errorType: validErrorType(r.Header.Get(errorTypeHeader)), payload: body,
 			}
 		}
 	})
@@ -164,34 +102,6 @@ func (a *apiServer) runtimeInitError(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	accept(w)
-}
-
-// beginResponse takes the runtime out of Running, or refuses.
-func (g *generation) beginResponse(w http.ResponseWriter, in *invocation, to string) bool {
-	var err error
-	g.update(func() {
-		if err = g.runtime.respond(in, to); err == nil && to == runtimeResponse {
-			in.responding = time.Now()
-		}
-	})
-	if err != nil {
-		refuse(w, http.StatusForbidden, "InvalidStateTransition", err.Error())
-	}
-	return err == nil
-}
-
-// endResponse makes a response known to the caller of the invocation.
-func (g *generation) endResponse(in *invocation, res response) {
-	g.update(func() {
-		res.at = time.Now()
-		in.response = &res
-		g.runtime.sent(in)
-	})
-}
-
-// functionFailure is a response that the platform makes in place of the runtime's.
-func functionFailure(in *invocation, errorType, message string) response {
-	return response{payload: errorPayload(in.RequestID, errorType, message), functionError: "Unhandled", errorType: errorType}
 }
 
 var errTooLarge = errors.New("body too large")

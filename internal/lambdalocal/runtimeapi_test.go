@@ -2,6 +2,7 @@ package lambdalocal
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -27,6 +28,7 @@ func TestRuntimeAPI(t *testing.T) {
 	const base = "/2018-06-01/runtime/"
 	const response, failed, initError = base + "invocation/req-1/response", base + "invocation/req-1/error", base + "init/error"
 	big := strings.Repeat("x", maxResponse+1)
+	const tooBig = `{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}`
 	for _, c := range []struct {
 		name           string
 		ask            func(*apiRig) answer
@@ -69,16 +71,65 @@ func TestRuntimeAPI(t *testing.T) {
 		{name: "response of 6 MiB and 100 bytes", ask: func(r *apiRig) answer { r.invoked(); return r.do("POST", response, big[1:]) }, status: 202, payload: big[1:]},
 		{name: "response that is larger", ask: func(r *apiRig) answer { r.invoked(); return r.do("POST", response, big) },
 			status: 413, errorType: "RequestEntityTooLarge", responseType: "Function.ResponseSizeTooLarge",
-			payload: `{"errorMessage":"RequestId: req-1 Error: Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}`},
-		{name: "streamed response that is larger", ask: func(r *apiRig) answer {
+			payload: tooBig},
+		{name: "streamed response that is larger than its caller takes", ask: func(r *apiRig) answer {
 			r.invoked()
-			return r.do("POST", response, big, "Lambda-Runtime-Function-Response-Mode", "streaming")
-		}, status: 202, payload: big},
+			return r.do("POST", response, big, modeHeader, "streaming")
+		}, status: 413, errorType: "RequestEntityTooLarge", responseType: "Function.ResponseSizeTooLarge", payload: tooBig},
+		{name: "streamed response", ask: func(r *apiRig) answer {
+			r.invoked()
+			return r.do("POST", response, big[1:], modeHeader, "streaming")
+		}, status: 202, payload: big[1:]},
 		{name: "response mode that does not exist", ask: func(r *apiRig) answer {
 			r.invoked()
 			return r.do("POST", response, `1`, "Lambda-Runtime-Function-Response-Mode", "dripping")
 		}, status: 400, errorType: "InvalidFunctionResponseMode", responseType: "Runtime.InvalidResponseModeHeader",
 			payload: `{"errorMessage":"RequestId: req-1 Error: Invalid response mode \"dripping\"","errorType":"Runtime.InvalidResponseModeHeader"}`},
+		{name: "next after a bad response mode", ask: func(r *apiRig) answer {
+			r.invoked()
+			r.do("POST", response, `1`, modeHeader, "dripping")
+			return r.do("GET", base+"invocation/next", "")
+		}, status: 403, errorType: "InvalidStateTransition", responseType: "Runtime.InvalidResponseModeHeader",
+			payload: `{"errorMessage":"RequestId: req-1 Error: Invalid response mode \"dripping\"","errorType":"Runtime.InvalidResponseModeHeader"}`},
+		{name: "response to an old request", ask: func(r *apiRig) answer {
+			in := r.invoked()
+			r.do("POST", response, `"first"`)
+			r.g.update(func() { r.g.release(in) })
+			return r.do("POST", response, `"second"`)
+		}, status: 400, errorType: "InvalidRequestID", wantNoResponse: true},
+		{name: "error to an unknown request", ask: func(r *apiRig) answer { r.invoked(); return r.do("POST", base+"invocation/x/error", `{}`) },
+			status: 400, errorType: "InvalidRequestID", wantNoResponse: true},
+		{name: "response after an error", ask: func(r *apiRig) answer {
+			r.invoked()
+			r.do("POST", failed, `"first"`)
+			return r.do("POST", response, `"second"`)
+		}, status: 403, errorType: "InvalidStateTransition", payload: `"first"`, responseType: "Runtime.Unknown"},
+		{name: "error with a body of any form", ask: func(r *apiRig) answer {
+			r.invoked()
+			return r.do("POST", failed, "not JSON", errorTypeHeader, "Function.Odd1")
+		}, status: 202, payload: "not JSON", responseType: "Function.Odd1"},
+		{name: "error of a Function type that is not kept", ask: func(r *apiRig) answer {
+			r.invoked()
+			return r.do("POST", failed, "", errorTypeHeader, "Function.odd")
+		}, status: 202, responseType: "Function.Unknown"},
+		{name: "error with its cause in the body", ask: func(r *apiRig) answer {
+			r.invoked()
+			return r.do("POST", failed, `{"errorMessage":"m","errorType":"T","stackTrace":["a"],"errorCause":{"message":"c"},"other":1}`,
+				"Content-Type", causeContentType, errorTypeHeader, "Function.Told")
+		}, status: 202, payload: `{"errorMessage":"m","errorType":"T","stackTrace":["a"]}`, responseType: "Function.Told"},
+		{name: "error with a body that should have its cause", ask: func(r *apiRig) answer {
+			r.invoked()
+			return r.do("POST", failed, `m`, "Content-Type", causeContentType)
+		}, status: 202, payload: `"Invalid error body"`, responseType: "Runtime.Unknown"},
+		{name: "next after init error", ask: func(r *apiRig) answer {
+			r.do("POST", initError, `{}`)
+			return r.do("GET", base+"invocation/next", "")
+		}, status: 403, errorType: "InvalidStateTransition", wantNoResponse: true},
+		{name: "init error after a response", ask: func(r *apiRig) answer {
+			r.invoked()
+			r.do("POST", response, `"first"`)
+			return r.do("POST", initError, `{}`)
+		}, status: 403, errorType: "InvalidStateTransition", payload: `"first"`},
 		{name: "next again before a response", ask: func(r *apiRig) answer { r.invoked(); return r.do("GET", base+"invocation/next", "") }, status: 200, wantNoResponse: true},
 		{name: "init error", ask: func(r *apiRig) answer { return r.do("POST", initError, `{}`) }, status: 202, wantNoResponse: true},
 		{name: "init error twice", ask: func(r *apiRig) answer { r.do("POST", initError, `{}`); return r.do("POST", initError, `{}`) },
@@ -117,24 +168,99 @@ func checkResponse(t *testing.T, g *generation, payload, errorType string, none 
 	}
 }
 
-// A stream that breaks tells so in its trailers (reference 4, "Streaming").
-func TestStreamTrailers(t *testing.T) {
+// Source: RIE core/states.go; the names are those of the message, also where they are odd.
+func TestRuntimeStateMessages(t *testing.T) {
+	const base = "/2018-06-01/runtime/"
+	for _, c := range []struct {
+		name     string
+		ask      func(*apiRig) answer
+		from, to string
+	}{
+		{"second response", func(r *apiRig) answer {
+			r.invoked()
+			r.do("POST", base+"invocation/req-1/response", `1`)
+			return r.do("POST", base+"invocation/req-1/response", `1`)
+		}, "RuntimeResponseSentState", "InvocationResponse"},
+		{"error after a response", func(r *apiRig) answer {
+			r.invoked()
+			r.do("POST", base+"invocation/req-1/response", `1`)
+			return r.do("POST", base+"invocation/req-1/error", `1`)
+		}, "RuntimeResponseSentState", "InvocationErrorResponse"},
+		{"init error after next", func(r *apiRig) answer { r.invoked(); return r.do("POST", base+"init/error", `1`) }, "Running", "InitError"},
+		{"next after init error", func(r *apiRig) answer {
+			r.do("POST", base+"init/error", `1`)
+			return r.do("GET", base+"invocation/next", ``)
+		}, "InitError", "Ready"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			want := "State transition from " + c.from + " to " + c.to + " failed for runtime. Error: State transition is not allowed"
+			if got := c.ask(newAPIRig(t)); got.message != want {
+				t.Errorf("got %q, want %q", got.message, want)
+			}
+		})
+	}
+}
+
+// Source: RTAPI "next"; a client that hangs up in next and asks again gets the event, and gets it once more
+// if it asks before it has answered.
+func TestNextAgain(t *testing.T) {
 	r := newAPIRig(t)
-	in := r.invoked()
-	body := io.MultiReader(strings.NewReader("half"), strings.NewReader(" of it"))
-	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+r.a.addr()+"/2018-06-01/runtime/invocation/req-1/response", struct{ io.Reader }{body})
+	ctx, hangUp := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, "GET", "http://"+r.a.addr()+"/2018-06-01/runtime/invocation/next", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Lambda-Runtime-Function-Response-Mode", "streaming")
-	req.Trailer = http.Header{"Lambda-Runtime-Function-Error-Type": {"Runtime.StreamError"}, "Lambda-Runtime-Function-Error-Body": {"e30="}}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
+	done := make(chan error, 1)
+	go func() {
+		_, err := http.DefaultClient.Do(req)
+		done <- err
+	}()
+	eventually(t, "runtime ready", func() bool {
+		r.g.mu.Lock()
+		defer r.g.mu.Unlock()
+		return r.g.runtime.name == runtimeReady
+	})
+	hangUp()
+	if <-done == nil {
+		t.Fatal("next was answered")
 	}
-	res.Body.Close()
-	if got := in.response; res.StatusCode != 202 || string(got.payload) != "half of it" || got.functionError != "Unhandled" || got.errorType != "Runtime.StreamError" {
-		t.Errorf("status %d, response %+v", res.StatusCode, got)
+	r.invoked()
+	if got := r.do("GET", "/2018-06-01/runtime/invocation/next", ""); string(got.body) != `{"a":1}` {
+		t.Errorf("next again: %d %s", got.status, got.body)
+	}
+}
+
+// Source: RIE rapi/model/error_cause.go, error_cause_compactor.go.
+func TestErrorCause(t *testing.T) {
+	frames := strings.Repeat(`{"message":"m","type":"T","stack":[{"path":"p","line":1,"label":"l"}]},`, 2000)
+	for _, c := range []struct {
+		name, given string
+		check       func(cause []byte) bool
+	}{
+		{"small", `{"exceptions":[{"message":"m"}],"working_directory":"/var/task","paths":["a"],"more":1}`, func(cause []byte) bool {
+			return string(cause) == `{"exceptions":[{"message":"m"}],"working_directory":"/var/task","paths":["a"]}`
+		}},
+		{"only a message", `{"message":"m"}`, func(cause []byte) bool { return strings.Contains(string(cause), `"message":"m"`) }},
+		{"none", `{}`, func(cause []byte) bool { return cause == nil }},
+		{"no JSON", `{`, func(cause []byte) bool { return cause == nil }},
+		{"too many exceptions", `{"exceptions":[` + frames[:len(frames)-1] + `],"message":"kept"}`, func(cause []byte) bool {
+			n := strings.Count(string(cause), `"stack"`)
+			return len(cause) <= maxErrorCause && n > 0 && n < 2000 && strings.Contains(string(cause), "kept")
+		}},
+		{"too long a message", `{"exceptions":[{"message":"m"}],"message":"` + strings.Repeat("x", 2*maxErrorCause) + `"}`, func(cause []byte) bool {
+			return len(cause) <= maxErrorCause && strings.HasSuffix(string(cause), `..."}`) && len(cause) > maxErrorCause/3
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newAPIRig(t)
+			in := r.invoked()
+			if got := r.do("POST", "/2018-06-01/runtime/invocation/req-1/error", `{"errorType":"T"}`, errorCauseHeader, c.given); got.status != 202 {
+				t.Fatalf("refused: %d %s", got.status, got.body)
+			}
+			if cause := in.response.cause; !c.check(cause) || string(in.response.payload) != `{"errorType":"T"}` {
+				t.Errorf("cause is %.200s (%d bytes)", cause, len(cause))
+			}
+		})
 	}
 }
 

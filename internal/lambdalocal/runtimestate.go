@@ -27,7 +27,7 @@ const (
 	runtimeRunning       = "Running"
 	runtimeResponse      = "InvocationResponse"
 	runtimeErrorResponse = "InvocationErrorResponse"
-	runtimeResponseSent  = "RuntimeResponseSent"
+	runtimeResponseSent  = "RuntimeResponseSentState"
 )
 
 // transitionError is a state machine's refusal, in RAPID's words.

@@ -7,17 +7,23 @@ import "net/http"
 // nothing will come (TELREF "202: request accepted … in local testing environment"). Extensions have to
 // live with that.
 func (a *apiServer) telemetryRoutes(mux *http.ServeMux) {
-	subscribe := a.ofExtension(func(w http.ResponseWriter, r *http.Request, g *generation, x *extension) {
+	subscribe := identified(func(w http.ResponseWriter, r *http.Request, id string) {
+		g := a.current.Load()
+		x := g.registered(id)
+		if x == nil { // RIE rapi/handler/runtimelogs.go
+			refuse(w, http.StatusForbidden, unknownExtension, "Unknown extension "+id)
+			return
+		}
 		g.stream.Subscribe(w, r, x.name)
 	})
-	mux.HandleFunc("PUT /2022-07-01/telemetry", func(w http.ResponseWriter, r *http.Request) {
+	handle(mux, "PUT", "/2022-07-01/telemetry", func(w http.ResponseWriter, r *http.Request) {
 		if a.current.Load().noTelemetry {
 			refuse(w, http.StatusAccepted, "Telemetry.NotSupported", "Telemetry API is not supported")
 			return
 		}
 		subscribe(w, r)
 	})
-	mux.HandleFunc("PUT /2020-08-15/logs", func(w http.ResponseWriter, _ *http.Request) {
+	handle(mux, "PUT", "/2020-08-15/logs", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusAccepted, "Logs.NotSupported", "Logs API is not supported")
 	})
 }

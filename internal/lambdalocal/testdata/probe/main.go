@@ -9,6 +9,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -53,6 +54,8 @@ type probe struct {
 	id      string // of the extension
 	request string // id of the current invocation
 	payload []byte
+	stream  *stream // the response that is being written; nil if none is
+	quiet   bool    // the current invocation has been answered by its steps
 }
 
 func (p *probe) say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
@@ -69,9 +72,13 @@ func steps() map[string]func(*probe, string) {
 		"respond": func(p *probe, arg string) {
 			p.call("POST", "/2018-06-01/runtime/invocation/"+p.request+"/response", nil, strconv.Quote(arg))
 		},
-		"error": func(p *probe, arg string) {
-			p.call("POST", "/2018-06-01/runtime/invocation/"+p.request+"/error", map[string]string{"Lambda-Runtime-Function-Error-Type": arg}, "{}")
-		},
+		"error":  (*probe).invocationError,
+		"open":   (*probe).openStream,
+		"piece":  func(p *probe, arg string) { p.stream.write(arg0(arg)) },
+		"bytes":  func(p *probe, arg string) { p.stream.write(strings.Repeat("x", number(arg))) },
+		"close":  func(p *probe, _ string) { p.stream.end(p, "") },
+		"break":  func(p *probe, arg string) { p.stream.end(p, arg) },
+		"silent": func(p *probe, _ string) { p.quiet = true },
 		"say":    func(p *probe, arg string) { p.say("%s", arg) },
 		"sleep":  func(_ *probe, arg string) { time.Sleep(duration(arg)) },
 		"exit":   func(_ *probe, arg string) { code, _ := strconv.Atoi(arg); os.Exit(code) },
@@ -189,11 +196,79 @@ func (p *probe) loop(arg string) {
 func (p *probe) answer() {
 	var e struct{ Do string }
 	json.Unmarshal(p.payload, &e)
+	p.quiet = false
 	for _, step := range strings.Fields(e.Do) {
 		command, arg, _ := strings.Cut(step, "=")
 		steps()[command](p, arg)
 	}
-	p.call("POST", "/2018-06-01/runtime/invocation/"+p.request+"/response", nil, string(p.payload))
+	if !p.quiet {
+		p.call("POST", "/2018-06-01/runtime/invocation/"+p.request+"/response", nil, string(p.payload))
+	}
+}
+
+// error=Function.Bad answers with an error.
+func (p *probe) invocationError(arg string) {
+	p.quiet = true
+	p.call("POST", "/2018-06-01/runtime/invocation/"+p.request+"/error",
+		map[string]string{"Lambda-Runtime-Function-Error-Type": arg}, `{"errorMessage":"told"}`)
+}
+
+// stream is a response that is written in pieces.
+type stream struct {
+	pipe *io.PipeWriter
+	req  *http.Request
+	done chan struct{}
+}
+
+// open=text/plain begins a streamed response of that type.
+func (p *probe) openStream(arg string) {
+	p.quiet = true
+	read, write := io.Pipe()
+	path := "/2018-06-01/runtime/invocation/" + p.request + "/response"
+	req, err := http.NewRequestWithContext(context.Background(), "POST", p.base+path, read)
+	if err != nil {
+		panic(err)
+	}
+	req.Header.Set("Lambda-Runtime-Function-Response-Mode", "streaming")
+	req.Header.Set("Content-Type", arg)
+	req.Trailer = http.Header{"Lambda-Runtime-Function-Error-Type": nil, "Lambda-Runtime-Function-Error-Body": nil}
+	s := &stream{pipe: write, req: req, done: make(chan struct{})}
+	p.stream = s
+	go func() {
+		defer close(s.done)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			p.say("call %s: %v", path, err)
+			read.CloseWithError(err)
+			return
+		}
+		b, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		read.CloseWithError(io.ErrClosedPipe) // nothing more is wanted
+		p.say("call %s %d %s", path, res.StatusCode, b)
+	}()
+}
+
+func (s *stream) write(piece string) { io.WriteString(s.pipe, piece) }
+
+// end ends the body; with an error type it tells in its trailers that the stream broke.
+func (s *stream) end(p *probe, errorType string) {
+	if errorType != "" {
+		s.req.Trailer.Set("Lambda-Runtime-Function-Error-Type", errorType)
+		s.req.Trailer.Set("Lambda-Runtime-Function-Error-Body",
+			base64.StdEncoding.EncodeToString([]byte(`{"errorMessage":"broke","errorType":"`+errorType+`"}`)))
+	}
+	s.pipe.Close()
+	<-s.done
+	p.stream = nil
+}
+
+func number(arg string) int {
+	n, err := strconv.Atoi(arg)
+	if err != nil {
+		panic(err)
+	}
+	return n
 }
 
 // abandon calls next and hangs up after a while.
