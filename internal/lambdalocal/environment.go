@@ -27,6 +27,7 @@ type Environment struct {
 	opt    Options
 	layout layout
 	env    environ
+	limits *limits
 	box    sandbox
 	api    *apiServer
 	logs   *logStream
@@ -59,7 +60,7 @@ func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) 
 	if err := e.open(ctx); err != nil {
 		return nil, fmt.Errorf("start %s: %w", fn.Name, err)
 	}
-	if left := e.box.leftOut(); left != "" {
+	if left := e.leftOut(); left != "" {
 		e.logs.platform("lambdalocal: " + left)
 	}
 	limit := e.opt.initLimit
@@ -140,8 +141,9 @@ func (e *Environment) open(ctx context.Context) (err error) {
 	if e.api, err = newAPIServer(ctx, e.fn); err != nil {
 		return errors.Join(err, e.layout.remove())
 	}
-	if e.box, err = newSandbox(e.fn, e.opt, e.layout); err != nil {
-		return errors.Join(err, e.api.close(), e.layout.remove())
+	e.limits = newLimits(e.fn)
+	if e.box, err = newSandbox(e.fn, e.opt, e.layout, e.limits); err != nil {
+		return errors.Join(err, e.limits.release(), e.api.close(), e.layout.remove())
 	}
 	e.api.throttle = newThrottle(e.opt.StreamRate)
 	e.api.extensions = !e.layout.extensionsDisabled(e.fn)
@@ -224,7 +226,7 @@ func (e *Environment) tearDown(reason string) error {
 	if !e.gen.down {
 		e.shutdown(e.gen, reason)
 	}
-	errs := []error{e.api.close(), e.box.close()}
+	errs := []error{e.api.close(), e.box.close(), e.limits.release()}
 	errs = append(errs, e.layout.removeSkeleton(e.box.skeleton()))
 	if !e.opt.Keep {
 		errs = append(errs, e.layout.remove())

@@ -2,9 +2,13 @@ package lambdalocal
 
 import "syscall"
 
-// freeze stops every process of a generation until thaw (reference 2.5): the groups that were started,
-// then whatever has moved out of them, until nothing new is found.
+// freeze stops every process of a generation until thaw (reference 2.5), by the environment's group, or else the
+// process groups that were started, and then whatever has moved out of them, until nothing new is found.
 func (e *Environment) freeze(g *generation) {
+	if e.box.freeze() {
+		g.update(func() { g.frozen = true })
+		return
+	}
 	groups := map[int]bool{}
 	for _, p := range g.processes {
 		p.signal(syscall.SIGSTOP)
@@ -26,6 +30,9 @@ func (e *Environment) freeze(g *generation) {
 func (e *Environment) thaw(g *generation) {
 	var strays map[int]bool
 	g.update(func() { strays, g.frozen, g.frozenStrays = g.frozenStrays, false, nil })
+	if e.box.thaw() == nil {
+		return
+	}
 	for pid := range strays {
 		_ = syscall.Kill(pid, syscall.SIGCONT) // it may have been killed while it was stopped
 	}

@@ -7,9 +7,13 @@ import (
 	"strconv"
 )
 
-// memory is the sum of the most that each process of a generation has had resident, in bytes. Pages that
-// two of them share count twice.
+// memory is the most memory that the environment has used at once, extensions and all, in bytes. Without a group
+// that counts it, it is the sum of the most that each process of this generation has had resident, in which pages
+// that two of them share count twice.
 func (e *Environment) memory(g *generation) int {
+	if bytes, ok := e.box.memoryPeak(); ok {
+		return int(bytes)
+	}
 	groups := map[int]bool{}
 	pids := []int{}
 	for _, p := range g.processes {

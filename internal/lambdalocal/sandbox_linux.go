@@ -15,26 +15,26 @@ import (
 )
 
 // newSandbox makes the most private sandbox that this machine allows.
-func newSandbox(fn Function, opt Options, l layout) (sandbox, error) {
+func newSandbox(fn Function, opt Options, l layout, lim *limits) (sandbox, error) {
 	if opt.byPath {
-		return newPathSandbox(fn, opt, l, "asked for")
+		return newPathSandbox(fn, opt, l, lim, "asked for")
 	}
 	var err error
 	if os.Geteuid() == 0 {
 		var box *rootSandbox
-		if box, err = newRootSandbox(fn, opt, l); err == nil {
+		if box, err = newRootSandbox(fn, opt, l, lim); err == nil {
 			return box, nil
 		}
 	} else {
 		var box *userSandbox
-		if box, err = newUserSandbox(fn, opt, l); err == nil {
+		if box, err = newUserSandbox(fn, opt, l, lim); err == nil {
 			return box, nil
 		}
 	}
 	if !errors.Is(err, errNotAllowed) {
 		return nil, err
 	}
-	return newPathSandbox(fn, opt, l, strings.ReplaceAll(err.Error(), "\n", " "))
+	return newPathSandbox(fn, opt, l, lim, strings.ReplaceAll(err.Error(), "\n", " "))
 }
 
 // errNotAllowed says that the kernel refuses namespaces to this process.
@@ -47,6 +47,7 @@ var errNotAllowed = errors.New("namespaces are not allowed")
 // process ends, however it ends, the pipe breaks, the first process ends, and the kernel kills all that
 // is left in the namespace, whatever group or session it has moved to.
 type rootSandbox struct {
+	*limits
 	root  string
 	made  []string
 	run   *starter
@@ -55,12 +56,12 @@ type rootSandbox struct {
 	pids  string   // identity of the process namespace
 }
 
-func newRootSandbox(fn Function, opt Options, l layout) (*rootSandbox, error) {
+func newRootSandbox(fn Function, opt Options, l layout, lim *limits) (*rootSandbox, error) {
 	plan, err := planRoot(fn, opt, l)
 	if err != nil {
 		return nil, err
 	}
-	s := &rootSandbox{root: l.root, run: newStarter()}
+	s := &rootSandbox{limits: lim, root: l.root, run: newStarter()}
 	s.made, err = plan.makeSkeleton()
 	if err == nil {
 		err = s.run.do(func() error { return s.enter(plan) })
@@ -147,7 +148,7 @@ func join(namespace string) error {
 
 func (s *rootSandbox) start(cmd *exec.Cmd) error {
 	cmd.SysProcAttr.Chroot = s.root
-	return s.run.do(cmd.Start)
+	return s.limits.start(s.run, cmd)
 }
 
 func (s *rootSandbox) strays(groups map[int]bool) []int {

@@ -13,6 +13,7 @@ import (
 // them is rewritten. Code that has such a path inside itself does not find it. Code and layers are copies,
 // because nothing keeps a function from writing into them.
 type pathSandbox struct {
+	*limits
 	why   string
 	paths [][2]string // as the function would see it, and as it is
 	run   *starter
@@ -22,7 +23,7 @@ type pathSandbox struct {
 	marker string
 }
 
-func newPathSandbox(fn Function, opt Options, l layout, why string) (*pathSandbox, error) {
+func newPathSandbox(fn Function, opt Options, l layout, lim *limits, why string) (*pathSandbox, error) {
 	if err := l.mergeLayers(fn.Layers); err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func newPathSandbox(fn Function, opt Options, l layout, why string) (*pathSandbo
 	if err := copyTree(fn.Code, task); err != nil {
 		return nil, fmt.Errorf("copy code: %w", err)
 	}
-	s := &pathSandbox{why: why}
+	s := &pathSandbox{limits: lim, why: why}
 	for _, p := range [][2]string{
 		{"/var/task", task}, {"/var/runtime", opt.Runtime.Dir}, {"/var/lang", opt.Runtime.Lang},
 		{"/opt", l.opt}, {"/tmp", l.tmp},
@@ -70,7 +71,7 @@ func (s *pathSandbox) start(cmd *exec.Cmd) error {
 	cmd.Env = append(cmd.Env, "TMPDIR="+s.translate("/tmp"), "AFTERGLOW_LOCAL_OPT="+s.translate("/opt"))
 	cmd.Path, cmd.Dir = s.translate(cmd.Path), s.translate(cmd.Dir)
 	endWithParent(cmd.SysProcAttr)
-	return s.run.do(cmd.Start)
+	return s.limits.start(s.run, cmd)
 }
 
 // translate rewrites a path, or a list of paths.
@@ -87,7 +88,12 @@ func (s *pathSandbox) translate(value string) string {
 	return strings.Join(parts, ":")
 }
 
-func (s *pathSandbox) strays(groups map[int]bool) []int { return straysWith(s.marker, groups) }
+func (s *pathSandbox) strays(groups map[int]bool) []int {
+	if found, ok := s.members(groups); ok {
+		return found
+	}
+	return straysWith(s.marker, groups)
+}
 
 func (s *pathSandbox) leftOut() string {
 	return "no private file system (" + s.why + "): /opt, /var/task, /var/runtime and /tmp are other folders, named by the environment variables, and writable; " +

@@ -19,6 +19,7 @@ import (
 // leaves behind is found by its mount namespace. If this process is killed, the kernel kills those that it
 // started, and the first process, whose pipe breaks, all others.
 type userSandbox struct {
+	*limits
 	root          string
 	made          []string
 	run           *starter
@@ -28,8 +29,8 @@ type userSandbox struct {
 	nsenter, into string // programs: nsenter and chroot
 }
 
-func newUserSandbox(fn Function, opt Options, l layout) (*userSandbox, error) {
-	s := &userSandbox{root: l.root, run: newStarter()}
+func newUserSandbox(fn Function, opt Options, l layout, lim *limits) (*userSandbox, error) {
+	s := &userSandbox{limits: lim, root: l.root, run: newStarter()}
 	err := s.findPrograms()
 	var plan mountPlan
 	if err == nil {
@@ -125,7 +126,7 @@ func (s *userSandbox) start(cmd *exec.Cmd) error {
 	}, cmd.Args...)
 	cmd.Path, cmd.Dir = s.nsenter, "/"
 	endWithParent(cmd.SysProcAttr)
-	return s.run.do(cmd.Start)
+	return s.limits.start(s.run, cmd)
 }
 
 func (s *userSandbox) strays(groups map[int]bool) []int {

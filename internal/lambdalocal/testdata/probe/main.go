@@ -56,6 +56,7 @@ type probe struct {
 	payload []byte
 	stream  *stream // the response that is being written; nil if none is
 	quiet   bool    // the current invocation has been answered by its steps
+	kept    []kept
 }
 
 func (p *probe) say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
@@ -94,6 +95,10 @@ func steps() map[string]func(*probe, string) {
 		"onterm": (*probe).onTerm,
 		"until":  (*probe).until,
 		"lookup": (*probe).lookup,
+		"cat":    (*probe).cat,
+		"limits": (*probe).limits,
+		"alloc":  (*probe).alloc,
+		"shell":  (*probe).shell,
 	}
 }
 

@@ -1,0 +1,153 @@
+package lambdalocal
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal/cgroup"
+)
+
+// What an execution environment has, whatever its memory (LIM; reference 5.8).
+const (
+	maxProcesses    = 1024 // threads included
+	maxFiles        = 1024
+	maxFilesManaged = 4096 // of managed instances (LMIENV)
+)
+
+// memoryPerCPU is the memory in MB that comes with one vCPU; less memory comes with as much less (LIM; reference 6).
+const memoryPerCPU = 1769
+
+// limits is what the processes of an environment may use: together, by a control group, and each by itself. Every
+// sandbox has them.
+//
+// Lambda limits descriptors by environment as well; the kernel here knows only a limit for each process.
+type limits struct {
+	group *cgroup.Group // nil where there is none
+	cpu   float64       // vCPUs
+	bytes int64         // of memory
+	files uint64        // descriptors of each process
+	late  bool          // a process cannot be held before its first instruction, and gets its limits right after
+	left  []string      // what is left out
+
+	// placed, if set, is called when a process has its limits and has done nothing yet.
+	placed func(pid int)
+}
+
+// newLimits makes the group. A machine that offers less than all of it is no error.
+func newLimits(fn Function) *limits {
+	l := &limits{cpu: float64(fn.MemoryMB) / memoryPerCPU, bytes: int64(fn.MemoryMB) << 20, files: maxFiles}
+	if fn.InitType == ManagedInstances {
+		l.files = maxFilesManaged
+	}
+	group, err := cgroup.New(cgroup.Limits{CPU: l.cpu, Memory: l.bytes, Processes: maxProcesses})
+	if err != nil {
+		l.leave("no limit of CPU, memory and processes (%v)", err)
+	} else {
+		l.group = group
+		for _, missing := range group.Missing() {
+			l.leave("%s", missing)
+		}
+	}
+	if cores := runtime.NumCPU(); l.cpu > float64(cores) {
+		l.leave("%d MB of memory come with %.1f vCPUs, this machine has %d", fn.MemoryMB, l.cpu, cores)
+	}
+	l.probe()
+	return l
+}
+
+func (l *limits) leave(format string, args ...any) {
+	l.left = append(l.left, strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " "))
+}
+
+// start starts a command on the sandbox's thread. The process has its limits before its first instruction: it is
+// held at the end of its exec until it is in its group, because what it does before that would be in none, and a
+// child that it made would stay so.
+func (l *limits) start(run *starter, cmd *exec.Cmd) error {
+	return run.do(func() error { return l.startHeld(cmd) })
+}
+
+// memoryKills counts the processes that the kernel has killed for want of memory.
+func (l *limits) memoryKills() int64 {
+	if l.group == nil {
+		return 0
+	}
+	n, err := l.group.OOMKills()
+	if err != nil {
+		return 0 // said once, in left
+	}
+	return n
+}
+
+// memoryPeak is the most memory that the environment has used at once; false where nothing counts it. An
+// environment in which the kernel had to kill has used all that it has.
+func (l *limits) memoryPeak() (bytes int64, ok bool) {
+	if l.group == nil {
+		return 0, false
+	}
+	if l.memoryKills() > 0 {
+		return l.bytes, true
+	}
+	peak, err := l.group.MemoryPeak()
+	return min(peak, l.bytes), err == nil
+}
+
+// freeze stops the environment's processes if its group can do that.
+func (l *limits) freeze() bool { return l.group != nil && l.group.Freeze() == nil }
+
+// thaw lets them go on.
+func (l *limits) thaw() error {
+	if l.group == nil {
+		return cgroup.ErrNoFreezer
+	}
+	return l.group.Thaw()
+}
+
+// members are the processes of the group that are in none of the given process groups; false where there is no
+// group.
+func (l *limits) members(groups map[int]bool) ([]int, bool) {
+	if l.group == nil {
+		return nil, false
+	}
+	all, err := l.group.Processes()
+	if err != nil {
+		return nil, false
+	}
+	var found []int
+	for _, pid := range all {
+		if group, err := syscall.Getpgid(pid); err == nil && !groups[group] {
+			found = append(found, pid)
+		}
+	}
+	return found, true
+}
+
+// release removes the group.
+func (l *limits) release() error {
+	if l.group == nil {
+		return nil
+	}
+	return l.group.Close()
+}
+
+// errEnded says that somebody killed a process before it began.
+var errEnded = errors.New("the process ended before its first instruction")
+
+// leftOut says in one line what this environment does not do of what Lambda does; "" if nothing.
+func (e *Environment) leftOut() string {
+	left := e.limits.left
+	if box := e.box.leftOut(); box != "" {
+		left = append([]string{box}, left...)
+	}
+	return strings.Join(left, "; ")
+}
+
+// oomKilled tells whether a process that has ended was killed by the kernel because the environment had used up its
+// memory. The kernel only counts whom it has killed; a process that ended by SIGKILL while the count rose is taken
+// for one of those.
+func (e *Environment) oomKilled(p *process) bool {
+	return !p.alive() && p.status.signal == syscall.SIGKILL && e.box.memoryKills() > p.kills
+}
