@@ -104,8 +104,8 @@ func before17(version string) bool {
 // those of public dumps of argv: of java17 at 512 MB, and of java8 at 256, 1,536 and 3,008 MB
 // (reference 5.2; SAM local/docker/lambda_debug_settings.py).
 //
-// Two of the flags are not those of Lambda: it has an archive of its own classes, with which -Xshare:on
-// cannot fail, and java17 has an agent that repairs old versions of log4j.
+// Some differ from Lambda's: it has an archive of its own classes, with which -Xshare:on cannot fail, and java17
+// has an agent that repairs old versions of log4j. That of java25 is not known from a dump.
 func javaArgv(command []string, version string, memoryMB int, handler string) []string {
 	if len(command) == 0 {
 		return nil
@@ -122,6 +122,9 @@ func javaArgv(command []string, version string, memoryMB int, handler string) []
 			"-Djava.net.preferIPv4Stack=true", "-XX:+ErrorFileToStderr",
 			"-Dcom.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI=/var/runtime/lib/jni/"+javaNative())
 	}
+	if n, err := strconv.Atoi(version); err == nil && n >= warnsOfNative {
+		argv = append(argv, "--enable-native-access=ALL-UNNAMED")
+	}
 	var path []string
 	for _, pin := range javaPins() {
 		path = append(path, "/var/runtime/lib/"+pin.jar)
@@ -136,6 +139,9 @@ func javaArgv(command []string, version string, memoryMB int, handler string) []
 	}
 	return append(argv, handler)
 }
+
+// warnsOfNative is the first version that prints a warning for a client with a native part (JEP 472).
+const warnsOfNative = 24
 
 // Of the memory a tenth is for metaspace and a twentieth for compiled code, but no more than these: the
 // figures of java8 at 3,008 MB.

@@ -36,6 +36,12 @@ func TestJavaArgv(t *testing.T) {
 			}
 		})
 	}
+	for name, want := range map[string]bool{"java17": false, "java25": true} {
+		argv := Runtime{Name: name, Command: []string{"java", javaMain}}.Argv(512, nil)
+		if got := slices.Contains(argv, "--enable-native-access=ALL-UNNAMED"); got != want {
+			t.Errorf("%s: argv is %q", name, argv)
+		}
+	}
 	if argv := (Runtime{Name: "java17"}).Argv(128, nil); len(argv) != 0 {
 		t.Errorf("argv of no runtime is %q", argv)
 	}
