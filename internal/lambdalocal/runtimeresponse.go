@@ -58,7 +58,7 @@ func (a *apiServer) runtimeResponse(w http.ResponseWriter, r *http.Request, g *g
 		res = tooLarge(b.limit)
 	case err != nil:
 		res = functionFailure(in, "Runtime.TruncatedResponse", "Response was cut off")
-	case mode == modeStreaming:
+	case mode == modeStreaming, in.Stream != nil: // the second because AWS's Go client never names a mode (RIE core/directinvoke)
 		res.breakBy(in, r.Trailer)
 	}
 	res.contentType, res.size, res.first, res.at = r.Header.Get("Content-Type"), b.size, b.first, b.last

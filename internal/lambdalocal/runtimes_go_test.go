@@ -2,6 +2,7 @@ package lambdalocal
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -138,6 +139,35 @@ func TestGoStreaming(t *testing.T) {
 				if r, _ := invoke(t, e, c.event); string(r.Payload) != c.want || r.FunctionError != "" {
 					t.Errorf("answer is %q %s", r.Payload, r.FunctionError)
 				}
+			}
+		})
+	}
+}
+
+// Sources: RIE core/directinvoke sendStreamingInvokeResponse: whoever asks for a stream gets the pieces as they
+// come, and the trailers whatever mode the client names; GORT: a break tells the error in them.
+func TestGoInvokeWithResponseStream(t *testing.T) {
+	e, _ := goFunction(t).also(func(f *Function, _ *Options) { f.Handler = "stream" }).start(t)
+	for _, c := range []struct{ name, event, functionError, message string }{
+		{"whole", "false", "", ""},
+		{"breaks", "true", "Unhandled", "no more paper"},
+		{"whole again", "false", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got strings.Builder
+			var head StreamHead
+			r, err := e.Invoke(t.Context(), Invocation{Payload: []byte(c.event), Stream: func(h StreamHead) io.Writer {
+				head = h
+				return &got
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.String() != "first second second second third" || head.ContentType != "application/octet-stream" {
+				t.Errorf("the stream was %q of %+v", got.String(), head)
+			}
+			if r.FunctionError != c.functionError || !strings.Contains(string(r.Payload), c.message) {
+				t.Errorf("result is %s %q", r.FunctionError, r.Payload)
 			}
 		})
 	}
