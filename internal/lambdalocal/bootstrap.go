@@ -24,7 +24,7 @@ func runtimeArgv(fn Function, opt Options, l layout, env map[string]string) ([]s
 		if len(argv) == 0 {
 			return nil, &failure{errorType: "Runtime.InvalidEntrypoint", message: "no command is known for runtime " + fn.Runtime}
 		}
-		return append([]string{"/bin/sh", "-c", wrapperScript, "/var/runtime/bootstrap"}, argv...), nil
+		return append([]string{"/bin/sh", "-c", opt.Runtime.Script + wrapperScript, "/var/runtime/bootstrap"}, argv...), nil
 	}
 	// OS-only runtimes know no wrapper (MOD).
 	for _, b := range []struct{ seen, real string }{

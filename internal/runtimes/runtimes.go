@@ -28,6 +28,10 @@ type Runtime struct {
 	// where /var/task/bootstrap or /opt/bootstrap is started, without a wrapper.
 	Command []string
 
+	// Script is what the bootstrap does before it hands the command over, in the language of /bin/sh: "$@" is
+	// Command, and the script may set both it and variables. "" for nothing.
+	Script string
+
 	Dir  string // directory that becomes /var/runtime; "" if the runtime has none
 	Lang string // directory that becomes /var/lang: the interpreter's prefix; "" if there is none
 
@@ -64,6 +68,8 @@ const (
 	familyPython   = "python"
 	familyNode     = "nodejs"
 	familyJava     = "java"
+	familyRuby     = "ruby"
+	familyDotnet   = "dotnet" // dotnetcore3.1 too: its version is core3.1
 	familyProvided = "provided"
 )
 
@@ -80,6 +86,10 @@ func Find(ctx context.Context, name string, opt Options) (Runtime, error) {
 		rt, err = findNode(ctx, version, opt)
 	case familyJava:
 		rt, err = findJava(ctx, name, version, opt)
+	case familyRuby:
+		rt, err = findRuby(ctx, version, opt)
+	case familyDotnet:
+		rt, err = findDotnet(ctx, version, opt)
 	case familyProvided:
 		rt = Runtime{Name: name}
 	default:
@@ -107,11 +117,18 @@ func Nearest(ctx context.Context, name string, opt Options) (rt Runtime, note st
 		versions = nodeMajors()
 	case familyJava:
 		versions = javasHere(ctx)
+	case familyRuby:
+		versions = rubiesHere(ctx)
+	case familyDotnet:
+		return nearestDotnet(ctx, version, opt, err)
 	}
 	for _, v := range byDistance(family, versions, version) {
 		rt, nearErr := Find(ctx, join(family, v), opt)
 		if nearErr != nil {
 			continue
+		}
+		if family == familyRuby {
+			rt.Env = rubyStandIn(rt.Env, version)
 		}
 		return rt, fmt.Sprintf("%s is not on this machine, %s is used instead", name, rt.Name), nil
 	}
@@ -121,7 +138,7 @@ func Nearest(ctx context.Context, name string, opt Options) (rt Runtime, note st
 // split cuts "python3.13" into its family and "3.13", "nodejs22.x" into its family and "22", "java8.al2"
 // into its family and "8".
 func split(name string) (family, version string) {
-	for _, f := range []string{familyPython, familyNode, familyJava} {
+	for _, f := range []string{familyPython, familyNode, familyJava, familyRuby, familyDotnet} {
 		v, ok := strings.CutPrefix(name, f)
 		switch {
 		case !ok:
@@ -158,6 +175,12 @@ func known() []string {
 	}
 	for _, v := range javaVersions() {
 		names = append(names, join(familyJava, v))
+	}
+	for _, v := range rubyVersions() {
+		names = append(names, join(familyRuby, v))
+	}
+	for _, v := range dotnetVersions() {
+		names = append(names, join(familyDotnet, v))
 	}
 	return append(names, "provided.al2", "provided.al2023")
 }

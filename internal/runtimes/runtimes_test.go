@@ -73,9 +73,13 @@ func TestFindProvided(t *testing.T) {
 func TestFindMissing(t *testing.T) {
 	for _, c := range []struct{ name, says string }{
 		{"python3.14", "pyenv install 3.14"},
-		{"ruby3.4", "no client for this runtime is known here; known are python3.9,"},
+		{"cobol1", "no client for this runtime is known here; known are python3.9,"},
 		{"nodejs99.x", "no client for Node.js 99 is known here"},
 		{"java19", "no runtime of Lambda has Java 19"},
+		{"ruby3.4", "ruby: missing on this machine; install with: sudo dnf install -y ruby"},
+		{"ruby9.9", "no client for Ruby 9.9 is known here; known are 3.1, 3.2,"},
+		{"dotnet8", ".NET 8: missing on this machine; install with: sudo apt-get install -y dotnet-runtime-8.0"},
+		{"dotnet5", "no client for .NET 5 is known here"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := t.TempDir()

@@ -1,0 +1,284 @@
+package runtimes
+
+import (
+	"archive/zip"
+	"context"
+	"embed"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// dotnetFiles are our client and the interface that functions are compiled against.
+//
+//go:embed clients/dotnet
+var dotnetFiles embed.FS
+
+// CoreCLR, the runtime of .NET, as PyPI has it. The hash is checked by pip: what is run here is native code.
+const (
+	coreCLRVersion  = "3.1.23"
+	coreCLRPackage  = "dotnetcore2==" + coreCLRVersion + " --hash=sha256:5f076ddc39da0c685e7de20ecb91ee81185928918ec86fbeb3bffc55dd867ab5"
+	coreCLRPlatform = "manylinux1_x86_64"
+)
+
+// coreCLR returns the folder whose bin has CoreCLR. On other systems than Linux on x86-64 it is only
+// compiled against.
+func (in *installer) coreCLR(ctx context.Context) (string, error) {
+	return in.ensure(ctx, "coreclr"+coreCLRVersion, coreCLRPackage, func(ctx context.Context, tmp string) error {
+		if err := in.needTools(ctx, []tool{{program: "python3"}}); err != nil {
+			return err
+		}
+		in.say("installing CoreCLR %s from PyPI (30 MB)", coreCLRVersion)
+		pin := filepath.Join(tmp, "requirements.txt")
+		if err := os.WriteFile(pin, []byte(coreCLRPackage+"\n"), 0o644); err != nil {
+			return fmt.Errorf("write pin: %w", err)
+		}
+		if err := in.run(ctx, tmp, nil, "python3", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+			"--platform", coreCLRPlatform, "--require-hashes", "--dest", tmp, "--requirement", pin); err != nil {
+			if strings.Contains(err.Error(), "No module named pip") {
+				return fmt.Errorf("pip of python3: %w; install with: sudo apt-get install -y python3-pip", ErrMissing)
+			}
+			return err
+		}
+		wheel := filepath.Join(tmp, "dotnetcore2-"+coreCLRVersion+"-py3-none-"+coreCLRPlatform+".whl")
+		if err := unpackCoreCLR(wheel, tmp); err != nil {
+			return err
+		}
+		for _, file := range []string{wheel, pin} {
+			if err := os.Remove(file); err != nil {
+				return fmt.Errorf("remove what only the installation needed: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// unpackCoreCLR takes bin out of the wheel, without what is there for linking and debugging.
+func unpackCoreCLR(wheel, dir string) error {
+	archive, err := zip.OpenReader(wheel)
+	if err != nil {
+		return fmt.Errorf("open wheel: %w", err)
+	}
+	defer archive.Close()
+	for _, f := range archive.File {
+		name, ours := strings.CutPrefix(f.Name, "dotnetcore2/")
+		if !ours || !strings.HasPrefix(name, "bin/") || strings.HasSuffix(name, "/") || slices.Contains([]string{".a", ".h", ".md"}, filepath.Ext(name)) {
+			continue
+		}
+		if !filepath.IsLocal(name) {
+			return fmt.Errorf("unpack wheel: %s leads out of it", f.Name)
+		}
+		if err := unpackFile(f, filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+			return fmt.Errorf("unpack %s: %w", f.Name, err)
+		}
+	}
+	return nil
+}
+
+func unpackFile(f *zip.File, path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	in, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755) // wheels keep no modes
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil { //nolint:gosec // G110: the archive is pinned by its hash
+		out.Close()
+		return err
+	}
+	return out.Close()
+}
+
+// CSharp is C# to compile, of version 7, against the assemblies of CoreCLR. What comes out runs on it and on
+// every newer .NET.
+type CSharp struct {
+	Out        string   // the assembly to make: app.dll
+	Program    bool     // whether it has a Main
+	Sources    []string // files
+	References []string // further assemblies
+}
+
+// Compile compiles, and installs what it needs for that.
+func (c CSharp) Compile(ctx context.Context, opt Options) error {
+	in, err := newInstaller(opt)
+	if err != nil {
+		return err
+	}
+	core, err := in.coreCLR(ctx)
+	if err != nil {
+		return fmt.Errorf("compile %s: %w", filepath.Base(c.Out), err)
+	}
+	return in.compile(ctx, core, c)
+}
+
+func (in *installer) compile(ctx context.Context, core string, c CSharp) error {
+	if err := in.needTools(ctx, []tool{{program: "mcs", deb: "mono-mcs", rpm: "mono-core", darwin: "mono"}}); err != nil {
+		return fmt.Errorf("compile %s: %w", filepath.Base(c.Out), err)
+	}
+	assemblies, err := filepath.Glob(filepath.Join(globQuote(core), "bin", "shared", "Microsoft.NETCore.App", coreCLRVersion, "*.dll"))
+	if err != nil {
+		return fmt.Errorf("list assemblies: %w", err)
+	}
+	kind := "library"
+	if c.Program {
+		kind = "exe"
+	}
+	// -noconfig and -nostdlib: nothing of Mono's own gets in. 1702: two assemblies name the same one in two ways.
+	argv := []string{"mcs", "-nologo", "-noconfig", "-nostdlib", "-langversion:7", "-nowarn:1702", "-warnaserror", "-optimize", "-target:" + kind, "-out:" + c.Out}
+	for _, a := range append(assemblies, c.References...) {
+		// mscorlib has the names of what it forwards to; the others need Windows.
+		if base := filepath.Base(a); base != "mscorlib.dll" && !strings.HasPrefix(base, "System.Runtime.WindowsRuntime") {
+			argv = append(argv, "-r:"+a)
+		}
+	}
+	if err := in.run(ctx, "", nil, append(argv, c.Sources...)...); err != nil {
+		return fmt.Errorf("compile %s: %w", filepath.Base(c.Out), err)
+	}
+	return nil
+}
+
+// globQuote makes a pattern that matches just one path.
+func globQuote(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// makeDotnetClient fills what becomes /var/runtime: the program that Lambda's bootstrap starts, the interface
+// for functions that bring none, and AWS's own client if there is one.
+func (in *installer) makeDotnetClient(ctx context.Context, core string, published publishedClient, dir string) error {
+	sources := filepath.Join(filepath.Dir(dir), "sources")
+	files, err := fs.Sub(dotnetFiles, "clients/dotnet")
+	if err != nil {
+		return fmt.Errorf("read client: %w", err)
+	}
+	if err := os.CopyFS(sources, files); err != nil {
+		return fmt.Errorf("write client: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	for _, c := range []CSharp{
+		{Out: filepath.Join(dir, lambdaCore)},
+		{Out: filepath.Join(dir, runtimeSupport), Program: true, References: []string{filepath.Join(dir, lambdaCore)}},
+	} {
+		folder := "core"
+		if c.Program {
+			folder = "client"
+		}
+		if c.Sources, err = filepath.Glob(filepath.Join(globQuote(sources), folder, "*.cs")); err != nil {
+			return fmt.Errorf("list sources: %w", err)
+		}
+		if err := in.compile(ctx, core, c); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(sources); err != nil {
+		return fmt.Errorf("remove what only the build needed: %w", err)
+	}
+	if published.client == "" {
+		in.say("AWS's .NET client is not on this machine (NuGet has it as Amazon.Lambda.RuntimeSupport): using a client of our own")
+		return nil
+	}
+	return published.copyTo(dir)
+}
+
+// The names of the two assemblies, which are contracts: of the client and of what functions refer to.
+const (
+	runtimeSupport = "Amazon.Lambda.RuntimeSupport.dll"
+	lambdaCore     = "Amazon.Lambda.Core.dll"
+)
+
+// publishedClient is AWS's client in NuGet's folder on this machine; client is "" if there is none.
+type publishedClient struct {
+	client string // the path of Amazon.Lambda.RuntimeSupport.dll
+	core   string // and of the Amazon.Lambda.Core.dll that goes with it; "" if there is none
+}
+
+// locatePublishedClient finds the newest one that runs on a major version of .NET.
+func locatePublishedClient(major int) publishedClient {
+	packages := os.Getenv("NUGET_PACKAGES")
+	if packages == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return publishedClient{}
+		}
+		packages = filepath.Join(home, ".nuget", "packages")
+	}
+	p := publishedClient{client: newestAssembly(packages, runtimeSupport, major)}
+	if p.client != "" {
+		p.core = newestAssembly(packages, lambdaCore, major)
+	}
+	return p
+}
+
+// newestAssembly is the path of an assembly in its newest package, in the newest form that a major version of
+// .NET runs; "" if there is none.
+func newestAssembly(packages, assembly string, major int) string {
+	dir := filepath.Join(packages, strings.ToLower(strings.TrimSuffix(assembly, ".dll")))
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return ""
+	}
+	best, bestVersion := "", []int(nil)
+	for _, e := range entries {
+		version, ok := versionNumbers(e.Name())
+		if !ok || best != "" && slices.Compare(version, bestVersion) < 0 {
+			continue
+		}
+		for form := major; form >= 5; form-- { // net5.0 was the first one of this name
+			path := filepath.Join(dir, e.Name(), "lib", fmt.Sprintf("net%d.0", form), assembly)
+			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+				best, bestVersion = path, version
+				break
+			}
+		}
+	}
+	return best
+}
+
+// copyTo puts AWS's client where our program looks for it.
+func (p publishedClient) copyTo(dir string) error {
+	if err := os.MkdirAll(filepath.Join(dir, "published"), 0o755); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	copies := map[string]string{p.client: filepath.Join(dir, "published", runtimeSupport)}
+	if p.core != "" {
+		copies[p.core] = filepath.Join(dir, lambdaCore)
+	}
+	for from, to := range copies {
+		b, err := os.ReadFile(from)
+		if err != nil {
+			return fmt.Errorf("copy AWS's .NET client: %w", err)
+		}
+		if err := os.WriteFile(to, b, 0o644); err != nil {
+			return fmt.Errorf("copy AWS's .NET client: %w", err)
+		}
+	}
+	return nil
+}
+
+// dotnetStamp is everything that an installation depends on.
+func dotnetStamp(machine dotnet, published publishedClient) (string, error) {
+	parts := []string{coreCLRPackage, "machine " + machine.root + " " + machine.version + " " + machine.asp, "published " + published.client + " " + published.core}
+	err := fs.WalkDir(dotnetFiles, "clients/dotnet", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := dotnetFiles.ReadFile(path)
+		parts = append(parts, path, string(b))
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read client: %w", err)
+	}
+	return strings.Join(parts, "\n"), nil
+}
