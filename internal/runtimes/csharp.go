@@ -28,7 +28,7 @@ const (
 // coreCLR returns the folder whose bin has CoreCLR. On other systems than Linux on x86-64 it is only
 // compiled against.
 func (in *installer) coreCLR(ctx context.Context) (string, error) {
-	return in.ensure(ctx, "coreclr"+coreCLRVersion, coreCLRPackage, func(ctx context.Context, tmp string) error {
+	return in.ensure(ctx, "coreclr"+coreCLRVersion, coreCLRPackage+" "+coreCLRPlatform, func(ctx context.Context, tmp string) error {
 		if err := in.needTools(ctx, []tool{{program: "python3"}}); err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (in *installer) coreCLR(ctx context.Context) (string, error) {
 	})
 }
 
-// unpackCoreCLR takes bin out of the wheel, without what is there for linking and debugging.
+// unpackCoreCLR takes bin out of the wheel: all of it, because the host looks whether everything is there.
 func unpackCoreCLR(wheel, dir string) error {
 	archive, err := zip.OpenReader(wheel)
 	if err != nil {
@@ -66,7 +66,7 @@ func unpackCoreCLR(wheel, dir string) error {
 	defer archive.Close()
 	for _, f := range archive.File {
 		name, ours := strings.CutPrefix(f.Name, "dotnetcore2/")
-		if !ours || !strings.HasPrefix(name, "bin/") || strings.HasSuffix(name, "/") || slices.Contains([]string{".a", ".h", ".md"}, filepath.Ext(name)) {
+		if !ours || !strings.HasPrefix(name, "bin/") || strings.HasSuffix(name, "/") {
 			continue
 		}
 		if !filepath.IsLocal(name) {

@@ -1,0 +1,354 @@
+package lambdalocal
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/afterglow-lambda/afterglow/internal/runtimes"
+)
+
+// dotnetName is what the functions of these tests are deployed as; they run on the nearest .NET.
+const dotnetName = "dotnet8"
+
+const dotnetApp = `
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Net.Http;
+using System.Text.Json;
+using System.Threading;
+using System.Threading.Tasks;
+using Amazon.Lambda.Core;
+
+[assembly: LambdaSerializer(typeof(Shop.JsonSerializer))]
+
+namespace Shop
+{
+    // What a function gets from a package of AWS's elsewhere.
+    public class JsonSerializer : ILambdaSerializer
+    {
+        public T Deserialize<T>(Stream requestStream)
+        {
+            using (var reader = new StreamReader(requestStream))
+            {
+                return System.Text.Json.JsonSerializer.Deserialize<T>(reader.ReadToEnd());
+            }
+        }
+
+        public void Serialize<T>(T response, Stream responseStream)
+        {
+            var bytes = System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(response);
+            responseStream.Write(bytes, 0, bytes.Length);
+        }
+    }
+
+    public class BadOrder : Exception
+    {
+        public BadOrder(string message, Exception inner) : base(message, inner) { }
+    }
+
+    public class Order
+    {
+        public string Raise { get; set; }
+        public int Die { get; set; }
+        public bool Sleep { get; set; }
+        public string Call { get; set; }
+        public int N { get; set; }
+    }
+
+    public class Functions
+    {
+        public Functions()
+        {
+            Console.WriteLine("loading");
+        }
+
+        public async Task<Dictionary<string, object>> Handle(Order order, ILambdaContext context)
+        {
+            context.Logger.LogLine("handling " + context.AwsRequestId);
+            LambdaLogger.Log("through the static logger");
+            await Task.Yield();
+            if (order.Raise != null)
+            {
+                throw new BadOrder(order.Raise, new InvalidOperationException("underneath"));
+            }
+            if (order.Die != 0)
+            {
+                Environment.Exit(order.Die);
+            }
+            if (order.Sleep)
+            {
+                Thread.Sleep(Timeout.Infinite);
+            }
+            if (order.Call != null)
+            {
+                using (var http = new HttpClient())
+                {
+                    await http.GetStringAsync(order.Call);
+                }
+            }
+            return new Dictionary<string, object>
+            {
+                ["n"] = order.N, ["cwd"] = Environment.CurrentDirectory, ["argv"] = Environment.GetCommandLineArgs(),
+                ["trace"] = Environment.GetEnvironmentVariable("_X_AMZN_TRACE_ID"), ["arn"] = context.InvokedFunctionArn,
+                ["remaining"] = context.RemainingTime.TotalMilliseconds, ["memory"] = context.MemoryLimitInMB, ["name"] = context.FunctionName,
+                ["version"] = context.FunctionVersion, ["group"] = context.LogGroupName, ["stream"] = context.LogStreamName,
+                ["client"] = context.ClientContext?.Custom["k"], ["identity"] = context.Identity?.IdentityId,
+                ["execution"] = Environment.GetEnvironmentVariable("AWS_EXECUTION_ENV"), ["root"] = Environment.GetEnvironmentVariable("DOTNET_ROOT"),
+                ["runtime"] = AppDomain.CurrentDomain.GetAssemblies().Single(a => a.GetName().Name == "Amazon.Lambda.RuntimeSupport").Location,
+                ["core"] = typeof(ILambdaContext).Assembly.Location
+            };
+        }
+
+        public string Upper(string text) => text.ToUpperInvariant();
+
+        public static async Task Nothing(Stream input)
+        {
+            await input.CopyToAsync(Stream.Null);
+        }
+
+        public Stream Same(Stream input)
+        {
+            var copy = new MemoryStream();
+            input.CopyTo(copy);
+            copy.Position = 0;
+            return copy;
+        }
+
+        public int Count(ILambdaContext context) => context.AwsRequestId.Length;
+        public int Twice(int one) => 2 * one;
+        public int Twice(string one) => 2 * one.Length;
+        public async void Lost(Stream input) { await Task.Yield(); }
+        public T Generic<T>(T input) => input;
+    }
+
+    public class Broken
+    {
+        public Broken()
+        {
+            throw new InvalidOperationException("no database");
+        }
+
+        public void Handle() { }
+    }
+
+    // A program of its own, which Lambda starts as it is.
+    public static class Program
+    {
+        public static void Main()
+        {
+            Console.WriteLine("a program of the function's own");
+        }
+    }
+}
+`
+
+// dotnetFunction compiles the function and lays it out as dotnet publish does.
+func dotnetFunction(t *testing.T) lambda {
+	app := managed(t, dotnetName, "app.cs", dotnetApp).also(func(f *Function, o *Options) {
+		f.Runtime, f.Handler = dotnetName, "app::Shop.Functions::Handle"
+		f.Layers = []string{t.TempDir()}
+		publish(t, f.Code, "app", o.Runtime.Dir)
+	})
+	return app
+}
+
+// publish makes NAME.dll of NAME.cs, with the files that describe it.
+func publish(t *testing.T, dir, name, runtimeDir string) {
+	t.Helper()
+	c := runtimes.CSharp{
+		Out: filepath.Join(dir, name+".dll"), Program: true, Sources: []string{filepath.Join(dir, name+".cs")},
+		References: []string{filepath.Join(runtimeDir, "Amazon.Lambda.Core.dll")},
+	}
+	if err := c.Compile(t.Context(), runtimes.Options{Progress: os.Stderr}); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, name+".deps.json"), fmt.Sprintf(`{"runtimeTarget":{"name":".NETCoreApp,Version=v3.1"},
+		"targets":{".NETCoreApp,Version=v3.1":{"%[1]s/1.0.0":{"runtime":{"%[1]s.dll":{}}}}},
+		"libraries":{"%[1]s/1.0.0":{"type":"project","serviceable":false,"sha512":""}}}`, name), 0o644)
+	writeFile(t, filepath.Join(dir, name+".runtimeconfig.json"), `{"runtimeOptions":{"framework":{"name":"Microsoft.NETCore.App","version":"3.1.0"}}}`, 0o644)
+}
+
+// Sources: ENV, RTAPI (headers), DOTNET bootstrap.sh (argv, reference 5.2).
+func TestDotnet(t *testing.T) {
+	e, log := dotnetFunction(t).start(t)
+	r, err := e.Invoke(t.Context(), Invocation{
+		Payload: []byte(`{"N":1}`), ClientContext: `{"custom":{"k":"v"}}`, CognitoIdentity: `{"cognitoIdentityId":"who"}`,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := decode(t, r)
+	for name, value := range map[string]any{
+		"n": 1.0, "cwd": "/var/task", "name": "probe", "memory": 512.0, "version": "$LATEST", "group": "/aws/lambda/probe", "stream": e.env.logStream,
+		"client": "v", "identity": "who", "execution": "AWS_Lambda_" + dotnetName, "root": "/var/lang/bin",
+		"runtime": "/var/runtime/Amazon.Lambda.RuntimeSupport.dll", "arn": "arn:aws:lambda:eu-west-1:123456789012:function:probe",
+	} {
+		if got[name] != value {
+			t.Errorf("%s is %v, want %v", name, got[name], value)
+		}
+	}
+	if trace, _ := got["trace"].(string); !strings.HasPrefix(trace, "Root=1-") {
+		t.Errorf("trace is %v", got["trace"])
+	}
+	if left, _ := got["remaining"].(float64); left > float64(patience.Milliseconds()) || left < float64(patience.Milliseconds())-10_000 {
+		t.Errorf("remaining time is %v", left)
+	}
+	if tail := string(r.LogTail); !strings.Contains(tail, "Z\t"+r.RequestID+"\tinfo\thandling "+r.RequestID+"\n") || strings.Contains(tail, "loading") {
+		t.Errorf("tail is %q", tail)
+	}
+	log.wait(t, "\tinfo\tthrough the static logger")
+	log.wait(t, "\t\tinfo\tloading")
+}
+
+// Sources: DOTNET UserCodeLoader, InvokeDelegateBuilder: what a handler may look like.
+func TestDotnetHandlers(t *testing.T) {
+	app := dotnetFunction(t)
+	for _, c := range []struct{ name, handler, event, answer string }{
+		{"text to text", "app::Shop.Functions::Upper", `"order"`, `"ORDER"`},
+		{"stream to stream", "app::Shop.Functions::Same", `not JSON`, `not JSON`},
+		{"static, stream to task", "app::Shop.Functions::Nothing", `{}`, ``},
+		{"context only", "app::Shop.Functions::Count", `{}`, `36`},
+		{"overload by signature", "app::Shop.Functions::Int32 Twice(System.String)", `"four"`, `8`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, _ := app.also(func(f *Function, _ *Options) { f.Handler = c.handler }).start(t)
+			if r, _ := invoke(t, e, c.event); string(r.Payload) != c.answer || r.FunctionError != "" {
+				t.Errorf("answer is %q %s", r.Payload, r.FunctionError)
+			}
+		})
+	}
+}
+
+// Sources: RTAPI; DOTNET LambdaBootstrap, ExceptionInfo: what the caller gets when the function throws.
+func TestDotnetErrors(t *testing.T) {
+	app := dotnetFunction(t)
+	t.Run("exception", func(t *testing.T) {
+		e, log := app.start(t)
+		got, r := ask(t, e, `{"Raise":"no such item"}`)
+		if r.FunctionError != "Unhandled" || got["errorType"] != "BadOrder" || got["errorMessage"] != "no such item" {
+			t.Errorf("answer is %s", r.Payload)
+		}
+		if stack, _ := got["stackTrace"].([]any); len(stack) == 0 || !strings.HasPrefix(stack[0].(string), "at Shop.Functions.Handle(") {
+			t.Errorf("stack is %v", got["stackTrace"])
+		}
+		if cause, _ := got["cause"].(map[string]any); cause["errorType"] != "InvalidOperationException" || cause["errorMessage"] != "underneath" {
+			t.Errorf("cause is %v", got["cause"])
+		}
+		log.wait(t, r.RequestID+"\tfail\tShop.BadOrder: no such item")
+		if _, r := ask(t, e, `{}`); r.FunctionError != "" || r.Init != 0 {
+			t.Errorf("after an exception the environment is gone: %s", r.Payload)
+		}
+	})
+	t.Run("exit", func(t *testing.T) {
+		e, _ := app.start(t)
+		got, r := ask(t, e, `{"Die":9}`)
+		if got["errorType"] != "Runtime.ExitError" || !strings.HasSuffix(got["errorMessage"].(string), "exit status 9") {
+			t.Errorf("answer is %s", r.Payload)
+		}
+		if _, r := ask(t, e, `{}`); r.FunctionError != "" || r.Init == 0 {
+			t.Errorf("after an exit: %s", r.Payload)
+		}
+	})
+	t.Run("timeout", func(t *testing.T) {
+		l := app
+		l.timeout = handlerLimit
+		e, _ := l.start(t)
+		if _, r := ask(t, e, `{}`); r.FunctionError != "" {
+			t.Fatalf("answer is %s", r.Payload)
+		}
+		if got, r := ask(t, e, `{"Sleep":true}`); r.FunctionError != "Unhandled" || !strings.Contains(got["errorMessage"].(string), "timed out") {
+			t.Errorf("answer is %s", r.Payload)
+		}
+		if _, r := ask(t, e, `{}`); r.FunctionError != "" {
+			t.Errorf("afterwards: %s", r.Payload)
+		}
+	})
+	for _, c := range []struct{ name, handler, errorType, says string }{
+		{"constructor throws", "app::Shop.Broken::Handle", "InvalidOperationException", "no database"},
+		{"no such assembly", "missing::Shop.Functions::Handle", "LambdaValidationException", "missing"},
+		{"no such type", "app::Shop.Nowhere::Handle", "LambdaValidationException", "no type 'Shop.Nowhere'"},
+		{"no such method", "app::Shop.Functions::Nowhere", "LambdaValidationException", "no method 'Nowhere'"},
+		{"no such form", "app::Handle", "LambdaValidationException", "ASSEMBLY::TYPE::METHOD"},
+		{"two of a name", "app::Shop.Functions::Twice", "LambdaValidationException", "Int32 Twice(Int32)"},
+		{"async void", "app::Shop.Functions::Lost", "LambdaValidationException", "async void"},
+		{"generic", "app::Shop.Functions::Generic", "LambdaValidationException", "generic"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, log := app.also(func(f *Function, _ *Options) { f.Handler = c.handler }).start(t)
+			got, r := ask(t, e, `{}`)
+			if r.FunctionError != "Unhandled" || got["errorType"] != c.errorType || !strings.Contains(got["errorMessage"].(string), c.says) {
+				t.Errorf("answer is %s", r.Payload)
+			}
+			log.wait(t, "INIT_REPORT")
+		})
+	}
+}
+
+// Sources: DOTNET bootstrap.sh: what is started, and its exit statuses.
+func TestDotnetBootstrap(t *testing.T) {
+	app := dotnetFunction(t)
+	for _, c := range []struct {
+		name   string
+		change func(*Function, *Options)
+		says   string
+	}{
+		{"no deps.json", func(f *Function, _ *Options) { os.Remove(filepath.Join(f.Code, "app.deps.json")) }, "exit status 105"},
+		{"no runtimeconfig.json", func(f *Function, _ *Options) { os.Remove(filepath.Join(f.Code, "app.runtimeconfig.json")) }, "exit status 106"},
+		{"no such program", func(f *Function, _ *Options) { f.Handler = "missing" }, "exit status 104"},
+		{"a program", func(f *Function, _ *Options) { f.Handler = "app" }, "Runtime exited"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, log := app.also(c.change).start(t)
+			if _, r := ask(t, e, `{}`); !strings.Contains(string(r.Payload), c.says) {
+				t.Errorf("answer is %s", r.Payload)
+			}
+			if c.name == "a program" {
+				log.wait(t, "a program of the function's own")
+			}
+		})
+	}
+	t.Run("the only deps.json has another name", func(t *testing.T) {
+		e, _ := app.also(func(f *Function, _ *Options) {
+			for _, kind := range []string{".deps.json", ".runtimeconfig.json"} {
+				if err := os.Rename(filepath.Join(f.Code, "app"+kind), filepath.Join(f.Code, "main"+kind)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}).start(t)
+		if _, r := ask(t, e, `{}`); r.FunctionError != "" {
+			t.Errorf("answer is %s", r.Payload)
+		}
+	})
+}
+
+// The project's own exec wrapper has no hook for this runtime yet: it passes everything on as it came, the
+// next wrapper included. Sources: MOD; reference 5.1, 5.2.
+func TestDotnetExecWrapper(t *testing.T) {
+	e, log := dotnetFunction(t).also(ourWrapper(t)).start(t)
+	if _, r := ask(t, e, `{}`); r.FunctionError != "" {
+		t.Errorf("answer is %s", r.Payload)
+	}
+	want := []string{
+		"/var/lang/bin/dotnet", "exec", "--depsfile", "/var/task/app.deps.json", "--runtimeconfig", "/var/task/app.runtimeconfig.json",
+		"/var/runtime/Amazon.Lambda.RuntimeSupport.dll", "app::Shop.Functions::Handle",
+	}
+	if args := told(log); !slices.Equal(args, want) {
+		t.Errorf("argv is %q", args)
+	}
+	log.wait(t, "on AWS_Lambda_"+dotnetName+" with RUBYOPT=[] DOTNET_STARTUP_HOOKS=[]")
+}
+
+// Without namespaces code and client are found all the same.
+func TestDotnetByPath(t *testing.T) {
+	e, log := dotnetFunction(t).also(func(_ *Function, o *Options) { o.byPath = true }).start(t)
+	if got, r := ask(t, e, `{"N":1}`); r.FunctionError != "" || got["n"] != 1.0 {
+		t.Errorf("answer is %s", r.Payload)
+	}
+	log.wait(t, "lambdalocal: no private file system")
+}
