@@ -70,8 +70,8 @@ func (l *limits) start(run *starter, cmd *exec.Cmd) error {
 	return run.do(func() error { return l.startHeld(cmd) })
 }
 
-// memoryKills counts the processes that the kernel has killed for want of memory.
-func (l *limits) memoryKills() int64 {
+// oomKills counts the processes that the kernel has killed for want of memory.
+func (l *limits) oomKills() int64 {
 	if l.group == nil {
 		return 0
 	}
@@ -88,7 +88,7 @@ func (l *limits) memoryPeak() (bytes int64, ok bool) {
 	if l.group == nil {
 		return 0, false
 	}
-	if l.memoryKills() > 0 {
+	if l.oomKills() > 0 {
 		return l.bytes, true
 	}
 	peak, err := l.group.MemoryPeak()
@@ -143,11 +143,4 @@ func (e *Environment) leftOut() string {
 		left = append([]string{box}, left...)
 	}
 	return strings.Join(left, "; ")
-}
-
-// oomKilled tells whether a process that has ended was killed by the kernel because the environment had used up its
-// memory. The kernel only counts whom it has killed; a process that ended by SIGKILL while the count rose is taken
-// for one of those.
-func (e *Environment) oomKilled(p *process) bool {
-	return !p.alive() && p.status.signal == syscall.SIGKILL && e.box.memoryKills() > p.kills
 }

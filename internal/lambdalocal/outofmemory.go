@@ -5,17 +5,9 @@ import (
 	"syscall"
 )
 
-// oomCounter is a sandbox with a memory limit: it counts the processes that the kernel has killed in it
-// because the limit was reached.
-type oomCounter interface{ oomKills() int64 }
-
-// oomKills is the count of the sandbox, or 0 if it has no limit.
-func (e *Environment) oomKills() int64 {
-	if c, ok := e.box.(oomCounter); ok {
-		return c.oomKills()
-	}
-	return 0
-}
+// oomKills counts the processes that the kernel has killed because the environment's memory was used up; 0
+// where there is no limit.
+func (e *Environment) oomKills() int64 { return e.box.oomKills() }
 
 // ranOutOfMemory tells whether a process of a generation was killed because memory was used up. Which one
 // the kernel picked it does not say: it was this one if it was killed by nobody that we know of and somebody

@@ -23,7 +23,7 @@ type sandbox interface {
 	close() error
 
 	// What its processes may use, see limits.
-	memoryKills() int64
+	oomKills() int64
 	memoryPeak() (bytes int64, ok bool)
 	freeze() bool
 	thaw() error
@@ -35,7 +35,6 @@ type process struct {
 	cmd    *exec.Cmd
 	out    []*lineReader
 	exited chan struct{} // closed once it has ended and was reaped
-	kills  int64         // what the kernel had killed for want of memory before it began
 
 	mu     sync.Mutex
 	reaped bool
@@ -73,7 +72,7 @@ func startProcess(box sandbox, logs *logStream, spec processSpec) (*process, err
 		Path: spec.argv[0], Args: spec.argv, Env: list(spec.env), Dir: spec.dir,
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 	}
-	p := &process{name: spec.name, cmd: cmd, exited: make(chan struct{}), kills: box.memoryKills()}
+	p := &process{name: spec.name, cmd: cmd, exited: make(chan struct{})}
 	stdout, outEnd, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("make pipe: %w", err)
