@@ -99,6 +99,7 @@ type apiError struct {
 	ErrorType    string `json:"errorType"`
 }
 
+// writeJSON answers as RAPID does, with a line feed at the end (RIE rapi/rendering/render_json.go).
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	b, err := json.Marshal(body)
 	if err != nil { // only our own types come here
@@ -106,7 +107,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	send(w, b)
+	send(w, append(b, '\n'))
 }
 
 // send writes a body. A peer that is gone has no use for it, and its process's end is noticed elsewhere.

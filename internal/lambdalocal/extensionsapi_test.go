@@ -175,7 +175,7 @@ func TestExtensionErrorReports(t *testing.T) {
 			r := newAPIRig(t, "ext")
 			id := r.in(c.state)
 			for _, errorType := range []string{"Extension.First", "of any form"} {
-				if got := r.reportError(c.path, id, errorType); got.status != 202 || string(got.body) != `{"status":"OK"}` {
+				if got := r.reportError(c.path, id, errorType); got.status != 202 || string(got.body) != `{"status":"OK"}`+"\n" {
 					t.Errorf("%s: %d %s", errorType, got.status, got.body)
 				}
 			}

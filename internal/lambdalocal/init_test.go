@@ -134,32 +134,32 @@ func TestFailures(t *testing.T) {
 		log     string
 	}{
 		{"runtime exits in an invocation", lambda{}, `{"do":"exit=3"}`,
-			`{"errorMessage":"RequestId: ID Error: Runtime exited with error: exit status 3","errorType":"Runtime.ExitError"}`, "Status: error\tError Type: Runtime.ExitError"},
+			`{"errorType":"Runtime.ExitError","errorMessage":"RequestId: ID Error: Runtime exited with error: exit status 3"}`, "Status: error\tError Type: Runtime.ExitError"},
 		{"runtime exits with 0", lambda{}, `{"do":"exit=0"}`,
-			`{"errorMessage":"RequestId: ID Error: Runtime exited without providing a reason","errorType":"Runtime.ExitError"}`, ""},
+			`{"errorType":"Runtime.ExitError","errorMessage":"RequestId: ID Error: Runtime exited without providing a reason"}`, ""},
 		{"runtime exits in init", lambda{bootstrap: "exit=7"}, `{}`,
-			`{"errorMessage":"RequestId: ID Error: Runtime exited with error: exit status 7","errorType":"Runtime.ExitError"}`, "Phase: init\tStatus: error\tError Type: Runtime.ExitError"},
+			`{"errorType":"Runtime.ExitError","errorMessage":"RequestId: ID Error: Runtime exited with error: exit status 7"}`, "Phase: init\tStatus: error\tError Type: Runtime.ExitError"},
 		{"extension exits in init", lambda{extensions: map[string]string{"ext": "register=INVOKE exit=0"}}, `{}`,
-			`{"errorMessage":"RequestId: ID Error: exit code 0","errorType":"Extension.Crash"}`, "Phase: invoke\tStatus: error\tError Type: Extension.Crash"},
+			`{"errorType":"Extension.Crash","errorMessage":"RequestId: ID Error: exit code 0"}`, "Phase: invoke\tStatus: error\tError Type: Extension.Crash"},
 		{"extension exits before it registers", lambda{extensions: map[string]string{"ext": "exit=1"}}, `{}`,
-			`{"errorMessage":"RequestId: ID Error: exit status 1","errorType":"Extension.Crash"}`, "EXTENSION\tName: ext\tState: Started\tEvents: []"},
+			`{"errorType":"Extension.Crash","errorMessage":"RequestId: ID Error: exit status 1"}`, "EXTENSION\tName: ext\tState: Started\tEvents: []"},
 		{"extension reports an init error and exits", lambda{extensions: map[string]string{"ext": "register=INVOKE initerror=Extension.Bad exit=0"}}, `{}`,
-			`{"errorMessage":"RequestId: ID Error: exit code 0","errorType":"Extension.InitError"}`, "State: InitError\tEvents: [INVOKE]\tError Type: Extension.Bad"},
+			`{"errorType":"Extension.InitError","errorMessage":"RequestId: ID Error: exit code 0"}`, "State: InitError\tEvents: [INVOKE]\tError Type: Extension.Bad"},
 		{"extension exits in an invocation", lambda{bootstrap: "", extensions: map[string]string{"ext": "register=INVOKE next exit=2"}}, `{"do":"sleep=1h"}`,
-			`{"errorMessage":"RequestId: ID Error: exit status 2","errorType":"Extension.Crash"}`, "Error Type: Extension.Crash"},
+			`{"errorType":"Extension.Crash","errorMessage":"RequestId: ID Error: exit status 2"}`, "Error Type: Extension.Crash"},
 		{"extension reports an exit error and exits", lambda{extensions: map[string]string{"ext": "register=INVOKE next exiterror=Extension.Bad exit=2"}}, `{"do":"sleep=1h"}`,
-			`{"errorMessage":"RequestId: ID Error: exit status 2","errorType":"Extension.ExitError"}`, ""},
+			`{"errorType":"Extension.ExitError","errorMessage":"RequestId: ID Error: exit status 2"}`, ""},
 		{"extension is not executable", lambda{extensions: map[string]string{"ext": ""}, change: func(f *Function, _ *Options) {
 			os.Chmod(filepath.Join(f.Layers[0], "extensions", "ext"), 0o644)
-		}}, `{}`, `{"errorMessage":"RequestId: ID Error: fork/exec /opt/extensions/ext: permission denied","errorType":"Extension.LaunchError"}`,
+		}}, `{}`, `{"errorType":"Extension.LaunchError","errorMessage":"RequestId: ID Error: fork/exec /opt/extensions/ext: permission denied"}`,
 			"State: LaunchError\tEvents: []\tError Type: PermissionDenied"},
 		{"extension for another processor", lambda{extensions: map[string]string{"ext": ""}, change: func(f *Function, _ *Options) {
 			otherProcessor(t, filepath.Join(f.Layers[0], "extensions", "ext"))
-		}}, `{}`, `{"errorMessage":"RequestId: ID Error: fork/exec /opt/extensions/ext: exec format error","errorType":"Extension.LaunchError"}`,
+		}}, `{}`, `{"errorType":"Extension.LaunchError","errorMessage":"RequestId: ID Error: fork/exec /opt/extensions/ext: exec format error"}`,
 			"State: LaunchError\tEvents: []\tError Type: UnknownError"},
 		{"extension whose interpreter is missing", lambda{extensions: map[string]string{"ext": ""}, change: func(f *Function, _ *Options) {
 			writeFile(t, filepath.Join(f.Layers[0], "extensions", "ext"), "#!/opt/bin/perl6\n", 0o755)
-		}}, `{}`, `{"errorMessage":"RequestId: ID Error: fork/exec /opt/extensions/ext: no such file or directory","errorType":"Extension.LaunchError"}`,
+		}}, `{}`, `{"errorType":"Extension.LaunchError","errorMessage":"RequestId: ID Error: fork/exec /opt/extensions/ext: no such file or directory"}`,
 			"State: LaunchError\tEvents: []\tError Type: UnknownError"},
 		{"extension that is a link to nowhere", lambda{extensions: map[string]string{}, change: func(f *Function, _ *Options) {
 			os.Mkdir(filepath.Join(f.Layers[0], "extensions"), 0o755)
@@ -168,14 +168,14 @@ func TestFailures(t *testing.T) {
 		{"eleven extensions", lambda{extensions: map[string]string{"a": "", "b": "", "c": "", "d": "", "e": "", "f": "", "g": "", "h": "", "i": "", "j": "", "k": ""}}, `{}`,
 			`"errorType":"Extension.LaunchError"}`, "Name: k\tState: LaunchError\tEvents: []\tError Type: TooManyExtensions"},
 		{"no bootstrap", lambda{change: func(f *Function, _ *Options) { os.Remove(filepath.Join(f.Code, "bootstrap")) }}, `{}`,
-			`{"errorMessage":"RequestId: ID Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]","errorType":"Runtime.InvalidEntrypoint"}`, ""},
+			`{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: ID Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}`, ""},
 		{"bootstrap is not executable", lambda{change: func(f *Function, _ *Options) { os.Chmod(filepath.Join(f.Code, "bootstrap"), 0o644) }}, `{}`,
-			`{"errorMessage":"RequestId: ID Error: fork/exec /var/task/bootstrap: permission denied","errorType":"Runtime.InvalidEntrypoint"}`, ""},
+			`{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: ID Error: fork/exec /var/task/bootstrap: permission denied"}`, ""},
 		{"bootstrap for another processor", lambda{change: func(f *Function, _ *Options) { otherProcessor(t, filepath.Join(f.Code, "bootstrap")) }}, `{}`,
-			`{"errorMessage":"RequestId: ID Error: fork/exec /var/task/bootstrap: exec format error","errorType":"Runtime.InvalidEntrypoint"}`, ""},
+			`{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: ID Error: fork/exec /var/task/bootstrap: exec format error"}`, ""},
 		{"bootstrap whose interpreter is missing", lambda{change: func(f *Function, _ *Options) {
 			writeFile(t, filepath.Join(f.Code, "bootstrap"), "#!/usr/bin/no-such-interpreter\n", 0o755)
-		}}, `{}`, `{"errorMessage":"RequestId: ID Error: fork/exec /var/task/bootstrap: no such file or directory","errorType":"Runtime.InvalidEntrypoint"}`, ""},
+		}}, `{}`, `{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: ID Error: fork/exec /var/task/bootstrap: no such file or directory"}`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, log := c.l.start(t)

@@ -147,7 +147,7 @@ func TestTimeout(t *testing.T) {
 	if took := time.Since(begun); took < time.Second || took > 2*time.Second {
 		t.Errorf("the timeout took %v", took)
 	}
-	want := `{"errorMessage":"RequestId: ` + r.RequestID + ` Error: Task timed out after 1.00 seconds","errorType":"Sandbox.Timedout"}`
+	want := `{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: ` + r.RequestID + ` Error: Task timed out after 1.00 seconds"}`
 	if string(r.Payload) != want || r.FunctionError != "Unhandled" || r.Phase < time.Second {
 		t.Errorf("answer is %s %s after %v", r.Payload, r.FunctionError, r.Phase)
 	}

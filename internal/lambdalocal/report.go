@@ -1,7 +1,6 @@
 package lambdalocal
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -135,13 +134,16 @@ func (p *phase) fail(errorType, message string, payload []byte) {
 	p.answerWith(response{payload: payload, functionError: "Unhandled", errorType: errorType, at: time.Now()})
 }
 
+// functionError is what a caller gets for an error that the platform found; its type comes first, unlike
+// in the APIs' refusals (RIE interop/model.go).
+type functionError struct {
+	ErrorType    string `json:"errorType"`
+	ErrorMessage string `json:"errorMessage"`
+}
+
 // errorPayload is an answer that the platform makes (reference: Runtime API, error types).
 func errorPayload(requestID, errorType, message string) []byte {
-	b, err := json.Marshal(apiError{ErrorType: errorType, ErrorMessage: "RequestId: " + requestID + " Error: " + message})
-	if err != nil { // two strings
-		panic(err)
-	}
-	return b
+	return mustJSON(functionError{errorType, "RequestId: " + requestID + " Error: " + message})
 }
 
 func milliseconds(d time.Duration) string {

@@ -28,7 +28,7 @@ func TestRuntimeAPI(t *testing.T) {
 	const base = "/2018-06-01/runtime/"
 	const response, failed, initError = base + "invocation/req-1/response", base + "invocation/req-1/error", base + "init/error"
 	big := strings.Repeat("x", maxResponse+1)
-	const tooBig = `{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}`
+	const tooBig = `{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes)."}`
 	for _, c := range []struct {
 		name           string
 		ask            func(*apiRig) answer
@@ -84,13 +84,13 @@ func TestRuntimeAPI(t *testing.T) {
 			r.invoked()
 			return r.do("POST", response, `1`, "Lambda-Runtime-Function-Response-Mode", "dripping")
 		}, status: 400, errorType: "InvalidFunctionResponseMode", responseType: "Runtime.InvalidResponseModeHeader",
-			payload: `{"errorMessage":"RequestId: req-1 Error: Invalid response mode \"dripping\"","errorType":"Runtime.InvalidResponseModeHeader"}`},
+			payload: `{"errorType":"Runtime.InvalidResponseModeHeader","errorMessage":"RequestId: req-1 Error: Invalid response mode \"dripping\""}`},
 		{name: "next after a bad response mode", ask: func(r *apiRig) answer {
 			r.invoked()
 			r.do("POST", response, `1`, modeHeader, "dripping")
 			return r.do("GET", base+"invocation/next", "")
 		}, status: 403, errorType: "InvalidStateTransition", responseType: "Runtime.InvalidResponseModeHeader",
-			payload: `{"errorMessage":"RequestId: req-1 Error: Invalid response mode \"dripping\"","errorType":"Runtime.InvalidResponseModeHeader"}`},
+			payload: `{"errorType":"Runtime.InvalidResponseModeHeader","errorMessage":"RequestId: req-1 Error: Invalid response mode \"dripping\""}`},
 		{name: "response to an old request", ask: func(r *apiRig) answer {
 			in := r.invoked()
 			r.do("POST", response, `"first"`)

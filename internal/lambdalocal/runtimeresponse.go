@@ -190,7 +190,7 @@ func functionFailure(in *invocation, errorType, message string) response {
 // tooLarge is what the caller gets for a response that it cannot take; it has no request id.
 func tooLarge(limit int64) response {
 	const errorType = "Function.ResponseSizeTooLarge"
-	return response{functionError: "Unhandled", errorType: errorType, payload: mustJSON(apiError{
+	return response{functionError: "Unhandled", errorType: errorType, payload: mustJSON(functionError{
 		ErrorType: errorType, ErrorMessage: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", limit),
 	})}
 }

@@ -57,10 +57,9 @@ func nextRules() []rule {
 			want: "ext: " + registered + "\n ext: " + refused("event", "Extension.InvalidExtensionState", transition("Ready", "Ready", "extension <uuid>")) + "\n first: " + invoked,
 		},
 		{
-			id: "next-after-hangup", source: states, shutdown: true,
+			id: "next-after-hangup", source: states, invoke: once,
 			text:   "Whoever hangs up while next is outstanding cannot ask again: a client must not have a time limit.",
-			actors: map[string]string{"ext": "register\nhangup 300ms\nevent\nmark asked\nexit 0", runtimeActor: "await asked\nexit 0"},
-			invoke: once,
+			actors: map[string]string{"ext": "register events=SHUTDOWN\nhangup 300ms\nevent\nmark asked", runtimeActor: "await asked\nserve"},
 			want:   "ext: " + registered + "\n ext: hangup no answer\n ext: " + refused("event", "Extension.InvalidExtensionState", transition("Ready", "Ready", "extension <uuid>")),
 		},
 		{

@@ -352,7 +352,7 @@ func (a *actor) truncate(s step) {
 	if err != nil && len(answer) == 0 {
 		status = "no answer"
 	}
-	a.note("truncate %s %s", strings.TrimPrefix(status, "HTTP/1.1 "), body)
+	a.note("truncate %s %s", strings.TrimPrefix(status, "HTTP/1.1 "), strings.TrimSpace(body))
 }
 
 func (a *actor) runtimeError(path string, s step) {
