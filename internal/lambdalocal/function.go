@@ -80,6 +80,10 @@ type Options struct {
 	// not as AWS's code sends it, "spindown". Extensions have to take both.
 	UpperCaseReasons bool
 
+	// IdleLimit is how long an environment of a Pool may be idle: after it, it is shut down for the reason
+	// "spindown", as Lambda does some minutes after the last invocation. 0 means no limit.
+	IdleLimit time.Duration
+
 	// For tests: another limit of the init phase than the package's own, paths where there could be
 	// namespaces, and who is told of every event right when it is emitted.
 	initLimit time.Duration
@@ -116,6 +120,10 @@ type Invocation struct {
 	CognitoIdentity string // JSON
 	TenantID        string
 
+	// LogTail asks for Result.LogTail (X-Amz-Log-Type: Tail). The answer then waits for the end of the
+	// phase, extensions' tail included, because the log that it carries ends with REPORT.
+	LogTail bool
+
 	// Stream, if set, takes the response while the runtime writes it, as InvokeWithResponseStream and the
 	// function URLs with RESPONSE_STREAM do: up to 200 MB instead of 6, throttled as Options.StreamRate
 	// says, whether the runtime streams or not. It is called when the runtime begins its response, and not
@@ -135,7 +143,7 @@ type Result struct {
 	FunctionError string // "" or "Unhandled"
 	ErrorType     string // "Runtime.ExitError", … with FunctionError
 	ContentType   string // of the runtime's response; "" if it gave none
-	LogTail       []byte // last 4 KB of the log stream since START, as far as it was read when the response came
+	LogTail       []byte // last 4 KB of the log stream, from START to REPORT; with Invocation.LogTail only
 
 	// Latency is the time from the event's delivery to the complete response.
 	Latency time.Duration

@@ -66,6 +66,7 @@ type phase struct {
 	inv      *invocation
 	answer   func(Result)
 	answered bool
+	held     *Result // an answer that waits for the log's tail
 	failed   bool
 	took     time.Duration // the whole phase, once it has ended
 	init     time.Duration // what REPORT shows as Init Duration
@@ -110,11 +111,9 @@ func (p *phase) answerWith(res response) {
 		return
 	}
 	p.answered = true
-	p.e.logs.settle(answerSettleLimit)
 	r := Result{
 		RequestID: p.inv.RequestID, Payload: res.payload, FunctionError: res.functionError,
-		ErrorType: res.errorType, ContentType: res.contentType,
-		LogTail: p.e.logs.tailNow(), Init: p.waited,
+		ErrorType: res.errorType, ContentType: res.contentType, Init: p.waited,
 	}
 	if !p.inv.dispatched.IsZero() {
 		r.Latency = res.at.Sub(p.inv.dispatched)
@@ -122,7 +121,19 @@ func (p *phase) answerWith(res response) {
 	if p.failed {
 		r.Phase = p.took
 	}
+	if p.inv.LogTail {
+		p.held = &r
+		return
+	}
 	p.answer(r)
+}
+
+// answerHeld gives an answer that has waited for the end of the log.
+func (p *phase) answerHeld() {
+	if p.held != nil {
+		p.held.LogTail = p.e.logs.tailNow()
+		p.answer(*p.held)
+	}
 }
 
 // finish ends a phase: report, then freeze or reset.
@@ -136,6 +147,7 @@ func (p *phase) finish(f *failure, err error) {
 		// invocation or the shutdown (reference 3.7).
 		g.stream.Pause()
 		p.tellReport(report)
+		p.answerHeld()
 		e.freeze(g)
 		e.usable = true
 	} else {
@@ -158,18 +170,18 @@ func (p *phase) finish(f *failure, err error) {
 // Invoke sends what failed as soon as it has failed, and on a timeout waits for Reset before it answers).
 func (p *phase) reset(report Report, f *failure, err error) {
 	e := p.e
-	reason := reasonFailure
 	if f != nil {
 		p.fail(f.errorType, f.message, f.payload)
 	}
 	e.logs.settle(settleLimit)
 	p.tellRuntimeDone(f, err)
 	p.tellReport(report)
-	if err != nil {
-		reason = reasonTimeout
+	if err == nil {
+		p.answerHeld()
+		e.shutdown(e.gen, reasonFailure)
+		return
 	}
-	e.shutdown(e.gen, reason)
-	if err != nil {
-		p.fail("Sandbox.Timedout", fmt.Sprintf("Task timed out after %.2f seconds", e.fn.Timeout.Seconds()), nil)
-	}
+	e.shutdown(e.gen, reasonTimeout)
+	p.fail("Sandbox.Timedout", fmt.Sprintf("Task timed out after %.2f seconds", e.fn.Timeout.Seconds()), nil)
+	p.answerHeld()
 }

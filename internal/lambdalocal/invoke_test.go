@@ -78,11 +78,35 @@ func TestLog(t *testing.T) {
 	if line := log.wait(t, "REPORT"); !strings.HasSuffix(line, want) || report.MaxMemoryMB == 0 || report.Init == 0 {
 		t.Errorf("REPORT is %q, want the end %q", line, want)
 	}
-	if tail := string(r.LogTail); !strings.HasPrefix(tail, "START ") || !strings.Contains(tail, "hello\n") {
-		t.Errorf("tail is %q", tail)
+}
+
+// Source: Invoke API, LogType and LogResult: who asks for it gets the last 4 KB, and as REPORT is in it, only
+// when the phase has ended.
+func TestLogTail(t *testing.T) {
+	e, _ := lambda{timeout: time.Second, extensions: map[string]string{"ext": "register=INVOKE,SHUTDOWN loop=50ms"}}.start(t)
+	if r := invokeOnly(t, e, `{}`); r.LogTail != nil {
+		t.Errorf("nobody asked for %q", r.LogTail)
+	}
+	for _, c := range []struct{ name, payload, status string }{
+		{"a response", `{"do":"say=hello"}`, ""},
+		{"a crash", `{"do":"say=hello exit=1"}`, "Status: error"},
+		{"a timeout", `{"do":"say=hello sleep=1h"}`, "Status: timeout"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := invokeFor(t, e, Invocation{Payload: []byte(c.payload), LogTail: true})
+			lines := strings.Split(strings.TrimSuffix(string(r.LogTail), "\n"), "\n")
+			start, hello := index(lines, "START RequestId: "+r.RequestID), index(lines, "hello")
+			end, report := index(lines, "END RequestId: "+r.RequestID), index(lines, "REPORT RequestId: "+r.RequestID)
+			if start < 0 || hello < start || end < hello || report < end || !strings.Contains(lines[report], c.status) {
+				t.Errorf("the tail is %q", lines)
+			}
+			if strings.Count(string(r.LogTail), "START ") != 1 {
+				t.Errorf("the tail has more than this invocation: %q", lines)
+			}
+		})
 	}
 	long := strings.Repeat("x", 5000)
-	if r, _ := invoke(t, e, `{"do":"say=`+long+`"}`); len(r.LogTail) != tailSize {
+	if r := invokeFor(t, e, Invocation{Payload: []byte(`{"do":"say=` + long + `"}`), LogTail: true}); len(r.LogTail) != tailSize || !strings.Contains(string(r.LogTail), "REPORT") {
 		t.Errorf("tail has %d bytes", len(r.LogTail))
 	}
 }

@@ -199,18 +199,24 @@ func writeFile(t *testing.T, path, content string, mode os.FileMode) {
 // invoke invokes and waits for the end of the phase.
 func invoke(t *testing.T, e *Environment, payload string) (Result, Report) {
 	t.Helper()
-	r := invokeOnly(t, e, payload)
+	r := invokeFor(t, e, Invocation{Payload: []byte(payload), LogTail: true})
 	if err := e.Idle(t.Context()); err != nil {
 		t.Fatalf("idle: %v", err)
 	}
 	return r, e.LastReport()
 }
 
+// invokeOnly invokes and waits for the answer.
 func invokeOnly(t *testing.T, e *Environment, payload string) Result {
+	t.Helper()
+	return invokeFor(t, e, Invocation{Payload: []byte(payload)})
+}
+
+func invokeFor(t *testing.T, e *Environment, in Invocation) Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	r, err := e.Invoke(ctx, Invocation{Payload: []byte(payload)})
+	r, err := e.Invoke(ctx, in)
 	if err != nil {
 		t.Fatalf("invoke: %v", err)
 	}

@@ -144,7 +144,9 @@ func (e *Environment) tellSubscription(extension string, types []string) {
 // newStream is the telemetry of a new generation: a subscription belongs to a process, and processes end
 // with their generation.
 func (e *Environment) newStream() *telemetry.Stream {
-	return telemetry.NewStream(telemetry.Options{JSONLogs: e.fn.jsonLogs(), Subscribed: e.tellSubscription})
+	return telemetry.NewStream(telemetry.Options{
+		Managed: e.fn.InitType == ManagedInstances, JSONLogs: e.fn.jsonLogs(), Subscribed: e.tellSubscription,
+	})
 }
 
 // flushLimit is how long a SHUTDOWN may be held up by telemetry that comes before it. A listener that

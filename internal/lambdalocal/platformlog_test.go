@@ -320,13 +320,3 @@ func TestLogInJSON(t *testing.T) {
 		t.Error("the runtime does not know the log format")
 	}
 }
-
-// Source: reference 1.5.
-func TestLineOfASubscription(t *testing.T) {
-	e, log, seen := lambda{}.watched(t)
-	e.tellSubscription("collector", []string{"platform", "function"})
-	log.wait(t, "TELEMETRY\tName: collector\tState: Subscribed\tTypes: [Platform, Function]")
-	if r := find[telemetry.SubscriptionRecord](t, seen.since(0)); r.Name != "collector" || r.State != "Subscribed" || len(r.Types) != 2 {
-		t.Errorf("the record is %+v", r)
-	}
-}

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
+	"time"
 )
 
 // Pool runs a function in up to a number of environments at once, as Lambda does: an invocation takes an
-// idle environment, the one that was used last, or starts a new one, or waits.
+// idle environment, the one that was used last, or starts a new one, or waits. With Options.IdleLimit an
+// environment that is idle for too long is shut down.
 type Pool struct {
 	fn  Function
 	opt Options
@@ -21,9 +24,15 @@ type Pool struct {
 
 	mu     sync.Mutex
 	done   bool // closed is closed, and work takes no more
-	idle   []*Environment
+	idle   []*idleEnvironment
 	all    []*Environment
 	number int
+}
+
+// idleEnvironment is an environment that nobody uses, once for each time that it has become so.
+type idleEnvironment struct {
+	*Environment
+	limit *time.Timer // ends it; nil without a limit
 }
 
 // NewPool makes a pool of at most max environments. Options.Dir becomes the parent of theirs.
@@ -84,7 +93,35 @@ func (p *Pool) popIdle() *Environment {
 	}
 	e := p.idle[len(p.idle)-1]
 	p.idle = p.idle[:len(p.idle)-1]
-	return e
+	e.keep()
+	return e.Environment
+}
+
+// keep stops the time that an environment may be idle. If it is over already, spinDown does not find the
+// environment idle.
+func (e *idleEnvironment) keep() {
+	if e.limit != nil {
+		e.limit.Stop()
+	}
+}
+
+// spinDown shuts an environment down that has been idle for too long, and gives its place back.
+func (p *Pool) spinDown(idle *idleEnvironment) {
+	p.mu.Lock()
+	at := slices.Index(p.idle, idle)
+	if at < 0 || p.done { // taken meanwhile, or Close's
+		p.mu.Unlock()
+		return
+	}
+	p.idle = slices.Delete(p.idle, at, at+1)
+	p.all = slices.DeleteFunc(p.all, func(e *Environment) bool { return e == idle.Environment })
+	p.work.Add(1)
+	p.mu.Unlock()
+	defer p.work.Done()
+	// There is nobody to hear of an error. It would be a mount that could not be taken away, and the next
+	// environment with the same folder says so.
+	_ = idle.Close(context.Background())
+	<-p.slots
 }
 
 // start starts an environment; the pool's end ends its init.
@@ -128,7 +165,11 @@ func (p *Pool) giveBack(ctx context.Context, e *Environment) {
 		return // closed meanwhile
 	}
 	p.mu.Lock()
-	p.idle = append(p.idle, e)
+	idle := &idleEnvironment{Environment: e}
+	p.idle = append(p.idle, idle)
+	if p.opt.IdleLimit > 0 && !p.done {
+		idle.limit = time.AfterFunc(p.opt.IdleLimit, func() { p.spinDown(idle) })
+	}
 	p.mu.Unlock()
 	select {
 	case p.free <- struct{}{}:
@@ -146,7 +187,10 @@ func (p *Pool) Close(ctx context.Context) error {
 	}
 	p.done = true
 	close(p.closed)
-	all := p.all
+	for _, e := range p.idle {
+		e.keep()
+	}
+	all := slices.Clone(p.all)
 	p.mu.Unlock()
 	errs := make(chan error, len(all))
 	for _, e := range all {

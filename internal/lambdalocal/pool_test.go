@@ -129,3 +129,42 @@ func TestPoolClosedInInit(t *testing.T) {
 		t.Errorf("folders are left: %v", entries)
 	}
 }
+
+// Source: reference 2.3: an environment that nobody uses gets SHUTDOWN for the reason "spindown" after a while.
+// Its place is free then, and one that is used is left alone.
+func TestPoolSpinsDownWhatIsIdle(t *testing.T) {
+	p, opt, log := newTestPool(t, lambda{
+		extensions: map[string]string{"ext": ""},
+		change:     func(_ *Function, o *Options) { o.IdleLimit = 100 * time.Millisecond },
+	}, 1)
+	first, err := p.Invoke(t.Context(), Invocation{Payload: []byte(`{"do":"sleep=300ms"}`)})
+	if err != nil || first.FunctionError != "" {
+		t.Fatalf("it was shut down at work: %v %s", err, first.Payload)
+	}
+	log.wait(t, `"shutdownReason":"spindown"`)
+	eventually(t, "the folder's end", func() bool {
+		entries, err := os.ReadDir(opt.Dir)
+		return err == nil && len(entries) == 0
+	})
+	second, err := p.Invoke(t.Context(), Invocation{})
+	if err != nil || second.Init == 0 {
+		t.Errorf("after the spindown: %+v %v", second, err)
+	}
+}
+
+// Neither a timer nor an environment is left of a pool that is closed while environments are idle, nor while
+// one is being shut down for it.
+func TestPoolClosedWhileSpinningDown(t *testing.T) {
+	for range 5 {
+		p, opt, _ := newTestPool(t, lambda{change: func(_ *Function, o *Options) { o.IdleLimit = time.Millisecond }}, 2)
+		if _, err := p.Invoke(t.Context(), Invocation{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if entries, err := os.ReadDir(opt.Dir); err != nil || len(entries) > 0 {
+			t.Errorf("left: %v (%v)", entries, err)
+		}
+	}
+}

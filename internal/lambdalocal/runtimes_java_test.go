@@ -103,7 +103,7 @@ func TestJava(t *testing.T) {
 	for _, name := range []string{"java17", "java21", "java25"} {
 		t.Run(name, func(t *testing.T) {
 			e, log := java(t, name, "app.Orders").start(t)
-			r, err := e.Invoke(t.Context(), Invocation{Payload: []byte(`{"n":1}`), ClientContext: `{"custom":{"a":"b"}}`,
+			r, err := e.Invoke(t.Context(), Invocation{LogTail: true, Payload: []byte(`{"n":1}`), ClientContext: `{"custom":{"a":"b"}}`,
 				CognitoIdentity: `{"cognitoIdentityId":"me","cognitoIdentityPoolId":"pool"}`})
 			if err != nil {
 				t.Fatal(err)

@@ -143,6 +143,7 @@ func (f Function) checkTenant(id string) error {
 
 // invokeAndAnswer runs a function to its end, also when the caller goes away, as Lambda does.
 func (f *Front) invokeAndAnswer(w http.ResponseWriter, function Function, in lambdalocal.Invocation, logTail bool) {
+	in.LogTail = logTail
 	result, err := function.Invoker.Invoke(f.stopped, in)
 	if err != nil {
 		f.log(fmt.Sprintf("invoke %s: %v", function.Name, err))
