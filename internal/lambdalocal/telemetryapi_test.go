@@ -21,8 +21,8 @@ func subscriber(t *testing.T, types, then string) string {
 	return "register=INVOKE,SHUTDOWN listen=" + port + " subscribe=" + port + ":" + types + " " + then
 }
 
-// told are the types of the events that a subscriber has got, in their order.
-func told(log *recorder) (types []string) {
+// toldTypes are the types of the events that a subscriber has got, in their order.
+func toldTypes(log *recorder) (types []string) {
 	for _, line := range log.texts(SourceExtension) {
 		if event, ok := strings.CutPrefix(line, "told "); ok {
 			types = append(types, strings.Fields(event)[0])
@@ -37,7 +37,7 @@ func TestSubscriber(t *testing.T) {
 	e, log := lambda{extensions: map[string]string{"ext": subscriber(t, "platform,function", "loop")}}.start(t)
 	log.wait(t, "TELEMETRY\tName: ext\tState: Subscribed\tTypes: [Platform, Function]")
 	first, _ := invoke(t, e, `{"do":"say=hello"}`)
-	if slices.Contains(told(log), "platform.report") {
+	if slices.Contains(toldTypes(log), "platform.report") {
 		t.Error("the report came before the next invocation")
 	}
 	second := invokeOnly(t, e, `{"do":"sleep=200ms"}`)
@@ -50,7 +50,7 @@ func TestSubscriber(t *testing.T) {
 		"platform.initStart", "platform.telemetrySubscription", "platform.initRuntimeDone", "platform.extension", "platform.initReport",
 		"platform.start", "function", "platform.runtimeDone", "platform.report", "platform.start", "platform.runtimeDone", "platform.report",
 	}
-	got := slices.Compact(told(log)) // the function says more than one thing
+	got := slices.Compact(toldTypes(log))           // the function says more than one thing
 	if i := slices.Index(got, "function"); i >= 0 { // its other lines may come wherever a delivery ends
 		got = slices.DeleteFunc(got, func(s string) bool { return s == "function" })
 		got = slices.Insert(got, 6, "function")
@@ -124,7 +124,7 @@ func TestSubscriberWithoutTelemetry(t *testing.T) {
 	if line := log.wait(t, "call /2022-07-01/telemetry"); !strings.Contains(line, " 202 ") || !strings.Contains(line, "Telemetry.NotSupported") {
 		t.Errorf("the subscription got %q", line)
 	}
-	if got := told(log); len(got) > 0 || log.has("TELEMETRY\t") {
+	if got := toldTypes(log); len(got) > 0 || log.has("TELEMETRY\t") {
 		t.Errorf("the subscriber was told %q", got)
 	}
 }
