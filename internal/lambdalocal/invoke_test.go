@@ -250,3 +250,25 @@ func TestLineWithoutEnd(t *testing.T) {
 	}
 	log.wait(t, "endless")
 }
+
+// Sources: RIE rapid/handlers.go watchEvents, which does not ask what an extension registered for; reference 1.7:
+// one that is not waited for ends the environment by its exit all the same.
+func TestExitOfAnExtensionThatIsNotWaitedFor(t *testing.T) {
+	e, log := lambda{extensions: map[string]string{"ext": "register=SHUTDOWN exitat=/tmp/leave loop"}}.start(t)
+	r, report := invoke(t, e, `{"do":"touch=/tmp/leave sleep=1h"}`)
+	if !strings.Contains(string(r.Payload), `"Extension.Crash"`) || report.Status != "error" {
+		t.Errorf("answer is %s, report %+v", r.Payload, report)
+	}
+	log.wait(t, "Error Type: Extension.Crash")
+}
+
+// The same request id may come twice, as it does when an asynchronous invocation is tried again (LRE).
+func TestRequestThatComesAgain(t *testing.T) {
+	e, _ := lambda{}.start(t)
+	for _, payload := range []string{`{"n":1}`, `{"do":"exit=1"}`, `{"n":3}`} {
+		r := invokeFor(t, e, Invocation{RequestID: "again", Payload: []byte(payload)})
+		if r.RequestID != "again" || (r.FunctionError == "") != (string(r.Payload) == payload) {
+			t.Errorf("the answer to %s is %s %s", payload, r.Payload, r.FunctionError)
+		}
+	}
+}

@@ -105,3 +105,23 @@ func TestPythonErrors(t *testing.T) {
 		log.wait(t, "Phase: init\tStatus: error\tError Type: Runtime.ImportModuleError")
 	})
 }
+
+// Source: reference 5.3: the bootstrap sets PYTHONPATH only where nobody has set it.
+func TestPythonPathThatAHandlerSees(t *testing.T) {
+	const code = "import os\ndef handler(event, context):\n    return {'path': os.environ['PYTHONPATH']}\n"
+	for _, c := range []struct{ name, set, want string }{
+		{"unset", "", "/var/runtime"},
+		{"set by the function's configuration", "/var/task/lib:/opt/python", "/var/task/lib:/opt/python"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, _ := managed(t, pythonName, "app.py", code).also(func(f *Function, _ *Options) {
+				if c.set != "" {
+					f.Env["PYTHONPATH"] = c.set
+				}
+			}).start(t)
+			if got, _ := ask(t, e, `{}`); got["path"] != c.want {
+				t.Errorf("PYTHONPATH is %v, want %s", got["path"], c.want)
+			}
+		})
+	}
+}

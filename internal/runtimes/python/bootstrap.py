@@ -33,9 +33,11 @@ def forget_the_hosts_packages():
 def lay_the_search_path():
     """Put code and layers before the runtime's own libraries.
 
-    Layers are looked at only while PYTHONPATH is unset: whoever sets it has to name /opt/python.
+    Layers are looked at only while PYTHONPATH is unset: whoever sets it has to name /opt/python. It stays
+    as it is then, for the handler and what the handler starts.
     """
-    if "PYTHONPATH" not in os.environ:
+    unset = "PYTHONPATH" not in os.environ
+    if unset:
         version = "python%d.%d" % sys.version_info[:2]
         known = list(sys.path)
         for path in (
@@ -45,7 +47,8 @@ def lay_the_search_path():
             site.addsitedir(path)  # runs .pth files, as on Lambda
         sys.path[:] = [p for p in sys.path if p not in known] + known
     sys.path.insert(0, TASK_ROOT)
-    os.environ["PYTHONPATH"] = RUNTIME_DIR
+    if unset:
+        os.environ["PYTHONPATH"] = RUNTIME_DIR
 
 
 def main():

@@ -96,6 +96,7 @@ func steps() map[string]func(*probe, string) {
 		"child":  (*probe).child,
 		"onterm": (*probe).onTerm,
 		"until":  (*probe).until,
+		"exitat": func(p *probe, arg string) { go func() { p.until(arg); os.Exit(4) }() },
 		"lookup": (*probe).lookup,
 		"cat":    (*probe).cat,
 		"limits": (*probe).limits,
