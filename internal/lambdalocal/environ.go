@@ -17,6 +17,8 @@ const (
 	osOnlyPath     = "/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 	osOnlyLibs     = "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
 	wrapperSetting = "AWS_LAMBDA_EXEC_WRAPPER"
+	// concurrencySetting tells a managed instance's runtime, and no extension (RIE-LMI rapidcore/env).
+	concurrencySetting = "AWS_LAMBDA_MAX_CONCURRENCY"
 )
 
 // environ makes the environment variables of one execution environment.
@@ -63,6 +65,9 @@ func (e environ) platform() map[string]string {
 		"TZ":                              ":UTC",
 		"PATH":                            path,
 		"LD_LIBRARY_PATH":                 libs,
+	}
+	if e.fn.onInstances() {
+		env[concurrencySetting] = strconv.Itoa(e.fn.MaxConcurrency)
 	}
 	if e.fn.managed() {
 		env["AWS_EXECUTION_ENV"] = "AWS_Lambda_" + e.fn.Runtime // exported by the bootstrap
@@ -114,7 +119,7 @@ func (e environ) ofExtension() map[string]string {
 	}
 	for _, name := range []string{
 		"AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_XRAY_CONTEXT_MISSING",
-		"AWS_XRAY_DAEMON_ADDRESS", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT",
+		"AWS_XRAY_DAEMON_ADDRESS", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", concurrencySetting,
 	} {
 		delete(env, name)
 	}

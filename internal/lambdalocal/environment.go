@@ -32,8 +32,12 @@ type Environment struct {
 	api    *apiServer
 	logs   *logStream
 
-	// turn is held by whoever drives the environment: an invocation until its phase has ended, or Close.
+	// turn is held by whoever drives the environment: an invocation until its phase has ended, or Close. A
+	// managed instance has several, and Close takes them all, which only one may try at a time.
 	turn chan struct{}
+	all  chan struct{}
+
+	ending sync.Once // of a managed instance's environment
 
 	// of whoever has the turn:
 	gen       *generation
@@ -56,7 +60,7 @@ func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) 
 	if err := fn.check(opt); err != nil {
 		return nil, fmt.Errorf("start %s: %w", fn.Name, err)
 	}
-	e := &Environment{fn: fn, opt: opt, logs: newLogs(fn, opt), turn: make(chan struct{}, 1)}
+	e := &Environment{fn: fn, opt: opt, logs: newLogs(fn, opt), turn: make(chan struct{}, fn.places()), all: make(chan struct{}, 1)}
 	if err := e.open(ctx); err != nil {
 		return nil, fmt.Errorf("start %s: %w", fn.Name, err)
 	}
@@ -65,19 +69,24 @@ func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) 
 	}
 	limit := e.opt.initLimit
 	if limit == 0 {
-		limit = initLimit
+		limit = fn.initLimit()
 	}
 	initCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	took, f, err := e.initialise(initCtx, phaseInit)
+	took, f, err := e.initialise(initCtx, fn.initPhase())
 	if ctx.Err() != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", fn.Name, ctx.Err()), e.tearDown(reasonFailure))
 	}
 	e.firstInit = took
-	if f != nil || err != nil {
-		e.firstInit = 0 // the next invocation's init counts as its own time
+	if f != nil || err != nil || fn.initAhead() {
+		e.firstInit = 0 // the next invocation has its own init, or none
+	}
+	switch {
+	case fn.onInstances():
+		e.settleManaged(e.gen, f, err)
+	case f != nil || err != nil:
 		e.shutdown(e.gen, reasonFailure)
-	} else {
+	default:
 		e.usable = true
 		e.gen.stream.Pause()
 		e.freeze(e.gen)
@@ -94,6 +103,9 @@ func (fn Function) withDefaults() Function {
 	}
 	if fn.MaxConcurrency == 0 {
 		fn.MaxConcurrency = 1
+	}
+	if fn.onInstances() {
+		fn.LogFormat = logFormatJSON // there is no other (LMIENV)
 	}
 	if fn.MemoryMB == 0 {
 		fn.MemoryMB = defaultMemoryMB
@@ -117,6 +129,9 @@ func (fn Function) withDefaults() Function {
 func (fn Function) check(opt Options) error {
 	if fn.Name == "" || fn.Runtime == "" {
 		return errors.New("a function needs a name and a runtime")
+	}
+	if fn.MaxConcurrency < 0 {
+		return fmt.Errorf("MaxConcurrency is %d, it has to be 1 or more", fn.MaxConcurrency)
 	}
 	for _, dir := range append([]string{fn.Code}, fn.Layers...) {
 		info, err := os.Stat(dir)
@@ -153,11 +168,9 @@ func (e *Environment) open(ctx context.Context) (err error) {
 
 // Idle waits until the phase of the last invocation has ended and the environment is frozen.
 func (e *Environment) Idle(ctx context.Context) error {
-	if err := e.takeTurn(ctx); err != nil {
-		return err
-	}
-	e.giveTurn()
-	return nil
+	held, err := e.takeAll(ctx)
+	e.giveBack(held)
+	return err
 }
 
 func (e *Environment) takeTurn(ctx context.Context) error {
@@ -177,6 +190,30 @@ func (e *Environment) takeTurn(ctx context.Context) error {
 
 func (e *Environment) giveTurn() { <-e.turn }
 
+// takeAll takes every turn: nobody else drives the environment then. What it got when it failed is to be
+// given back as well.
+func (e *Environment) takeAll(ctx context.Context) (held int, err error) {
+	select {
+	case e.all <- struct{}{}:
+		defer func() { <-e.all }()
+	case <-ctx.Done():
+		return 0, fmt.Errorf("wait for %s: %w", e.fn.Name, ctx.Err())
+	}
+	for held < cap(e.turn) {
+		if err := e.takeTurn(ctx); err != nil {
+			return held, err
+		}
+		held++
+	}
+	return held, nil
+}
+
+func (e *Environment) giveBack(turns int) {
+	for range turns {
+		e.giveTurn()
+	}
+}
+
 // LastReport is the report of the last invocation whose phase has ended.
 func (e *Environment) LastReport() Report {
 	e.mu.Lock()
@@ -194,16 +231,17 @@ func (e *Environment) RuntimeAPI() string { return e.api.addr() }
 // waits for the end of a running phase, but no longer than ctx, and then kills. A second Close does
 // nothing.
 func (e *Environment) Close(ctx context.Context) error {
-	err := e.takeTurn(ctx)
-	switch {
-	case errors.Is(err, errClosed):
-		return nil
-	case err != nil:
-		// The phase goes on in the background: end it. Its goroutine notices and gives the turn back.
+	held, err := e.takeAll(ctx)
+	if err != nil && !errors.Is(err, errClosed) {
+		// A phase goes on in the background: end it. Its goroutine notices and gives the turn back.
+		e.giveBack(held)
 		e.abort()
-		e.turn <- struct{}{}
+		held, err = e.takeAll(context.WithoutCancel(ctx))
 	}
-	defer e.giveTurn()
+	defer func() { e.giveBack(held) }()
+	if err != nil {
+		return nil // closed already
+	}
 	e.mu.Lock()
 	e.closed = true
 	e.mu.Unlock()
@@ -223,7 +261,10 @@ func (e *Environment) tearDown(reason string) error {
 		e.thaw(e.gen)
 		e.usable = false
 	}
-	if !e.gen.down {
+	switch {
+	case e.fn.onInstances():
+		e.endManaged(reason)
+	case !e.gen.down:
 		e.shutdown(e.gen, reason)
 	}
 	errs := []error{e.api.close(), e.box.close(), e.limits.release()}

@@ -31,6 +31,7 @@ type generation struct {
 	closed         bool         // for registration
 	processes      []*process
 	invocations    map[string]*invocation // dispatched and not yet ended, by request id
+	expired        map[string]bool        // those that timed out and whose answer has not come; managed instances only
 	runtimeProcess *process
 
 	frozen       bool
@@ -43,8 +44,8 @@ type generation struct {
 
 func newGeneration(fn Function) *generation {
 	return &generation{
-		changed: make(chan struct{}), invocations: map[string]*invocation{},
-		runtime: runtimeState{name: runtimeStarted, managed: fn.InitType == ManagedInstances},
+		changed: make(chan struct{}), invocations: map[string]*invocation{}, expired: map[string]bool{},
+		runtime: runtimeState{name: runtimeStarted, managed: fn.onInstances()},
 	}
 }
 
@@ -146,6 +147,7 @@ type invocation struct {
 	dispatched time.Time // when it was handed out
 	responding time.Time // when the runtime began to answer, by its first byte; zero for an error
 	response   *response // once it is complete
+	expired    bool      // nobody waits for its response any more; managed instances only
 	readyAt    time.Time // when the runtime called next after it
 }
 

@@ -13,8 +13,9 @@ const initLimit = 10 * time.Second
 
 // The phases that an init can be in, by their names in INIT_REPORT.
 const (
-	phaseInit   = "init"
-	phaseInvoke = "invoke"
+	phaseInit      = "init"
+	phaseInvoke    = "invoke"
+	phaseSnapStart = "snap-start" // TELSCH only
 )
 
 // initialise makes a new generation: it starts the extensions, waits until all have registered, starts

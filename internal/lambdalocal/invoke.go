@@ -33,7 +33,11 @@ func (e *Environment) Invoke(ctx context.Context, in Invocation) (Result, error)
 	whole := context.WithoutCancel(ctx)
 	go func() {
 		defer e.giveTurn()
-		e.phase(whole, in, func(r Result) { answer <- r })
+		run := e.phase
+		if e.fn.onInstances() {
+			run = e.managedPhase
+		}
+		run(whole, in, func(r Result) { answer <- r })
 	}()
 	select {
 	case r := <-answer:
@@ -182,6 +186,6 @@ func (p *phase) reset(report Report, f *failure, err error) {
 		return
 	}
 	e.shutdown(e.gen, reasonTimeout)
-	p.fail("Sandbox.Timedout", fmt.Sprintf("Task timed out after %.2f seconds", e.fn.Timeout.Seconds()), nil)
+	p.fail(timedOut, timeoutMessage(e.fn), nil)
 	p.answerHeld()
 }

@@ -145,7 +145,7 @@ func (e *Environment) tellSubscription(extension string, types []string) {
 // with their generation.
 func (e *Environment) newStream() *telemetry.Stream {
 	return telemetry.NewStream(telemetry.Options{
-		Managed: e.fn.InitType == ManagedInstances, JSONLogs: e.fn.jsonLogs(), Subscribed: e.tellSubscription,
+		Managed: e.fn.onInstances(), JSONLogs: e.fn.jsonLogs(), Subscribed: e.tellSubscription,
 	})
 }
 

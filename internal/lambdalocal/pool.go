@@ -13,6 +13,10 @@ import (
 // Pool runs a function in up to a number of environments at once, as Lambda does: an invocation takes an
 // idle environment, the one that was used last, or starts a new one, or waits. With Options.IdleLimit an
 // environment that is idle for too long is shut down.
+//
+// With provisioned concurrency, the environments that Provision starts are the provisioned ones, and those
+// that invocations start beside them are on demand. An environment of a managed instance takes as many
+// invocations as Function.MaxConcurrency says, and is replaced once it has ended.
 type Pool struct {
 	fn  Function
 	opt Options
@@ -23,8 +27,8 @@ type Pool struct {
 	work   sync.WaitGroup // invocations and the tails of their phases
 
 	mu     sync.Mutex
-	done   bool // closed is closed, and work takes no more
-	idle   []*idleEnvironment
+	done   bool               // closed is closed, and work takes no more
+	idle   []*idleEnvironment // one for every invocation that an environment can take
 	all    []*Environment
 	number int
 }
@@ -78,7 +82,7 @@ func (p *Pool) take(ctx context.Context) (*Environment, error) {
 			return nil, errClosed
 		case <-p.free: // look again
 		case p.slots <- struct{}{}:
-			return p.start(ctx)
+			return p.start(ctx, p.onDemand())
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for an environment of %s: %w", p.fn.Name, ctx.Err())
 		}
@@ -88,13 +92,30 @@ func (p *Pool) take(ctx context.Context) (*Environment, error) {
 func (p *Pool) popIdle() *Environment {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) == 0 || p.done {
-		return nil
+	for len(p.idle) > 0 && !p.done {
+		e := p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		e.keep()
+		if !e.ended() {
+			if len(p.idle) > 0 {
+				p.signal() // for the next one that waits
+			}
+			return e.Environment
+		}
+		p.discard(e.Environment)
 	}
-	e := p.idle[len(p.idle)-1]
-	p.idle = p.idle[:len(p.idle)-1]
-	e.keep()
-	return e.Environment
+	return nil
+}
+
+// makeIdle says that an environment can take an invocation. Only those that invocations have started are
+// ended when nobody uses them. It is called under the lock.
+func (p *Pool) makeIdle(e *Environment) {
+	idle := &idleEnvironment{Environment: e}
+	p.idle = append(p.idle, idle)
+	if p.opt.IdleLimit > 0 && !p.done && (e.fn.InitType == OnDemand || e.fn.InitType == SnapStart) {
+		idle.limit = time.AfterFunc(p.opt.IdleLimit, func() { p.spinDown(idle) })
+	}
+	p.signal()
 }
 
 // keep stops the time that an environment may be idle. If it is over already, spinDown does not find the
@@ -124,8 +145,73 @@ func (p *Pool) spinDown(idle *idleEnvironment) {
 	<-p.slots
 }
 
+// discard gives up an environment that has ended, once. It is called under the lock.
+func (p *Pool) discard(e *Environment) {
+	i := slices.Index(p.all, e)
+	if i < 0 {
+		return
+	}
+	p.all = slices.Delete(p.all, i, i+1)
+	p.work.Add(1)
+	go func() {
+		defer p.work.Done()
+		// Nothing of it is left but its folder; if even that cannot be removed, the next one with the same
+		// Dir says so.
+		_ = e.Close(context.Background())
+		<-p.slots
+		p.signal()
+	}()
+}
+
+// signal tells one that waits that it is worth looking again.
+func (p *Pool) signal() {
+	select {
+	case p.free <- struct{}{}:
+	default:
+	}
+}
+
+// onDemand is the function as an invocation starts it that found no environment.
+func (p *Pool) onDemand() Function {
+	fn := p.fn
+	if fn.InitType == ProvisionedConcurrency {
+		fn.InitType = OnDemand
+	}
+	return fn
+}
+
+// Provision starts environments ahead of any invocation, all at once, and returns when all have had their
+// init. It is how provisioned concurrency begins, and a managed instance.
+func (p *Pool) Provision(ctx context.Context, number int) error {
+	failed := make(chan error, number)
+	for range number {
+		go func() { failed <- p.provision(ctx) }()
+	}
+	var err error
+	for range number {
+		err = errors.Join(err, <-failed)
+	}
+	return err
+}
+
+func (p *Pool) provision(ctx context.Context) error {
+	select {
+	case p.slots <- struct{}{}:
+	default:
+		return fmt.Errorf("provision %s: the pool has its %d environments already", p.fn.Name, cap(p.slots))
+	}
+	e, err := p.start(ctx, p.fn)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.makeIdle(e)
+	return nil
+}
+
 // start starts an environment; the pool's end ends its init.
-func (p *Pool) start(ctx context.Context) (*Environment, error) {
+func (p *Pool) start(ctx context.Context, fn Function) (*Environment, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -142,7 +228,7 @@ func (p *Pool) start(ctx context.Context) (*Environment, error) {
 		opt.Dir = filepath.Join(opt.Dir, fmt.Sprintf("env-%d", p.number))
 	}
 	p.mu.Unlock()
-	e, err := Start(ctx, p.fn, opt)
+	e, err := Start(ctx, fn, opt)
 	if err != nil {
 		<-p.slots
 		return nil, err
@@ -151,6 +237,9 @@ func (p *Pool) start(ctx context.Context) (*Environment, error) {
 	late := p.done // Close closes what was in the list when it was called
 	if !late {
 		p.all = append(p.all, e)
+		for range e.fn.places() - 1 { // the first is the caller's
+			p.makeIdle(e)
+		}
 	}
 	p.mu.Unlock()
 	if late {
@@ -161,20 +250,19 @@ func (p *Pool) start(ctx context.Context) (*Environment, error) {
 
 // giveBack waits for the end of an environment's phase and makes it idle.
 func (p *Pool) giveBack(ctx context.Context, e *Environment) {
-	if err := e.Idle(ctx); err != nil {
-		return // closed meanwhile
+	if !e.fn.onInstances() {
+		if err := e.Idle(ctx); err != nil {
+			return // closed meanwhile
+		}
 	}
 	p.mu.Lock()
-	idle := &idleEnvironment{Environment: e}
-	p.idle = append(p.idle, idle)
-	if p.opt.IdleLimit > 0 && !p.done {
-		idle.limit = time.AfterFunc(p.opt.IdleLimit, func() { p.spinDown(idle) })
+	if e.ended() && !p.done {
+		p.discard(e)
+	} else {
+		p.makeIdle(e)
 	}
 	p.mu.Unlock()
-	select {
-	case p.free <- struct{}{}:
-	default:
-	}
+	p.signal()
 }
 
 // Close shuts all environments down at once, those with a running phase after its end or that of ctx.

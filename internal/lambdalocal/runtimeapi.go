@@ -21,14 +21,21 @@ func (a *apiServer) runtimeRoutes(mux *http.ServeMux) {
 	handle(mux, "POST", base+"/runtime/init/error", a.runtimeInitError)
 }
 
-// ofInvocation refuses a request id that is no running invocation's, before any state changes.
+// ofInvocation refuses a request id that is no running invocation's, before any state changes. Of one that
+// has timed out on a managed instance the runtime is told once (RIE-LMI invoke/invoke_router.go).
 func (a *apiServer) ofInvocation(serve func(http.ResponseWriter, *http.Request, *generation, *invocation)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		g := a.current.Load()
+		id := r.PathValue("id")
 		g.mu.Lock()
-		in := g.invocations[r.PathValue("id")]
+		in, expired := g.invocations[id], g.expired[id]
+		delete(g.expired, id)
 		g.mu.Unlock()
-		if in == nil {
+		switch {
+		case expired:
+			refuseExpired(w)
+			return
+		case in == nil:
 			refuseRequestID(w)
 			return
 		}
@@ -60,11 +67,12 @@ func (a *apiServer) runtimeNext(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the runtime is gone
 	}
-	writeInvocation(w, in)
+	writeInvocation(w, in, g.managed())
 }
 
-// writeInvocation renders an event as next answers it (RTAPI; RIE rendering.go: headers only when not empty).
-func writeInvocation(w http.ResponseWriter, in *invocation) {
+// writeInvocation renders an event as next answers it (RTAPI; RIE rendering.go: headers only when not empty;
+// RIE-LMI invoke/runtime_response_sender.go: empty ones as well).
+func writeInvocation(w http.ResponseWriter, in *invocation, evenEmpty bool) {
 	h := w.Header()
 	for name, value := range map[string]string{
 		"Lambda-Runtime-Aws-Request-Id":       in.RequestID,
@@ -73,11 +81,13 @@ func writeInvocation(w http.ResponseWriter, in *invocation) {
 		"Lambda-Runtime-Cognito-Identity":     in.CognitoIdentity,
 		"Lambda-Runtime-Invoked-Function-Arn": in.arn,
 		"Lambda-Runtime-Deadline-Ms":          strconv.FormatInt(in.deadline.UnixMilli(), 10),
-		"Lambda-Runtime-Aws-Tenant-Id":        in.TenantID,
 	} {
-		if value != "" {
+		if value != "" || evenEmpty {
 			h.Set(name, value)
 		}
+	}
+	if in.TenantID != "" {
+		h.Set("Lambda-Runtime-Aws-Tenant-Id", in.TenantID)
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(in.Payload)))

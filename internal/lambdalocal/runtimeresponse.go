@@ -62,8 +62,10 @@ func (a *apiServer) runtimeResponse(w http.ResponseWriter, r *http.Request, g *g
 		res.breakBy(in, r.Trailer)
 	}
 	res.contentType, res.size, res.first, res.at = r.Header.Get("Content-Type"), b.size, b.first, b.last
-	g.endResponse(in, res)
+	expired := g.endResponse(in, res)
 	switch {
+	case expired:
+		refuseExpired(w)
 	case errors.Is(err, errTooLarge):
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain)) // as far as it comes
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
@@ -165,15 +167,24 @@ func refuseRequestID(w http.ResponseWriter) {
 	refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 }
 
+// refuseExpired answers a response that comes after its invocation's timeout.
+func refuseExpired(w http.ResponseWriter) {
+	refuse(w, http.StatusGone, "InvokeTimeout", "Invoke timeout")
+}
+
 // endResponse makes a response known to the caller of the invocation and the runtime free for the next one.
-func (g *generation) endResponse(in *invocation, res response) {
+// It tells whether there is no caller any more.
+func (g *generation) endResponse(in *invocation, res response) (expired bool) {
 	g.update(func() {
 		if !in.responding.IsZero() {
 			in.responding = res.first
 		}
 		in.response = &res
 		g.runtime.sent(in)
+		expired = in.expired
+		delete(g.expired, in.RequestID)
 	})
+	return expired
 }
 
 // answer makes a response known and leaves the runtime in its state.

@@ -91,6 +91,7 @@ func steps() map[string]func(*probe, string) {
 		"touch":  func(_ *probe, arg string) { os.WriteFile(local(arg), []byte("x"), 0o644) },
 		"ls":     (*probe).ls,
 		"write":  func(p *probe, arg string) { p.say("write %s: %v", arg, os.WriteFile(local(arg), nil, 0o644)) },
+		"crew":   (*probe).crew,
 		"pid":    func(p *probe, _ string) { p.say("pid %d", os.Getpid()) },
 		"ticks":  func(p *probe, _ string) { go p.ticks() },
 		"child":  (*probe).child,
@@ -199,6 +200,15 @@ func (p *probe) loop(arg string) {
 			os.Exit(3)
 		}
 	}
+}
+
+// crew=4 answers four events at a time, each worker with a next of its own.
+func (p *probe) crew(arg string) {
+	for range number(arg) - 1 {
+		worker := *p
+		go worker.loop("")
+	}
+	p.loop("")
 }
 
 func (p *probe) answer() {
