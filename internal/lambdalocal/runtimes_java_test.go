@@ -100,50 +100,48 @@ func writeJar(t *testing.T, path, from, attributes string, names ...string) {
 
 // Sources: ENV, reference 5.2 (argv), 5.4 (java/lib), 4 (trace header as system property); JAVARIC.
 func TestJava(t *testing.T) {
-	for _, name := range []string{"java17", "java21", "java25"} {
-		t.Run(name, func(t *testing.T) {
-			e, log := java(t, name, "app.Orders").start(t)
-			r, err := e.Invoke(t.Context(), Invocation{LogTail: true, Payload: []byte(`{"n":1}`), ClientContext: `{"custom":{"a":"b"}}`,
-				CognitoIdentity: `{"cognitoIdentityId":"me","cognitoIdentityPoolId":"pool"}`})
-			if err != nil {
-				t.Fatal(err)
+	eachFound(t, []string{"java17", "java21", "java25"}, func(t *testing.T, name string) {
+		e, log := java(t, name, "app.Orders").start(t)
+		r, err := e.Invoke(t.Context(), Invocation{LogTail: true, Payload: []byte(`{"n":1}`), ClientContext: `{"custom":{"a":"b"}}`,
+			CognitoIdentity: `{"cognitoIdentityId":"me","cognitoIdentityPoolId":"pool"}`})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := decode(t, r)
+		version := strings.TrimPrefix(e.fn.Runtime, "java")
+		for name, value := range map[string]any{
+			"user.dir": "/var/task", "java.home": "/var/lang", "java.specification.version": version, "command": "/var/lang/bin/java",
+			"AWS_EXECUTION_ENV": "AWS_Lambda_java" + version, "_HANDLER": "app.Orders", "fromlayer": "from the layer", "fromlib": "from lib",
+			"name": "probe", "version": "$LATEST", "arn": "arn:aws:lambda:eu-west-1:123456789012:function:probe", "memory": 512.0,
+			"stream": e.env.logStream, "identity": "me", "LD_LIBRARY_PATH": managedLibs,
+		} {
+			if got[name] != value {
+				t.Errorf("%s is %v, want %v", name, got[name], value)
 			}
-			got := decode(t, r)
-			version := strings.TrimPrefix(e.fn.Runtime, "java")
-			for name, value := range map[string]any{
-				"user.dir": "/var/task", "java.home": "/var/lang", "java.specification.version": version, "command": "/var/lang/bin/java",
-				"AWS_EXECUTION_ENV": "AWS_Lambda_java" + version, "_HANDLER": "app.Orders", "fromlayer": "from the layer", "fromlib": "from lib",
-				"name": "probe", "version": "$LATEST", "arn": "arn:aws:lambda:eu-west-1:123456789012:function:probe", "memory": 512.0,
-				"stream": e.env.logStream, "identity": "me", "LD_LIBRARY_PATH": managedLibs,
-			} {
-				if got[name] != value {
-					t.Errorf("%s is %v, want %v", name, got[name], value)
-				}
-			}
-			if client, _ := got["client"].(map[string]any); client["a"] != "b" {
-				t.Errorf("client context is %v", got["client"])
-			}
-			if trace, _ := got["com.amazonaws.xray.traceHeader"].(string); !strings.HasPrefix(trace, "Root=1-") || !strings.Contains(trace, ";Sampled=0;") {
-				t.Errorf("trace is %q", trace)
-			}
-			if left, _ := got["remaining"].(float64); left <= 0 || left > float64(patience.Milliseconds()) {
-				t.Errorf("remaining time is %v", got["remaining"])
-			}
-			checkJavaArgv(t, got["argv"].([]any))
-			if tail := string(r.LogTail); !strings.Contains(tail, "handling "+r.RequestID+"\n") || strings.Contains(tail, "loading") {
-				t.Errorf("tail is %q", tail)
-			}
-			for _, line := range []string{"loading", "by the logger", "in two lines", "to stderr"} {
-				log.wait(t, line)
-			}
-			if log.has("WARNING") {
-				t.Error("Java warns of something")
-			}
-			if left, err := os.ReadDir(e.layout.tmp); err != nil || slices.ContainsFunc(left, func(d os.DirEntry) bool { return strings.HasSuffix(d.Name(), ".so") }) {
-				t.Errorf("the client's native part was written to /tmp: %v %v", left, err)
-			}
-		})
-	}
+		}
+		if client, _ := got["client"].(map[string]any); client["a"] != "b" {
+			t.Errorf("client context is %v", got["client"])
+		}
+		if trace, _ := got["com.amazonaws.xray.traceHeader"].(string); !strings.HasPrefix(trace, "Root=1-") || !strings.Contains(trace, ";Sampled=0;") {
+			t.Errorf("trace is %q", trace)
+		}
+		if left, _ := got["remaining"].(float64); left <= 0 || left > float64(patience.Milliseconds()) {
+			t.Errorf("remaining time is %v", got["remaining"])
+		}
+		checkJavaArgv(t, got["argv"].([]any))
+		if tail := string(r.LogTail); !strings.Contains(tail, "handling "+r.RequestID+"\n") || strings.Contains(tail, "loading") {
+			t.Errorf("tail is %q", tail)
+		}
+		for _, line := range []string{"loading", "by the logger", "in two lines", "to stderr"} {
+			log.wait(t, line)
+		}
+		if log.has("WARNING") {
+			t.Error("Java warns of something")
+		}
+		if left, err := os.ReadDir(e.layout.tmp); err != nil || slices.ContainsFunc(left, func(d os.DirEntry) bool { return strings.HasSuffix(d.Name(), ".so") }) {
+			t.Errorf("the client's native part was written to /tmp: %v %v", left, err)
+		}
+	})
 }
 
 func checkJavaArgv(t *testing.T, argv []any) {

@@ -2,6 +2,7 @@ package lambdalocal
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,6 +42,30 @@ func managed(t *testing.T, name, file, code string) lambda {
 	}}
 }
 
+// eachFound runs a test for every one of the runtimes that this machine has, and says which it has not. One
+// at least must be here in CI.
+func eachFound(t *testing.T, names []string, test func(t *testing.T, name string)) {
+	t.Helper()
+	var first error
+	tested := 0
+	for _, name := range names {
+		_, err := runtimes.Find(t.Context(), name, runtimes.Options{Progress: os.Stderr})
+		switch {
+		case err == nil:
+			tested++
+			t.Run(name, func(t *testing.T) { test(t, name) })
+		case errors.Is(err, runtimes.ErrMissing):
+			t.Logf("SKIPPED, NOT TESTED: %v", err)
+			first = err
+		default:
+			t.Error(err)
+		}
+	}
+	if tested == 0 && os.Getenv("CI") == "true" {
+		t.Fatalf("none of %q is here: %v", names, first)
+	}
+}
+
 // also makes further changes.
 func (l lambda) also(change func(*Function, *Options)) lambda {
 	first := l.change
@@ -66,6 +91,38 @@ func decode(t *testing.T, r Result) map[string]any {
 		t.Fatalf("answer is %s: %v", r.Payload, err)
 	}
 	return out
+}
+
+// texts is a decoded list of strings.
+func texts(list any) []string {
+	var out []string
+	for _, v := range list.([]any) {
+		out = append(out, v.(string))
+	}
+	return out
+}
+
+// checkManagedEnv looks at what a managed runtime's function says of its environment: env with all of it, and
+// trace. Variables with "" in want may not be set. Sources: ENV; reference 5.3 to 5.5.
+func checkManagedEnv(t *testing.T, e *Environment, got map[string]any, want map[string]string) {
+	t.Helper()
+	env := got["env"].(map[string]any)
+	for name, value := range map[string]string{
+		"AWS_EXECUTION_ENV": "AWS_Lambda_" + e.fn.Runtime, "_HANDLER": e.fn.Handler, "LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime",
+		"PATH": managedPath, "LD_LIBRARY_PATH": managedLibs, "LANG": "en_US.UTF-8", "TZ": ":UTC",
+	} {
+		if env[name] != value {
+			t.Errorf("%s is %v, want %s", name, env[name], value)
+		}
+	}
+	for name, value := range want {
+		if env[name] != value && (value != "" || env[name] != nil) {
+			t.Errorf("%s is %v, want %q", name, env[name], value)
+		}
+	}
+	if trace, _ := got["trace"].(string); !strings.HasPrefix(trace, "Root=1-") || !strings.Contains(trace, ";Sampled=0;") {
+		t.Errorf("trace is %v", got["trace"])
+	}
 }
 
 // wrapper is a layer with an exec wrapper that tells what it got.
@@ -154,7 +211,7 @@ func TestRuntimesByPath(t *testing.T) {
 		log.wait(t, "lambdalocal: no private file system")
 	})
 	t.Run("node", func(t *testing.T) {
-		e, _ := node(t).also(byPath).start(t)
+		e, _ := node(t, nodeName).also(byPath).start(t)
 		if got, r := ask(t, e, `{"n":1}`); r.FunctionError != "" || got["sdk"] != "function" || got["fromlayer"] != "yes" {
 			t.Errorf("answer is %s", r.Payload)
 		}

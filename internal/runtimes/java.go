@@ -3,6 +3,7 @@ package runtimes
 import (
 	"context"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,8 +21,7 @@ var javaFiles embed.FS
 // javaPin is one file that becomes part of /var/runtime/lib.
 type javaPin struct{ jar, sha256 string }
 
-// javaPins are all the files, in the order of the class path: AWS's client and what it needs. Maven checks
-// only what the registry itself says about a file.
+// javaPins are all the files, in the order of the class path: AWS's client and what it needs.
 func javaPins() []javaPin {
 	return []javaPin{
 		{"aws-lambda-java-core-1.4.0.jar", "575c24393cc1ad645e83e618956eabd89ffe8cc09efae2cb62bc6589154d68ed"},
@@ -37,8 +37,6 @@ const (
 	javaClient = "java"
 	// javaLib is the file of the client that has the native part.
 	javaLib = "aws-lambda-java-runtime-interface-client-2.9.0.jar"
-	// mavenPlugin copies what the manifest names.
-	mavenPlugin = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 	// javaMain is the client's main class; javaMain11 that of the runtimes up to Java 11 (SAM), which takes
 	// the handler from _HANDLER.
 	javaMain   = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
@@ -165,7 +163,7 @@ func (in *installer) ensureJavaClient(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read pins: %w", err)
 	}
-	stamp := []string{javaNative(), mavenPlugin, string(manifest)}
+	stamp := []string{javaNative(), mavenAll, string(manifest), hex.EncodeToString(entryClass())}
 	for _, pin := range javaPins() {
 		stamp = append(stamp, pin.sha256+" "+pin.jar)
 	}
@@ -175,7 +173,7 @@ func (in *installer) ensureJavaClient(ctx context.Context) (string, error) {
 }
 
 func (in *installer) installJavaClient(ctx context.Context, manifest []byte, dir string) error {
-	if err := in.needTools(ctx, []tool{{program: "mvn", deb: "maven", rpm: "maven", darwin: "maven"}}); err != nil {
+	if err := in.needTools(ctx, []tool{maven()}); err != nil {
 		return err
 	}
 	pom, lib := filepath.Join(dir, "pom.xml"), filepath.Join(dir, "runtime", "lib")
@@ -183,10 +181,7 @@ func (in *installer) installJavaClient(ctx context.Context, manifest []byte, dir
 		return fmt.Errorf("write pins: %w", err)
 	}
 	in.say("installing AWS's Java client with Maven: %s", javaLib)
-	// Where the packages come from is Maven's own matter, as its settings say.
-	if err := in.run(ctx, dir, nil, "mvn", "--batch-mode", "--quiet", "--strict-checksums", "--file", pom,
-		"-Dmaven.repo.local="+filepath.Join(in.root, ".cache", "maven"), mavenPlugin,
-		"-DincludeScope=runtime", "-DoutputDirectory="+lib); err != nil {
+	if err := in.maven(ctx, dir, "--file", pom, mavenAll, "-DincludeScope=runtime", "-DoutputDirectory="+lib); err != nil {
 		return err
 	}
 	if err := checkJars(lib); err != nil {

@@ -3,11 +3,8 @@ package runtimes
 import (
 	"archive/zip"
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,13 +21,8 @@ func checkJars(dir string) error {
 		return fmt.Errorf("list what Maven brought: %w", err)
 	}
 	for _, e := range entries {
-		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return fmt.Errorf("read what Maven brought: %w", err)
-		}
-		sum := sha256.Sum256(b)
-		if got := hex.EncodeToString(sum[:]); got != pinned[e.Name()] {
-			return fmt.Errorf("what Maven brought as %s has digest %s, but pinned is %q", e.Name(), got, pinned[e.Name()])
+		if err := checkDigest(filepath.Join(dir, e.Name()), pinned[e.Name()]); err != nil {
+			return err
 		}
 		delete(pinned, e.Name())
 	}
@@ -48,23 +40,12 @@ func unpackNative(jar, dir string) error {
 		return fmt.Errorf("open client: %w", err)
 	}
 	defer archive.Close()
-	native, err := archive.Open("jni/" + javaNative())
-	if err != nil {
-		return fmt.Errorf("find the client's native part for this machine: %w", err)
+	for _, f := range archive.File {
+		if f.Name == "jni/"+javaNative() {
+			return unpackEntry(f, filepath.Join(dir, javaNative()), 0o755)
+		}
 	}
-	defer native.Close()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make folder: %w", err)
-	}
-	out, err := os.OpenFile(filepath.Join(dir, javaNative()), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
-	if err != nil {
-		return fmt.Errorf("place native part: %w", err)
-	}
-	if _, err := io.Copy(out, native); err != nil {
-		out.Close()
-		return fmt.Errorf("place native part: %w", err)
-	}
-	return out.Close()
+	return fmt.Errorf("the client has no native part for this machine: there is no jni/%s in it", javaNative())
 }
 
 // javaEntry is the jar with the main class of the runtimes up to Java 11, whose own client is not published.

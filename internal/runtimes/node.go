@@ -3,6 +3,7 @@ package runtimes
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -72,6 +73,9 @@ func findNode(ctx context.Context, major string, opt Options) (Runtime, error) {
 	if err != nil {
 		return Runtime{}, err
 	}
+	if err := placeCertificates(filepath.Join(dir, "runtime")); err != nil {
+		return Runtime{}, err
+	}
 	lang := filepath.Join(dir, "lang")
 	if hasSystem {
 		lang = system.prefix
@@ -92,6 +96,36 @@ func findNode(ctx context.Context, major string, opt Options) (Runtime, error) {
 			"/node_modules":     "/var/runtime/node_modules",
 		},
 	}, nil
+}
+
+// placeCertificates makes the file that functions name in NODE_EXTRA_CA_CERTS. On Lambda it has the roots of
+// Amazon's databases (docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html, "CA certificate loading"); here it
+// has what this machine trusts. It is no part of the installation, which is made from pins only.
+func placeCertificates(dir string) error {
+	path := filepath.Join(dir, "ca-cert.pem")
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	for _, bundle := range []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"} {
+		b, err := os.ReadFile(bundle)
+		if err != nil {
+			continue
+		}
+		// Somebody else may do the same: the file gets its name only when it is whole.
+		tmp, err := os.CreateTemp(dir, ".ca-cert-*")
+		if err != nil {
+			return fmt.Errorf("write certificates: %w", err)
+		}
+		_, err = tmp.Write(b)
+		if err = errors.Join(err, tmp.Chmod(0o644), tmp.Close()); err == nil {
+			err = os.Rename(tmp.Name(), path)
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("write certificates: %w", err), os.Remove(tmp.Name()))
+		}
+		return nil
+	}
+	return nil // Node.js warns of a missing file and goes on
 }
 
 // nodeArgv adds what the bootstrap adds. From the memory: a twentieth of it for the young generation, nine

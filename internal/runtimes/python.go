@@ -36,6 +36,10 @@ func pythonPins(version string) []string {
 	}
 }
 
+// pythonLayout is raised when something of ours beside the pinned packages changes: checkouts of different age
+// may share the folder of runtimes, and each keeps its own.
+const pythonLayout = "-2"
+
 func pythonVersions() []string { return []string{"3.9", "3.10", "3.11", "3.12", "3.13", "3.14"} }
 
 // python is an interpreter of this machine.
@@ -54,16 +58,20 @@ func findPython(ctx context.Context, version string, opt Options) (Runtime, erro
 		return Runtime{}, err
 	}
 	name := join(familyPython, version)
-	interpreter, ok := in.recordedPython(name)
+	folder := name + pythonLayout
+	interpreter, ok := in.recordedPython(folder)
 	if !ok {
 		if interpreter, err = locatePython(ctx, version); err != nil {
+			interpreter, err = in.fetchPython(ctx, version, err)
+		}
+		if err != nil {
 			return Runtime{}, err
 		}
 	}
 	pins := pythonPins(version)
 	// The interpreter belongs to the stamp: byte code and native parts are made for its version.
 	stamp := strings.Join(append(pins, "interpreter "+interpreter.Full+" "+interpreter.Prefix, runtime.GOOS+" "+runtime.GOARCH, string(pythonBootstrap)), "\n")
-	dir, err := in.ensure(ctx, name, stamp, func(ctx context.Context, tmp string) error {
+	dir, err := in.ensure(ctx, folder, stamp, func(ctx context.Context, tmp string) error {
 		if err := in.installPython(ctx, interpreter, pins, filepath.Join(tmp, "runtime")); err != nil {
 			return err
 		}
@@ -96,9 +104,9 @@ func recordPython(dir string, p python) error {
 }
 
 // recordedPython is the interpreter of an earlier installation if it has not changed since.
-func (in *installer) recordedPython(name string) (python, bool) {
+func (in *installer) recordedPython(folder string) (python, bool) {
 	var p python
-	b, err := os.ReadFile(filepath.Join(in.root, name, interpreterFile))
+	b, err := os.ReadFile(filepath.Join(in.root, folder, interpreterFile))
 	if err != nil || json.Unmarshal(b, &p) != nil {
 		return python{}, false
 	}
@@ -200,11 +208,12 @@ func askPython(ctx context.Context, path string) (python, bool) {
 	return p, true
 }
 
-// pythonsHere are the known versions that this machine has.
+// pythonsHere are the known versions that this machine has, or can have.
 func pythonsHere(ctx context.Context) []string {
 	var here []string
 	for _, v := range pythonVersions() {
-		if _, err := locatePython(ctx, v); err == nil {
+		_, err := locatePython(ctx, v)
+		if _, _, ok := pythonBuildOf(v); ok || err == nil {
 			here = append(here, v)
 		}
 	}

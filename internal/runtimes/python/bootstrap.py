@@ -33,22 +33,17 @@ def forget_the_hosts_packages():
 def lay_the_search_path():
     """Put code and layers before the runtime's own libraries.
 
-    Layers are looked at only while PYTHONPATH is unset: whoever sets it has to name /opt/python. It stays
-    as it is then, for the handler and what the handler starts.
+    Layers are looked at only while PYTHONPATH is unset: whoever sets it has to name /opt/python. It
+    stays as it is then, for the handler and what the handler starts. Folders go to the front, and what their .pth files name goes to the end.
     """
-    unset = "PYTHONPATH" not in os.environ
-    if unset:
+    layers = []
+    if "PYTHONPATH" not in os.environ:
         version = "python%d.%d" % sys.version_info[:2]
-        known = list(sys.path)
-        for path in (
-            os.path.join(LAYERS, "python", "lib", version, "site-packages"),
-            os.path.join(LAYERS, "python"),
-        ):
-            site.addsitedir(path)  # runs .pth files, as on Lambda
-        sys.path[:] = [p for p in sys.path if p not in known] + known
-    sys.path.insert(0, TASK_ROOT)
-    if unset:
+        layers = [os.path.join(LAYERS, "python", "lib", version, "site-packages"), os.path.join(LAYERS, "python")]
         os.environ["PYTHONPATH"] = RUNTIME_DIR
+    sys.path[:0] = [TASK_ROOT] + layers
+    for path in [TASK_ROOT] + layers:
+        site.addsitedir(path)  # runs .pth files
 
 
 def main():

@@ -1,0 +1,39 @@
+package runtimes
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+func maven() tool { return tool{program: "mvn", deb: "maven", rpm: "maven", darwin: "maven"} }
+
+// The goals of Maven's plugin for dependencies: copy one artifact, or what a manifest names.
+const (
+	mavenPlugin = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
+	mavenCopy   = mavenPlugin + ":copy"
+	mavenAll    = mavenPlugin + ":copy-dependencies"
+)
+
+// maven runs Maven. Where the packages come from is its own matter, as its settings say; what it brings stays
+// below the root. Maven checks only what the registry itself says about a file: the pins are checked here.
+func (in *installer) maven(ctx context.Context, dir string, args ...string) error {
+	return in.run(ctx, dir, nil, append([]string{"mvn", "--batch-mode", "--quiet", "--strict-checksums",
+		"-Dmaven.repo.local=" + filepath.Join(in.root, ".cache", "maven")}, args...)...)
+}
+
+// checkDigest compares a file with its pin.
+func checkDigest(path, pinned string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read what Maven brought: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	if got := hex.EncodeToString(sum[:]); got != pinned {
+		return fmt.Errorf("what Maven brought as %s has digest %s, but pinned is %q", filepath.Base(path), got, pinned)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package runtimes
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// pythonBuild is a CPython that Maven has: JavaCPP's presets carry a whole one, with interpreter, standard
+// library and pip.
+type pythonBuild struct {
+	version string            // of the artifact
+	sha256  map[string]string // of the file, by Go's name of the processor
+}
+
+// pythonBuilds are used where the machine has no interpreter of a version that few machines have yet.
+func pythonBuilds() map[string]pythonBuild {
+	return map[string]pythonBuild{
+		"3.14": {version: "3.14.3-1.5.13", sha256: map[string]string{
+			"amd64": "eb5f1a6fe2dc498ac18927189a37f28a47b0ba06ae6bd85112eff023fe2eb46f",
+			"arm64": "75d0ac8f457bdb2d6b684796c282ce4da1e0c377a02b954de2c718f80901a15f",
+		}},
+	}
+}
+
+// pythonBuildOf is the build for this machine, if there is one.
+func pythonBuildOf(version string) (b pythonBuild, platform string, ok bool) {
+	b, ok = pythonBuilds()[version]
+	platform = map[string]string{"amd64": "linux-x86_64", "arm64": "linux-arm64"}[runtime.GOARCH]
+	return b, platform, ok && runtime.GOOS == "linux" && platform != ""
+}
+
+// fetchPython installs a CPython from Maven and returns it; missing is the error if that cannot be done here.
+func (in *installer) fetchPython(ctx context.Context, version string, missing error) (python, error) {
+	build, platform, ok := pythonBuildOf(version)
+	if !ok {
+		return python{}, missing
+	}
+	name, stamp := "cpython"+version, build.version+" "+platform+" "+build.sha256[runtime.GOARCH]
+	if !in.installed(filepath.Join(in.root, name), stamp) {
+		if err := in.needTools(ctx, []tool{maven()}); err != nil {
+			return python{}, errors.Join(missing, fmt.Errorf("or else Maven, which has one: %w", err))
+		}
+	}
+	dir, err := in.ensure(ctx, name, stamp, func(ctx context.Context, tmp string) error {
+		in.say("installing Python %s with Maven", strings.Split(build.version, "-")[0])
+		jar := filepath.Join(tmp, "cpython-"+build.version+"-"+platform+".jar")
+		if err := in.maven(ctx, tmp, mavenCopy, "-Dartifact=org.bytedeco:cpython:"+build.version+":jar:"+platform, "-DoutputDirectory="+tmp); err != nil {
+			return err
+		}
+		if err := checkDigest(jar, build.sha256[runtime.GOARCH]); err != nil {
+			return err
+		}
+		if err := unpackPython(jar, "org/bytedeco/cpython/"+platform+"/", version, tmp); err != nil {
+			return err
+		}
+		// Better to fail here than in every function's init: it wants a C library that is not too old.
+		if err := in.run(ctx, tmp, nil, filepath.Join(tmp, "bin", "python"+version), "-I", "-c", "import ctypes, ssl, sqlite3, zlib"); err != nil {
+			return fmt.Errorf("try Python %s: %w", version, err)
+		}
+		return os.Remove(jar)
+	})
+	if err != nil {
+		return python{}, err
+	}
+	p, ok := askPython(ctx, filepath.Join(dir, "bin", "python"+version))
+	if !ok || p.Version != version {
+		return python{}, fmt.Errorf("start what was installed in %s: it is no Python %s", dir, version)
+	}
+	return p, nil
+}
+
+// unpackPython takes interpreter, libraries and standard library out of the archive, where nothing is marked
+// executable and the shared libraries lie above bin and lib.
+func unpackPython(jar, prefix, version, dir string) error {
+	archive, err := zip.OpenReader(jar)
+	if err != nil {
+		return fmt.Errorf("open Python: %w", err)
+	}
+	defer archive.Close()
+	for _, f := range archive.File {
+		name, ours := strings.CutPrefix(f.Name, prefix)
+		if !ours || strings.HasSuffix(name, "/") || strings.HasPrefix(name, "lib/python"+version+"/test/") {
+			continue // the standard library's own tests are a third of it
+		}
+		mode := os.FileMode(0o644)
+		switch {
+		case strings.HasPrefix(name, "bin/"):
+			mode = 0o755
+		case strings.HasPrefix(name, "lib/"):
+		case strings.HasPrefix(name, "libpython"), strings.HasPrefix(name, "libffi"):
+			name = "lib/" + name
+		default:
+			continue
+		}
+		if err := unpackEntry(f, filepath.Join(dir, filepath.FromSlash(name)), mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unpackEntry(f *zip.File, path string, mode os.FileMode) error {
+	if !filepath.IsLocal(filepath.FromSlash(f.Name)) {
+		return fmt.Errorf("unpack %s: it would lie outside", f.Name)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	in, err := f.Open()
+	if err != nil {
+		return fmt.Errorf("unpack %s: %w", f.Name, err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return fmt.Errorf("unpack %s: %w", f.Name, err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		return fmt.Errorf("unpack %s: %w", f.Name, err)
+	}
+	return out.Close()
+}
