@@ -43,7 +43,7 @@ func (d demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.down(log, c)) }() //nolint:contextcheck // ctx has ended by then
+	defer func() { err = errors.Join(err, bringDown(d.hurry, log, c)) }() //nolint:contextcheck // ctx has ended by then
 	for _, o := range orders() {
 		if err := d.show(ctx, log, c, o); err != nil {
 			return err
@@ -149,12 +149,4 @@ func missing(spans []otlptest.Span) []string {
 		lacks = append(lacks, "the messages that it sends")
 	}
 	return lacks
-}
-
-func (d demo) down(log *progress.Log, c *cloud.Cloud) error {
-	return log.Do("stopping everything", func(*progress.Step) (string, error) {
-		ctx, cancel := context.WithTimeout(d.hurry, downWithin)
-		defer cancel()
-		return "functions, collector and local AWS have ended", c.Down(ctx)
-	})
 }

@@ -1,8 +1,11 @@
-// Command local runs what the CDK app of this repository deploys, on this machine.
+// Command local runs what a CDK app deploys, on this machine.
 //
+//	go run ./infra/local up            deploy an app to a local AWS, or take functions from an endpoint, and run them
+//	go run ./infra/local invoke NAME   invoke one of them
+//	go run ./infra/local logs, flow    show what they print, and the flows that they export
+//	go run ./infra/local deploy        deploy the app again
 //	go run ./infra/local demo          deploy the example, send two orders, show their flow, stop
-//	go run ./infra/local demo --keep   the same, then leave everything up until Ctrl-C
-//	go run ./infra/local prepare       install what demo and tests need
+//	go run ./infra/local prepare       install what all this and the tests need
 //	go run ./infra/local down          stop what runs, and whatever a killed run left
 //
 // It needs Go, Python 3 and Node.js, and installs the rest below .afterglow in the checkout. It takes no
@@ -18,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -41,7 +45,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "afterglow:", err)
 	}
 	ctx, hurry := untilInterrupted()
-	code := run(ctx, hurry, os.Args[1:], os.Stdout, os.Stderr)
+	code := run(ctx, hurry, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	for _, command := range child.Sweep() {
 		fmt.Fprintln(os.Stderr, "afterglow: ended a process that was left:", command)
 	}
@@ -66,13 +70,47 @@ func untilInterrupted() (ctx, hurry context.Context) {
 
 const usage = `usage: go run ./infra/local COMMAND
 
-  demo [--keep] [--port N]   deploy the example to a local AWS, send two orders, show their flow
-  prepare                    install what demo and tests need, and do nothing else
-  down                       stop what runs, and whatever a killed run left
+  up [--app FOLDER] [--port N]           deploy a CDK app to a local AWS, run its functions with their layers and wrappers,
+                                         bring every trigger to them, collect what they export; until Ctrl-C
+  up --endpoint URL                      the same with the functions of an AWS-compatible endpoint that is there already
+  deploy [--app FOLDER] [-- CDK'S OWN]   cdk deploy to what is up, which takes over what has changed
+  invoke FUNCTION [-e FILE|-] [--payload JSON] [--async] [--log]
+                                         invoke a function: its answer on stdout, all else on stderr
+  logs [FUNCTION] [-f] [--since 5m]      what functions, extensions and platform print
+  flow [-f] [--trace ID] [--last N] [--json] [--bodies]
+                                         the flows that have arrived, as trees
+  down                                   stop what is up, and whatever a killed run left
+
+  demo [--keep] [--port N]               deploy the example, send two orders, show their flow
+  prepare                                install what all this and the tests need, and do nothing else
+
+A function is meant by its name, a part of it that no other has, its id in the CDK app, or its ARN.
+With several runs at once, --runs says which. docs/local-lambda.md tells more.
 `
 
+// command is one of the commands: it gets what is common to all, and its own arguments.
+type command func(ctx context.Context, c call, args []string) error
+
+// call is what every command gets.
+type call struct {
+	checkout       string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	hurry          context.Context // ends when an orderly end is not wanted any more
+}
+
+func commands() map[string]command {
+	return map[string]command{
+		"up": runUp, "deploy": runDeploy, "invoke": runInvoke, "logs": runLogs, "flow": runFlow, "down": runDown,
+		"demo": runDemo, "prepare": runPrepare,
+	}
+}
+
+// errMisused says that the arguments make no sense; what is wrong with them has been said.
+var errMisused = errors.New("misused")
+
 // run runs a command. What ctx ends is ended in order, bounded by hurry.
-func run(ctx, hurry context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx, hurry context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	checkout, err := findCheckout()
 	if err != nil {
 		fmt.Fprintln(stderr, "afterglow:", err)
@@ -82,24 +120,23 @@ func run(ctx, hurry context.Context, args []string, stdout, stderr io.Writer) in
 		fmt.Fprint(stderr, usage)
 		return misused
 	}
-	switch args[0] {
-	case "demo":
-		err = runDemo(ctx, hurry, checkout, args[1:], stdout, stderr)
-	case "prepare":
-		err = runPrepare(ctx, checkout, args[1:], stdout, stderr)
-	case "down":
-		err = runDown(ctx, checkout, args[1:], stdout, stderr)
-	case "help", "-h", "--help":
+	if slices.Contains([]string{"help", "-h", "--help"}, args[0]) {
 		fmt.Fprint(stdout, usage)
-	default:
+		return succeeded
+	}
+	do, known := commands()[args[0]]
+	if !known {
 		fmt.Fprintf(stderr, "afterglow: there is no command %q\n\n%s", args[0], usage)
 		return misused
 	}
+	err = do(ctx, call{checkout: checkout, stdin: stdin, stdout: stdout, stderr: stderr, hurry: hurry}, args[1:])
 	switch {
 	case err == nil:
 		return succeeded
-	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, flag.ErrHelp), errors.Is(err, errMisused):
 		return misused
+	case errors.Is(err, errTold):
+		return failed
 	case ctx.Err() != nil:
 		fmt.Fprintln(stderr, "afterglow: stopped")
 		return interrupted
@@ -109,9 +146,31 @@ func run(ctx, hurry context.Context, args []string, stdout, stderr io.Writer) in
 	}
 }
 
-func runDemo(ctx, hurry context.Context, checkout string, args []string, stdout, stderr io.Writer) error {
-	d := demo{checkout: checkout, stdout: stdout, hurry: hurry}
-	flags := newFlags("demo", checkout, &d.runs, stderr)
+// misuse says what is wrong with a command's arguments.
+func (c call) misuse(format string, args ...any) error {
+	fmt.Fprintf(c.stderr, "afterglow: "+format+"\n", args...)
+	return errMisused
+}
+
+// parse reads flags, which may stand before, between and after the other arguments; those are returned. After -- there are
+// no flags.
+func parse(flags *flag.FlagSet, args []string) (others []string, err error) {
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, flag.ErrHelp
+		}
+		used := len(args) - flags.NArg()
+		if ended := used > 0 && args[used-1] == "--"; ended || flags.NArg() == 0 {
+			return append(others, flags.Args()...), nil
+		}
+		others = append(others, flags.Arg(0))
+		args = flags.Args()[1:]
+	}
+}
+
+func runDemo(ctx context.Context, c call, args []string) error {
+	d := demo{checkout: c.checkout, stdout: c.stdout, hurry: c.hurry}
+	flags := c.flags("demo", &d.runs)
 	flags.BoolVar(&d.keep, "keep", false, "leave everything up until Ctrl-C")
 	flags.IntVar(&d.port, "port", 0, "port of the AWS endpoint on loopback; 0 takes a free one")
 	if err := flags.Parse(args); err != nil {
@@ -120,17 +179,17 @@ func runDemo(ctx, hurry context.Context, checkout string, args []string, stdout,
 	return d.run(ctx)
 }
 
-// newFlags makes a command's flags, with the one that all commands have.
-func newFlags(command, checkout string, runs *string, stderr io.Writer) *flag.FlagSet {
+// flags makes a command's flags, with the one that all commands have.
+func (c call) flags(command string, runs *string) *flag.FlagSet {
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.StringVar(runs, "runs", cloud.DefaultRuns(checkout), "folder for what runs write; down stops the runs of one folder")
+	flags.SetOutput(c.stderr)
+	flags.StringVar(runs, "runs", cloud.DefaultRuns(c.checkout), "`folder` for what runs write, or the folder of one run")
 	return flags
 }
 
-func runDown(ctx context.Context, checkout string, args []string, stdout, stderr io.Writer) error {
+func runDown(ctx context.Context, c call, args []string) error {
 	var runs string
-	if err := newFlags("down", checkout, &runs, stderr).Parse(args); err != nil {
+	if err := c.flags("down", &runs).Parse(args); err != nil {
 		return flag.ErrHelp
 	}
 	stopped, err := cloud.StopAll(ctx, runs)
@@ -138,9 +197,9 @@ func runDown(ctx context.Context, checkout string, args []string, stdout, stderr
 		return err
 	}
 	if stopped == 0 {
-		fmt.Fprintln(stdout, "nothing is running")
+		fmt.Fprintln(c.stdout, "nothing is running")
 	} else {
-		fmt.Fprintf(stdout, "stopped %d\n", stopped)
+		fmt.Fprintf(c.stdout, "stopped %d\n", stopped)
 	}
 	return nil
 }

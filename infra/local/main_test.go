@@ -56,7 +56,7 @@ func TestCommands(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var stdout, stderr strings.Builder
 			ctx := context.Background()
-			if code := run(ctx, ctx, test.args, &stdout, &stderr); code != test.code {
+			if code := run(ctx, ctx, test.args, strings.NewReader(""), &stdout, &stderr); code != test.code {
 				t.Errorf("exit code %d, want %d", code, test.code)
 			}
 			if !strings.Contains(stdout.String(), test.stdout) || !strings.Contains(stderr.String(), test.stderr) {

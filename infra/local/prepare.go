@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 
@@ -21,12 +20,12 @@ var prepared = []string{"nodejs20.x", "nodejs22.x", "nodejs24.x",
 
 // runPrepare installs what demo and tests need and says so while it lasts. Tests install it themselves too; but what
 // they say is not shown before a package's tests have ended.
-func runPrepare(ctx context.Context, checkout string, args []string, stdout, stderr io.Writer) error {
+func runPrepare(ctx context.Context, c call, args []string) error {
 	var runs string
-	if err := newFlags("prepare", checkout, &runs, stderr).Parse(args); err != nil {
+	if err := c.flags("prepare", &runs).Parse(args); err != nil {
 		return flag.ErrHelp
 	}
-	log, folder := progress.New(stdout, 4), cloud.ToolsFolder(checkout)
+	log, folder := progress.New(c.stdout, 4), cloud.ToolsFolder(c.checkout)
 	var machine tools.Machine
 	steps := []struct {
 		title string
@@ -45,7 +44,7 @@ func runPrepare(ctx context.Context, checkout string, args []string, stdout, std
 			return "aws-cdk " + tools.CDKVersion, err
 		}},
 		{"installing AWS's runtime clients", func(s *progress.Step) (string, error) {
-			return prepareRuntimes(ctx, checkout, s)
+			return prepareRuntimes(ctx, c.checkout, s)
 		}},
 	}
 	for _, step := range steps {

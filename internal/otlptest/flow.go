@@ -57,6 +57,23 @@ func WriteFlow(w io.Writer, spans []Span, opt FlowOptions) error {
 	return nil
 }
 
+// Flows groups spans into flows as WriteFlow does, the earliest first. Within a flow they are in the order given.
+func Flows(spans []Span) [][]Span {
+	ofTrace := map[string]int{}
+	flows := buildFlows(spans)
+	for i, fl := range flows {
+		for _, n := range fl.nodes {
+			ofTrace[n.span.TraceID] = i
+		}
+	}
+	groups := make([][]Span, len(flows))
+	for _, span := range spans {
+		i := ofTrace[span.TraceID]
+		groups[i] = append(groups[i], span)
+	}
+	return groups
+}
+
 type printer struct {
 	out   *bufio.Writer
 	opt   FlowOptions

@@ -1,24 +1,27 @@
 // Package cloud is the whole local run: a local AWS with the app deployed to it, the app's functions in
 // a local Lambda, and a collector that takes what they export.
 //
-// It takes a checkout with a cdk.json and gives a Cloud that stands until Down. Everything that it
-// writes is in one folder of its own, which Down removes. What was deployed is
+// It takes a folder with a cdk.json, or the endpoint of an AWS that is there already, and gives a Cloud that stands until
+// Down. Everything that it writes is in one folder of its own, which Down removes. What was deployed is
 // taken as AWS's own Lambda API tells it; three things are changed on the way into the local Lambda,
 // and nothing else: addresses that lead nowhere on this machine lead to the front, AWS_ENDPOINT_URL and
 // credentials are those of the local AWS, and the collector of the functions that have one is ours.
+//
+// Of an endpoint that was there, nothing is changed but where a MiniStack's functions lead, and that is set back by Down.
+// Whatever is deployed while a Cloud stands is taken over, if somebody wants to hear of it.
 package cloud
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
+	"net/http"
+	"os"
 	"path/filepath"
-	"slices"
-	"strings"
+	"sync"
 	"time"
 
+	"github.com/afterglow-lambda/afterglow/infra/local/control"
 	"github.com/afterglow-lambda/afterglow/infra/local/deployed"
 	"github.com/afterglow-lambda/afterglow/infra/local/front"
 	"github.com/afterglow-lambda/afterglow/infra/local/localaws"
@@ -29,8 +32,16 @@ import (
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
 )
 
-// Steps is how many steps Up tells of.
-const Steps = 9
+// Kind is what stands behind the front.
+type Kind string
+
+// The kinds of endpoints, from the one that is all ours to the one that nothing may happen to.
+const (
+	KindOwn       Kind = "a MiniStack of its own" // started and deployed to by us
+	KindMiniStack Kind = "a MiniStack"            // was there: its functions are redirected, and set back at the end
+	KindOther     Kind = "AWS-compatible"         // is only read
+	KindAWS       Kind = "real AWS"               // is only read, and only if that was asked for
+)
 
 // Options say what to run and how.
 type Options struct {
@@ -40,6 +51,18 @@ type Options struct {
 	Port     int    // of the AWS endpoint; 0 means a free one
 	Log      *progress.Log
 
+	// Endpoint is an AWS-compatible endpoint to take functions from, instead of starting one and deploying App.
+	Endpoint    string
+	Credentials Credentials       // for it
+	ReadAWS     bool              // it may be a real account, which is read then
+	Code        map[string]string // folders instead of what the endpoint has, by name of function or layer
+
+	// Refused is told of functions that cannot run here. nil means that all have to, or Up fails.
+	Refused func(function string, reason error)
+
+	// Changed is told, in a line, what was deployed anew and is taken over. nil means that nothing is looked for.
+	Changed func(what string)
+
 	// Lines gets what functions, extensions and platform print, one line at a time; may be nil.
 	Lines func(function string, line lambdalocal.Line)
 
@@ -47,22 +70,39 @@ type Options struct {
 	Through func(base string) (string, error)
 }
 
+// Credentials say who asks an endpoint, and in which region.
+type Credentials struct {
+	Region, AccessKey, SecretKey, SessionToken string
+}
+
 // Cloud is a running local AWS with the app in it.
 type Cloud struct {
 	opt      Options
+	kind     Kind
 	dir      *runDir
 	machine  tools.Machine
-	server   *localaws.Server
+	server   *localaws.Server // nil unless KindOwn
+	upstream string
 	client   *deployed.Client
 	front    *front.Front
 	receiver *otlptest.Receiver
 	lines    *lines
-
 	outputs  map[string]string
-	deployed []deployed.Function         // as AWS tells them
+
+	nudge    chan struct{} // a deploy may be going on
+	stopped  context.CancelFunc
+	watching sync.WaitGroup
+
+	versionsMu sync.Mutex // one version at a time is read
+
+	mu       sync.Mutex
+	slots    map[string]*slot            // of functions by name
+	versions map[string]*slot            // of published versions by name:version
 	runtimes map[string]runtimes.Runtime // by the name that functions ask for
-	running  []running                   // as they run
-	starts   int                         // how often they were started, for folder names
+	retired  []*tenure                   // that still work
+	retiring sync.WaitGroup
+	starts   int // how often functions were started, for folder names
+	triggers []deployed.Trigger
 }
 
 // DefaultRuns is where the runs of a checkout are.
@@ -83,69 +123,30 @@ func Up(ctx context.Context, opt Options) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cloud{opt: opt, dir: dir}
-	if err := c.up(ctx); err != nil {
+	c := &Cloud{
+		opt: opt, dir: dir, kind: KindOwn, nudge: make(chan struct{}, 1), stopped: func() {},
+		slots: map[string]*slot{}, versions: map[string]*slot{}, runtimes: map[string]runtimes.Runtime{},
+	}
+	up := c.upOwn
+	if opt.Endpoint != "" {
+		up = c.upEndpoint
+	}
+	err = firstError(func() error { return up(ctx) }, func() error { return dir.announce(c.front.ControlURL()) })
+	if err != nil {
 		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 		defer cancel()
 		return nil, errors.Join(err, c.Down(down))
 	}
+	if opt.Changed != nil && c.kind != KindAWS { // nobody's account is asked every two seconds
+		watch, stop := context.WithCancel(context.WithoutCancel(ctx))
+		c.stopped = stop
+		c.watching.Add(1)
+		go func() {
+			defer c.watching.Done()
+			c.watch(watch)
+		}()
+	}
 	return c, nil
-}
-
-func (c *Cloud) up(ctx context.Context) error {
-	log, folder := c.opt.Log, ToolsFolder(c.opt.Checkout)
-	var miniStack, cli []string
-	return firstError(
-		func() error {
-			return log.Do("looking for Go, Python 3 and Node.js", func(s *progress.Step) (_ string, err error) {
-				c.machine, err = tools.Look(ctx, s)
-				return c.machine.String(), err
-			})
-		},
-		func() error {
-			return log.Do("installing MiniStack, the local AWS", func(s *progress.Step) (_ string, err error) {
-				miniStack, err = tools.MiniStack(ctx, c.machine, folder, s)
-				return "MiniStack " + tools.MiniStackVersion, err
-			})
-		},
-		func() error {
-			return log.Do("installing the CDK CLI", func(s *progress.Step) (_ string, err error) {
-				cli, err = tools.CDK(ctx, c.machine, folder, s)
-				return "aws-cdk " + tools.CDKVersion, err
-			})
-		},
-		func() error {
-			return log.Do("compiling the app of cdk.json", func(s *progress.Step) (string, error) {
-				return localaws.Compile(ctx, c.machine.Go, c.opt.App, c.dir.path("app"), s)
-			})
-		},
-		func() error {
-			return log.Do("starting the local AWS on loopback", func(s *progress.Step) (_ string, err error) {
-				return c.startAWS(ctx, miniStack)
-			})
-		},
-		func() error {
-			return log.Do("cdk bootstrap", func(s *progress.Step) (string, error) {
-				return "aws://" + localaws.Account + "/" + localaws.Region, c.cdk(cli, s).Bootstrap(ctx)
-			})
-		},
-		func() error {
-			return log.Do("cdk deploy (runs the app, which builds the layer)", func(s *progress.Step) (string, error) {
-				return c.deploy(ctx, c.cdk(cli, s))
-			})
-		},
-		func() error {
-			return log.Do("reading the functions back through Lambda's API", func(s *progress.Step) (_ string, err error) {
-				c.deployed, err = c.client.Functions(ctx, c.dir.path("functions"))
-				return fmt.Sprintf("%d functions with code, layers and environment", len(c.deployed)), err
-			})
-		},
-		func() error {
-			return log.Do("starting a local Lambda with AWS's runtime clients", func(s *progress.Step) (string, error) {
-				return c.serve(ctx, s)
-			})
-		},
-	)
 }
 
 func firstError(steps ...func() error) error {
@@ -157,59 +158,29 @@ func firstError(steps ...func() error) error {
 	return nil
 }
 
-func (c *Cloud) startAWS(ctx context.Context, command []string) (string, error) {
-	log, err := c.dir.logFile("ministack.log")
-	if err != nil {
-		return "", err
-	}
+// open starts what is ours around an endpoint: the front, the collector, the log.
+func (c *Cloud) open(ctx context.Context, endpoint deployed.Endpoint) (err error) {
+	c.upstream = endpoint.URL
 	if c.lines, err = newLines(c.dir, c.opt.Lines); err != nil {
-		return "", err
-	}
-	if c.server, err = localaws.Start(ctx, localaws.Options{Command: command, Dir: c.dir.path("aws"), Output: log}); err != nil {
-		return "", err
+		return err
 	}
 	if c.receiver, err = otlptest.Start(otlptest.Options{}); err != nil { //nolint:contextcheck // it lives until Down
-		return "", err
+		return err
 	}
-	c.front, err = front.Start(ctx, front.Options{
-		Upstream: c.server.Endpoint(), Port: c.opt.Port, Through: c.opt.Through,
-		Log: func(text string) {
-			c.lines.take("front", lambdalocal.Line{Time: time.Now(), Source: lambdalocal.SourcePlatform, Text: text})
-		},
-	})
-	if err != nil {
-		return "", err
+	opt := front.Options{
+		Upstream: endpoint.URL, Port: c.opt.Port, Through: c.opt.Through, Log: c.say,
+		Qualified: c.qualified, Control: control.Handler(c), Passed: c.passed,
 	}
-	c.client = deployed.NewClient(deployed.Endpoint{
-		URL: c.server.Endpoint(), Region: localaws.Region, AccessKey: localaws.AccessKey, SecretKey: localaws.SecretKey,
-	})
-	return c.URL(), nil
-}
-
-func (c *Cloud) cdk(command []string, output io.Writer) localaws.CDK {
-	log, err := c.dir.logFile("cdk.log")
-	if err == nil {
-		output = io.MultiWriter(output, log)
-	}
-	return localaws.CDK{Command: command, Endpoint: c.server.Endpoint(), App: c.opt.App, Dir: c.dir.root, Output: output,
-		Cache: filepath.Join(c.opt.Checkout, ".afterglow", "cache")}
-}
-
-func (c *Cloud) deploy(ctx context.Context, cdk localaws.CDK) (string, error) {
-	// The app's own default is arm64, whatever runs the CDK.
-	stacks, err := cdk.Deploy(ctx, "--context", "architecture="+deployed.HostArchitecture())
-	if err != nil {
-		return "", err
-	}
-	c.outputs = map[string]string{}
-	for _, outputs := range stacks {
-		for name, value := range outputs {
-			if c.outputs[name], err = c.front.Localise(value); err != nil {
-				return "", err
-			}
+	if c.kind == KindAWS {
+		opt.Refuse = func(*http.Request) error {
+			return fmt.Errorf("%s is a real account: its functions run here, but nothing is passed on to it", endpoint.URL)
 		}
 	}
-	return "deployed " + strings.Join(slices.Sorted(maps.Keys(stacks)), ", "), nil
+	if c.front, err = front.Start(ctx, opt); err != nil {
+		return err
+	}
+	c.client = deployed.NewClient(endpoint)
+	return nil
 }
 
 // URL is the AWS endpoint for clients.
@@ -230,10 +201,49 @@ func (c *Cloud) Assembly() string { return localaws.CDK{Dir: c.dir.root}.Assembl
 // Functions are the names of the functions that run.
 func (c *Cloud) Functions() []string {
 	var names []string
-	for _, f := range c.deployed {
-		names = append(names, f.Name)
+	for _, f := range c.Deployed() {
+		if f.Problem == nil {
+			names = append(names, f.Name)
+		}
 	}
 	return names
+}
+
+// Kind is what stands behind the front.
+func (c *Cloud) Kind() Kind { return c.kind }
+
+// Triggers are what invokes the functions of an endpoint that cannot bring them here.
+func (c *Cloud) Triggers() []deployed.Trigger { return c.triggers }
+
+// Journal has what functions, extensions and platform printed.
+func (c *Cloud) Journal() *control.Journal { return c.lines.journal }
+
+// Status tells what runs, for other processes.
+func (c *Cloud) Status() control.Status {
+	status := control.Status{URL: c.URL(), Region: c.region(), Endpoint: c.upstream, Kind: string(c.kind), Pid: os.Getpid()}
+	if c.kind == KindOwn {
+		status.App = c.opt.App
+	}
+	for _, f := range c.Deployed() {
+		shown := control.Function{Name: f.Name, LogicalID: f.LogicalID, ARN: f.ARN, Runtime: f.Runtime}
+		if f.Problem != nil {
+			shown.Problem = f.Problem.Error()
+		}
+		status.Functions = append(status.Functions, shown)
+	}
+	return status
+}
+
+func (c *Cloud) region() string {
+	if c.opt.Credentials.Region == "" {
+		return localaws.Region
+	}
+	return c.opt.Credentials.Region
+}
+
+// say writes a line of our own into the log.
+func (c *Cloud) say(text string) {
+	c.lines.take("afterglow", lambdalocal.Line{Time: time.Now(), Source: lambdalocal.SourcePlatform, Text: text})
 }
 
 // FunctionsLog is the file that has what functions, extensions and platform print.
@@ -242,14 +252,24 @@ func (c *Cloud) FunctionsLog() string { return c.lines.file.Name() }
 // NewestLines are the last lines of it.
 func (c *Cloud) NewestLines() string { return c.lines.newest() }
 
-// Done is closed when the local AWS has ended, which it should not before Down.
-func (c *Cloud) Done() <-chan struct{} { return c.server.Done() }
+// Done is closed when the local AWS has ended, which it should not before Down; never if it is not ours.
+func (c *Cloud) Done() <-chan struct{} {
+	if c.server == nil {
+		return nil
+	}
+	return c.server.Done()
+}
 
-// Down shuts everything down in order: no more invocations, then the functions, with Lambda's SHUTDOWN so
-// that extensions flush what they have, the collector after that. It is bounded by ctx and leaves neither
+// Down shuts everything down in order: triggers go where they went before, no more invocations, then the functions, with
+// Lambda's SHUTDOWN so that extensions flush what they have, the collector after that. It is bounded by ctx and leaves neither
 // process nor file.
 func (c *Cloud) Down(ctx context.Context) error {
 	var failed []error
+	c.stopped()
+	c.watching.Wait()
+	if c.kind == KindMiniStack && c.client != nil {
+		failed = append(failed, c.setBack(ctx))
+	}
 	if c.front != nil { // first, so that nothing is invoked any more
 		failed = append(failed, c.front.Close(ctx))
 	}

@@ -35,54 +35,130 @@ var otlpVariables = [...]string{
 	"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS",
 }
 
-// running is a function in the local Lambda.
-type running struct {
-	name string
-	pool *lambdalocal.Pool
-}
-
-// serve brings every function into the local Lambda and every trigger of the local AWS to it.
-func (c *Cloud) serve(ctx context.Context, step *progress.Step) (string, error) {
-	if err := c.findRuntimes(ctx, step); err != nil {
-		return "", err
-	}
-	if err := c.Restart(ctx, nil); err != nil {
-		return "", err
-	}
-	for _, f := range c.deployed {
-		if err := c.client.Redirect(ctx, f, c.front.ProxyURL(f.Name)); err != nil {
+// serve brings the functions into the local Lambda and the triggers of a MiniStack to them.
+func (c *Cloud) serve(ctx context.Context, functions []deployed.Function, step *progress.Step) (string, error) {
+	var used []string
+	for _, f := range functions {
+		f, err := c.adopt(ctx, f, step)
+		if err != nil {
 			return "", err
 		}
-	}
-	var used []string
-	for _, rt := range c.runtimes {
-		used = append(used, rt.Name)
+		if f.Problem == nil {
+			used = append(used, c.runtimes[f.Runtime].Name)
+		}
 	}
 	slices.Sort(used)
 	return strings.Join(slices.Compact(used), ", "), nil
 }
 
-// findRuntimes finds or installs AWS's client for every runtime that is asked for.
-func (c *Cloud) findRuntimes(ctx context.Context, step *progress.Step) error {
-	c.runtimes = map[string]runtimes.Runtime{}
-	opt := runtimes.Options{Root: filepath.Join(c.opt.Checkout, ".afterglow", "runtimes"), Progress: step}
-	for _, f := range c.deployed {
-		if err := f.Runs(); err != nil {
-			return err
+// adopt starts a function anew in its slot, makes it known and has its triggers lead here. What is wrong with the function
+// is its Problem then, unless nobody wants to hear of refused ones.
+func (c *Cloud) adopt(ctx context.Context, f deployed.Function, step *progress.Step) (deployed.Function, error) {
+	var t *tenure
+	if f.Problem == nil {
+		f.Problem = c.findRuntime(ctx, f.Runtime, step)
+	}
+	if f.Problem == nil {
+		t, f.Problem = c.begin(f, nil)
+	}
+	if ctx.Err() != nil {
+		return f, ctx.Err()
+	}
+	if f.Problem != nil {
+		if c.opt.Refused == nil {
+			return f, fmt.Errorf("function %s: %w", f.Name, f.Problem)
 		}
-		if _, known := c.runtimes[f.Runtime]; known {
-			continue
-		}
-		rt, note, err := runtimes.Nearest(ctx, f.Runtime, opt)
-		if err != nil {
-			return fmt.Errorf("function %s: %w", f.Name, err)
-		}
-		if note != "" {
-			step.Note("%s", note)
-		}
-		c.runtimes[f.Runtime] = rt
+		c.opt.Refused(f.Name, f.Problem)
+	}
+	s := c.slotOf(f.Name)
+	before := s.replace(f, t)
+	c.front.Serve(front.Function{Name: f.Name, Version: f.Version, ARN: f.ARN, Invoker: s, Tenants: f.Tenants, Problem: f.Problem})
+	c.retire(f.Name, before)
+	return f, c.redirect(ctx, f)
+}
+
+// redirect has a function's triggers lead here. One that cannot run here is left to a MiniStack that is not ours;
+// ours would run it in a way of its own, which is nobody's wish.
+func (c *Cloud) redirect(ctx context.Context, f deployed.Function) error {
+	if c.kind == KindOwn || c.kind == KindMiniStack && f.Problem == nil {
+		return c.client.Redirect(ctx, f, c.front.ProxyURL(f.Name))
 	}
 	return nil
+}
+
+// slotOf gives the place of a function, made if there is none.
+func (c *Cloud) slotOf(name string) *slot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, known := c.slots[name]
+	if !known {
+		s = &slot{}
+		c.slots[name] = s
+	}
+	return s
+}
+
+// Deployed are the functions, by name.
+func (c *Cloud) Deployed() []deployed.Function {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []deployed.Function
+	for _, s := range c.slots {
+		all = append(all, s.function())
+	}
+	slices.SortFunc(all, func(a, b deployed.Function) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// findRuntime finds or installs AWS's client for a runtime.
+func (c *Cloud) findRuntime(ctx context.Context, name string, step *progress.Step) error {
+	c.mu.Lock()
+	_, known := c.runtimes[name]
+	c.mu.Unlock()
+	if known {
+		return nil
+	}
+	opt := runtimes.Options{Root: filepath.Join(c.opt.Checkout, ".afterglow", "runtimes")}
+	if step != nil {
+		opt.Progress = step
+	}
+	rt, note, err := runtimes.Nearest(ctx, name, opt)
+	if err != nil {
+		return err
+	}
+	if note != "" {
+		c.note(note)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.runtimes[name] = rt
+	return nil
+}
+
+// begin makes the pool of a function. Its first invocation starts its first environment.
+func (c *Cloud) begin(f deployed.Function, change func(*lambdalocal.Function)) (*tenure, error) {
+	local, err := c.localise(f)
+	if err != nil {
+		return nil, err
+	}
+	if change != nil {
+		change(&local)
+	}
+	c.mu.Lock()
+	c.starts++
+	dir := c.dir.path(filepath.Join("environments", fmt.Sprintf("%d-%s", c.starts, f.Name)))
+	rt := c.runtimes[f.Runtime]
+	c.mu.Unlock()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make folder of environments: %w", err)
+	}
+	files := []string{dir}
+	if strings.HasPrefix(f.Code, c.dir.root+string(filepath.Separator)) { // not the user's own folder
+		files = append(files, f.Code)
+	}
+	return &tenure{files: files, pool: lambdalocal.NewPool(local, lambdalocal.Options{
+		Dir: dir, Runtime: rt, Log: c.lines.of(f.Name), ExtraEnv: c.platformEnv(),
+	}, environments)}, nil
 }
 
 // Restart ends the environments of every function and runs the functions anew, as they are deployed but
@@ -91,25 +167,16 @@ func (c *Cloud) Restart(ctx context.Context, change func(*lambdalocal.Function))
 	if err := c.stopFunctions(ctx); err != nil {
 		return err
 	}
-	for i, f := range c.deployed {
-		local, err := c.localise(f)
+	for _, f := range c.Deployed() {
+		if f.Problem != nil {
+			continue
+		}
+		t, err := c.begin(f, change)
 		if err != nil {
 			return fmt.Errorf("function %s: %w", f.Name, err)
 		}
-		if change != nil {
-			change(&local)
-		}
-		dir := c.dir.path(filepath.Join("environments", fmt.Sprintf("%d-%d", c.starts, i)))
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("function %s: %w", f.Name, err)
-		}
-		pool := lambdalocal.NewPool(local, lambdalocal.Options{
-			Dir: dir, Runtime: c.runtimes[f.Runtime], Log: c.lines.of(f.Name), ExtraEnv: c.platformEnv(),
-		}, environments)
-		c.running = append(c.running, running{f.Name, pool})
-		c.front.Serve(front.Function{Name: f.Name, Version: f.Version, ARN: f.ARN, Invoker: pool})
+		c.slotOf(f.Name).replace(f, t)
 	}
-	c.starts++
 	return nil
 }
 
@@ -144,30 +211,52 @@ func exports(f deployed.Function) bool {
 
 // platformEnv is what Lambda would put into a function's environment: who it is, and here also where AWS is.
 func (c *Cloud) platformEnv() map[string]string {
-	return map[string]string{
-		"AWS_ENDPOINT_URL":      c.URL(),
-		"AWS_ACCESS_KEY_ID":     localaws.AccessKey,
-		"AWS_SECRET_ACCESS_KEY": localaws.SecretKey,
-		"AWS_SESSION_TOKEN":     localaws.SecretKey,
+	env := c.credentialsEnv()
+	env["AWS_ENDPOINT_URL"] = c.URL()
+	return env
+}
+
+// credentialsEnv is who a function is. Nobody's real credentials are in it: what a function of a real account does here
+// must not reach that account.
+func (c *Cloud) credentialsEnv() map[string]string {
+	who := c.opt.Credentials
+	if who.AccessKey == "" || c.kind == KindAWS {
+		who = Credentials{AccessKey: localaws.AccessKey, SecretKey: localaws.SecretKey, SessionToken: localaws.SecretKey}
 	}
+	env := map[string]string{"AWS_ACCESS_KEY_ID": who.AccessKey, "AWS_SECRET_ACCESS_KEY": who.SecretKey}
+	if who.SessionToken != "" {
+		env["AWS_SESSION_TOKEN"] = who.SessionToken
+	}
+	return env
 }
 
 // stopFunctions ends all environments at once: each may take its two seconds.
 func (c *Cloud) stopFunctions(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closeWithin)
 	defer cancel()
-	failed := make([]error, len(c.running))
+	c.mu.Lock()
+	ending := append([]*tenure(nil), c.retired...)
+	for _, places := range []map[string]*slot{c.slots, c.versions} {
+		for _, s := range places {
+			if t := s.replace(s.function(), nil); t != nil {
+				ending = append(ending, t)
+			}
+		}
+	}
+	c.mu.Unlock()
+	failed := make([]error, len(ending))
 	var all sync.WaitGroup
-	for i, r := range c.running {
+	for i, t := range ending {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			if err := r.pool.Close(ctx); err != nil {
-				failed[i] = fmt.Errorf("stop function %s: %w", r.name, err)
-			}
+			failed[i] = t.pool.Close(ctx)
 		}()
 	}
 	all.Wait()
-	c.running = nil
-	return errors.Join(failed...)
+	c.retiring.Wait()
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("stop functions: %w", err)
+	}
+	return nil
 }

@@ -6,18 +6,20 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/afterglow-lambda/afterglow/infra/local/control"
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 )
 
-// keptLines is how many of the newest lines are at hand for an error: a screenful.
-const keptLines = 40
+// shownLines is how many of the newest lines an error shows: a screenful.
+const shownLines = 40
 
-// lines takes the log lines of all environments, writes them into a file and passes them on one at a time.
+// lines takes the log lines of all environments, writes them into a file, remembers them and passes them on, one at a time.
 type lines struct {
+	journal *control.Journal
+
 	mu   sync.Mutex
 	file *os.File
 	next func(function string, line lambdalocal.Line)
-	kept []string // the newest
 }
 
 func newLines(dir *runDir, next func(string, lambdalocal.Line)) (*lines, error) {
@@ -25,7 +27,7 @@ func newLines(dir *runDir, next func(string, lambdalocal.Line)) (*lines, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &lines{file: file, next: next}, nil
+	return &lines{journal: control.NewJournal(), file: file, next: next}, nil
 }
 
 // of takes the lines of a function's environments.
@@ -34,26 +36,24 @@ func (l *lines) of(function string) func(lambdalocal.Line) {
 }
 
 func (l *lines) take(function string, line lambdalocal.Line) {
+	shown := control.Line{Time: line.Time, Function: function, Source: string(line.Source), Text: line.Text}
+	if line.Source == lambdalocal.SourceExtension {
+		shown.Name = line.Name
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	writer := string(line.Source)
-	if line.Source == lambdalocal.SourceExtension {
-		writer += " " + line.Name
-	}
-	text := fmt.Sprintf("%s %s, %s: %s\n", line.Time.Format("15:04:05.000"), function, writer, line.Text)
 	// A disk that is full is no reason for a function to fail.
-	_, _ = l.file.WriteString(text)
-	l.kept = append(l.kept, text)
-	if len(l.kept) > keptLines {
-		l.kept = l.kept[1:]
-	}
+	_, _ = fmt.Fprintln(l.file, shown)
+	l.journal.Add(shown)
 	if l.next != nil {
 		l.next(function, line)
 	}
 }
 
 func (l *lines) newest() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Join(l.kept, "")
+	var text strings.Builder
+	for _, line := range l.journal.Newest(shownLines) {
+		fmt.Fprintln(&text, line)
+	}
+	return text.String()
 }

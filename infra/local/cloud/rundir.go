@@ -14,6 +14,9 @@ const (
 	runPrefix = "run-"
 	lockFile  = "lock"
 	pidFile   = "pid"
+
+	// controlFile has the address where a run that is up can be asked; see package control.
+	controlFile = "control"
 )
 
 // runDir is the folder of one run. Its lock is held as long as the run lives, whatever ends it, so that
@@ -63,6 +66,18 @@ func (d *runDir) logFile(name string) (*os.File, error) {
 	}
 	d.logs = append(d.logs, file)
 	return file, nil
+}
+
+// announce tells other processes where the run can be asked. Who sees the file sees all of it.
+func (d *runDir) announce(url string) error {
+	half := d.path(controlFile + ".half")
+	if err := os.WriteFile(half, []byte(url), 0o644); err != nil {
+		return fmt.Errorf("announce the run: %w", err)
+	}
+	if err := os.Rename(half, d.path(controlFile)); err != nil {
+		return fmt.Errorf("announce the run: %w", err)
+	}
+	return nil
 }
 
 func (d *runDir) remove() error {

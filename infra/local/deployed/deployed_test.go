@@ -152,12 +152,12 @@ func TestRedirectAndReadingBackAgree(t *testing.T) {
 
 func TestAFunctionForAnotherArchitectureIsRefused(t *testing.T) {
 	runs := 0
-	for _, architecture := range []string{"arm64", "x86_64"} {
-		f := Function{Function: lambdalocal.Function{Name: "orders"}, Architecture: architecture}
-		if err := f.Runs(); err == nil {
+	for _, architecture := range []types.Architecture{types.ArchitectureArm64, types.ArchitectureX8664} {
+		f := describe(&types.FunctionConfiguration{FunctionName: aws.String("orders"), Architectures: []types.Architecture{architecture}})
+		if f.Problem == nil {
 			runs++
-		} else if !strings.Contains(err.Error(), architecture) {
-			t.Errorf("got %v, want it to name %s", err, architecture)
+		} else if !strings.Contains(f.Problem.Error(), string(architecture)) {
+			t.Errorf("got %v, want it to name %s", f.Problem, architecture)
 		}
 	}
 	if runs > 1 {
