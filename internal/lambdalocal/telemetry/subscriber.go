@@ -232,10 +232,7 @@ func (s *subscriber) awaitRetry(ctx context.Context, wait time.Duration) bool {
 		if !paused && (left <= 0 || resumed.After(end.Add(-wait))) {
 			return true
 		}
-		if paused {
-			left = 0
-		}
-		if !s.sleep(ctx, left) {
+		if !s.sleep(ctx, left) { // once its time is over, a pause is waited out
 			return false
 		}
 	}

@@ -119,6 +119,7 @@ func TestBuffering(t *testing.T) {
 		{"one item less", `"buffering":{"maxItems":1000}`, numbered(999, ""), []time.Duration{time.Second}, []int{999}},
 		{"more items", `"buffering":{"maxItems":1000}`, numbered(1001, ""), []time.Duration{0, time.Second}, []int{1000, 1}},
 		{"bytes", `"buffering":{"maxBytes":262144}`, numbered(3, strings.Repeat("x", 100<<10)), []time.Duration{0}, []int{3}},
+		{"more bytes", `"buffering":{"maxBytes":262144}`, numbered(4, strings.Repeat("x", 100<<10)), []time.Duration{0, time.Second}, []int{3, 1}},
 		{"fewer bytes", `"buffering":{"maxBytes":262144}`, numbered(2, strings.Repeat("x", 100<<10)), []time.Duration{time.Second}, []int{2}},
 		{"most bytes", `"buffering":{"maxBytes":1048576}`, numbered(3, strings.Repeat("x", 100<<10)), []time.Duration{time.Second}, []int{3}},
 	} {
@@ -444,10 +445,11 @@ func TestFlushHasAnEnd(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func(*Stream)
+		took time.Duration
 	}{
-		{"the listener blocks", func(*Stream) {}},
-		{"frozen", (*Stream).Pause},
-		{"closed", func(s *Stream) { go s.Close() }},
+		{"the listener blocks", func(*Stream) {}, time.Minute},
+		{"frozen", (*Stream).Pause, time.Minute},
+		{"closed", func(s *Stream) { go func() { time.Sleep(time.Second); s.Close() }() }, time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -458,7 +460,11 @@ func TestFlushHasAnEnd(t *testing.T) {
 				c.do(s)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
+				start := time.Now()
 				s.Flush(ctx)
+				if took := time.Since(start); took != c.took {
+					t.Errorf("it took %v, not %v", took, c.took)
+				}
 			})
 		})
 	}

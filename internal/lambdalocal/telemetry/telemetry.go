@@ -53,7 +53,6 @@ type Stream struct {
 	mu          sync.Mutex
 	history     buffer // what came so far, while there may be subscriptions
 	open        bool   // for subscriptions
-	closed      bool
 	paused      bool
 	subscribers []*subscriber
 }
@@ -69,9 +68,6 @@ func (s *Stream) Emit(e Event) {
 	it := encode(e, s.opt.JSONLogs)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return
-	}
 	if s.open {
 		s.history.add(it, len(it.text))
 	}
@@ -167,7 +163,7 @@ func (s *Stream) Flush(ctx context.Context) {
 // the environment. A second Close does nothing.
 func (s *Stream) Close() {
 	s.mu.Lock()
-	s.open, s.closed, s.history = false, true, buffer{}
+	s.open, s.history = false, buffer{}
 	subscribers := s.subscribers
 	s.subscribers = nil
 	s.mu.Unlock()

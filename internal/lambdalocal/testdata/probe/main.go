@@ -56,6 +56,8 @@ type probe struct {
 	payload []byte
 	stream  *stream // the response that is being written; nil if none is
 	quiet   bool    // the current invocation has been answered by its steps
+	events  *listener
+	hold    time.Duration // how long the listener takes for an answer
 	kept    []kept
 }
 
@@ -69,9 +71,9 @@ func steps() map[string]func(*probe, string) {
 		"abandon":   (*probe).abandon,
 		"initerror": func(p *probe, arg string) { p.extensionError("init", arg) },
 		"exiterror": func(p *probe, arg string) { p.extensionError("exit", arg) },
-		"listen":    (*probe).listen,
-		"subscribe": (*probe).subscribe,
-		"telemetry": func(p *probe, _ string) { p.call("PUT", "/2022-07-01/telemetry", nil, "{}") },
+		"telemetry": (*probe).telemetry,
+		"hold":      func(p *probe, arg string) { p.hold = duration(arg) },
+		"loopdone":  (*probe).loopDone,
 		"respond": func(p *probe, arg string) {
 			p.call("POST", "/2018-06-01/runtime/invocation/"+p.request+"/response", nil, strconv.Quote(arg))
 		},
@@ -287,37 +289,6 @@ func number(arg string) int {
 		panic(err)
 	}
 	return n
-}
-
-// listen=4243 says the type of every telemetry event that comes there, with the status that it tells.
-func (p *probe) listen(port string) {
-	l, err := net.Listen("tcp", "127.0.0.1:"+port)
-	if err != nil {
-		p.say("listen: %v", err)
-		return
-	}
-	go http.Serve(l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		var events []struct {
-			Type   string
-			Record json.RawMessage
-		}
-		json.NewDecoder(r.Body).Decode(&events)
-		for _, e := range events {
-			var record struct{ RequestID, Status string }
-			json.Unmarshal(e.Record, &record) // a string stays empty
-			p.say("told %s %s %s %.200s", e.Type, record.Status, record.RequestID, e.Record)
-		}
-	}))
-}
-
-// subscribe=4243:platform,function
-func (p *probe) subscribe(arg string) {
-	port, types, _ := strings.Cut(arg, ":")
-	body, _ := json.Marshal(map[string]any{
-		"schemaVersion": "2022-12-13", "types": strings.Split(types, ","), "buffering": map[string]int{"timeoutMs": 25},
-		"destination": map[string]string{"protocol": "HTTP", "URI": "http://sandbox.localdomain:" + port},
-	})
-	p.call("PUT", "/2022-07-01/telemetry", map[string]string{"Lambda-Extension-Identifier": p.id}, string(body))
 }
 
 // abandon calls next and hangs up after a while.
