@@ -2,10 +2,13 @@ package lambdalocal
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
@@ -148,26 +151,36 @@ namespace Shop
 }
 `
 
-// dotnetFunction compiles the function and lays it out as dotnet publish does.
+// dotnetFunction is that function, compiled once and laid out as dotnet publish does.
 func dotnetFunction(t *testing.T) lambda {
-	app := managed(t, dotnetName, "app.cs", dotnetApp).also(func(f *Function, o *Options) {
-		f.Runtime, f.Handler = dotnetName, "app::Shop.Functions::Handle"
+	var once sync.Once
+	published := t.TempDir()
+	return managed(t, dotnetName, "app.cs", dotnetApp).also(func(f *Function, o *Options) {
+		once.Do(func() {
+			compile(t, runtimes.CSharp{
+				Out: filepath.Join(published, "app.dll"), Program: true, Sources: []string{filepath.Join(f.Code, "app.cs")},
+				References: []string{filepath.Join(o.Runtime.Dir, "Amazon.Lambda.Core.dll")},
+			})
+			describe(t, published, "app")
+		})
+		f.Runtime, f.Handler, f.Code = dotnetName, "app::Shop.Functions::Handle", t.TempDir()
 		f.Layers = []string{t.TempDir()}
-		publish(t, f.Code, "app", o.Runtime.Dir)
+		if err := copyTree(published, f.Code); err != nil {
+			t.Fatal(err)
+		}
 	})
-	return app
 }
 
-// publish makes NAME.dll of NAME.cs, with the files that describe it.
-func publish(t *testing.T, dir, name, runtimeDir string) {
+func compile(t *testing.T, c runtimes.CSharp) {
 	t.Helper()
-	c := runtimes.CSharp{
-		Out: filepath.Join(dir, name+".dll"), Program: true, Sources: []string{filepath.Join(dir, name+".cs")},
-		References: []string{filepath.Join(runtimeDir, "Amazon.Lambda.Core.dll")},
-	}
 	if err := c.Compile(t.Context(), runtimes.Options{Progress: os.Stderr}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// describe writes what tells the host of .NET about an assembly.
+func describe(t *testing.T, dir, name string) {
+	t.Helper()
 	writeFile(t, filepath.Join(dir, name+".deps.json"), fmt.Sprintf(`{"runtimeTarget":{"name":".NETCoreApp,Version=v3.1"},
 		"targets":{".NETCoreApp,Version=v3.1":{"%[1]s/1.0.0":{"runtime":{"%[1]s.dll":{}}}}},
 		"libraries":{"%[1]s/1.0.0":{"type":"project","serviceable":false,"sha512":""}}}`, name), 0o644)
@@ -342,6 +355,91 @@ func TestDotnetExecWrapper(t *testing.T) {
 		t.Errorf("argv is %q", args)
 	}
 	log.wait(t, "on AWS_Lambda_"+dotnetName+" with RUBYOPT=[] DOTNET_STARTUP_HOOKS=[]")
+}
+
+const dotnetHook = `
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Net.Http;
+
+internal class StartupHook : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object>>
+{
+    public static void Initialize()
+    {
+        Console.WriteLine("hook before " + string.Join(" ", Environment.GetCommandLineArgs()));
+        DiagnosticListener.AllListeners.Subscribe(new StartupHook());
+    }
+
+    public void OnNext(DiagnosticListener listener)
+    {
+        if (listener.Name == "HttpHandlerDiagnosticListener")
+        {
+            listener.Subscribe(this);
+        }
+    }
+
+    public void OnNext(KeyValuePair<string, object> happened)
+    {
+        var request = happened.Value.GetType().GetProperty("Request")?.GetValue(happened.Value) as HttpRequestMessage;
+        if (request != null && request.RequestUri.Authority != Environment.GetEnvironmentVariable("AWS_LAMBDA_RUNTIME_API"))
+        {
+            Console.WriteLine("hook saw " + happened.Key + " " + request.RequestUri);
+        }
+    }
+
+    public void OnCompleted() { }
+    public void OnError(Exception e) { }
+}
+`
+
+// DOTNET_STARTUP_HOOKS brings in a hook before the client, and the hook sees what HttpClient does
+// (reference 5.3).
+func TestDotnetStartupHook(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }))
+	defer server.Close()
+	e, log := dotnetFunction(t).also(func(f *Function, _ *Options) {
+		source := filepath.Join(t.TempDir(), "hook.cs")
+		writeFile(t, source, dotnetHook, 0o644)
+		compile(t, runtimes.CSharp{Out: filepath.Join(f.Layers[0], "hook.dll"), Sources: []string{source}})
+		f.Env["DOTNET_STARTUP_HOOKS"] = "/opt/hook.dll"
+	}).start(t)
+	if _, r := ask(t, e, fmt.Sprintf(`{"Call":%q}`, server.URL+"/stock")); r.FunctionError != "" {
+		t.Errorf("answer is %s", r.Payload)
+	}
+	log.wait(t, "hook before /var/runtime/Amazon.Lambda.RuntimeSupport.dll app::Shop.Functions::Handle")
+	log.wait(t, "hook saw System.Net.Http.HttpRequestOut.Start "+server.URL+"/stock")
+	log.wait(t, "hook saw System.Net.Http.HttpRequestOut.Stop "+server.URL+"/stock")
+}
+
+// A function that brings an Amazon.Lambda.Core of its own gets that one, whatever its version: the client is
+// not tied to ours. Here it is one with a member that ours has not.
+func TestDotnetCore(t *testing.T) {
+	const program = `
+namespace Shop { public class Reads { public System.IO.Stream Handle(System.IO.Stream input, Amazon.Lambda.Core.ILambdaContext context) =>
+	new System.IO.MemoryStream(System.Text.Encoding.UTF8.GetBytes("{\"from\":\"" + typeof(Amazon.Lambda.Core.ILambdaContext).Assembly.Location + "\",\"trace\":\"" + context.TraceId + "\"}")); } }`
+	e, _ := dotnetFunction(t).also(func(f *Function, o *Options) {
+		core, err := os.ReadFile(filepath.Join("..", "runtimes", "clients", "dotnet", "core", "Core.cs"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		writeFile(t, filepath.Join(dir, "core.cs"), strings.Replace(string(core), "TimeSpan RemainingTime { get; }", "TimeSpan RemainingTime { get; } string TraceId { get; }", 1), 0o644)
+		writeFile(t, filepath.Join(dir, "reads.cs"), program, 0o644)
+		own := filepath.Join(f.Code, "Amazon.Lambda.Core.dll")
+		compile(t, runtimes.CSharp{Out: own, Sources: []string{filepath.Join(dir, "core.cs")}})
+		compile(t, runtimes.CSharp{Out: filepath.Join(f.Code, "app.dll"), Sources: []string{filepath.Join(dir, "reads.cs")}, References: []string{own}})
+		// Named in no deps.json, an assembly is not looked for.
+		writeFile(t, filepath.Join(f.Code, "app.deps.json"), `{"runtimeTarget":{"name":".NETCoreApp,Version=v3.1"},
+			"targets":{".NETCoreApp,Version=v3.1":{"app/1.0.0":{"dependencies":{"Amazon.Lambda.Core":"2.2.0"},"runtime":{"app.dll":{}}},
+				"Amazon.Lambda.Core/2.2.0":{"runtime":{"Amazon.Lambda.Core.dll":{}}}}},
+			"libraries":{"app/1.0.0":{"type":"project","serviceable":false,"sha512":""},"Amazon.Lambda.Core/2.2.0":{"type":"project","serviceable":false,"sha512":""}}}`, 0o644)
+		f.Handler = "app::Shop.Reads::Handle"
+	}).start(t)
+	got, r := ask(t, e, `{}`)
+	if trace, _ := got["trace"].(string); got["from"] != "/var/task/Amazon.Lambda.Core.dll" || !strings.HasPrefix(trace, "Root=1-") {
+		t.Errorf("answer is %s", r.Payload)
+	}
 }
 
 // Without namespaces code and client are found all the same.
