@@ -132,7 +132,7 @@ func TestRubyErrors(t *testing.T) {
 		{name: "exit", event: `{"exit":3}`, errorType: "Function<SystemExit>", message: "exit", log: "Critical exception from handler"},
 		{name: "exit at once", event: `{"die":9}`, errorType: "Runtime.ExitError", message: "exit status 9"},
 		{name: "no such file", handler: "missing.handler", errorType: "Init<LoadError>", message: "cannot load such file -- missing", log: "Error Type: "},
-		{name: "no such form", handler: "handler", errorType: "Init<ArgumentError>", message: "FILE.METHOD", log: "Init error when loading handler handler"},
+		{name: "no such form", handler: "handler", errorType: "Init<ArgumentError>", message: "Invalid handler", log: "Init error when loading handler"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, log := app.also(func(f *Function, _ *Options) {

@@ -234,8 +234,8 @@ func newestAssembly(packages, assembly string, major int) string {
 		if !ok || best != "" && slices.Compare(version, bestVersion) < 0 {
 			continue
 		}
-		for form := major; form >= 5; form-- { // net5.0 was the first one of this name
-			path := filepath.Join(dir, e.Name(), "lib", fmt.Sprintf("net%d.0", form), assembly)
+		for _, form := range packageForms(major) {
+			path := filepath.Join(dir, e.Name(), "lib", form, assembly)
 			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 				best, bestVersion = path, version
 				break
@@ -243,6 +243,15 @@ func newestAssembly(packages, assembly string, major int) string {
 		}
 	}
 	return best
+}
+
+// packageForms are NuGet's names for what a major version of .NET runs, newest first.
+func packageForms(major int) []string {
+	var forms []string
+	for n := major; n >= 5; n-- { // net5.0 was the first one of this name
+		forms = append(forms, fmt.Sprintf("net%d.0", n))
+	}
+	return append(forms, "netcoreapp3.1", "netstandard2.0")
 }
 
 // copyTo puts AWS's client where our program looks for it.

@@ -38,6 +38,8 @@ func findDotnet(ctx context.Context, version string, opt Options) (Runtime, erro
 	if err != nil {
 		return Runtime{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, installLimit)
+	defer cancel()
 	machine, hasMachine := locateDotnet(dotnetMajor(version))
 	if !hasMachine {
 		if err := coreCLRRuns(version); err != nil {

@@ -20,6 +20,9 @@ const (
 	pinsFile = "pins"
 	// lockPoll is how often a process looks whether another one has finished installing.
 	lockPoll = 200 * time.Millisecond
+	// installLimit bounds an installation that downloads tens of megabytes at most, and waits for others that
+	// do the same: a registry that has gone silent must not hold up a test for as long as its patience.
+	installLimit = 10 * time.Minute
 	// outputTail is how much of a failed command's output an error carries: the last lines have the reason.
 	outputTail = 3000
 )

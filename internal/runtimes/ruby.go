@@ -42,6 +42,8 @@ func findRuby(ctx context.Context, version string, opt Options) (Runtime, error)
 	if err != nil {
 		return Runtime{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, installLimit)
+	defer cancel()
 	found := locateRubies(ctx)
 	if len(found) == 0 { // then Debian's is better than none: Nearest will take it
 		if err := in.needTools(ctx, []tool{{program: "ruby"}}); err != nil {

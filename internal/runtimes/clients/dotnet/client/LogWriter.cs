@@ -76,14 +76,13 @@ namespace Amazon.Lambda.RuntimeSupport
             }
             // Programs that the function starts have no such descriptor.
             Environment.SetEnvironmentVariable(setting, null);
-            try
+            // A stream would find out at its first write only.
+            if (!File.Exists("/dev/fd/" + descriptor))
             {
-                return new FrameWriter(new FileStream(new SafeFileHandle(new IntPtr(descriptor), false), FileAccess.Write));
+                return null;
             }
-            catch (Exception e) when (e is IOException || e is ArgumentException || e is UnauthorizedAccessException)
-            {
-                return null; // no such descriptor
-            }
+            // Without a buffer: a frame is one write.
+            return new FrameWriter(new FileStream(new SafeFileHandle(new IntPtr(descriptor), false), FileAccess.Write, 1));
         }
     }
 
