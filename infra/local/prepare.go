@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
@@ -17,6 +18,9 @@ import (
 // prepared are the runtimes that the tests ask for. Of Python whatever this machine has is taken; Node.js comes from npm.
 var prepared = []string{"nodejs20.x", "nodejs22.x", "nodejs24.x",
 	"python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14"}
+
+// nearest are runtimes that the tests ask for too, of which whatever is nearest is taken: no package registry has them.
+var nearest = []string{"ruby3.4", "dotnet8"}
 
 // runPrepare installs what demo and tests need and says so while it lasts. Tests install it themselves too; but what
 // they say is not shown before a package's tests have ended.
@@ -57,11 +61,22 @@ func runPrepare(ctx context.Context, c call, args []string) error {
 
 func prepareRuntimes(ctx context.Context, checkout string, s *progress.Step) (string, error) {
 	var found []string
-	for _, name := range prepared {
-		_, err := runtimes.Find(ctx, name, runtimes.Options{Root: filepath.Join(checkout, ".afterglow", "runtimes"), Progress: s})
+	opt := runtimes.Options{Root: filepath.Join(checkout, ".afterglow", "runtimes"), Progress: s}
+	for _, name := range slices.Concat(prepared, nearest) {
+		find := runtimes.Find
+		if slices.Contains(nearest, name) {
+			find = func(ctx context.Context, name string, opt runtimes.Options) (runtimes.Runtime, error) {
+				rt, note, err := runtimes.Nearest(ctx, name, opt)
+				if note != "" {
+					s.Note("%s", note)
+				}
+				return rt, err
+			}
+		}
+		rt, err := find(ctx, name, opt)
 		switch {
 		case err == nil:
-			found = append(found, name)
+			found = append(found, rt.Name)
 		case errors.Is(err, runtimes.ErrMissing):
 			s.Note("%s", strings.SplitN(err.Error(), "\n", 2)[0])
 		default:
