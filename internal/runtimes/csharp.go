@@ -5,7 +5,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -72,31 +71,11 @@ func unpackCoreCLR(wheel, dir string) error {
 		if !filepath.IsLocal(name) {
 			return fmt.Errorf("unpack wheel: %s leads out of it", f.Name)
 		}
-		if err := unpackFile(f, filepath.Join(dir, filepath.FromSlash(name))); err != nil {
-			return fmt.Errorf("unpack %s: %w", f.Name, err)
+		if err := unpackEntry(f, filepath.Join(dir, filepath.FromSlash(name)), 0o755); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func unpackFile(f *zip.File, path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	in, err := f.Open()
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755) // wheels keep no modes
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(out, in); err != nil { //nolint:gosec // G110: the archive is pinned by its hash
-		out.Close()
-		return err
-	}
-	return out.Close()
 }
 
 // CSharp is C# to compile, of version 7, against the assemblies of CoreCLR. What comes out runs on it and on

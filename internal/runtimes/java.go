@@ -93,6 +93,12 @@ func javaMainOf(version string) string {
 	return javaMain
 }
 
+// javaStandIn makes a newer Java start as the runtime of an older version does.
+func javaStandIn(rt Runtime, version string) Runtime {
+	rt.Command = []string{rt.Command[0], javaMainOf(version)}
+	return rt
+}
+
 func before17(version string) bool {
 	n, err := strconv.Atoi(version)
 	return err == nil && n < 17
@@ -109,17 +115,18 @@ func javaArgv(command []string, version string, memoryMB int, handler string) []
 		return nil
 	}
 	memory := memoryMB * 1024
+	old := slices.Contains(command, javaMain11)
 	metaspace, code := min((memory+5)/10, maxMetaspaceKB), min((memory+10)/20, maxCodeCacheKB)
 	argv := []string{command[0], fmt.Sprintf("-XX:MaxHeapSize=%dk", memory-metaspace-code)}
-	if before17(version) {
+	if old {
 		argv = append(argv, fmt.Sprintf("-XX:MaxMetaspaceSize=%dk", metaspace), fmt.Sprintf("-XX:ReservedCodeCacheSize=%dk", code),
 			"-XX:+UseSerialGC", "-Xshare:auto", "-XX:-TieredCompilation", "-Djava.net.preferIPv4Stack=true")
 	} else {
 		argv = append(argv, "-XX:+UseSerialGC", "-Xshare:auto", "-XX:+TieredCompilation", "-XX:TieredStopAtLevel=1",
 			"--add-opens=java.base/java.io=ALL-UNNAMED", "-Dorg.crac.Core.Compat=com.amazonaws.services.lambda.crac",
-			"-Djava.net.preferIPv4Stack=true", "-XX:+ErrorFileToStderr",
-			"-Dcom.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI=/var/runtime/lib/jni/"+javaNative())
+			"-Djava.net.preferIPv4Stack=true", "-XX:+ErrorFileToStderr")
 	}
+	argv = append(argv, "-Dcom.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI=/var/runtime/lib/jni/"+javaNative())
 	if n, err := strconv.Atoi(version); err == nil && n >= warnsOfNative {
 		argv = append(argv, "--enable-native-access=ALL-UNNAMED")
 	}
@@ -127,12 +134,12 @@ func javaArgv(command []string, version string, memoryMB int, handler string) []
 	for _, pin := range javaPins() {
 		path = append(path, "/var/runtime/lib/"+pin.jar)
 	}
-	if before17(version) {
+	if old {
 		path = append(path, "/var/runtime/lib/"+javaEntry)
 	}
 	argv = append(argv, "-classpath", strings.Join(path, ":"))
 	argv = append(argv, command[1:]...)
-	if before17(version) {
+	if old {
 		return argv
 	}
 	return append(argv, handler)

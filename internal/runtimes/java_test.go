@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -117,6 +118,39 @@ func TestJavaHomes(t *testing.T) {
 		if real, err := filepath.EvalSymlinks(want); err != nil || homes[version] != real {
 			t.Errorf("Java %s is %q, want %s (%v)", version, homes[version], want, err)
 		}
+	}
+}
+
+// A Java that is not there is stood in for by a newer one, which starts as the older one does.
+func TestNearestJava(t *testing.T) {
+	here(t, "java17")
+	rt, note, err := Nearest(t.Context(), "java8.al2", Options{Progress: os.Stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rt.Command[1] != javaMain11 || rt.Name != "java8.al2" && note != "java8.al2 is not on this machine, "+rt.Name+" is used instead" {
+		t.Errorf("%+v %q", rt, note)
+	}
+	if argv := rt.Argv(128, map[string]string{"_HANDLER": "app.Handler"}); argv[len(argv)-1] != javaMain11 {
+		t.Errorf("argv is %q", argv)
+	}
+}
+
+// A Java that cannot be had is refused with how to get it, and nothing is installed beside another one.
+func TestJavaMissing(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("PATH", t.TempDir())
+	if _, ok := javaHomes(t.Context())["11"]; ok {
+		t.Skip("the system has this version in a folder that is always looked at")
+	}
+	root := t.TempDir()
+	_, err := Find(t.Context(), "java11", Options{Root: root})
+	if !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "find runtime java11: interpreter of Java 11: missing") ||
+		!strings.Contains(err.Error(), "install with: ") {
+		t.Errorf("error is %v", err)
+	}
+	if left, _ := os.ReadDir(root); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 

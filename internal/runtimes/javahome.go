@@ -20,7 +20,7 @@ func (in *installer) javaHome(ctx context.Context, version string) (string, erro
 	if home, ok := homes[version]; ok {
 		return home, nil
 	}
-	missing := fmt.Errorf("Java %s: %w; install with: %s", version, ErrMissing, javaCommand(version))
+	missing := fmt.Errorf("interpreter of Java %s: %w; install with: %s", version, ErrMissing, javaCommand(version))
 	if len(homes) > 0 || os.Geteuid() != 0 {
 		return "", missing
 	}

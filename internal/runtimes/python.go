@@ -157,8 +157,8 @@ func locatePython(ctx context.Context, version string) (python, error) {
 			return p, nil
 		}
 	}
-	return python{}, fmt.Errorf("interpreter of Python %s: %w; install with: pyenv install %s (or: sudo apt-get install -y %s %s-venv)",
-		version, ErrMissing, version, program, program)
+	return python{}, fmt.Errorf("interpreter of Python %s: %w; install with: pyenv install %s (or: %s)", version, ErrMissing, version,
+		sudo(installCommand([]tool{{program: program, deb: program + "-venv", darwin: "python@" + version}})))
 }
 
 // managedPythons are the interpreters that pyenv and uv have installed, newest first.

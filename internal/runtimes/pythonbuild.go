@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -104,27 +103,4 @@ func unpackPython(jar, prefix, version, dir string) error {
 		}
 	}
 	return nil
-}
-
-func unpackEntry(f *zip.File, path string, mode os.FileMode) error {
-	if !filepath.IsLocal(filepath.FromSlash(f.Name)) {
-		return fmt.Errorf("unpack %s: it would lie outside", f.Name)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("make folder: %w", err)
-	}
-	in, err := f.Open()
-	if err != nil {
-		return fmt.Errorf("unpack %s: %w", f.Name, err)
-	}
-	defer in.Close()
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
-	if err != nil {
-		return fmt.Errorf("unpack %s: %w", f.Name, err)
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
-		return fmt.Errorf("unpack %s: %w", f.Name, err)
-	}
-	return out.Close()
 }

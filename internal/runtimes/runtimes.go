@@ -127,8 +127,11 @@ func Nearest(ctx context.Context, name string, opt Options) (rt Runtime, note st
 		if nearErr != nil {
 			continue
 		}
-		if family == familyRuby {
+		switch family {
+		case familyRuby:
 			rt.Env = rubyStandIn(rt.Env, version)
+		case familyJava:
+			rt = javaStandIn(rt, version)
 		}
 		return rt, fmt.Sprintf("%s is not on this machine, %s is used instead", name, rt.Name), nil
 	}

@@ -33,8 +33,9 @@ def forget_the_hosts_packages():
 def lay_the_search_path():
     """Put code and layers before the runtime's own libraries.
 
-    Layers are looked at only while PYTHONPATH is unset: whoever sets it has to name /opt/python. It
-    stays as it is then, for the handler and what the handler starts. Folders go to the front, and what their .pth files name goes to the end.
+    Layers are looked at only while PYTHONPATH is unset: whoever sets it has to name /opt/python. It stays
+    as it is then, for the handler and what the handler starts. Folders go to the front, and what their
+    .pth files name goes to the end.
     """
     layers = []
     if "PYTHONPATH" not in os.environ:
