@@ -50,7 +50,7 @@ func (c *Client) seen(config *types.FunctionConfiguration) Seen {
 	s := Seen{Name: f.Name, Fingerprint: Fingerprint{
 		Code:          aws.ToString(config.CodeSha256) + string(config.PackageType),
 		Layers:        strings.Join(layers, " "),
-		Configuration: digest(f, config.EphemeralStorage, config.LoggingConfig, config.SnapStart),
+		Configuration: digest(f, config.EphemeralStorage),
 	}}
 	if config.Environment != nil {
 		s.Redirect = config.Environment.Variables[proxyVariable]
@@ -109,10 +109,32 @@ func describe(config *types.FunctionConfiguration) Function {
 	if len(config.Architectures) > 0 {
 		f.Architecture = string(config.Architectures[0])
 	}
+	if config.LoggingConfig != nil {
+		f.LogFormat = string(config.LoggingConfig.LogFormat)
+	}
+	f.InitType, f.MaxConcurrency = initType(config)
 	f.Tenants = config.TenancyConfig != nil && config.TenancyConfig.TenantIsolationMode == types.TenantIsolationModePerTenant
 	f.Problem = problem(config, f)
 	return f
 }
+
+// initType tells how a function's environments come to be. SnapStart is for published versions only
+// (https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html).
+func initType(config *types.FunctionConfiguration) (kind lambdalocal.InitType, concurrency int) {
+	switch {
+	case config.CapacityProviderConfig != nil:
+		if own := config.CapacityProviderConfig.LambdaManagedInstancesCapacityProviderConfig; own != nil {
+			concurrency = int(aws.ToInt32(own.PerExecutionEnvironmentMaxConcurrency))
+		}
+		return lambdalocal.ManagedInstances, concurrency
+	case config.SnapStart != nil && config.SnapStart.ApplyOn == types.SnapStartApplyOnPublishedVersions && aws.ToString(config.Version) != latest:
+		return lambdalocal.SnapStart, 0
+	}
+	return lambdalocal.OnDemand, 0
+}
+
+// latest is the version that can still change.
+const latest = "$LATEST"
 
 // problem is why a function cannot run on this machine, whatever is installed.
 func problem(config *types.FunctionConfiguration, f Function) error {

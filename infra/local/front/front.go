@@ -219,6 +219,7 @@ func (f *Front) Close(ctx context.Context) error {
 func (f *Front) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2015-03-31/functions/{function}/invocations", f.invoke)
+	mux.HandleFunc("POST /2021-11-15/functions/{function}/response-streaming-invocations", f.invokeWithResponseStream)
 	mux.HandleFunc("POST "+proxyPath+"{function}", f.proxied)
 	if f.opt.Control != nil {
 		mux.Handle(controlPath, http.StripPrefix(strings.TrimSuffix(controlPath, "/"), f.opt.Control))
