@@ -221,15 +221,15 @@ func (s *subscriber) deliver(ctx context.Context, batch [][]byte) bool {
 	return true
 }
 
-// awaitRetry waits for a while in which the environment is not frozen; a thaw ends it.
+// awaitRetry waits for a while, and for the thaw if the environment is frozen then.
 func (s *subscriber) awaitRetry(ctx context.Context, wait time.Duration) bool {
 	end := time.Now().Add(wait)
 	for {
 		s.mu.Lock()
-		paused, resumed := s.paused, s.resumed
+		paused := s.paused
 		s.mu.Unlock()
 		left := time.Until(end)
-		if !paused && (left <= 0 || resumed.After(end.Add(-wait))) {
+		if !paused && left <= 0 {
 			return true
 		}
 		if !s.sleep(ctx, left) { // once its time is over, a pause is waited out
