@@ -37,6 +37,6 @@
 //
 // # What it does not do yet
 //
-// CPU share and memory limit, the Telemetry API (it answers 202, as AWS's emulator does), SnapStart,
+// CPU share and memory limit, SnapStart,
 // managed instances, the unprivileged user of Lambda, its limits of descriptors and of /tmp.
 package lambdalocal

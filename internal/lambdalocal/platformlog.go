@@ -44,11 +44,7 @@ func (l *logStream) tell(eventType string, record any, failed bool, lines ...str
 
 // eventLine is an event as a line of a JSON log: the envelope that subscribers get.
 func eventLine(e telemetry.Event) string {
-	b, err := json.Marshal(struct {
-		Time   string `json:"time"`
-		Type   string `json:"type"`
-		Record any    `json:"record"`
-	}{e.Time.UTC().Format("2006-01-02T15:04:05.000Z"), e.Type, e.Record})
+	b, err := json.Marshal(e)
 	if err != nil { // only our own types come here
 		panic(err)
 	}

@@ -48,6 +48,9 @@ func encode(e Event, jsonLogs bool) item {
 	return it
 }
 
+// MarshalJSON gives the envelope that subscribers get.
+func (e Event) MarshalJSON() ([]byte, error) { return e.wire(e.Record), nil }
+
 func (e Event) wire(record any) []byte {
 	b, err := json.Marshal(struct {
 		Time   string `json:"time"`
