@@ -5,18 +5,21 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/afterglow-lambda/afterglow/infra/local/child"
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
 	"github.com/afterglow-lambda/afterglow/infra/local/progress"
 	"github.com/afterglow-lambda/afterglow/infra/local/tools"
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
 )
 
-// prepared are the runtimes that the tests ask for. Of Python whatever this machine has is taken; Node.js comes from npm.
-var prepared = []string{"nodejs20.x", "nodejs22.x", "nodejs24.x",
+// prepared are the runtimes that the tests ask for. Of Python and Java whatever this machine has is taken, and one Java
+// is installed where there is none and that can be done; Node.js comes from npm, and Python 3.14 from Maven.
+var prepared = []string{"nodejs20.x", "nodejs22.x", "nodejs24.x", "java17", "java21", "java25",
 	"python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14"}
 
 // nearest are runtimes that the tests ask for too, of which whatever is nearest is taken: no package registry has them.
@@ -29,7 +32,7 @@ func runPrepare(ctx context.Context, c call, args []string) error {
 	if err := c.flags("prepare", &runs).Parse(args); err != nil {
 		return flag.ErrHelp
 	}
-	log, folder := progress.New(c.stdout, 4), cloud.ToolsFolder(c.checkout)
+	log, folder := progress.New(c.stdout, 5), cloud.ToolsFolder(c.checkout)
 	var machine tools.Machine
 	steps := []struct {
 		title string
@@ -49,6 +52,10 @@ func runPrepare(ctx context.Context, c call, args []string) error {
 		}},
 		{"installing AWS's runtime clients", func(s *progress.Step) (string, error) {
 			return prepareRuntimes(ctx, c.checkout, s)
+		}},
+		{"fetching AWS's client for Go, with which the tests build a function", func(s *progress.Step) (string, error) {
+			return "", child.Run(ctx, child.Command{Name: "go mod download", Args: []string{machine.Go, "mod", "download", "github.com/aws/aws-lambda-go"},
+				Dir: c.checkout, Env: os.Environ(), Output: s})
 		}},
 	}
 	for _, step := range steps {

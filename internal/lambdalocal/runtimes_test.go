@@ -210,6 +210,18 @@ func TestRuntimesByPath(t *testing.T) {
 		}
 		log.wait(t, "lambdalocal: no private file system")
 	})
+	t.Run("java", func(t *testing.T) {
+		e, _ := java(t, "java17", "app.Orders").also(byPath).start(t)
+		if got, r := ask(t, e, `{"n":1}`); r.FunctionError != "" || got["name"] != "probe" || got["fromlib"] != "from lib" {
+			t.Errorf("answer is %s", r.Payload)
+		}
+	})
+	t.Run("go", func(t *testing.T) {
+		e, _ := goFunction(t).also(byPath).start(t)
+		if got, r := ask(t, e, `{}`); r.FunctionError != "" || got["function"] != "probe" {
+			t.Errorf("answer is %s", r.Payload)
+		}
+	})
 	t.Run("node", func(t *testing.T) {
 		e, _ := node(t, nodeName).also(byPath).start(t)
 		if got, r := ask(t, e, `{"n":1}`); r.FunctionError != "" || got["sdk"] != "function" || got["fromlayer"] != "yes" {

@@ -59,6 +59,10 @@ func newPathSandbox(fn Function, opt Options, l layout, lim *limits, why string)
 
 func (s *pathSandbox) start(cmd *exec.Cmd) error {
 	for i, a := range cmd.Args {
+		if option, value, ok := strings.Cut(a, "="); ok && strings.HasPrefix(a, "-") {
+			cmd.Args[i] = option + "=" + s.translate(value)
+			continue
+		}
 		cmd.Args[i] = s.translate(a)
 	}
 	for i, e := range cmd.Env {
