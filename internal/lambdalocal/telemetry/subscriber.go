@@ -39,8 +39,8 @@ type subscriber struct {
 }
 
 // startSubscriber starts delivering, first of all what has come before.
-func startSubscriber(extension string, want subscription, to destination, history buffer, paused bool) *subscriber {
-	ctx, cancel := context.WithCancel(context.Background()) // ended by Close, and by nothing else
+func startSubscriber(ctx context.Context, extension string, want subscription, to destination, history buffer, paused bool) *subscriber {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it outlives the request, and ends with Close
 	s := &subscriber{
 		extension: extension, want: want, to: to, cancel: cancel, ended: make(chan struct{}),
 		waiting: buffer{maxItems: backlog * want.maxItems, maxBytes: backlog * want.maxBytes},

@@ -95,7 +95,7 @@ func join(t *testing.T, s *Stream, extension string, to destination, changes str
 	if len(*f.problems) > 0 {
 		t.Fatal(*f.problems)
 	}
-	if refused := s.admit(extension, want, to); refused != nil {
+	if refused := s.admit(t.Context(), extension, want, to); refused != nil {
 		t.Fatal(refused)
 	}
 }

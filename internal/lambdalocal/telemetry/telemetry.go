@@ -81,7 +81,7 @@ func (s *Stream) Emit(e Event) {
 func (s *Stream) Subscribe(w http.ResponseWriter, r *http.Request, extension string) {
 	want, refused := s.readSubscription(r)
 	if refused == nil {
-		refused = s.admit(extension, want, want.destination())
+		refused = s.admit(r.Context(), extension, want, want.destination())
 	}
 	if refused != nil {
 		refused.write(w)
@@ -96,7 +96,7 @@ func (s *Stream) Subscribe(w http.ResponseWriter, r *http.Request, extension str
 // request makes no second subscription (runtimes-logs-api.html, "Note"). A request that asks for something
 // else is an error that the platform does not name, as is any second one on managed instances (RIE-LMI
 // telemetry/relay.go addSubscriber, rapi/handler/runtimelogs.go).
-func (s *Stream) admit(extension string, want subscription, to destination) *refusal {
+func (s *Stream) admit(ctx context.Context, extension string, want subscription, to destination) *refusal {
 	s.mu.Lock()
 	if !s.open {
 		s.mu.Unlock()
@@ -110,7 +110,7 @@ func (s *Stream) admit(extension string, want subscription, to destination) *ref
 		}
 		return errInternal()
 	}
-	s.subscribers = append(s.subscribers, startSubscriber(extension, want, to, s.history, s.paused))
+	s.subscribers = append(s.subscribers, startSubscriber(ctx, extension, want, to, s.history, s.paused))
 	s.mu.Unlock()
 	if s.opt.Subscribed != nil {
 		s.opt.Subscribed(extension, slices.Clone(want.types))
