@@ -16,13 +16,14 @@ import (
 // apiServer is what listens on AWS_LAMBDA_RUNTIME_API: a port of its own for each environment, so that
 // nothing can rely on a fixed one. It serves the current generation; there is one at a time.
 type apiServer struct {
-	fn         Function
-	throttle   throttle // of responses that are taken as a stream
-	extensions bool     // whether there may be any: a layer can turn them off
-	listener   net.Listener
-	server     *http.Server
-	current    atomic.Pointer[generation]
-	served     chan error
+	fn          Function
+	throttle    throttle     // of responses that are taken as a stream
+	extensions  bool         // whether there may be any: a layer can turn them off
+	credentials *credentials // of SnapStart; nil otherwise
+	listener    net.Listener
+	server      *http.Server
+	current     atomic.Pointer[generation]
+	served      chan error
 }
 
 func newAPIServer(ctx context.Context, fn Function) (*apiServer, error) {
@@ -36,6 +37,7 @@ func newAPIServer(ctx context.Context, fn Function) (*apiServer, error) {
 	a.runtimeRoutes(mux)
 	a.extensionRoutes(mux)
 	a.telemetryRoutes(mux)
+	a.restoreRoutes(mux)
 	a.server = &http.Server{
 		// No time limits: next has none on either side, and a peer may be frozen in the middle of a request.
 		Handler:  a.ifExtensionsEnabled(mux),

@@ -17,7 +17,11 @@ type apiRig struct {
 }
 
 func newAPIRig(t *testing.T, external ...string) *apiRig {
-	a, err := newAPIServer(t.Context(), Function{Name: "orders", Handler: "app.handler", Account: "123456789012"}.withDefaults())
+	return newAPIRigOf(t, Function{Name: "orders", Handler: "app.handler", Account: "123456789012"}, external...)
+}
+
+func newAPIRigOf(t *testing.T, fn Function, external ...string) *apiRig {
+	a, err := newAPIServer(t.Context(), fn.withDefaults())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,8 +30,12 @@ type environ struct {
 	logStream string
 }
 
-func newEnviron(fn Function, opt Options, api string) environ {
-	return environ{fn: fn, extra: opt.ExtraEnv, runtime: opt.Runtime.Env, api: api, logStream: newLogStream(fn, time.Now())}
+func newEnviron(fn Function, opt Options, api *apiServer) environ {
+	extra := opt.ExtraEnv
+	if api.credentials != nil {
+		extra = api.credentials.environment(api.addr())
+	}
+	return environ{fn: fn, extra: extra, runtime: opt.Runtime.Env, api: api.addr(), logStream: newLogStream(fn, time.Now())}
 }
 
 // managed tells whether AWS's bootstrap starts the runtime, and so the exec wrapper (MOD: not on

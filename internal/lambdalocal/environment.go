@@ -42,6 +42,7 @@ type Environment struct {
 	// of whoever has the turn:
 	gen       *generation
 	usable    bool          // the current generation has been initialised and has not failed
+	restored  bool          // it is no snapshot any more; SnapStart only
 	firstInit time.Duration // of the init phase before the first invocation; 0 once reported
 	maxMemory int           // bytes
 
@@ -162,7 +163,10 @@ func (e *Environment) open(ctx context.Context) (err error) {
 	}
 	e.api.throttle = newThrottle(e.opt.StreamRate)
 	e.api.extensions = !e.layout.extensionsDisabled(e.fn)
-	e.env = newEnviron(e.fn, e.opt, e.api.addr())
+	if e.fn.InitType == SnapStart {
+		e.api.credentials = newCredentials(e.opt.ExtraEnv)
+	}
+	e.env = newEnviron(e.fn, e.opt, e.api)
 	return nil
 }
 

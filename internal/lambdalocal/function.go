@@ -84,11 +84,12 @@ type Options struct {
 	// "spindown", as Lambda does some minutes after the last invocation. 0 means no limit.
 	IdleLimit time.Duration
 
-	// For tests: another limit of the init phase than the package's own, paths where there could be
+	// For tests: other limits of the init phase and of a restore than the package's own, paths where there could be
 	// namespaces, and who is told of every event right when it is emitted.
-	initLimit time.Duration
-	byPath    bool
-	watch     func(telemetry.Event)
+	initLimit    time.Duration
+	restoreLimit time.Duration
+	byPath       bool
+	watch        func(telemetry.Event)
 }
 
 // Source tells who wrote a Line.
@@ -152,6 +153,8 @@ type Result struct {
 	Phase time.Duration
 	// Init is the time of the init that this invocation had to wait for; 0 when warm.
 	Init time.Duration
+	// Restore is the time that it waited for its environment's restore; SnapStart only.
+	Restore time.Duration
 }
 
 // Report is what the platform knows about an invocation once its phase has ended.
@@ -160,6 +163,8 @@ type Report struct {
 	Status            string // "success", "error", "failure" or "timeout"
 	ErrorType         string
 	Init              time.Duration // 0 when warm
+	Restore           time.Duration // SnapStart: the restore before this invocation; 0 when warm
+	BilledRestoreMS   int64         // the runtime's part of it
 	Duration          time.Duration // the whole phase, extensions' tail included
 	RuntimeDone       time.Duration // until the runtime called next; 0 if it never did
 	Latency           time.Duration // until the response was complete; 0 if there was none

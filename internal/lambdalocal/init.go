@@ -29,6 +29,7 @@ func (e *Environment) initialise(ctx context.Context, phase string) (took time.D
 	e.gen = g
 	e.logs.follow(g.stream)
 	e.api.current.Store(g)
+	e.logs.keepInit(e.fn.InitType == SnapStart)
 	e.tellInitStart(phase)
 	f, err = e.runInit(ctx, g, phase)
 	took = time.Since(started)
@@ -64,7 +65,7 @@ func (e *Environment) initRuntime(ctx context.Context, g *generation) (*failure,
 	if f := e.launchRuntime(g); f != nil {
 		return f, nil
 	}
-	f, err := g.await(ctx, func() bool { return g.runtime.name == runtimeReady })
+	f, err := g.await(ctx, g.runtime.initialised)
 	e.logs.settle(answerSettleLimit) // what it has written comes before what is said about it
 	return f, err
 }

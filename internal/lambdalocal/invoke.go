@@ -10,6 +10,8 @@ import (
 // still be working then. It waits for the end of an earlier invocation's phase first. An error is never
 // the function's: that is Result.FunctionError.
 //
+// An environment with SnapStart that cannot be restored makes it a *RestoreError.
+//
 // If ctx is done earlier, Invoke returns its error and the invocation goes on, as it does on Lambda when
 // a caller hangs up.
 func (e *Environment) Invoke(ctx context.Context, in Invocation) (Result, error) {
@@ -28,7 +30,7 @@ func (e *Environment) Invoke(ctx context.Context, in Invocation) (Result, error)
 	stream, detach := detachable(in.Stream)
 	defer detach()
 	in.Stream = stream
-	answer := make(chan Result, 1)
+	answer, refused := make(chan Result, 1), make(chan *RestoreError, 1)
 	// The phase has a deadline of its own and no other end.
 	whole := context.WithoutCancel(ctx)
 	go func() {
@@ -37,11 +39,15 @@ func (e *Environment) Invoke(ctx context.Context, in Invocation) (Result, error)
 		if e.fn.onInstances() {
 			run = e.managedPhase
 		}
-		run(whole, in, func(r Result) { answer <- r })
+		if err := run(whole, in, func(r Result) { answer <- r }); err != nil {
+			refused <- err
+		}
 	}()
 	select {
 	case r := <-answer:
 		return r, nil
+	case err := <-refused:
+		return Result{}, fmt.Errorf("restore %s: %w", e.fn.Name, err)
 	case <-ctx.Done():
 		return Result{}, fmt.Errorf("wait for the answer of %s: %w", e.fn.Name, ctx.Err())
 	}
@@ -50,18 +56,26 @@ func (e *Environment) Invoke(ctx context.Context, in Invocation) (Result, error)
 // phase runs a whole invocation (reference 2.2): init if there has to be one, INVOKE to the extensions,
 // the event to the runtime, the answer to the caller the moment it is there, then the wait for every
 // next, all within the function's timeout; and at its end the freeze, or the reset.
-func (e *Environment) phase(ctx context.Context, in Invocation, answer func(Result)) {
+//
+// With SnapStart the environment is restored before, on the platform's time; only that can fail without an
+// answer.
+func (e *Environment) phase(ctx context.Context, in Invocation, answer func(Result)) *RestoreError {
 	p := &phase{
 		e: e, answer: answer, span: randomHex(8), init: e.firstInit, waited: e.firstInit,
-		inv: &invocation{Invocation: in, arn: e.fn.ARN, started: time.Now()},
+		inv: &invocation{Invocation: in, arn: e.fn.ARN},
 	}
 	e.firstInit = 0
+	if err := p.restore(ctx); err != nil {
+		return err
+	}
+	p.inv.started = time.Now()
 	p.inv.deadline = p.inv.started.Add(e.fn.Timeout)
 	ctx, cancel := context.WithDeadline(ctx, p.inv.deadline)
 	defer cancel()
 	e.logs.begin()
 	f, err := p.run(ctx)
 	p.finish(f, err)
+	return nil
 }
 
 // phase is one invocation's way through its environment.
@@ -76,6 +90,8 @@ type phase struct {
 	init     time.Duration // what REPORT shows as Init Duration
 	waited   time.Duration // for an init: that one, or one inside this invocation
 	span     string        // the function's own segment in the trace
+
+	restored, hooks time.Duration // what a restore took, and the runtime's part of it
 }
 
 func (p *phase) run(ctx context.Context) (*failure, error) {
@@ -87,6 +103,10 @@ func (p *phase) run(ctx context.Context) (*failure, error) {
 	} else {
 		took, f, err := e.initialise(ctx, phaseInvoke)
 		p.waited = took
+		if f == nil && err == nil && e.fn.InitType == SnapStart {
+			f, err = e.runRestore(ctx, e.gen) // there is nothing in between
+			e.restored = true
+		}
 		if f != nil || err != nil {
 			p.tellStart()
 			return f, err
@@ -117,7 +137,7 @@ func (p *phase) answerWith(res response) {
 	p.answered = true
 	r := Result{
 		RequestID: p.inv.RequestID, Payload: res.payload, FunctionError: res.functionError,
-		ErrorType: res.errorType, ContentType: res.contentType, Init: p.waited,
+		ErrorType: res.errorType, ContentType: res.contentType, Init: p.waited, Restore: p.restored,
 	}
 	if !p.inv.dispatched.IsZero() {
 		r.Latency = res.at.Sub(p.inv.dispatched)

@@ -35,6 +35,8 @@ type logStream struct {
 	tail  []byte
 	taken bool // an invocation's tail is being kept
 
+	keep   bool              // the events of the current generation's init
+	init   []telemetry.Event // those that were kept
 	stream *telemetry.Stream // of the current generation; nil before the first one
 	watch  func(telemetry.Event)
 

@@ -61,7 +61,7 @@ func (e *Environment) ended() bool {
 
 // managedPhase runs an invocation on a managed instance: it ends with the response, whatever the runtime
 // and the extensions do after it.
-func (e *Environment) managedPhase(ctx context.Context, in Invocation, answer func(Result)) {
+func (e *Environment) managedPhase(ctx context.Context, in Invocation, answer func(Result)) *RestoreError {
 	now := time.Now()
 	p := &phase{
 		e: e, answer: answer, span: randomHex(8),
@@ -100,6 +100,7 @@ func (e *Environment) managedPhase(ctx context.Context, in Invocation, answer fu
 	if e.opt.Report != nil {
 		e.opt.Report(report)
 	}
+	return nil
 }
 
 // timedOut is the error type of a function that took longer than it may (RIE-LMI rapid/model).

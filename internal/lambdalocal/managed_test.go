@@ -22,9 +22,7 @@ func onInstances(concurrency int) func(*Function, *Options) {
 
 // newManagedRig is an API rig of a managed instance.
 func newManagedRig(t *testing.T, external ...string) *apiRig {
-	r := newAPIRig(t, external...)
-	r.g.runtime.managed = true
-	return r
+	return newAPIRigOf(t, Function{Name: "orders", InitType: ManagedInstances}, external...)
 }
 
 // Sources: LMIENV; RIE-LMI rapi/handler/agentregister.go, core/externalagent.go, rapid/model/customer_error.go.

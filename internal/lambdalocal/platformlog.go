@@ -30,6 +30,9 @@ func (l *logStream) tell(eventType string, record any, failed bool, lines ...str
 	event := telemetry.Event{Time: time.Now(), Type: eventType, Record: record}
 	l.mu.Lock()
 	l.emit(event)
+	if l.keep && strings.HasPrefix(eventType, initEvents) {
+		l.init = append(l.init, event)
+	}
 	l.mu.Unlock()
 	if l.json {
 		if !failed && len(lines) == 0 {
@@ -39,6 +42,27 @@ func (l *logStream) tell(eventType string, record any, failed bool, lines ...str
 	}
 	for _, line := range lines {
 		l.platform(line)
+	}
+}
+
+// initEvents begin the types of all events of an init.
+const initEvents = "platform.init"
+
+// keepInit forgets the events of an earlier init and, if there will be a restore, keeps those of the one that
+// begins.
+func (l *logStream) keepInit(keep bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keep, l.init = keep, nil
+}
+
+// tellInitAgain delivers the events of the init once more, as they were: a restored extension gets the
+// telemetry of a snapshot that is perhaps days old (reference 2.6).
+func (l *logStream) tellInitAgain() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, event := range l.init {
+		l.emit(event)
 	}
 }
 

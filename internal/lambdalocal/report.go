@@ -30,6 +30,7 @@ func (p *phase) report(f *failure, err error) Report {
 			r.ExtensionOverhead = now.Sub(p.inv.readyAt)
 		}
 	}
+	r.Restore, r.BilledRestoreMS = p.restored, int64(math.Ceil(float64(p.hooks)/float64(time.Millisecond)))
 	// Since August 2025 the init phase is billed as well.
 	r.BilledMS = int64(math.Ceil(float64(r.Init+r.Duration) / float64(time.Millisecond)))
 	return r
@@ -101,6 +102,10 @@ func (p *phase) tellReport(r Report) {
 		init := inMilliseconds(r.Init)
 		record.Metrics.InitDurationMs = &init
 	}
+	if r.Restore > 0 {
+		restore := inMilliseconds(r.Restore)
+		record.Metrics.RestoreDurationMs = &restore
+	}
 	// An overhead that was cut short is none (RIE doInvoke: the span is sent once all agents are ready).
 	if r.Status == telemetry.StatusSuccess && r.ExtensionOverhead > 0 {
 		record.Spans = []telemetry.Span{span("extensionOverhead", p.inv.readyAt, p.inv.readyAt.Add(r.ExtensionOverhead))}
@@ -115,6 +120,9 @@ func (p *phase) reportLine(r Report) string {
 		r.RequestID, milliseconds(r.Duration), r.BilledMS, p.e.fn.MemoryMB, r.MaxMemoryMB)
 	if r.Init > 0 {
 		fmt.Fprintf(&b, "Init Duration: %s ms\t", milliseconds(r.Init))
+	}
+	if r.Restore > 0 {
+		fmt.Fprintf(&b, "Restore Duration: %s ms\tBilled Restore Duration: %d ms\t", milliseconds(r.Restore), r.BilledRestoreMS)
 	}
 	if r.Status != telemetry.StatusSuccess {
 		fmt.Fprintf(&b, "Status: %s\t", r.Status)

@@ -94,17 +94,20 @@ func writeInvocation(w http.ResponseWriter, in *invocation, evenEmpty bool) {
 	send(w, in.Payload)
 }
 
+// runtimeInitError serves init/error. While a runtime is restored it is another name of restore/error, because
+// clients call it then (RIE rapi/handler/initerror.go).
 func (a *apiServer) runtimeInitError(w http.ResponseWriter, r *http.Request) {
 	g := a.current.Load()
 	body, err := readLimited(r.Body, maxResponse)
 	if err != nil {
-		body = nil
+		body = nil // the type in the header still tells something
 	}
+	f := toldFailure(r, body)
 	g.update(func() {
-		if err = g.runtime.initError(); err == nil {
-			g.runtime.initFailure = &failure{
-				errorType: validErrorType(r.Header.Get(errorTypeHeader)), payload: body,
-			}
+		if g.runtime.name == runtimeRestoring {
+			err = g.runtime.restoreError(f)
+		} else if err = g.runtime.initError(); err == nil {
+			g.runtime.initFailure = f
 		}
 	})
 	if err != nil {
@@ -112,6 +115,11 @@ func (a *apiServer) runtimeInitError(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	accept(w)
+}
+
+// toldFailure is what a runtime tells of its own failure.
+func toldFailure(r *http.Request, body []byte) *failure {
+	return &failure{errorType: validErrorType(r.Header.Get(errorTypeHeader)), payload: body}
 }
 
 var errTooLarge = errors.New("body too large")

@@ -18,11 +18,16 @@ type runtimeState struct {
 	taken       *invocation   // the last one that was
 	readyAt     time.Time     // when it last became ready
 	initFailure *failure      // what it told by init/error
+
+	restoreFailure *failure // what it told by restore/error
 }
 
 const (
 	runtimeStarted       = "Started"
 	runtimeInitError     = "InitError"
+	runtimeRestoreReady  = "RestoreReady"
+	runtimeRestoring     = "Restoring"
+	runtimeRestoreError  = "RuntimeRestoreErrorState"
 	runtimeReady         = "Ready"
 	runtimeRunning       = "Running"
 	runtimeResponse      = "InvocationResponse"
@@ -42,7 +47,7 @@ func (e *transitionError) Error() string {
 // It tells whether the runtime has become ready by it.
 func (s *runtimeState) next(now time.Time) (became bool, err error) {
 	switch s.name {
-	case runtimeStarted, runtimeResponseSent:
+	case runtimeStarted, runtimeRestoring, runtimeResponseSent:
 		s.name, s.readyAt = runtimeReady, now
 		return true, nil
 	case runtimeReady, runtimeRunning:
@@ -98,6 +103,37 @@ func (s *runtimeState) initError() error {
 		return s.refuse(runtimeInitError)
 	}
 	s.name = runtimeInitError
+	return nil
+}
+
+// initialised tells whether the runtime's init is over: it waits for an event, or for its restore. A runtime
+// that asks for an event at once has no interest in being restored.
+func (s *runtimeState) initialised() bool {
+	return s.name == runtimeReady || s.name == runtimeRestoreReady
+}
+
+// restoreNext says that the runtime can be frozen. Only its init ends in it; a refusal names the wrong state
+// (RIE rapi/handler/restorenext.go).
+func (s *runtimeState) restoreNext() error {
+	if s.name != runtimeStarted {
+		return s.refuse(runtimeReady)
+	}
+	s.name = runtimeRestoreReady
+	return nil
+}
+
+// restore lets a runtime go on that waits for it.
+func (s *runtimeState) restore() {
+	if s.name == runtimeRestoreReady {
+		s.name = runtimeRestoring
+	}
+}
+
+func (s *runtimeState) restoreError(f *failure) error {
+	if s.name != runtimeRestoring {
+		return s.refuse(runtimeRestoreError)
+	}
+	s.name, s.restoreFailure = runtimeRestoreError, f
 	return nil
 }
 

@@ -57,6 +57,9 @@ func asAPIError(err error) *apiError {
 	if errors.As(err, &known) {
 		return known
 	}
+	if restore := (*lambdalocal.RestoreError)(nil); errors.As(err, &restore) {
+		return &apiError{restore.Status, restore.Code, restore.Message}
+	}
 	return serviceError(err)
 }
 
@@ -147,7 +150,7 @@ func (f *Front) invokeAndAnswer(w http.ResponseWriter, function Function, in lam
 	result, err := function.Invoker.Invoke(f.stopped, in)
 	if err != nil {
 		f.log(fmt.Sprintf("invoke %s: %v", function.Name, err))
-		serviceError(err).write(w)
+		asAPIError(err).write(w)
 		return
 	}
 	header := w.Header()

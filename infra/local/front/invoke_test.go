@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -269,4 +270,16 @@ func portOf(t *testing.T, f *Front) int {
 		t.Fatal(err)
 	}
 	return port
+}
+
+// Source: Invoke API reference, errors: a snapshot that cannot be restored is no answer of the function.
+func TestASnapshotThatCannotBeRestored(t *testing.T) {
+	failed := &lambdalocal.RestoreError{Code: "SnapStartTimeoutException", Status: http.StatusRequestTimeout, Message: "too late"}
+	f := startWith(t, Function{Name: "orders", Invoker: newInvoker(lambdalocal.Result{}, fmt.Errorf("restore orders: %w", failed))})
+	_, err := sdk(f).Invoke(context.Background(), &lambda.InvokeInput{FunctionName: aws.String("orders")})
+	var api *types.SnapStartTimeoutException
+	var response interface{ HTTPStatusCode() int }
+	if !errors.As(err, &api) || api.ErrorMessage() != "too late" || !errors.As(err, &response) || response.HTTPStatusCode() != http.StatusRequestTimeout {
+		t.Errorf("got %v", err)
+	}
 }

@@ -83,6 +83,8 @@ func steps() map[string]func(*probe, string) {
 		"bytes":  func(p *probe, arg string) { p.stream.write(strings.Repeat("x", number(arg))) },
 		"close":  func(p *probe, _ string) { p.stream.end(p, "") },
 		"break":  func(p *probe, arg string) { p.stream.end(p, arg) },
+		"thaw":   func(p *probe, _ string) { p.call("GET", "/2018-06-01/runtime/restore/next", nil, "") },
+		"fail":   (*probe).runtimeFailure,
 		"silent": func(p *probe, _ string) { p.quiet = true },
 		"say":    func(p *probe, arg string) { p.say("%s", arg) },
 		"sleep":  func(_ *probe, arg string) { time.Sleep(duration(arg)) },
@@ -231,6 +233,12 @@ func (p *probe) invocationError(arg string) {
 	p.quiet = true
 	p.call("POST", "/2018-06-01/runtime/invocation/"+p.request+"/error",
 		map[string]string{"Lambda-Runtime-Function-Error-Type": arg}, `{"errorMessage":"told"}`)
+}
+
+// fail=restore/error@Runtime.Bad tells that init or the hooks of a restore failed.
+func (p *probe) runtimeFailure(arg string) {
+	path, errorType, _ := strings.Cut(arg, "@")
+	p.call("POST", "/2018-06-01/runtime/"+path, map[string]string{"Lambda-Runtime-Function-Error-Type": errorType}, "{}")
 }
 
 // stream is a response that is written in pieces.
