@@ -74,12 +74,12 @@ func unpackOne(archive, name, to string) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", archive, err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it was only read
 	from, err := r.Open(name)
 	if err != nil {
 		return fmt.Errorf("find %s in %s: %w", name, archive, err)
 	}
-	defer from.Close()
+	defer func() { _ = from.Close() }()
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", to, err)

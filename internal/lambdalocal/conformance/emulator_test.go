@@ -85,12 +85,16 @@ type emulatorRun struct {
 
 func startEmulator(t *testing.T, r rule, binary string) *emulatorRun {
 	t.Helper()
-	s := newStage(t, r)
+	return startEmulatorOn(t, newStage(t, r), r.timeout, binary)
+}
+
+// startEmulatorOn runs whatever is on a stage.
+func startEmulatorOn(t *testing.T, s stage, timeout time.Duration, binary string) *emulatorRun {
+	t.Helper()
 	p := &emulatorRun{tmp: t.TempDir(), output: &output{}}
 	link(t, binary, filepath.Join(s.opt, "aws-lambda-rie"))
 	api, front := freePort(t), freePort(t)
 	p.url = "http://" + front + "/2015-03-31/functions/function/invocations"
-	timeout := r.timeout
 	if timeout == 0 {
 		timeout = patience
 	}

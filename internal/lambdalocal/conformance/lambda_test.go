@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 )
@@ -21,27 +22,25 @@ type lambdaRun struct {
 
 func startLambda(t *testing.T, r rule) *lambdaRun {
 	t.Helper()
-	s := newStage(t, r)
+	return startLambdaOn(t, newStage(t, r), r.timeout)
+}
+
+// startLambdaOn runs whatever is on a stage.
+func startLambdaOn(t *testing.T, s stage, timeout time.Duration) *lambdaRun {
+	t.Helper()
 	fn := lambdalocal.Function{ // whose runtime comes in the layer
 		Name: functionName, ARN: functionARN, Handler: handler, Runtime: "provided.al2023", Code: t.TempDir(), Layers: []string{s.opt},
-		Env: s.env, Timeout: r.timeout, Account: "012345678912", Region: "us-east-1",
+		Env: s.env, Timeout: timeout, Account: "012345678912", Region: "us-east-1",
 	}
 	if fn.Timeout == 0 {
 		fn.Timeout = patience
 	}
-	return startFunction(t, fn, lambdalocal.Options{})
-}
-
-// startFunction starts any function and sees to its end.
-func startFunction(t *testing.T, fn lambdalocal.Function, opt lambdalocal.Options) *lambdaRun {
-	t.Helper()
 	p := &lambdaRun{}
-	opt.Dir, opt.Keep = filepath.Join(t.TempDir(), "env"), true
-	opt.Log = func(l lambdalocal.Line) {
+	opt := lambdalocal.Options{Dir: filepath.Join(t.TempDir(), "env"), Keep: true, Log: func(l lambdalocal.Line) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.lines = append(p.lines, l.Text)
-	}
+	}}
 	var err error
 	if p.e, err = lambdalocal.Start(t.Context(), fn, opt); err != nil {
 		t.Fatal(err)

@@ -145,6 +145,7 @@ func verbs() map[string]func(*actor, step) {
 		"await": func(a *actor, s step) { a.await(a.file(s.arg)) },
 		"once":  (*actor).once,
 		"term":  (*actor).term,
+		"web":   (*actor).web,
 		"print": func(_ *actor, s step) { fmt.Println(s.arg) },
 	}
 }
@@ -361,7 +362,7 @@ func (a *actor) runtimeError(path string, s step) {
 	}, s.get("body", `{"errorMessage":"no","errorType":"Oops"}`))
 }
 
-// serve answers every event with itself.
+// serve answers every event with itself; work= is how long that takes.
 func (a *actor) serve(s step) {
 	for {
 		a.request = ""
@@ -369,6 +370,7 @@ func (a *actor) serve(s step) {
 		if a.request == "" {
 			a.hold()
 		}
+		time.Sleep(duration(s.get("work", "0s")))
 		a.respond(step{verb: "respond", opt: map[string]string{}})
 	}
 }
@@ -378,4 +380,24 @@ func (a *actor) callAny(s step) {
 	a.send(context.Background(), s, s.arg, s.get("path", "/"), map[string]string{
 		"Lambda-Extension-Identifier": a.ids[s.get("who", a.name)], "Content-Type": "application/json",
 	}, s.get("body", ""))
+}
+
+// web is a web server: it answers a request with its method, path and body, in two parts.
+func (a *actor) web(step) {
+	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("AWS_LWA_PORT"))
+	if err != nil {
+		a.note("web %v", err)
+		os.Exit(91)
+	}
+	err = http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // what came of it shows in the answer
+		if r.URL.Path != "/" {
+			a.note("web %s %s %s", r.Method, r.URL.Path, body)
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		fmt.Fprintf(w, "%s ", r.Method)
+		w.(http.Flusher).Flush()
+		fmt.Fprintf(w, "%s %s", r.URL.Path, body)
+	}))
+	a.note("web %v", err)
 }
