@@ -52,6 +52,19 @@ func (b *buffer) push(it item, size int, at time.Time) {
 	b.bytes += size
 }
 
+// later takes the time since an instant off the age of all events: no time has passed for them. Those that
+// came in that time begin now.
+func (b *buffer) later(since time.Time) {
+	now := time.Now()
+	for i, k := range b.kept {
+		if k.at.Before(since) {
+			b.kept[i].at = k.at.Add(now.Sub(since))
+		} else {
+			b.kept[i].at = now
+		}
+	}
+}
+
 // take removes the first events that make a batch. Its last one may exceed the bytes.
 func (b *buffer) take(maxItems, maxBytes int) []kept {
 	n, bytes := 0, 0

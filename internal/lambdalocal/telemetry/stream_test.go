@@ -35,6 +35,28 @@ func TestFreeze(t *testing.T) {
 	})
 }
 
+// The time limit goes on after a thaw and does not begin anew: an environment whose invocations are all
+// shorter than it still delivers.
+func TestFreezeAgainAndAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, to := NewStream(Options{}), &listener{}
+		defer s.Close()
+		join(t, s, "ext", to, functionLines+`,"buffering":{"timeoutMs":100}`)
+		s.Emit(line("before"))
+		for range 12 {
+			if len(to.got) == 0 {
+				s.Pause()
+				pass(time.Hour)
+				s.Resume()
+				pass(10 * time.Millisecond)
+			}
+		}
+		if len(to.got) != 1 {
+			t.Errorf("%d deliveries in 12 invocations of a tenth of the time limit and more", len(to.got))
+		}
+	})
+}
+
 // A delivery whose listener is frozen in the middle of it, or whose connection is cut meanwhile, is not lost.
 func TestFreezeInTheMiddle(t *testing.T) {
 	for _, c := range []struct {

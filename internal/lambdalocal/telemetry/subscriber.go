@@ -29,8 +29,8 @@ type subscriber struct {
 
 	mu       sync.Mutex
 	waiting  buffer
-	resumed  time.Time     // when the environment was last thawed
 	paused   bool          // frozen
+	pausedAt time.Time     // since when
 	wake     chan struct{} // has a token when the goroutine should look again
 	taken    int           // events that have left the buffer
 	accepted int           // events that the listener has accepted
@@ -99,8 +99,11 @@ func (s *subscriber) tellLoss() {
 func (s *subscriber) setPaused(paused bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.paused && !paused {
-		s.resumed = time.Now()
+	switch {
+	case paused && !s.paused:
+		s.pausedAt = time.Now()
+	case s.paused && !paused:
+		s.waiting.later(s.pausedAt)
 	}
 	s.paused = paused
 	s.look()
@@ -188,9 +191,6 @@ func (s *subscriber) takeDue() (batch [][]byte, wait time.Duration) {
 		return nil, 0
 	}
 	since := s.waiting.kept[0].at
-	if s.resumed.After(since) {
-		since = s.resumed
-	}
 	full := len(s.waiting.kept) >= s.want.maxItems || s.waiting.bytes >= s.want.maxBytes
 	if wait := time.Until(since.Add(s.want.timeout)); !full && s.taken >= s.flushTo && wait > 0 {
 		return nil, wait
