@@ -1,6 +1,7 @@
 // Package lambdalocal runs a Lambda function on this machine with what Lambda puts around it: its layers
 // in /opt, external extensions started before the runtime, the exec wrapper, the Runtime API and the
-// Extensions API, a private /tmp, freezing between invocations, resets and a shutdown of two seconds.
+// Extensions API, the Telemetry API, a private /tmp, freezing between invocations, resets and a shutdown of
+// two seconds.
 //
 // It takes a Function and the runtime's client (package runtimes), and gives an Environment, which is one
 // execution environment with at most one invocation at a time, or a Pool of them. What it does follows
@@ -9,14 +10,30 @@
 //
 // # What is where
 //
+//   - function.go, configuration.go: what a function is made of, and what AWS would refuse in it.
 //   - environment.go, init.go, invoke.go, shutdown.go, freeze.go: the phases of an Environment.
+//   - snapstart.go, managed.go: environments that come from a snapshot, and those that take several
+//     invocations at once.
+//   - pool.go: several environments of one function, and their end when nobody uses them.
 //   - generation.go: one set of processes, from an init to the reset or shutdown that ends it, and the
 //     state that the APIs share. Whoever waits for something waits there.
-//   - runtimeapi.go with runtimestate.go, extensionsapi.go with extension.go, telemetryapi.go: the APIs
-//     and their state machines.
+//   - runtimeapi.go with runtimeresponse.go, runtimestate.go, stream.go, prelude.go and errorcause.go,
+//     extensionsapi.go with extension.go, telemetryapi.go: the APIs and their state machines.
+//   - platformlog.go, report.go: what the platform says of it, as events (package telemetry) and as lines.
+//   - logs.go, frames.go: what the processes say.
+//   - environ.go, bootstrap.go, launch.go: variables, commands, and why one cannot be started.
 //   - process.go, starter.go: starting, signalling and reaping.
 //   - sandbox_*.go, mounts_linux.go, layout.go: the file system that a function sees.
-//   - environ.go, bootstrap.go, logs.go, report.go: variables, command, log, figures.
+//   - limits*.go, memory_*.go, outofmemory.go: what it may use, what it has used, and its end by that.
+//
+// # What the log looks like
+//
+// It has CloudWatch's lines: START, END, REPORT, EXTENSION and TELEMETRY, tab separated, with measured
+// figures; INIT_REPORT where an init has failed, and for other initialization types than on-demand always.
+// Where Lambda has an older and a newer form, the newer one is written: how an invocation ended is in its
+// REPORT ("Status: timeout", "Status: error Error Type: Runtime.ExitError"), and the older lines "Task timed
+// out after 3.00 seconds" and "RequestId: … Error: …" do not come. With Function.LogFormat JSON the lines are
+// the telemetry events, as the system log level INFO shows them.
 //
 // # File system
 //
@@ -37,6 +54,6 @@
 //
 // # What it does not do yet
 //
-// CPU share and memory limit, SnapStart,
-// managed instances, the unprivileged user of Lambda, its limits of descriptors and of /tmp.
+// The line INIT_START and the events' runtimeVersion, because what runs here is
+// no version of AWS's runtimes.
 package lambdalocal

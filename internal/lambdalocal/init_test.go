@@ -164,9 +164,9 @@ func TestFailures(t *testing.T) {
 		{"extension that is a link to nowhere", lambda{extensions: map[string]string{}, change: func(f *Function, _ *Options) {
 			os.Mkdir(filepath.Join(f.Layers[0], "extensions"), 0o755)
 			os.Symlink("/opt/nowhere", filepath.Join(f.Layers[0], "extensions", "ext"))
-		}}, `{}`, `"errorType":"Extension.LaunchError"}`, "State: LaunchError"},
+		}}, `{}`, `{"errorType":"Extension.LaunchError","errorMessage":"RequestId: ID Error: fork/exec /opt/extensions/ext: no such file or directory"}`, "State: LaunchError"},
 		{"eleven extensions", lambda{extensions: map[string]string{"a": "", "b": "", "c": "", "d": "", "e": "", "f": "", "g": "", "h": "", "i": "", "j": "", "k": ""}}, `{}`,
-			`"errorType":"Extension.LaunchError"}`, "Name: k\tState: LaunchError\tEvents: []\tError Type: TooManyExtensions"},
+			`{"errorType":"Extension.LaunchError","errorMessage":"RequestId: ID Error: ErrTooManyExtensions"}`, "Name: k\tState: LaunchError\tEvents: []\tError Type: TooManyExtensions"},
 		{"no bootstrap", lambda{change: func(f *Function, _ *Options) { os.Remove(filepath.Join(f.Code, "bootstrap")) }}, `{}`,
 			`{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: ID Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}`, ""},
 		{"bootstrap is not executable", lambda{change: func(f *Function, _ *Options) { os.Chmod(filepath.Join(f.Code, "bootstrap"), 0o644) }}, `{}`,

@@ -58,11 +58,10 @@ func (e *Environment) checkLaunch(seen string) error {
 
 // runsHere tells whether a file is a program for this machine's processor.
 func runsHere(f io.ReaderAt) bool {
-	program, err := elf.NewFile(f)
+	program, err := elf.NewFile(f) // which leaves f to its caller
 	if err != nil {
 		return false
 	}
-	defer program.Close()
 	switch runtime.GOARCH {
 	case "amd64":
 		return program.Machine == elf.EM_X86_64 || program.Machine == elf.EM_386

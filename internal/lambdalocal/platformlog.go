@@ -174,7 +174,9 @@ func (e *Environment) newStream() *telemetry.Stream {
 const flushLimit = 100 * time.Millisecond
 
 // flushTelemetry delivers what is buffered, because its source has ended (TEL): subscribers learn how the
-// runtime ended before they get SHUTDOWN.
+// runtime ended before they get SHUTDOWN. A shutdown has its own limits and ends with no caller's context.
+//
+//nolint:contextcheck // for this reason
 func (g *generation) flushTelemetry() {
 	ctx, cancel := context.WithTimeout(context.Background(), flushLimit)
 	defer cancel()

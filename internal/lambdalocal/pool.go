@@ -126,7 +126,10 @@ func (e *idleEnvironment) keep() {
 	}
 }
 
-// spinDown shuts an environment down that has been idle for too long, and gives its place back.
+// spinDown shuts an environment down that has been idle for too long, and gives its place back. It belongs to
+// no invocation.
+//
+//nolint:contextcheck // for this reason
 func (p *Pool) spinDown(idle *idleEnvironment) {
 	p.mu.Lock()
 	at := slices.Index(p.idle, idle)

@@ -190,7 +190,7 @@ func describe(t *testing.T, dir, name string) {
 // Sources: ENV, RTAPI (headers), DOTNET bootstrap.sh (argv, reference 5.2).
 func TestDotnet(t *testing.T) {
 	e, log := dotnetFunction(t).start(t)
-	r, err := e.Invoke(t.Context(), Invocation{
+	r, err := e.Invoke(t.Context(), Invocation{LogTail: true,
 		Payload: []byte(`{"N":1}`), ClientContext: `{"custom":{"k":"v"}}`, CognitoIdentity: `{"cognitoIdentityId":"who"}`,
 	})
 	if err != nil {

@@ -43,6 +43,9 @@ func fails(t *testing.T, e *Environment, payload string) (messages.InvokeRespons
 
 // Sources: RTAPI (headers of next), ENV (no AWS_EXECUTION_ENV on provided.*), GORT (trace header).
 func TestGo(t *testing.T) {
+	if os.Getenv(byPathSetting) != "" {
+		t.Skip("TestRuntimesByPath is enough")
+	}
 	e, log := goFunction(t).start(t)
 	r, err := e.Invoke(t.Context(), Invocation{LogTail: true, Payload: []byte(`{}`), TenantID: "blue", ClientContext: `{"custom":{"a":"b"}}`,
 		CognitoIdentity: `{"cognitoIdentityId":"me","cognitoIdentityPoolId":"pool"}`})

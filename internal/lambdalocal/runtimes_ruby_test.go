@@ -57,7 +57,7 @@ func rubyFunction(t *testing.T) lambda {
 // Sources: ENV, LAYP, RTAPI (headers); reference 5.2 (argv), 5.3 (search path).
 func TestRuby(t *testing.T) {
 	e, log := rubyFunction(t).start(t)
-	r, err := e.Invoke(t.Context(), Invocation{
+	r, err := e.Invoke(t.Context(), Invocation{LogTail: true,
 		Payload: []byte(`{"n":1}`), ClientContext: `{"custom":{"k":"v"}}`, CognitoIdentity: `{"cognitoIdentityId":"who"}`, TenantID: "blue",
 	})
 	if err != nil {

@@ -137,8 +137,12 @@ func TestRedirectAndReadingBackAgree(t *testing.T) {
 	}
 	back := describe(&types.FunctionConfiguration{
 		FunctionName: aws.String("orders"), Timeout: aws.Int32(sent.Timeout),
-		Environment: &types.EnvironmentResponse{Variables: sent.Environment.Variables},
+		Environment:   &types.EnvironmentResponse{Variables: sent.Environment.Variables},
+		LoggingConfig: &types.LoggingConfig{LogFormat: types.LogFormatJson},
 	})
+	if back.LogFormat != "JSON" {
+		t.Errorf("the log format is %q", back.LogFormat)
+	}
 	if back.Timeout != f.Timeout {
 		t.Errorf("read back a timeout of %s, want %s", back.Timeout, f.Timeout)
 	}
