@@ -98,8 +98,15 @@ func buildDemo(t *testing.T) string {
 
 func startDemo(t *testing.T, binary string, args ...string) *demoProcess {
 	t.Helper()
-	d := &demoProcess{t: t, runs: testRuns(t), lines: make(chan string, 10_000), ended: make(chan int, 1)}
-	d.command = exec.Command(binary, append([]string{"demo", "--runs", d.runs}, args...)...)
+	return startLocal(t, binary, testRuns(t), "demo", args...)
+}
+
+// startLocal starts a command that stays for a while.
+func startLocal(t *testing.T, binary, runs, command string, args ...string) *demoProcess {
+	t.Helper()
+	d := &demoProcess{t: t, runs: runs, lines: make(chan string, 10_000), ended: make(chan int, 1)}
+	before, _ := filepath.Glob(filepath.Join(d.runs, "run-*"))
+	d.command = exec.Command(binary, append([]string{command, "--runs", d.runs}, args...)...)
 	reader, writer := io.Pipe()
 	d.command.Stdout, d.command.Stderr = writer, writer
 	// A group of its own: the signal is for the demo, not for us.
@@ -122,6 +129,7 @@ func startDemo(t *testing.T, binary string, args ...string) *demoProcess {
 	t.Cleanup(func() { _ = d.command.Process.Kill() })
 	d.awaitLine("1/") // its folder is there when its first step begins
 	folders, err := filepath.Glob(filepath.Join(d.runs, "run-*"))
+	folders = slices.DeleteFunc(folders, func(folder string) bool { return slices.Contains(before, folder) })
 	if err != nil || len(folders) != 1 {
 		t.Fatalf("folders of runs: %v, %v", folders, err)
 	}
@@ -272,4 +280,24 @@ func processesWith(folder string) []string {
 		}
 	}
 	return found
+}
+
+// readUntil reads lines until one has the text.
+func readUntil(r io.Reader, text string) bool {
+	for scanner := bufio.NewScanner(r); scanner.Scan(); {
+		if strings.Contains(scanner.Text(), text) {
+			return true
+		}
+	}
+	return false
+}
+
+// within waits for what may come, false if it does not.
+func within(c <-chan bool, bound time.Duration) bool {
+	select {
+	case got := <-c:
+		return got
+	case <-time.After(bound):
+		return false
+	}
 }

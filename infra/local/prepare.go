@@ -50,6 +50,13 @@ func runPrepare(ctx context.Context, c call, args []string) error {
 			_, err := tools.CDK(ctx, machine, folder, s)
 			return "aws-cdk " + tools.CDKVersion, err
 		}},
+		{"installing moto and the AWS CLI, for tests", func(s *progress.Step) (string, error) {
+			_, err := tools.Peers(ctx, machine, folder, s)
+			if errors.Is(err, tools.ErrOldPython) {
+				return err.Error(), nil // the tests that want them say so
+			}
+			return "", err
+		}},
 		{"installing AWS's runtime clients", func(s *progress.Step) (string, error) {
 			return prepareRuntimes(ctx, c.checkout, s)
 		}},

@@ -41,8 +41,15 @@ const (
 // MiniStack installs MiniStack into a folder and returns the command that runs it.
 func MiniStack(ctx context.Context, m Machine, folder string, output io.Writer) ([]string, error) {
 	dir := filepath.Join(folder, "ministack")
-	python := filepath.Join(dir, "bin", "python")
-	err := install(ctx, dir, [][]byte{requirements, []byte(m.Python), []byte(m.PythonVersion)}, output, func() error {
+	if err := installPython(ctx, m, dir, requirements, output); err != nil {
+		return nil, fmt.Errorf("install MiniStack: %w", err)
+	}
+	return []string{filepath.Join(dir, "bin", "python"), "-m", "ministack"}, nil
+}
+
+// installPython installs packages into a virtual environment of their own.
+func installPython(ctx context.Context, m Machine, dir string, requirements []byte, output io.Writer) error {
+	return install(ctx, dir, [][]byte{requirements, []byte(m.Python), []byte(m.PythonVersion)}, output, func() error {
 		err := child.Run(ctx, child.Command{
 			Name: "python3 -m venv", Args: []string{m.Python, "-m", "venv", dir}, Env: os.Environ(), Output: output,
 		})
@@ -55,15 +62,11 @@ func MiniStack(ctx context.Context, m Machine, folder string, output io.Writer) 
 		}
 		return child.Run(ctx, child.Command{
 			Name: "pip install",
-			Args: []string{python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-cache-dir",
+			Args: []string{filepath.Join(dir, "bin", "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-cache-dir",
 				"--progress-bar", "off", "--requirement", list},
 			Env: os.Environ(), Output: output,
 		})
 	})
-	if err != nil {
-		return nil, fmt.Errorf("install MiniStack: %w", err)
-	}
-	return []string{python, "-m", "ministack"}, nil
 }
 
 // CDK installs the CDK CLI into a folder and returns the command that runs it.

@@ -30,9 +30,11 @@ func TestTheVersionsThatAreToldAreThoseThatArePinned(t *testing.T) {
 			t.Errorf("package-lock.json has a download address for %s", name)
 		}
 	}
-	for line := range strings.Lines(string(requirements)) {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' && !strings.Contains(line, "==") {
-			t.Errorf("requirements.txt does not pin %q", line)
+	for name, list := range map[string][]byte{"requirements.txt": requirements, "peers.txt": peers} {
+		for line := range strings.Lines(string(list)) {
+			if line = strings.TrimSpace(line); line != "" && line[0] != '#' && !strings.Contains(line, "==") {
+				t.Errorf("%s does not pin %q", name, line)
+			}
 		}
 	}
 }
