@@ -99,6 +99,31 @@ func TestDemoTellsTheFailureAtBothEnds(t *testing.T) {
 	}
 }
 
+// TestFlowAndLogsFromAnotherProcess: what the demo shows is shown by `flow` and `logs` too, which only know the run's folder.
+func TestFlowAndLogsFromAnotherProcess(t *testing.T) {
+	s := onStage(t, asDeployed())
+	out := s.sendAndReceive(t, badOrder().withID("from-another"))
+	trace := out.spans[0].TraceID
+	tests := []struct {
+		name, want string
+		args       []string
+	}{
+		{"the flow", "no carrier goes to nowhere", []string{"flow", "--trace", trace, "--bodies"}},
+		{"its spans", `"TraceID":"` + trace + `"`, []string{"flow", "--trace", trace, "--json"}},
+		{"what an extension says", ", extension afterglow: ", []string{"logs"}},
+		{"what the platform says", ", platform: REPORT RequestId: ", []string{"logs", "fulfilment"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var stdout, stderr strings.Builder
+			args := append([]string{test.args[0], "--runs", s.Folder()}, test.args[1:]...)
+			if code := run(t.Context(), t.Context(), args, strings.NewReader(""), &stdout, &stderr); code != succeeded || !strings.Contains(stdout.String(), test.want) {
+				t.Errorf("exit code %d, no %q in\n%s%s", code, test.want, stdout.String(), stderr.String())
+			}
+		})
+	}
+}
+
 // events are what functions are invoked with directly: what they answer and what they fail with has to be the
 // same with and without Afterglow.
 func events() map[string][2]string {

@@ -75,6 +75,62 @@ func TestDemoInterrupted(t *testing.T) {
 	}
 }
 
+// TestUpInterrupted is the same for `up`.
+func TestUpInterrupted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: -short")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED: only Linux tells which processes are left")
+	}
+	needMachine(t)
+	binary := buildDemo(t)
+	app := newTestApp(t, map[string]any{"Patient": map[string]any{"code": patient}})
+	tests := []struct {
+		name, line, process string
+		signal              syscall.Signal
+		code                int
+	}{
+		{"while the app runs", "cdk deploy", "app.py", syscall.SIGINT, interrupted},
+		{"while functions start", "starting a local Lambda", "", syscall.SIGTERM, interrupted},
+		{"while a function works", "taken over", "", syscall.SIGHUP, succeeded},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			before := childrenOf(os.Getpid())
+			up := startLocal(t, binary, testRuns(t), "up", "--app", app.dir)
+			up.awaitLine(test.line)
+			if test.process != "" {
+				up.awaitProcess(test.process)
+			}
+			var working *exec.Cmd
+			if test.code == succeeded {
+				working = exec.Command(binary, "invoke", "--runs", up.runDir, "patient")
+				if err := working.Start(); err != nil {
+					t.Fatal(err)
+				}
+				up.awaitLog(binary, "function: waiting")
+			}
+			sent := time.Now()
+			if err := up.command.Process.Signal(test.signal); err != nil {
+				t.Fatal(err)
+			}
+			code := up.awaitEnd()
+			if took := time.Since(sent); took > promptBound {
+				t.Errorf("took %s to end", took)
+			}
+			// A step that is quick may be over before the signal comes.
+			if code != test.code && !(test.code == interrupted && code == succeeded) {
+				t.Errorf("exit code %d\n%s", code, up.output())
+			}
+			if working != nil {
+				_ = working.Wait() // its invocation was broken off
+			}
+			up.mustLeaveNothing(before)
+		})
+	}
+}
+
 // demoProcess is a demo that runs as a person would run it, with its story read line by line.
 type demoProcess struct {
 	t       *testing.T

@@ -209,6 +209,9 @@ func (c *Cloud) Functions() []string {
 	return names
 }
 
+// Folder is the run's own, by which other processes find it.
+func (c *Cloud) Folder() string { return c.dir.root }
+
 // Kind is what stands behind the front.
 func (c *Cloud) Kind() Kind { return c.kind }
 
