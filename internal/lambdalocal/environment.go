@@ -12,6 +12,7 @@ import (
 // Defaults of a function's settings, Lambda's own (LIM).
 const (
 	defaultMemoryMB = 128
+	defaultTempMB   = 512
 	defaultTimeout  = 3 * time.Second
 	defaultRegion   = "us-east-1"
 	defaultAccount  = "000000000000"
@@ -110,6 +111,9 @@ func (fn Function) withDefaults() Function {
 	}
 	if fn.MemoryMB == 0 {
 		fn.MemoryMB = defaultMemoryMB
+	}
+	if fn.EphemeralMB == 0 {
+		fn.EphemeralMB = defaultTempMB
 	}
 	if fn.Timeout == 0 {
 		fn.Timeout = defaultTimeout

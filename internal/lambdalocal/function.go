@@ -28,10 +28,11 @@ type Function struct {
 	// only. 0 means 1.
 	MaxConcurrency int
 
-	MemoryMB int           // 0 means 128
-	Timeout  time.Duration // of an invocation, extensions' tail included; 0 means 3 s
-	Account  string        // "" means 000000000000
-	Region   string        // "" means us-east-1
+	MemoryMB    int           // 0 means 128
+	EphemeralMB int           // size of /tmp; 0 means 512
+	Timeout     time.Duration // of an invocation, extensions' tail included; 0 means 3 s
+	Account     string        // "" means 000000000000
+	Region      string        // "" means us-east-1
 }
 
 // InitType is how the environments of a function come to be, as AWS_LAMBDA_INITIALIZATION_TYPE and the

@@ -18,6 +18,7 @@ type layout struct {
 	root  string // the empty folders that a private root is mounted on
 	here  string // what lies below a private root, where there is none
 	hosts string // becomes /etc/hosts
+	etc   string // has what becomes other files of /etc
 }
 
 func newLayout(dir string) (layout, error) {
@@ -31,7 +32,7 @@ func newLayout(dir string) (layout, error) {
 	if err != nil {
 		return layout{}, fmt.Errorf("resolve working directory: %w", err)
 	}
-	l := layout{dir: dir, tmp: filepath.Join(dir, "tmp"), opt: filepath.Join(dir, "opt"), root: filepath.Join(dir, "root"), here: filepath.Join(dir, "here"), hosts: filepath.Join(dir, "hosts")}
+	l := layout{dir: dir, tmp: filepath.Join(dir, "tmp"), opt: filepath.Join(dir, "opt"), root: filepath.Join(dir, "root"), here: filepath.Join(dir, "here"), hosts: filepath.Join(dir, "hosts"), etc: filepath.Join(dir, "etc")}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return layout{}, fmt.Errorf("make working directory: %w", err)
 	}
@@ -41,6 +42,9 @@ func newLayout(dir string) (layout, error) {
 	if err := os.Mkdir(l.tmp, 0o777); err != nil {
 		return layout{}, fmt.Errorf("make /tmp: %w", err)
 	}
+	if err := makeDir(l.etc); err != nil {
+		return layout{}, fmt.Errorf("make /etc: %w", err)
+	}
 	return l, nil
 }
 
@@ -48,7 +52,7 @@ func newLayout(dir string) (layout, error) {
 // They are copied, not linked: where nothing can be mounted read-only, a function that writes below
 // /opt must not write into somebody's layer.
 func (l layout) mergeLayers(layers []string) error {
-	if err := os.MkdirAll(l.opt, 0o755); err != nil {
+	if err := makeDir(l.opt); err != nil {
 		return fmt.Errorf("make /opt: %w", err)
 	}
 	for _, layer := range layers {
@@ -70,6 +74,15 @@ func (l layout) optSource(fn Function) string {
 
 // copyTree copies files with their modes and links as links, replacing what is there.
 func copyTree(from, to string) error {
+	return copyAll(from, to, func(path string) error { return fmt.Errorf("%s is neither file, folder nor link", path) })
+}
+
+// copyWhatCan leaves sockets and the like behind.
+func copyWhatCan(from, to string) error {
+	return copyAll(from, to, func(string) error { return nil })
+}
+
+func copyAll(from, to string, other func(path string) error) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -98,7 +111,7 @@ func copyTree(from, to string) error {
 		case info.Mode().IsRegular():
 			return copyFile(path, target, info.Mode().Perm())
 		default:
-			return fmt.Errorf("%s is neither file, folder nor link", path)
+			return other(path)
 		}
 	})
 }
@@ -113,7 +126,10 @@ func makeDir(path string) error {
 			return err
 		}
 	}
-	return os.Mkdir(path, 0o755)
+	if err := os.Mkdir(path, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o755) // not subject to the umask
 }
 
 func copyFile(from, to string, mode fs.FileMode) error {
@@ -137,6 +153,31 @@ func copyFile(from, to string, mode fs.FileMode) error {
 		return err
 	}
 	return os.Chmod(to, mode) // not subject to the umask
+}
+
+// linkTemp makes the folder of /tmp a link to where it is mounted.
+func (l layout) linkTemp(to string) error {
+	if err := os.Remove(l.tmp); err != nil {
+		return fmt.Errorf("make link to /tmp: %w", err)
+	}
+	if err := os.Symlink(to, l.tmp); err != nil {
+		return fmt.Errorf("make link to /tmp: %w", err)
+	}
+	return nil
+}
+
+// keepTemp makes it a folder again that has the content of what is mounted.
+func (l layout) keepTemp(from string) error {
+	if err := os.Remove(l.tmp); err != nil {
+		return fmt.Errorf("keep /tmp: %w", err)
+	}
+	if err := os.Mkdir(l.tmp, 0o777); err != nil {
+		return fmt.Errorf("keep /tmp: %w", err)
+	}
+	if err := copyWhatCan(from, l.tmp); err != nil {
+		return fmt.Errorf("keep /tmp: %w", err)
+	}
+	return nil
 }
 
 // hostsFile is where a process looks host names up first.
@@ -193,7 +234,7 @@ func (l layout) extensionsDisabled(fn Function) bool {
 // remove takes the working directory away, but for dir itself if it was not empty of others' files.
 func (l layout) remove() error {
 	var errs []error
-	for _, dir := range []string{l.tmp, l.opt, l.here, l.hosts} {
+	for _, dir := range []string{l.tmp, l.opt, l.here, l.hosts, l.etc} {
 		if err := os.RemoveAll(dir); err != nil {
 			errs = append(errs, err)
 		}
@@ -239,18 +280,17 @@ func removeEmpty(path string) error {
 
 // clear takes away what an environment that was killed has left in the same working directory.
 func (l layout) clear() error {
-	var left []string
-	for _, pattern := range []string{"", "*", "var/*"} {
-		found, err := filepath.Glob(filepath.Join(globQuote(l.root), pattern))
-		if err != nil {
-			return fmt.Errorf("look for an old private root: %w", err)
-		}
-		left = append(left, found...)
+	if err := mountedBelow(l.root); err != nil {
+		return fmt.Errorf("look for an old private root: %w", err)
+	}
+	left, err := walkSkeleton(l.root)
+	if err != nil {
+		return fmt.Errorf("look for an old private root: %w", err)
 	}
 	if err := l.removeSkeleton(left); err != nil {
 		return fmt.Errorf("%s is in use or not ours: %w", l.dir, err)
 	}
-	for _, dir := range []string{l.tmp, l.opt, l.here, l.hosts} {
+	for _, dir := range []string{l.tmp, l.opt, l.here, l.hosts, l.etc} {
 		if err := os.RemoveAll(dir); err != nil {
 			return fmt.Errorf("remove what an earlier environment left: %w", err)
 		}
@@ -258,7 +298,40 @@ func (l layout) clear() error {
 	return nil
 }
 
-// globQuote makes a pattern that matches just one path.
-func globQuote(path string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+// skeletonDepth is how deep folders are nested that a private root is mounted on: /var/task/app.py.
+const skeletonDepth = 3
+
+// walkSkeleton finds what an old private root consists of, folders before what is in them. It never follows a link:
+// those of a private root lead to this machine's own folders.
+func walkSkeleton(root string) (found []string, err error) {
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		found = append(found, path)
+		if d.IsDir() && path != root && strings.Count(path[len(root):], string(filepath.Separator)) >= skeletonDepth {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	return found, err
+}
+
+// mountedBelow is an error if something is mounted in a folder that is about to be removed: then it is not what it
+// seems, and nothing may be removed.
+func mountedBelow(dir string) error {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // not Linux: nothing is ever mounted there
+	}
+	if err != nil {
+		return fmt.Errorf("look for mounts left behind: %w", err)
+	}
+	if strings.Contains(string(mounts), " "+dir) {
+		return fmt.Errorf("mounts were left behind below %s; it is not removed", dir)
+	}
+	return nil
 }

@@ -16,7 +16,7 @@ func TestMemoryLimit(t *testing.T) {
 		atLeast                  int // MB
 	}{
 		{"runtime takes too much", "", "", "alloc=400", true, 256},
-		{"together they take too much", "", "alloc=130 register=INVOKE,SHUTDOWN loop", "alloc=180", true, 256},
+		{"together they take too much", "", "alloc=110 register=INVOKE,SHUTDOWN loop", "alloc=200", true, 256},
 		{"together they fit", "", "alloc=60 register=INVOKE,SHUTDOWN loop", "alloc=60", false, 120},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -48,26 +48,54 @@ var errNotAllowed = errors.New("namespaces are not allowed")
 // is left in the namespace, whatever group or session it has moved to.
 type rootSandbox struct {
 	*limits
-	root  string
-	made  []string
-	run   *starter
-	first *exec.Cmd
-	hold  *os.File // the pipe's end
-	pids  string   // identity of the process namespace
+	layout layout
+	keep   bool // the content of /tmp
+	user   user
+	root   string
+	made   []string
+	run    *starter
+	first  *exec.Cmd
+	hold   *os.File // the pipe's end
+	pids   string   // identity of the process namespace
+	temp   string   // where the disk of /tmp can be reached from outside; "" if it is a folder
+	notes  []string
 }
 
 func newRootSandbox(fn Function, opt Options, l layout, lim *limits) (*rootSandbox, error) {
-	plan, err := planRoot(fn, opt, l)
+	s := &rootSandbox{limits: lim, layout: l, keep: opt.Keep, user: lambdaUser(), root: l.root}
+	plan, err := planRoot(fn, opt, l, &s.user)
 	if err != nil {
 		return nil, err
 	}
-	s := &rootSandbox{limits: lim, root: l.root, run: newStarter()}
+	if err := plan.cover(s.user, l.etc); err != nil {
+		return nil, err
+	}
+	if n, file := unreadable(map[string]string{"/var/task": fn.Code, "/opt": l.optSource(fn)}); n > 0 {
+		s.notes = append(s.notes, fmt.Sprintf(
+			"the function's user cannot read %d of its files, nor could it on Lambda, which keeps modes: chmod o+r %s", n, file))
+	}
+	tmp, err := newDisk(l.dir, fn.EphemeralMB, s.user)
+	defer tmp.close() // the mount has it then
+	if err != nil {
+		s.notes = append(s.notes, fmt.Sprintf("/tmp has no limit (%v)", err))
+		if err := os.Chown(l.tmp, s.user.uid, s.user.gid); err != nil {
+			return nil, fmt.Errorf("give /tmp to %s: %w", s.user.name, err)
+		}
+	}
+	plan.temp(l, tmp)
+	s.run = newStarter()
 	s.made, err = plan.makeSkeleton()
 	if err == nil {
 		err = s.run.do(func() error { return s.enter(plan) })
 	}
 	if err == nil {
 		err = s.startFirst(filepath.Join(l.root, "proc"))
+	}
+	if err == nil && tmp != nil {
+		s.temp = fmt.Sprintf("/proc/%d/root%s", s.first.Process.Pid, filepath.Join(l.root, "tmp"))
+		if err = l.linkTemp(s.temp); err != nil {
+			s.endFirst()
+		}
 	}
 	if err != nil {
 		s.run.stop() // with the thread go the namespaces
@@ -147,7 +175,14 @@ func join(namespace string) error {
 }
 
 func (s *rootSandbox) start(cmd *exec.Cmd) error {
-	cmd.SysProcAttr.Chroot = s.root
+	cmd.SysProcAttr.Chroot, cmd.SysProcAttr.Credential = s.root, s.user.credential()
+	outputs := []any{cmd.Stdout, cmd.Stderr}
+	for _, f := range cmd.ExtraFiles {
+		outputs = append(outputs, f)
+	}
+	if err := s.user.giveOutputs(outputs...); err != nil {
+		return err
+	}
 	return s.limits.start(s.run, cmd)
 }
 
@@ -205,7 +240,7 @@ func zombie(pid int) bool {
 	return strings.HasPrefix(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " Z")
 }
 
-func (s *rootSandbox) leftOut() string { return "" }
+func (s *rootSandbox) leftOut() string { return strings.Join(s.notes, "; ") }
 
 func (s *rootSandbox) skeleton() []string { return s.made }
 
@@ -217,17 +252,18 @@ func (s *rootSandbox) endFirst() {
 }
 
 func (s *rootSandbox) close() error {
+	var kept error
+	if s.temp != "" && s.keep {
+		kept = s.layout.keepTemp(s.temp) // before it goes with the namespace
+	}
 	s.endFirst()
 	s.run.stop()
-	// The folders are about to be removed. Should a mount have come out of the namespace, they are not
-	// what they seem, and nothing may be removed.
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return fmt.Errorf("look for mounts left behind: %w", err)
+	if kept != nil {
+		return kept
 	}
-	if strings.Contains(string(mounts), " "+s.root) {
+	if err := mountedBelow(s.root); err != nil { // should a mount have come out of the namespace
 		s.made = nil
-		return fmt.Errorf("mounts were left behind below %s; it is not removed", s.root)
+		return err
 	}
 	return nil
 }

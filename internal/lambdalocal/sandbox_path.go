@@ -101,7 +101,7 @@ func (s *pathSandbox) strays(groups map[int]bool) []int {
 
 func (s *pathSandbox) leftOut() string {
 	return "no private file system (" + s.why + "): /opt, /var/task, /var/runtime and /tmp are other folders, named by the environment variables, and writable; " +
-		"nobody knows sandbox.localdomain: a telemetry listener that binds it fails, one on 127.0.0.1 or on all addresses works"
+		"it is no user of its own, /tmp has no limit, there is a /dev/shm; nobody knows sandbox.localdomain: a telemetry listener that binds it fails, one on 127.0.0.1 or on all addresses works"
 }
 
 func (s *pathSandbox) skeleton() []string { return nil }

@@ -176,3 +176,45 @@ func TestOtherSandboxes(t *testing.T) {
 		})
 	}
 }
+
+// What a killed environment has left is removed, and nothing that links in it lead to: those of a private root are
+// this machine's.
+func TestClear(t *testing.T) {
+	dir, machine := t.TempDir(), t.TempDir()
+	l, err := newLayout(filepath.Join(dir, "env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(machine, "empty"), "", 0o644)
+	if err := os.Mkdir(filepath.Join(machine, "folder"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"var/task/folder", "usr", "var/lib"} {
+		if err := os.MkdirAll(filepath.Join(l.root, path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeFile(t, filepath.Join(l.root, "var", "task", "app.py"), "", 0o644)
+	for _, link := range []string{"run", "var/run", "var/task/linked"} {
+		if err := os.Symlink(machine, filepath.Join(l.root, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(l.tmp); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(machine, l.tmp); err != nil { // as with a /tmp that was mounted
+		t.Fatal(err)
+	}
+	if err := l.clear(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(l.root); !os.IsNotExist(err) {
+		t.Errorf("the private root is left: %v", err)
+	}
+	for _, name := range []string{"empty", "folder"} {
+		if _, err := os.Lstat(filepath.Join(machine, name)); err != nil {
+			t.Errorf("this machine's own: %v", err)
+		}
+	}
+}

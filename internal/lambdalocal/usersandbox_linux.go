@@ -34,9 +34,10 @@ func newUserSandbox(fn Function, opt Options, l layout, lim *limits) (*userSandb
 	err := s.findPrograms()
 	var plan mountPlan
 	if err == nil {
-		plan, err = planRoot(fn, opt, l)
+		plan, err = planRoot(fn, opt, l, nil)
 	}
 	if err == nil {
+		plan.temp(l, nil)
 		s.made, err = plan.makeSkeleton()
 	}
 	if err == nil {
@@ -134,7 +135,7 @@ func (s *userSandbox) strays(groups map[int]bool) []int {
 }
 
 func (s *userSandbox) leftOut() string {
-	return "no process namespace without root: /proc shows this machine's processes"
+	return "without root there is no process namespace (/proc shows this machine's processes), no user of its own and no limit of /tmp's size"
 }
 
 func (s *userSandbox) skeleton() []string { return s.made }
@@ -159,9 +160,9 @@ func (p mountPlan) script() string {
 	fmt.Fprintf(&b, "mount --bind %[1]s %[1]s\nmount --make-unbindable %[1]s\n", quote(p.root))
 	for _, s := range p.steps {
 		switch s.kind {
-		case bindFolder, bindFile, coverFile:
+		case bindFolder, bindFile, coverFile, bindDevice:
 			fmt.Fprintf(&b, "mount --rbind %s %s\n", quote(s.source), quote(s.target))
-			if !s.write {
+			if !s.write && s.kind != bindDevice {
 				// Where the kernel does not let an ordinary user, the files' own permissions stand.
 				fmt.Fprintf(&b, "mount -o remount,bind,ro %s 2>/dev/null || true\n", quote(s.target))
 			}
