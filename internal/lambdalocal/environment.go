@@ -46,6 +46,8 @@ type Environment struct {
 	restored  bool          // it is no snapshot any more; SnapStart only
 	firstInit time.Duration // of the init phase before the first invocation; 0 once reported
 	maxMemory int           // bytes
+	frozenAt  time.Time
+	cannotCut bool // connections, whatever the option says
 
 	mu     sync.Mutex
 	last   Report
@@ -75,7 +77,9 @@ func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) 
 	}
 	initCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	e.limits.boost(e.opt.BoostInit && e.fn.InitType == OnDemand)
 	took, f, err := e.initialise(initCtx, fn.initPhase())
+	e.limits.boost(false)
 	if ctx.Err() != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", fn.Name, ctx.Err()), e.tearDown(reasonFailure))
 	}

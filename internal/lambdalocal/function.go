@@ -85,6 +85,19 @@ type Options struct {
 	// "spindown", as Lambda does some minutes after the last invocation. 0 means no limit.
 	IdleLimit time.Duration
 
+	// CutConnections makes every TCP connection from the environment to the outside dead while it is
+	// frozen, as a long freeze does on Lambda: what is kept alive has to be opened again.
+	CutConnections bool
+
+	// FrozenFor keeps the environment frozen at least so long between two invocations. Clocks go on
+	// meanwhile, so timers that became due fire at once when it thaws, as after a long pause on Lambda.
+	// The time really passes: the kernel lets nobody set the clock of a process that lives.
+	FrozenFor time.Duration
+
+	// BoostInit gives the init phase of an on-demand function a whole vCPU where its memory has less.
+	// Lambda has been seen to do something like it; how much is documented nowhere.
+	BoostInit bool
+
 	// For tests: other limits of the init phase and of a restore than the package's own, paths where there could be
 	// namespaces, and who is told of every event right when it is emitted.
 	initLimit    time.Duration

@@ -60,6 +60,7 @@ func (e *Environment) Invoke(ctx context.Context, in Invocation) (Result, error)
 // With SnapStart the environment is restored before, on the platform's time; only that can fail without an
 // answer.
 func (e *Environment) phase(ctx context.Context, in Invocation, answer func(Result)) *RestoreError {
+	e.stayFrozen(ctx)
 	p := &phase{
 		e: e, answer: answer, span: randomHex(8), init: e.firstInit, waited: e.firstInit,
 		inv: &invocation{Invocation: in, arn: e.fn.ARN},

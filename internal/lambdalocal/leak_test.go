@@ -79,6 +79,18 @@ func processesOf(api string) []string {
 	return found
 }
 
+// groupsOf are the control groups that a process has made.
+func groupsOf(pid int) []string {
+	var found []string
+	for _, pattern := range []string{"*", "*/*", "*/*/*", "*/*/*/*"} {
+		groups, err := filepath.Glob("/sys/fs/cgroup/" + pattern + "/afterglow-*-" + strconv.Itoa(pid) + "-*")
+		if err == nil {
+			found = append(found, groups...)
+		}
+	}
+	return found
+}
+
 // victimDir names the variable that makes the test binary start an environment and wait to be killed.
 const victimDir = "LAMBDALOCAL_TEST_VICTIM"
 
@@ -133,6 +145,10 @@ func TestDeathOfTheTest(t *testing.T) {
 	if err != nil || !ok {
 		t.Fatalf("the victim said %q (%v)", buf[:n], err)
 	}
+	strict := os.Geteuid() == 0 && os.Getenv(byPathSetting) == ""
+	if strict && len(groupsOf(cmd.Process.Pid)) == 0 {
+		t.Log("the victim has no control group")
+	}
 	if len(processesOf(api)) < 3 {
 		t.Errorf("the victim's processes are %v: this test would see no survivor", processesOf(api))
 	}
@@ -140,7 +156,6 @@ func TestDeathOfTheTest(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // it was killed
-	strict := os.Geteuid() == 0 && os.Getenv(byPathSetting) == ""
 	eventually(t, "no survivor", func() bool {
 		left := processesOf(api)
 		if !strict && os.Getenv(byPathSetting) != "" {
@@ -148,11 +163,17 @@ func TestDeathOfTheTest(t *testing.T) {
 		}
 		return len(left) == 0
 	})
+	if strict { // by path, the next one removes it
+		eventually(t, "no control group", func() bool { return len(groupsOf(cmd.Process.Pid)) == 0 })
+	}
 	// The folders that it left are no obstacle to the next one, and are gone after it.
 	fn := Function{Name: "next", Handler: "x", Runtime: "provided.al2023", Code: filepath.Join(dir, "code"), Timeout: patience}
 	next, err := Start(t.Context(), fn, Options{Dir: filepath.Join(dir, "env"), byPath: os.Getenv(byPathSetting) != ""})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if left := groupsOf(cmd.Process.Pid); len(left) > 0 {
+		t.Errorf("control groups are left: %q", left)
 	}
 	if kept, err := os.ReadDir(next.TempDir()); err != nil || len(kept) > 0 {
 		t.Errorf("/tmp of the next environment has %v (%v)", kept, err)

@@ -30,8 +30,10 @@ type limits struct {
 	cpu   float64       // vCPUs
 	bytes int64         // of memory
 	files uint64        // descriptors of each process
-	late  bool          // a process cannot be held before its first instruction, and gets its limits right after
-	left  []string      // what is left out
+
+	boosted bool
+	late    bool     // a process cannot be held before its first instruction, and gets its limits right after
+	left    []string // what is left out
 
 	// placed, if set, is called when a process has its limits and has done nothing yet.
 	placed func(pid int)
@@ -68,6 +70,20 @@ func (l *limits) leave(format string, args ...any) {
 // child that it made would stay so.
 func (l *limits) start(run *starter, cmd *exec.Cmd) error {
 	return run.do(func() error { return l.startHeld(cmd) })
+}
+
+// boost gives the environment a whole vCPU at least, or what its memory comes with again. A machine that could not
+// set the one has said so.
+func (l *limits) boost(on bool) {
+	if l.group == nil || on == l.boosted {
+		return
+	}
+	l.boosted = on
+	cores := l.cpu
+	if on {
+		cores = max(cores, 1)
+	}
+	_ = l.group.SetCPU(cores)
 }
 
 // oomKills counts the processes that the kernel has killed for want of memory.
@@ -125,6 +141,14 @@ func (l *limits) members(groups map[int]bool) ([]int, bool) {
 	return found, true
 }
 
+// folders are what release would remove.
+func (l *limits) folders() []string {
+	if l.group == nil {
+		return nil
+	}
+	return l.group.Folders()
+}
+
 // release removes the group.
 func (l *limits) release() error {
 	if l.group == nil {
@@ -141,6 +165,12 @@ func (e *Environment) leftOut() string {
 	left := e.limits.left
 	if box := e.box.leftOut(); box != "" {
 		left = append([]string{box}, left...)
+	}
+	if e.opt.CutConnections {
+		if err := canCut(); err != nil {
+			e.cannotCut = true
+			left = append(left, "connections are not cut ("+err.Error()+")")
+		}
 	}
 	return strings.Join(left, "; ")
 }

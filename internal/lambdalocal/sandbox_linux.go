@@ -44,8 +44,8 @@ var errNotAllowed = errors.New("namespaces are not allowed")
 // in the mount namespace and starts everything from there; no mount is ever seen outside.
 //
 // The process namespace's first process does nothing but hold a pipe whose other end is here. When this
-// process ends, however it ends, the pipe breaks, the first process ends, and the kernel kills all that
-// is left in the namespace, whatever group or session it has moved to.
+// process ends, however it ends, the pipe breaks, the first process kills all that is left in the namespace,
+// whatever group or session it has moved to, removes the control groups, and ends.
 type rootSandbox struct {
 	*limits
 	layout layout
@@ -124,7 +124,9 @@ func (s *rootSandbox) enter(plan mountPlan) error {
 // The first process spends its life in the shell's wait, which reaps whatever children come to it: orphans
 // do not stay zombies.
 func (s *rootSandbox) startFirst(proc string) error {
-	const script = `mount -t proc proc "$0" || mount --rbind /proc "$0"; echo up; exec 3<&0 >/dev/null; cat <&3 & wait $!`
+	const script = `mount -t proc proc "$0" || mount --rbind /proc "$0"; echo up; exec 3<&0 >/dev/null; cat <&3 & wait $!
+kill -9 -1
+` + removeFolders
 	theirs, hold, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("make pipe: %w", err)
@@ -138,7 +140,7 @@ func (s *rootSandbox) startFirst(proc string) error {
 	defer ready.Close()
 	// It outlives any context: it is ended by endFirst.
 	cmd := &exec.Cmd{
-		Path: "/bin/sh", Args: []string{"sh", "-c", script, proc}, Stdin: theirs, Stdout: out,
+		Path: "/bin/sh", Args: append([]string{"sh", "-c", script, proc}, s.folders()...), Stdin: theirs, Stdout: out,
 		Env:         []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWPID},
 	}
@@ -163,6 +165,15 @@ func (s *rootSandbox) startFirst(proc string) error {
 	}
 	return nil
 }
+
+// removeFolders is the end of a first process that has outlived this one: it removes the groups that its arguments
+// name. They are empty only when the processes that it has killed have ended.
+const removeFolders = `
+try=0
+while [ $# -gt 0 ] && [ $try -lt 500 ]; do
+	if rmdir "$1" 2>/dev/null || [ ! -d "$1" ]; then shift; else try=$((try + 1)); sleep 0.01; fi
+done
+`
 
 // join makes later children of the calling thread members of a process namespace.
 func join(namespace string) error {

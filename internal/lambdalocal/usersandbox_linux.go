@@ -75,7 +75,7 @@ for process in /proc/[0-9]*; do
 	id=${process#/proc/}
 	if [ "$id" != $$ ] && [ "$(readlink "$process/ns/mnt")" = "$mine" ]; then kill -9 "$id"; fi
 done 2>/dev/null
-`
+` + removeFolders
 	theirs, hold, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("make pipe: %w", err)
@@ -90,7 +90,7 @@ done 2>/dev/null
 	var complaint strings.Builder
 	// It outlives any context: it is ended by endFirst.
 	cmd := &exec.Cmd{
-		Path: "/bin/sh", Args: []string{"sh", "-c", script}, Stdin: theirs, Stdout: out, Stderr: &complaint,
+		Path: "/bin/sh", Args: append([]string{"sh", "-c", script, "sh"}, s.folders()...), Stdin: theirs, Stdout: out, Stderr: &complaint,
 		Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
 		SysProcAttr: &syscall.SysProcAttr{
 			Setpgid:     true,

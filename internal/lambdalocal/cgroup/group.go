@@ -257,6 +257,9 @@ func (g *Group) setProcesses(n int) error {
 	return nil
 }
 
+// Folders are what somebody has to remove once the group's processes are gone, if this process cannot.
+func (g *Group) Folders() []string { return g.dirs }
+
 // Add moves a process into the group, with what it starts from now on.
 func (g *Group) Add(pid int) error {
 	for _, dir := range g.dirs {

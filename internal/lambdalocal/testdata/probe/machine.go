@@ -43,3 +43,18 @@ func (p *probe) shell(arg string) {
 	out, err := exec.Command("/bin/sh", "-c", arg0(arg)).CombinedOutput()
 	p.say("shell %q %v", strings.TrimSpace(string(out)), err)
 }
+
+// fill makes a file of so many megabytes, without holes: fill=/tmp/file:100
+func (p *probe) fill(arg string) {
+	path, size, _ := strings.Cut(arg, ":")
+	mb, err := strconv.Atoi(size)
+	if err != nil {
+		panic(err)
+	}
+	f, err := os.Create(local(path))
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	p.say("fill %s: %v", arg, allocate(f, int64(mb)<<20))
+}

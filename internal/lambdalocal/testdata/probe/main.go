@@ -59,6 +59,7 @@ type probe struct {
 	events  *listener
 	hold    time.Duration // how long the listener takes for an answer
 	kept    []kept
+	inside  net.Conn // of talk
 }
 
 func (p *probe) say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
@@ -106,6 +107,11 @@ func steps() map[string]func(*probe, string) {
 		"cat":    (*probe).cat,
 		"limits": (*probe).limits,
 		"alloc":  (*probe).alloc,
+		"fill":   (*probe).fill,
+		"get":    (*probe).get,
+		"talk":   (*probe).talk,
+		"timer":  (*probe).timer,
+		"burn":   (*probe).burn,
 		"shell":  (*probe).shell,
 	}
 }

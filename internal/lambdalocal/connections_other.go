@@ -1,0 +1,10 @@
+//go:build !linux
+
+package lambdalocal
+
+import "errors"
+
+func (e *Environment) cutConnections() error { return nil }
+
+// canCut has no answer but one.
+func canCut() error { return errors.New("only Linux can end a connection of another process") }
