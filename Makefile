@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 GO ?= go
 ARGS ?=
+APP ?=
 TEST_TIMEOUT ?= 30m
 
 # Tools are run by version and are in no go.mod.
@@ -12,7 +13,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20,22,24
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down prepare test lint fmt layer docs fuzz bench clean tools-go
+.PHONY: help demo up down prepare test lint fmt layer docs fuzz bench clean tools-go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +25,10 @@ demo: tools-go ## deploy the example to a local AWS, send two orders, show their
 	@echo "==> compiling the demo (the first time: about a minute)"
 	@mkdir -p .afterglow/bin && $(GO) build -o .afterglow/bin/local ./infra/local
 	@exec .afterglow/bin/local demo $(if $(KEEP),--keep) $(ARGS) # not by go run, which would not pass a kill on
+
+up: tools-go ## deploy a CDK app to a local AWS and run it until Ctrl-C (APP=folder, or ARGS="--endpoint URL")
+	@mkdir -p .afterglow/bin && $(GO) build -o .afterglow/bin/local ./infra/local
+	@exec .afterglow/bin/local up $(if $(APP),--app $(APP)) $(ARGS)
 
 down: tools-go ## stop a demo that was left up, and whatever a killed one left
 	@$(GO) run ./infra/local down

@@ -110,7 +110,7 @@ func TestFlowAndLogsFromAnotherProcess(t *testing.T) {
 	}{
 		{"the flow", "no carrier goes to nowhere", []string{"flow", "--trace", trace, "--bodies"}},
 		{"its spans", `"TraceID":"` + trace + `"`, []string{"flow", "--trace", trace, "--json"}},
-		{"what an extension says", ", extension afterglow: ", []string{"logs"}},
+		{"which extensions there are", ", platform: EXTENSION\tName: afterglow", []string{"logs"}},
 		{"what the platform says", ", platform: REPORT RequestId: ", []string{"logs", "fulfilment"}},
 	}
 	for _, test := range tests {
