@@ -19,10 +19,20 @@ const (
 )
 
 // maven runs Maven. Where the packages come from is its own matter, as its settings say; what it brings stays
-// below the root. Maven checks only what the registry itself says about a file: the pins are checked here.
+// below the root. Maven checks only what the registry itself says about a file: the pins are checked here. Its
+// folder is for one process at a time, whatever is being installed.
 func (in *installer) maven(ctx context.Context, dir string, args ...string) error {
+	cache := filepath.Join(in.root, ".cache")
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return fmt.Errorf("make folder for packages: %w", err)
+	}
+	unlock, err := in.lock(ctx, filepath.Join(cache, "maven.lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	return in.run(ctx, dir, nil, append([]string{"mvn", "--batch-mode", "--quiet", "--strict-checksums",
-		"-Dmaven.repo.local=" + filepath.Join(in.root, ".cache", "maven")}, args...)...)
+		"-Dmaven.repo.local=" + filepath.Join(cache, "maven")}, args...)...)
 }
 
 // checkDigest compares a file with its pin.
