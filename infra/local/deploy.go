@@ -56,6 +56,7 @@ func runDeploy(ctx context.Context, c call, args []string) error {
 	defer os.RemoveAll(dir)
 	_, err = localaws.CDK{
 		Command: cli, Endpoint: status.URL, App: app, Dir: dir, Output: io.Writer(c.stdout), Cache: cloud.CDKCache(c.checkout),
+		Place: localaws.Place{Account: status.Account, Region: status.Region},
 	}.Deploy(ctx, append(cloud.DeployArguments(), others...)...)
 	return err
 }

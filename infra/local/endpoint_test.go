@@ -325,6 +325,33 @@ func TestUpAtAnotherEndpoint(t *testing.T) {
 	}
 }
 
+// TestUpForAnAppWithAnAccountAndARegion: the local AWS stands for both, and who has not said so is told how.
+func TestUpForAnAppWithAnAccountAndARegion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: -short")
+	}
+	needMachine(t)
+	t.Setenv("TEST_ENVIRONMENT", "aws://123456789012/eu-west-1")
+	app := newTestApp(t, map[string]any{"Where": map[string]any{"code": `def handler(event, context): return context.invoked_function_arn`}})
+	binary := buildDemo(t)
+	up := startLocal(t, binary, testRuns(t), "up", "--app", app.dir, "--account", "123456789012", "--region", "eu-west-1")
+	up.awaitLine("taken over and said here")
+	if out, stderr, _ := up.local(binary, "", "invoke", "where"); out != "\"arn:aws:lambda:eu-west-1:123456789012:function:test-where\"\n" {
+		t.Errorf("it answers %q\n%s", out, stderr)
+	}
+	app.write(t, map[string]any{"Where": map[string]any{"code": `def handler(event, context): return 2`}})
+	if out, stderr, code := up.local(binary, "", "deploy"); code != succeeded {
+		t.Errorf("deploy: exit code %d\n%s%s", code, out, stderr)
+	}
+	up.awaitLine("test-where: new code")
+	up.stop()
+
+	without := startLocal(t, binary, testRuns(t), "up", "--app", app.dir)
+	if code := without.awaitEnd(); code != failed || !strings.Contains(without.output(), "by --account and --region") {
+		t.Errorf("exit code %d\n%s", code, without.output())
+	}
+}
+
 // TestUpTellsWhatIsWrong: each in the user's words, with what to do.
 func TestUpTellsWhatIsWrong(t *testing.T) {
 	needMachine(t)

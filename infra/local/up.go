@@ -19,7 +19,8 @@ import (
 type up struct {
 	call
 	opt     cloud.Options
-	fromEnv bool // the endpoint was not named by a flag
+	region  string // that was named; "" if none was
+	fromEnv bool   // the endpoint was not named by a flag
 }
 
 func runUp(ctx context.Context, c call, args []string) error {
@@ -28,6 +29,8 @@ func runUp(ctx context.Context, c call, args []string) error {
 	flags.StringVar(&u.opt.App, "app", ".", "`folder` of the cdk.json")
 	flags.IntVar(&u.opt.Port, "port", 0, "port of the AWS endpoint on loopback; 0 takes a free one")
 	flags.StringVar(&u.opt.Endpoint, "endpoint", "", "`URL` of an AWS-compatible endpoint to take functions from; nothing is started or deployed (default $AWS_ENDPOINT_URL)")
+	flags.StringVar(&u.opt.Account, "account", "", "`account` that the local AWS stands for, if the app names one")
+	flags.StringVar(&u.region, "region", "", "`region` of the functions (default $AWS_REGION with an endpoint, else us-east-1)")
 	flags.BoolVar(&u.opt.ReadAWS, "read-aws", false, "the endpoint may be a real AWS account: read its functions, change nothing")
 	flags.Func("code", "`NAME=FOLDER`: take this folder as the code of a function or layer, not what the endpoint has; may be given again", u.addCode)
 	others, err := parse(flags, args)
@@ -62,6 +65,9 @@ func (u up) run(ctx context.Context) (err error) {
 	if u.opt.Endpoint != "" {
 		steps = cloud.EndpointSteps
 		u.opt.Credentials = credentialsOf(os.Getenv)
+	}
+	if u.region != "" {
+		u.opt.Credentials.Region = u.region
 	}
 	log := progress.New(u.stdout, steps+1)
 	u.opt.Log = log
@@ -134,7 +140,7 @@ func (u up) howTo(c *cloud.Cloud) string {
 	text.WriteString(notBrought(c))
 	if c.Kind() != cloud.KindAWS {
 		text.WriteString("\nWith the AWS CLI, the CDK or an SDK:\n")
-		writeExports(&text, c.URL(), status.Region)
+		writeExports(&text, c.URL(), localaws.Place{Account: status.Account, Region: status.Region})
 	}
 	text.WriteString("\nWhat is deployed anew is taken over and said here.\n")
 	if c.Kind() == cloud.KindAWS {
@@ -172,9 +178,9 @@ func notBrought(c *cloud.Cloud) string {
 
 // writeExports writes what clients of the endpoint need. Version 1 of the AWS CLI knows AWS_DEFAULT_REGION only; in
 // version 2 AWS_REGION goes before it.
-func writeExports(w io.Writer, url, region string) {
+func writeExports(w io.Writer, url string, place localaws.Place) {
 	fmt.Fprintf(w, "  export AWS_ENDPOINT_URL=%s AWS_REGION=%[2]s AWS_DEFAULT_REGION=%[2]s AWS_ACCESS_KEY_ID=%[3]s AWS_SECRET_ACCESS_KEY=%[4]s\n",
-		url, region, localaws.AccessKey, localaws.SecretKey)
+		url, place.OrDefault().Region, place.Key(), localaws.SecretKey)
 }
 
 // firstLine is an error's first line: the rest of it is for logs.

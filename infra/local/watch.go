@@ -79,7 +79,7 @@ func runFlow(ctx context.Context, c call, args []string) error {
 // followed is how following ends: by Ctrl-C, which is how it is meant to, or by the end of what was followed.
 func followed(ctx context.Context, follow bool, err error) error {
 	if follow && ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // told above
 	}
 	return err
 }

@@ -53,7 +53,8 @@ type Options struct {
 
 	// Endpoint is an AWS-compatible endpoint to take functions from, instead of starting one and deploying App.
 	Endpoint    string
-	Credentials Credentials       // for it
+	Account     string            // that a local AWS stands for; "" means its default
+	Credentials Credentials       // for the endpoint; the region is a local AWS's too
 	ReadAWS     bool              // it may be a real account, which is read then
 	Code        map[string]string // folders instead of what the endpoint has, by name of function or layer
 
@@ -223,7 +224,7 @@ func (c *Cloud) Journal() *control.Journal { return c.lines.journal }
 
 // Status tells what runs, for other processes.
 func (c *Cloud) Status() control.Status {
-	status := control.Status{URL: c.URL(), Region: c.region(), Endpoint: c.upstream, Kind: string(c.kind), Pid: os.Getpid()}
+	status := control.Status{URL: c.URL(), Account: c.opt.Account, Region: c.region(), Endpoint: c.upstream, Kind: string(c.kind), Pid: os.Getpid()}
 	if c.kind == KindOwn {
 		status.App = c.opt.App
 	}
@@ -237,11 +238,11 @@ func (c *Cloud) Status() control.Status {
 	return status
 }
 
-func (c *Cloud) region() string {
-	if c.opt.Credentials.Region == "" {
-		return localaws.Region
-	}
-	return c.opt.Credentials.Region
+func (c *Cloud) region() string { return c.place().Region }
+
+// place is what a local AWS stands for.
+func (c *Cloud) place() localaws.Place {
+	return localaws.Place{Account: c.opt.Account, Region: c.opt.Credentials.Region}.OrDefault()
 }
 
 // say writes a line of our own into the log.

@@ -73,7 +73,7 @@ func (c *Cloud) adopt(ctx context.Context, f deployed.Function, step *progress.S
 	s := c.slotOf(f.Name)
 	before := s.replace(f, t)
 	c.front.Serve(front.Function{Name: f.Name, Version: f.Version, ARN: f.ARN, Invoker: s, Tenants: f.Tenants, Problem: f.Problem})
-	c.retire(f.Name, before)
+	c.retire(f.Name, before) //nolint:contextcheck // it outlives the change
 	return f, c.redirect(ctx, f)
 }
 

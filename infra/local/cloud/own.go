@@ -57,7 +57,7 @@ func (c *Cloud) upOwn(ctx context.Context) error {
 		},
 		func() error {
 			return log.Do("cdk bootstrap", func(s *progress.Step) (string, error) {
-				return "aws://" + localaws.Account + "/" + localaws.Region, c.cdk(cli, s).Bootstrap(ctx)
+				return "aws://" + c.place().Account + "/" + c.place().Region, explain(c.cdk(cli, s).Bootstrap(ctx))
 			})
 		},
 		func() error {
@@ -96,11 +96,11 @@ func (c *Cloud) startAWS(ctx context.Context, command []string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	if c.server, err = localaws.Start(ctx, localaws.Options{Command: command, Dir: c.dir.path("aws"), Output: log}); err != nil {
+	if c.server, err = localaws.Start(ctx, localaws.Options{Command: command, Dir: c.dir.path("aws"), Output: log, Place: c.place()}); err != nil {
 		return "", err
 	}
 	return c.server.Endpoint(), c.open(ctx, deployed.Endpoint{
-		URL: c.server.Endpoint(), Region: localaws.Region, AccessKey: localaws.AccessKey, SecretKey: localaws.SecretKey, Code: c.opt.Code,
+		URL: c.server.Endpoint(), Region: c.region(), AccessKey: localaws.AccessKey, SecretKey: localaws.SecretKey, Code: c.opt.Code,
 	})
 }
 
@@ -109,7 +109,9 @@ func (c *Cloud) cdk(command []string, output io.Writer) localaws.CDK {
 	if err == nil {
 		output = io.MultiWriter(output, log)
 	}
-	return localaws.CDK{Command: command, Endpoint: c.server.Endpoint(), App: c.opt.App, Dir: c.dir.root, Output: output, Cache: CDKCache(c.opt.Checkout)}
+	return localaws.CDK{
+		Command: command, Endpoint: c.server.Endpoint(), App: c.opt.App, Dir: c.dir.root, Output: output, Cache: CDKCache(c.opt.Checkout), Place: c.place(),
+	}
 }
 
 // CDKCache is where the CDK CLI of a checkout keeps what it needs again.
@@ -124,7 +126,7 @@ func DeployArguments() []string {
 func (c *Cloud) deploy(ctx context.Context, cdk localaws.CDK) (string, error) {
 	stacks, err := cdk.Deploy(ctx, DeployArguments()...)
 	if err != nil {
-		return "", err
+		return "", explain(err)
 	}
 	c.outputs = map[string]string{}
 	for _, outputs := range stacks {
@@ -135,6 +137,19 @@ func (c *Cloud) deploy(ctx context.Context, cdk localaws.CDK) (string, error) {
 		}
 	}
 	return "deployed " + strings.Join(slices.Sorted(maps.Keys(stacks)), ", "), nil
+}
+
+// explain adds what to do about an app that is written for an account or a region of its own: the CDK only says that they differ.
+func explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, sign := range []string{"Need to perform AWS calls for account", "has the environment been bootstrapped", "Has the environment been bootstrapped"} {
+		if strings.Contains(err.Error(), sign) {
+			return fmt.Errorf("%w\nThe app names an account or a region: have the local AWS stand for them by --account and --region", err)
+		}
+	}
+	return err
 }
 
 // read reads all functions, telling of each.

@@ -91,12 +91,12 @@ func (c *Cloud) reload(ctx context.Context) error {
 			failed = append(failed, c.renew(ctx, s, "new function "+s.Name))
 		case f.Fingerprint != s.Fingerprint:
 			failed = append(failed, c.renew(ctx, s, fmt.Sprintf("%s: new %s", s.Name, s.Fingerprint.Differs(f.Fingerprint))))
-		case !c.leadsHere(s):
+		case !c.leadsHere(ctx, s):
 			failed = append(failed, c.redirect(ctx, f))
 		}
 	}
 	for name := range known {
-		c.remove(name)
+		c.remove(name) //nolint:contextcheck // what ran ends when it is done
 		c.opt.Changed("removed function " + name)
 	}
 	return errors.Join(failed...)
@@ -120,7 +120,7 @@ func (c *Cloud) renew(ctx context.Context, s deployed.Seen, what string) error {
 
 // leadsHere tells whether a function's triggers come to us, or are meant to stay where they are: with another `up` that
 // lives. One that was killed has left its address behind.
-func (c *Cloud) leadsHere(s deployed.Seen) bool {
+func (c *Cloud) leadsHere(ctx context.Context, s deployed.Seen) bool {
 	if strings.HasPrefix(s.Redirect, c.front.ProxyURL(s.Name)) {
 		return true
 	}
@@ -128,7 +128,7 @@ func (c *Cloud) leadsHere(s deployed.Seen) bool {
 	if err != nil || address.Host == "" {
 		return false
 	}
-	connection, err := net.DialTimeout("tcp", address.Host, aliveWithin)
+	connection, err := (&net.Dialer{Timeout: aliveWithin}).DialContext(ctx, "tcp", address.Host)
 	if err != nil {
 		return false
 	}

@@ -14,11 +14,12 @@ import (
 
 // Status tells what runs.
 type Status struct {
-	URL       string     `json:"url"`      // AWS_ENDPOINT_URL for clients
-	Region    string     `json:"region"`   // that the functions are in
-	Endpoint  string     `json:"endpoint"` // that was deployed to
-	Kind      string     `json:"kind"`     // of it
-	App       string     `json:"app"`      // folder of cdk.json; "" if the endpoint was there before
+	URL       string     `json:"url"`               // AWS_ENDPOINT_URL for clients
+	Account   string     `json:"account,omitempty"` // that a local AWS stands for, if not its default
+	Region    string     `json:"region"`            // that the functions are in
+	Endpoint  string     `json:"endpoint"`          // that was deployed to
+	Kind      string     `json:"kind"`              // of it
+	App       string     `json:"app"`               // folder of cdk.json; "" if the endpoint was there before
 	Pid       int        `json:"pid"`
 	Functions []Function `json:"functions"`
 }

@@ -74,6 +74,30 @@ func TestUnzipKeepsWhatTheArchiveSays(t *testing.T) {
 	}
 }
 
+// TestInlineCodeCanBeRead: functions do not run as the owner of their files.
+func TestInlineCodeCanBeRead(t *testing.T) {
+	tests := []struct {
+		name    string
+		entries []entry
+		want    fs.FileMode
+	}{
+		{"code of a template", []entry{{"index.py", "pass", 0o600}}, 0o644},
+		{"a package, which stays as it was packed", []entry{{"index.py", "pass", 0o600}, {"other.py", "pass", 0o600}}, 0o600},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			archive := archiveOf(t, test.entries...)
+			if err := unzip(archive, archive.Size(), dir); err != nil {
+				t.Fatal(err)
+			}
+			if info, err := os.Stat(filepath.Join(dir, "index.py")); err != nil || info.Mode().Perm() != test.want {
+				t.Errorf("got %v, %v, want %o", info.Mode(), err, test.want)
+			}
+		})
+	}
+}
+
 func TestUnzipStaysInItsFolder(t *testing.T) {
 	tests := []struct {
 		name    string

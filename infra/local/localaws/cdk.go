@@ -20,6 +20,7 @@ type CDK struct {
 	Dir      string   // for the cloud assembly and the outputs
 	Cache    string   // for what the CLI and jsii keep from run to run; "" means where they like, below the user's home
 	Output   io.Writer
+	Place    // of the local AWS
 }
 
 // Bootstrap runs `cdk bootstrap`.
@@ -29,7 +30,8 @@ func (c CDK) Bootstrap(ctx context.Context) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cdk bootstrap: make folder: %w", err)
 	}
-	return c.run(ctx, dir, "bootstrap", "aws://"+Account+"/"+Region)
+	place := c.OrDefault()
+	return c.run(ctx, dir, "bootstrap", "aws://"+place.Account+"/"+place.Region)
 }
 
 // Deploy runs `cdk deploy` of every stack of the app and returns the stacks' outputs.
@@ -65,6 +67,7 @@ func (c CDK) run(ctx context.Context, dir, verb string, args ...string) error {
 	}
 	env := append(ClientEnv(os.Environ(), c.Endpoint),
 		"TMPDIR="+tmp,
+		"AWS_REGION="+c.OrDefault().Region, "AWS_DEFAULT_REGION="+c.OrDefault().Region, "AWS_ACCESS_KEY_ID="+c.Key(),
 		"CDK_DISABLE_CLI_TELEMETRY=true",
 		// Both tell everyone on an older Node.js to move on, at every run. jsii wants the major versions named.
 		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22,24",

@@ -48,6 +48,30 @@ type Options struct {
 	Dir     string    // for what it writes; removed by Stop
 	Port    int       // 0 means a free one
 	Output  io.Writer // of its log; may be nil
+	Place             // that it stands for
+}
+
+// Place is an account and a region; what is empty is the default.
+type Place struct{ Account, Region string }
+
+// OrDefault fills in what is empty.
+func (p Place) OrDefault() Place {
+	if p.Account == "" {
+		p.Account = Account
+	}
+	if p.Region == "" {
+		p.Region = Region
+	}
+	return p
+}
+
+// Key is an access key for the account. The CDK CLI remembers which account a key belongs to, so two accounts have two;
+// MiniStack takes a key that is an account's number for that account's.
+func (p Place) Key() string {
+	if p.Account == "" || p.Account == Account {
+		return AccessKey
+	}
+	return p.Account
 }
 
 // Server is a running local AWS.
@@ -67,7 +91,7 @@ func Start(ctx context.Context, opt Options) (*Server, error) {
 		return nil, fmt.Errorf("start MiniStack: make folder: %w", err)
 	}
 	process, err := child.Start(child.Command{
-		Name: "MiniStack", Args: opt.Command, Dir: opt.Dir, Env: serverEnv(opt.Dir, port), Output: opt.Output,
+		Name: "MiniStack", Args: opt.Command, Dir: opt.Dir, Env: serverEnv(opt.Dir, port, opt.OrDefault()), Output: opt.Output,
 	})
 	if err != nil {
 		return nil, err
@@ -94,7 +118,7 @@ func choosePort(ctx context.Context, wanted int) (int, error) {
 }
 
 // serverEnv is all that MiniStack sees. In particular it does not see the user's AWS settings.
-func serverEnv(dir string, port int) []string {
+func serverEnv(dir string, port int, place Place) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + dir,
@@ -104,8 +128,8 @@ func serverEnv(dir string, port int) []string {
 		"GATEWAY_PORT=" + strconv.Itoa(port),
 		"BIND_HOST=" + host,      // otherwise every interface
 		"MINISTACK_HOST=" + host, // in the addresses that it hands out: queue URLs, code locations
-		"MINISTACK_REGION=" + Region,
-		"MINISTACK_ACCOUNT_ID=" + Account,
+		"MINISTACK_REGION=" + place.Region,
+		"MINISTACK_ACCOUNT_ID=" + place.Account,
 		"PERSIST_STATE=0",
 		"STATE_DIR=" + filepath.Join(dir, "state"),
 		"S3_DATA_DIR=" + filepath.Join(dir, "s3"),

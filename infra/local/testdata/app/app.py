@@ -53,7 +53,7 @@ with open(os.path.join(out, "manifest.json"), "w") as file:
             "artifacts": {
                 "Test": {
                     "type": "aws:cloudformation:stack",
-                    "environment": "aws://unknown-account/unknown-region",
+                    "environment": os.environ.get("TEST_ENVIRONMENT", "aws://unknown-account/unknown-region"),
                     "properties": {"templateFile": "Test.template.json"},
                 }
             },
