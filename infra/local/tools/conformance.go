@@ -38,7 +38,7 @@ func RIE(ctx context.Context, m Machine, folder string, output io.Writer) (strin
 	if !ok {
 		return "", fmt.Errorf("install the Runtime Interface Emulator: AWS has none for %s", runtime.GOARCH)
 	}
-	dir := filepath.Join(folder, "rie")
+	dir := placeOf(folder, "rie")
 	binary := filepath.Join(dir, "aws-lambda-rie")
 	err := install(ctx, dir, [][]byte{[]byte(RIEVersion), []byte(rieHash), []byte(arch)}, output, func() error {
 		// In a virtual environment, since a Python need not have pip.
@@ -102,7 +102,7 @@ func RustParts(ctx context.Context, source, folder string, output io.Writer) (st
 		}
 		inputs = append(inputs, content)
 	}
-	dir := filepath.Join(folder, "rust-parts")
+	dir := placeOf(folder, "rust-parts")
 	err := install(ctx, dir, inputs, output, func() error {
 		return cargo(ctx, filepath.Join(dir, "target"), output, "install", "--path", source, "--locked", "--root", dir)
 	})
@@ -115,7 +115,7 @@ func RustParts(ctx context.Context, source, folder string, output io.Writer) (st
 // WebAdapter builds AWS's Lambda Web Adapter, an extension that is also the function's runtime, and
 // returns its path.
 func WebAdapter(ctx context.Context, folder string, output io.Writer) (string, error) {
-	dir := filepath.Join(folder, "lambda_web_adapter")
+	dir := placeOf(folder, "lambda_web_adapter")
 	err := install(ctx, dir, [][]byte{[]byte(WebAdapterVersion)}, output, func() error {
 		return cargo(ctx, filepath.Join(dir, "target"), output, "install", "lambda_web_adapter", "--version", WebAdapterVersion, "--locked", "--root", dir)
 	})

@@ -29,7 +29,7 @@ func Peers(ctx context.Context, m Machine, folder string, output io.Writer) (Oth
 	if older(m.PythonVersion, oldestPeersPython) {
 		return Others{}, fmt.Errorf("moto and the AWS CLI want Python %s: %w: %s", oldestPeersPython, ErrOldPython, m.PythonVersion)
 	}
-	dir := filepath.Join(folder, "peers")
+	dir := placeOf(folder, "peers")
 	if err := installPython(ctx, m, dir, peers, output); err != nil {
 		return Others{}, fmt.Errorf("install moto and the AWS CLI: %w", err)
 	}

@@ -40,7 +40,7 @@ const (
 
 // MiniStack installs MiniStack into a folder and returns the command that runs it.
 func MiniStack(ctx context.Context, m Machine, folder string, output io.Writer) ([]string, error) {
-	dir := filepath.Join(folder, "ministack")
+	dir := placeOf(folder, "ministack")
 	if err := installPython(ctx, m, dir, requirements, output); err != nil {
 		return nil, fmt.Errorf("install MiniStack: %w", err)
 	}
@@ -71,7 +71,7 @@ func installPython(ctx context.Context, m Machine, dir string, requirements []by
 
 // CDK installs the CDK CLI into a folder and returns the command that runs it.
 func CDK(ctx context.Context, m Machine, folder string, output io.Writer) ([]string, error) {
-	dir := filepath.Join(folder, "cdk")
+	dir := placeOf(folder, "cdk")
 	err := install(ctx, dir, [][]byte{cdkPackage, cdkLock, []byte(m.NodeVersion)}, output, func() error {
 		for name, content := range map[string][]byte{"package.json": cdkPackage, "package-lock.json": cdkLock} {
 			if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
@@ -88,6 +88,18 @@ func CDK(ctx context.Context, m Machine, folder string, output io.Writer) ([]str
 		return nil, fmt.Errorf("install the CDK CLI: %w", err)
 	}
 	return []string{m.Node, filepath.Join(dir, "node_modules", "aws-cdk", "bin", "cdk")}, nil
+}
+
+// placeOf is where a thing is installed. It is the same for all checkouts that share a folder by a link: what is installed
+// at another path than before is installed anew.
+func placeOf(folder, thing string) string {
+	if real, err := filepath.EvalSymlinks(folder); err == nil {
+		folder = real
+	}
+	if real, err := filepath.EvalSymlinks(filepath.Dir(folder)); err == nil { // it need not be there yet
+		folder = filepath.Join(real, filepath.Base(folder))
+	}
+	return filepath.Join(folder, thing)
 }
 
 // stampFile is written into an installed folder last, so that it tells that all of it is there.

@@ -72,6 +72,26 @@ func TestInstall(t *testing.T) {
 	}
 }
 
+func TestCheckoutsThatShareAFolderInstallOnce(t *testing.T) {
+	shared, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), ".afterglow")
+	if err := os.Symlink(shared, link); err != nil {
+		t.Fatal(err)
+	}
+	want := filepath.Join(shared, "tools", "thing")
+	for _, when := range []string{"before it is there", "when it is there"} {
+		if got := placeOf(filepath.Join(link, "tools"), "thing"); got != want {
+			t.Errorf("%s: got %s, want %s", when, got, want)
+		}
+		if err := os.MkdirAll(want, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestTwoInstallationsAtOnceWaitForEachOther(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "lock")
 	unlock, err := lock(context.Background(), file, io.Discard)
