@@ -1,5 +1,7 @@
 // Package runtimes finds or installs AWS's own runtime clients, so that a function runs on what AWS
-// runs it on and not on something that we wrote.
+// runs it on and not on something that we wrote. AWS's clients for Ruby and .NET are in no registry that
+// can be counted on: where a machine has them they are taken, else clients of our own (clients/ruby,
+// clients/dotnet), which have the names that the others are hooked at.
 //
 // It takes the name of a Lambda runtime ("python3.13") and gives the command that starts it. What it
 // installs goes into one folder, once, with every version pinned; a change of the pins installs anew.

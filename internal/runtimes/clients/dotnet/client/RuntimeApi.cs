@@ -33,7 +33,7 @@ namespace Amazon.Lambda.RuntimeSupport
                 throw new InvalidOperationException("The environment variable AWS_LAMBDA_RUNTIME_API is not set.");
             }
             address = "http://" + hostAndPort + "/2018-06-01/runtime/";
-            // No proxy: the environment's is meant for the world.
+            // No proxy: the environment's is meant for the world, and .NET would take it for loopback too.
             http = new HttpClient(new SocketsHttpHandler { UseProxy = false })
             {
                 // An environment may be frozen for as long as it lives.

@@ -17,8 +17,7 @@ class RapidClient
 
   # Returns the request id and the response that has the event.
   def next_invocation
-    # No proxy: the environment's is meant for the world.
-    http = Net::HTTP.new(@host, @port, nil)
+    http = Net::HTTP.new(@host, @port)
     http.read_timeout = EVENT_TIMEOUT
     response = http.start { |connection| connection.get("/#{API_VERSION}/runtime/invocation/next", @headers) }
     raise LambdaErrors::InvocationError, "The Runtime API answered #{response.code} and no event." unless response.is_a?(Net::HTTPSuccess)
@@ -56,7 +55,7 @@ class RapidClient
   private
 
   def post(path, body, headers)
-    Net::HTTP.new(@host, @port, nil).start do |connection|
+    Net::HTTP.new(@host, @port).start do |connection|
       connection.post("/#{API_VERSION}/runtime/#{path}", body, @headers.merge(headers))
     end
   end
