@@ -7,13 +7,35 @@ import (
 	"strconv"
 )
 
-// memory is the most memory that the environment has used at once, extensions and all, in bytes. Without a group
-// that counts it, it is the sum of the most that each process of this generation has had resident, in which pages
-// that two of them share count twice.
+// memory is the most memory that the environment has used at once, extensions and all, in bytes: what its group
+// counted, and the pages of programs and libraries, which the kernel counts for whoever on this machine was the first
+// to read them. Without a group it is the sum of the most that each process of this generation has had resident, in
+// which pages that two of them share count twice.
 func (e *Environment) memory(g *generation) int {
-	if bytes, ok := e.box.memoryPeak(); ok {
-		return int(bytes)
+	bytes, ok := e.box.memoryPeak()
+	if !ok {
+		return e.residentPeak(g)
 	}
+	return min(int(bytes)+programs(e.box.strays(nil)), e.fn.MemoryMB<<20)
+}
+
+// programs is the size of the pages of files that processes have mapped. Processes of the same program share them.
+func programs(pids []int) int {
+	largest := map[string]int{}
+	for _, pid := range pids {
+		program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		if err == nil { // else it has ended
+			largest[program] = max(largest[program], statusOf(pid, "RssFile:"))
+		}
+	}
+	total := 0
+	for _, bytes := range largest {
+		total += bytes
+	}
+	return total
+}
+
+func (e *Environment) residentPeak(g *generation) int {
 	groups := map[int]bool{}
 	pids := []int{}
 	for _, p := range g.processes {
@@ -22,17 +44,18 @@ func (e *Environment) memory(g *generation) int {
 	}
 	total := 0
 	for _, pid := range append(pids, e.box.strays(groups)...) {
-		total += peak(pid)
+		total += statusOf(pid, "VmHWM:")
 	}
 	return total
 }
 
-func peak(pid int) int {
+// statusOf is a size that the kernel tells of a process, in bytes; 0 of one that has ended.
+func statusOf(pid int, key string) int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
-	_, rest, ok := bytes.Cut(status, []byte("VmHWM:"))
+	_, rest, ok := bytes.Cut(status, []byte(key))
 	if !ok {
 		return 0 // a zombie has no memory
 	}

@@ -198,6 +198,9 @@ func (s *rootSandbox) start(cmd *exec.Cmd) error {
 }
 
 func (s *rootSandbox) strays(groups map[int]bool) []int {
+	if found, ok := s.members(groups); ok {
+		return found
+	}
 	return straysOf("pid", s.pids, s.first.Process.Pid, groups)
 }
 

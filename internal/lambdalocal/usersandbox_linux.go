@@ -131,6 +131,9 @@ func (s *userSandbox) start(cmd *exec.Cmd) error {
 }
 
 func (s *userSandbox) strays(groups map[int]bool) []int {
+	if found, ok := s.members(groups); ok {
+		return found
+	}
 	return straysOf("mnt", s.mounts, s.first.Process.Pid, groups)
 }
 
