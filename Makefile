@@ -61,8 +61,9 @@ docs: tools-go ## generate docs/settings.md
 fuzz: tools-go ## fuzz the spool's reader for a minute
 	$(GO) test ./spool -run '^$$' -fuzz FuzzRead -fuzztime 60s
 
-bench: tools-go ## measure the extension's start beside the bare ones and write bench/results
+bench: tools-go ## measure the extension's start and a function's share of the CPU and write bench/results
 	$(GO) run ./bench/coldstart $(ARGS)
+	$(GO) run ./bench/cpushare
 
 clean: ## remove what make put below .afterglow and dist
 	rm -rf .afterglow dist cdk.out
