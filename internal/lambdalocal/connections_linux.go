@@ -1,9 +1,11 @@
 package lambdalocal
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -135,16 +137,32 @@ func askKernel(diag int, request []byte) error {
 	return nil
 }
 
-// canCut tells why connections cannot be cut: the kernel, or a lack of rights. It asks for the end of a connection
-// that there cannot be.
+// canCut tells why connections cannot be cut: the kernel, or a lack of rights. It tries it with one of its own.
 func canCut() error {
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("make a connection: %w", err)
+	}
+	defer listener.Close()
+	own, err := new(net.Dialer).DialContext(context.Background(), "tcp", listener.Addr().String())
+	if err != nil {
+		return fmt.Errorf("make a connection: %w", err)
+	}
+	defer own.Close()
+	local, err := netip.ParseAddrPort(own.LocalAddr().String())
+	if err != nil {
+		return fmt.Errorf("make a connection: %w", err)
+	}
+	remote, err := netip.ParseAddrPort(own.RemoteAddr().String())
+	if err != nil {
+		return fmt.Errorf("make a connection: %w", err)
+	}
 	diag, err := openDiag()
 	if err != nil {
 		return err
 	}
 	defer unix.Close(diag)
-	nobody := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 255, 255, 254}), 1)
-	if err := destroy(diag, connection{local: nobody, remote: nobody}); !errors.Is(err, unix.ENOENT) {
+	if err := destroy(diag, connection{local: local, remote: remote}); err != nil {
 		return fmt.Errorf("end a connection: %w", err)
 	}
 	return nil

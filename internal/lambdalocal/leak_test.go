@@ -152,6 +152,9 @@ func TestDeathOfTheTest(t *testing.T) {
 	if len(processesOf(api)) < 3 {
 		t.Errorf("the victim's processes are %v: this test would see no survivor", processesOf(api))
 	}
+	if disks := len(loopDevices(dir)); strict && disks != 1 {
+		t.Logf("the victim has %d loop devices", disks)
+	}
 	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -163,6 +166,7 @@ func TestDeathOfTheTest(t *testing.T) {
 		}
 		return len(left) == 0
 	})
+	eventually(t, "no loop device", func() bool { return len(loopDevices(dir)) == 0 })
 	if strict { // by path, the next one removes it
 		eventually(t, "no control group", func() bool { return len(groupsOf(cmd.Process.Pid)) == 0 })
 	}
