@@ -89,7 +89,7 @@ func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) 
 	}
 	switch {
 	case fn.onInstances():
-		e.settleManaged(e.gen, f, err)
+		e.settleManaged(ctx, e.gen, f, err)
 	case f != nil || err != nil:
 		e.shutdown(e.gen, reasonFailure)
 	default:

@@ -27,16 +27,16 @@ func (fn Function) places() int {
 }
 
 // settleManaged is called at the end of a managed instance's init, with what went wrong in it.
-func (e *Environment) settleManaged(g *generation, f *failure, err error) {
+func (e *Environment) settleManaged(ctx context.Context, g *generation, f *failure, err error) {
 	switch {
 	case err != nil: // RIE-LMI rapid/handlers.go resolveGateError
 		g.fail(failure{errorType: "Sandbox.Timedout", message: "the initialisation took too long"})
 	case f != nil:
 		g.fail(*f) // a launch that failed has told so already
 	}
+	life := context.WithoutCancel(ctx) // it ends with the shutdown
 	go func() {
-		// It ends with the shutdown at the latest.
-		f, _ := g.await(context.Background(), func() bool { return g.down })
+		f, _ := g.await(life, func() bool { return g.down })
 		if f != nil {
 			e.endManaged(reasonFailure)
 		}

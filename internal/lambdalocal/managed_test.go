@@ -107,6 +107,21 @@ func TestManagedRuntimeAPI(t *testing.T) {
 	}
 }
 
+// Source: RIE-LMI invoke/running_invoke.go sendRuntimeResponse: an error that comes while a response is on its
+// way is what the invocation ends with.
+func TestManagedErrorBreaksAStream(t *testing.T) {
+	e, log := lambda{bootstrap: "crew=2", change: onInstances(2)}.start(t)
+	c := &caller{wrote: func(string) error { return os.WriteFile(filepath.Join(e.TempDir(), "had"), nil, 0o644) }}
+	r := invokeStream(t, e, c, `{"do":"open=text/plain piece=half until=/tmp/had error=Function.Bad piece=late close"}`)
+	if c.text() != "half" || r.ErrorType != "Function.Bad" || string(r.Payload) != `{"errorMessage":"told"}` {
+		t.Errorf("the caller had %q, result %+v %s", c.pieces, r, r.Payload)
+	}
+	log.wait(t, "response 500 ")
+	if r, _ := invoke(t, e, `{"n":2}`); r.FunctionError != "" {
+		t.Errorf("answer is %s", r.Payload)
+	}
+}
+
 // Source: LMIENV, reference 2.8: several invocations at once in one environment, never frozen, no
 // runtimeDone, a report of durations.
 func TestManagedInstance(t *testing.T) {

@@ -74,7 +74,7 @@ func (p *Pool) Invoke(ctx context.Context, in Invocation) (Result, error) {
 // take returns an environment that is nobody else's.
 func (p *Pool) take(ctx context.Context) (*Environment, error) {
 	for {
-		if e := p.popIdle(); e != nil {
+		if e := p.popIdle(ctx); e != nil {
 			return e, nil
 		}
 		select {
@@ -89,7 +89,7 @@ func (p *Pool) take(ctx context.Context) (*Environment, error) {
 	}
 }
 
-func (p *Pool) popIdle() *Environment {
+func (p *Pool) popIdle(ctx context.Context) *Environment {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.idle) > 0 && !p.done {
@@ -102,7 +102,7 @@ func (p *Pool) popIdle() *Environment {
 			}
 			return e.Environment
 		}
-		p.discard(e.Environment)
+		p.discard(ctx, e.Environment)
 	}
 	return nil
 }
@@ -149,18 +149,19 @@ func (p *Pool) spinDown(idle *idleEnvironment) {
 }
 
 // discard gives up an environment that has ended, once. It is called under the lock.
-func (p *Pool) discard(e *Environment) {
+func (p *Pool) discard(ctx context.Context, e *Environment) {
 	i := slices.Index(p.all, e)
 	if i < 0 {
 		return
 	}
 	p.all = slices.Delete(p.all, i, i+1)
 	p.work.Add(1)
+	whole := context.WithoutCancel(ctx)
 	go func() {
 		defer p.work.Done()
 		// Nothing of it is left but its folder; if even that cannot be removed, the next one with the same
 		// Dir says so.
-		_ = e.Close(context.Background())
+		_ = e.Close(whole)
 		<-p.slots
 		p.signal()
 	}()
@@ -260,7 +261,7 @@ func (p *Pool) giveBack(ctx context.Context, e *Environment) {
 	}
 	p.mu.Lock()
 	if e.ended() && !p.done {
-		p.discard(e)
+		p.discard(ctx, e)
 	} else {
 		p.makeIdle(e)
 	}

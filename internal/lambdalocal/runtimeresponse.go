@@ -62,10 +62,12 @@ func (a *apiServer) runtimeResponse(w http.ResponseWriter, r *http.Request, g *g
 		res.breakBy(in, r.Trailer)
 	}
 	res.contentType, res.size, res.first, res.at = r.Header.Get("Content-Type"), b.size, b.first, b.last
-	expired := g.endResponse(in, res)
+	had, expired := g.endResponse(in, res)
 	switch {
 	case expired:
 		refuseExpired(w)
+	case had: // an error was told meanwhile
+		refuse(w, http.StatusInternalServerError, "InternalServerError", "Internal Server Error")
 	case errors.Is(err, errTooLarge):
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain)) // as far as it comes
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
@@ -173,9 +175,12 @@ func refuseExpired(w http.ResponseWriter) {
 }
 
 // endResponse makes a response known to the caller of the invocation and the runtime free for the next one.
-// It tells whether there is no caller any more.
-func (g *generation) endResponse(in *invocation, res response) (expired bool) {
+// It tells whether the caller had an answer before, and whether there is no caller any more.
+func (g *generation) endResponse(in *invocation, res response) (had, expired bool) {
 	g.update(func() {
+		if had = in.response != nil; had {
+			return
+		}
 		if !in.responding.IsZero() {
 			in.responding = res.first
 		}
@@ -184,7 +189,7 @@ func (g *generation) endResponse(in *invocation, res response) (expired bool) {
 		expired = in.expired
 		delete(g.expired, in.RequestID)
 	})
-	return expired
+	return had, expired
 }
 
 // answer makes a response known and leaves the runtime in its state.

@@ -76,7 +76,9 @@ func (s *runtimeState) respond(in *invocation, to string) error {
 	if s.managed {
 		at = in.state
 	}
-	if at != runtimeRunning {
+	// On a managed instance an error breaks a response that is on its way (RIE-LMI invoke/running_invoke.go).
+	breaks := s.managed && at == runtimeResponse && to == runtimeErrorResponse
+	if at != runtimeRunning && !breaks {
 		return &transitionError{at, to, "runtime"}
 	}
 	s.move(in, to)
