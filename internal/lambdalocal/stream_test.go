@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -190,12 +191,52 @@ func TestBodyTimes(t *testing.T) {
 	var out bytes.Buffer
 	b := &body{limit: 4, stream: &out, bucket: newThrottle(-1).bucket()}
 	begun := time.Now()
-	err := b.copy(t.Context(), io.MultiReader(strings.NewReader("ab"), strings.NewReader("cdef")))
+	var between time.Time
+	err := b.copy(t.Context(), io.MultiReader(strings.NewReader("ab"), reading(func() { between = time.Now() }), strings.NewReader("cdef")))
 	if !errors.Is(err, errTooLarge) || out.String() != "abcd" || b.size != 6 {
 		t.Errorf("%v, %q, %d bytes", err, out.String(), b.size)
 	}
-	if b.first.Before(begun) || b.last.Before(b.first) {
-		t.Errorf("first byte %v, last byte %v", b.first, b.last)
+	if b.first.Before(begun) || b.first.After(between) || b.last.Before(between) {
+		t.Errorf("first byte %v, then %v, last byte %v", b.first, between, b.last)
+	}
+}
+
+// reading is an empty reader that tells when it is read.
+type reading func()
+
+func (r reading) Read([]byte) (int, error) { r(); return 0, io.EOF }
+
+// Source: reference 3.6: responseLatency ends with the first byte of the response, not with its headers, and
+// responseDuration with the last one.
+func TestResponseTimes(t *testing.T) {
+	r := newAPIRig(t)
+	in := r.invoked()
+	read, write := io.Pipe()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+r.a.addr()+"/2018-06-01/runtime/invocation/req-1/response", read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		res, err := http.DefaultClient.Do(req)
+		if err == nil {
+			res.Body.Close()
+		}
+		done <- err
+	}()
+	eventually(t, "the response's beginning", func() bool {
+		r.g.mu.Lock()
+		defer r.g.mu.Unlock()
+		return in.state == runtimeResponse
+	})
+	begun := time.Now()
+	io.WriteString(write, "body")
+	write.Close()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if res := in.response; in.responding.Before(begun) || !in.responding.Equal(res.first) || res.at.Before(res.first) || res.size != 4 {
+		t.Errorf("begun %v, first byte %v (%v), last byte %v, %d bytes", begun, in.responding, res.first, res.at, res.size)
 	}
 }
 
