@@ -4,7 +4,7 @@
 // two seconds.
 //
 // It takes a Function and the runtime's client (package runtimes), and gives an Environment, which is one
-// execution environment with at most one invocation at a time, or a Pool of them. What it does follows
+// execution environment with at most one invocation at a time (but on managed instances), or a Pool of them. What it does follows
 // AWS's documentation and, where that is silent, the core of AWS's own emulator; each rule's source is
 // with its test.
 //
@@ -12,8 +12,8 @@
 //
 //   - function.go, configuration.go: what a function is made of, and what AWS would refuse in it.
 //   - environment.go, init.go, invoke.go, shutdown.go, freeze.go: the phases of an Environment.
-//   - snapstart.go, managed.go: environments that come from a snapshot, and those that take several
-//     invocations at once.
+//   - inittype.go, snapstart.go with credentials.go, managed.go: environments that come from a snapshot, and
+//     those that take several invocations at once.
 //   - pool.go: several environments of one function, and their end when nobody uses them.
 //   - generation.go: one set of processes, from an init to the reset or shutdown that ends it, and the
 //     state that the APIs share. Whoever waits for something waits there.
@@ -34,6 +34,16 @@
 // REPORT ("Status: timeout", "Status: error Error Type: Runtime.ExitError"), and the older lines "Task timed
 // out after 3.00 seconds" and "RequestId: … Error: …" do not come. With Function.LogFormat JSON the lines are
 // the telemetry events, as the system log level INFO shows them.
+//
+// # How environments come to be
+//
+// Function.InitType says it, and AWS_LAMBDA_INITIALIZATION_TYPE tells the function. On demand, an invocation
+// waits for the init. With provisioned concurrency Pool.Provision has had it before. With SnapStart the
+// environment is frozen after its init, as a snapshot, and its first invocation restores it; the memory of
+// processes cannot be copied here, so the restored environment is the very one that was initialised, several
+// environments are several inits, and after a reset or a restore that failed there is a new init as well. On
+// managed instances an environment takes Function.MaxConcurrency invocations at once, is never frozen, and
+// ends with the first of its processes.
 //
 // # File system
 //
