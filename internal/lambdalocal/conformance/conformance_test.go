@@ -15,6 +15,9 @@ import (
 // patience bounds every wait of these tests: what has not come by then will not come.
 const patience = 30 * time.Second
 
+// logPatience is the same for lines that were written before.
+const logPatience = 5 * time.Second
+
 // The names of a function that both platforms can have: the emulator's are fixed.
 const (
 	functionName = "conform"
@@ -111,7 +114,7 @@ func TestRules(t *testing.T) {
 		for _, r := range rules() {
 			t.Run(r.id, func(t *testing.T) {
 				t.Parallel()
-				perform(t, r, startLambda(t, r), r.want)
+				perform(t, r, startLambda(t, r))
 			})
 		}
 	})
@@ -123,35 +126,37 @@ func TestRules(t *testing.T) {
 					t.Skip("not implemented there: " + r.rie.cannot)
 				}
 				t.Parallel()
-				perform(t, r, startEmulator(t, r, binary), r.want+"\n"+r.rie.want)
+				perform(t, r, startEmulator(t, r, binary))
 			})
 		}
 	})
 }
 
 // perform runs a rule and compares.
-func perform(t *testing.T, r rule, p platform, want string) {
+func perform(t *testing.T, r rule, p platform) {
 	t.Helper()
 	var callers []record
 	for _, in := range r.invoke {
 		callers = append(callers, record{callerActor, 0, normal(p.invoke(t, in))})
 	}
 	if r.shutdown {
+		start := time.Now()
 		p.shutdown(t)
+		if took := time.Since(start); took < r.lasts {
+			t.Errorf("the shutdown took %v", took)
+		}
 	}
 	records := append(readTrace(t, p.trace()), callers...)
-	wanted := parseWant(r.want)
-	_, isRIE := p.(*emulatorRun)
-	if isRIE {
+	wanted, log := parseWant(r.want), r.log
+	if _, ok := p.(*emulatorRun); ok {
 		maps.Copy(wanted, parseWant(r.rie.want))
+		log = r.rie.log
 	}
 	err := compare(wanted, records)
 	for _, order := range r.order {
 		err = errors.Join(err, inOrder(order, records))
 	}
-	if !isRIE {
-		err = errors.Join(err, hasLines(r.log, p.log()))
-	}
+	err = errors.Join(err, hasLines(log, p))
 	if err != nil {
 		t.Errorf("%s (%s)\n%v", r.text, r.source, err)
 		for _, rec := range records {
@@ -161,13 +166,18 @@ func perform(t *testing.T, r rule, p platform, want string) {
 	}
 }
 
-func hasLines(want, log []string) error {
-	var errs []error
-	all := normal(strings.Join(log, "\n"))
-	for _, line := range want {
-		if !strings.Contains(all, line) {
-			errs = append(errs, fmt.Errorf("the log has no %q", line))
+// hasLines waits for lines of the log: a process's output takes a moment to come here.
+func hasLines(want []string, p platform) error {
+	for end := time.Now().Add(logPatience); ; time.Sleep(5 * time.Millisecond) {
+		var errs []error
+		all := normal(strings.Join(p.log(), "\n"))
+		for _, line := range want {
+			if !strings.Contains(all, line) {
+				errs = append(errs, fmt.Errorf("the log has no %q", line))
+			}
+		}
+		if len(errs) == 0 || time.Now().After(end) {
+			return errors.Join(errs...)
 		}
 	}
-	return errors.Join(errs...)
 }

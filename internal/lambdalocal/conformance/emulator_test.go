@@ -105,7 +105,10 @@ func startEmulatorOn(t *testing.T, s stage, timeout time.Duration, binary string
 	for name, value := range s.env {
 		env = append(env, name+"="+value)
 	}
-	argv := []string{"/opt/aws-lambda-rie", "--runtime-api-address", api, "--runtime-interface-emulator-address", front, "/opt/" + runtimeActor}
+	argv := []string{
+		"/opt/aws-lambda-rie", "--log-level", "debug", "--runtime-api-address", api,
+		"--runtime-interface-emulator-address", front, "/opt/" + runtimeActor,
+	}
 	var err error
 	if p.process, err = startEntered([]bind{{s.opt, "/opt"}, {p.tmp, "/tmp"}}, argv, env, p.output); err != nil {
 		t.Fatal(err)

@@ -13,9 +13,10 @@ type rule struct {
 	invoke   []invocation
 	shutdown bool // end with the environment's shutdown and wait for it
 
-	want  string   // "actor: line" lines; actors that are not named are not looked at
-	order []string // "actor: line < actor: line" of the whole trace
-	log   []string // lines that lambdalocal's log has
+	want  string        // "actor: line" lines; actors that are not named are not looked at
+	order []string      // "actor: line < actor: line" of the whole trace
+	log   []string      // lines that lambdalocal's log has
+	lasts time.Duration // that the shutdown takes at least
 	rie   verdict
 }
 
@@ -35,9 +36,10 @@ var once = []invocation{{payload: `{"n":1}`}}
 
 // verdict is what AWS's emulator does about a rule. Its zero value says: the same.
 type verdict struct {
-	differs string // why it does something else
-	want    string // what that is, for the actors that it is about
-	cannot  string // why it is not run at all
+	differs string   // why it does something else
+	want    string   // what that is, for the actors that it is about
+	log     []string // lines of its log, debugging lines included
+	cannot  string   // why it is not run at all
 }
 
 func differs(why, want string) verdict { return verdict{differs: why, want: want} }
@@ -49,10 +51,29 @@ const (
 	marked     = "The emulator's front end answers a function's error with 200 and no X-Amz-Function-Error."
 )
 
+// part is a group of rules.
+type part struct {
+	title string
+	rules []rule
+}
+
+func parts() []part {
+	return []part{
+		{"Registration", registerRules()},
+		{"Events", nextRules()},
+		{"Errors that an extension reports", errorRules()},
+		{"Internal extensions", internalRules()},
+		{"What is started, and when", launchRules()},
+		{"Runtime API", runtimeRules()},
+		{"Exits, timeouts, resets", lifecycleRules()},
+		{"Shutdown", shutdownRules()},
+	}
+}
+
 func rules() []rule {
 	var all []rule
-	for _, part := range [][]rule{registerRules(), nextRules(), errorRules(), internalRules(), launchRules(), runtimeRules(), lifecycleRules(), shutdownRules()} {
-		all = append(all, part...)
+	for _, p := range parts() {
+		all = append(all, p.rules...)
 	}
 	return all
 }

@@ -52,6 +52,10 @@ func runtimeRules() []rule {
 			want: next + "bootstrap: error" + accepted + "\n caller: Unhandled {\"errorMessage\":\"no\",\"errorType\":\"Oops\"}",
 			rie:  differs(marked, `caller: answer {"errorMessage":"no","errorType":"Oops"}`),
 		},
+		errorTypeRule("runtime-error-type", "RTAPI; RIE:fatalerror/fatalerror.go", "An error type that a runtime tells is kept if it has the form Runtime.Reason or Function.Reason.", "Function.NoTea", "Function.NoTea"),
+		errorTypeRule("runtime-error-type-unknown", "RIE:fatalerror/fatalerror.go", "Any other error type becomes Runtime.Unknown.", "TypeError", "Runtime.Unknown"),
+		errorTypeRule("runtime-error-type-function", "RIE:fatalerror/fatalerror.go", "One that begins with Function. and has another form becomes Function.Unknown.", "Function.x", "Function.Unknown"),
+		errorTypeRule("runtime-error-type-none", "RIE:fatalerror/fatalerror.go", "None at all becomes Runtime.Unknown, too.", "", "Runtime.Unknown"),
 		{
 			id: "runtime-error-goes-on", source: "RTAPI; LRE", actors: rt("next\nerror\nserve"), invoke: []invocation{{payload: `{"n":1}`}, {payload: "2"}},
 			text: "After an error response the same process takes the next event.",
@@ -114,5 +118,16 @@ func runtimeRules() []rule {
 			text: "Without SnapStart there is no restore/next.",
 			want: "bootstrap: call 404 404 page not found\n bootstrap: " + served,
 		},
+	}
+}
+
+// errorTypeRule is about the header of an error report. What has become of it shows in the logs.
+func errorTypeRule(id, source, text, given, becomes string) rule {
+	return rule{
+		id: id, source: source, text: text, invoke: once,
+		actors: map[string]string{runtimeActor: "init-error type=" + given + "\nexit 1"},
+		want:   "bootstrap: init-error" + accepted,
+		log:    []string{"Error Type: " + becomes},
+		rie:    verdict{log: []string{"Sending Init Error Response: " + becomes}},
 	}
 }

@@ -1,5 +1,7 @@
 package conformance
 
+import "time"
+
 // shutdownRules are about the end of an environment.
 func shutdownRules() []rule {
 	const source = "EXT; RIE:rapid/shutdown.go"
@@ -25,7 +27,7 @@ func shutdownRules() []rule {
 		},
 		{
 			id: "shutdown-deaf-runtime", source: source, invoke: once, shutdown: true,
-			text:   "A runtime that does not end by SIGTERM within its share is killed, and extensions get SHUTDOWN all the same.",
+			text: "A runtime that does not end by SIGTERM within three tenths of the two seconds is killed, and extensions get SHUTDOWN all the same.", lasts: 600 * time.Millisecond,
 			actors: map[string]string{"ext": "register\nevents", runtimeActor: "term\nserve"},
 			want:   "ext: " + registered + "\n ext: " + invoked + "\n ext: " + spindown + "\n bootstrap: " + served + "\n bootstrap: SIGTERM",
 			order:  []string{"bootstrap: SIGTERM < ext: " + `event 200 {"eventType":"SHUTDOWN"`},
@@ -33,7 +35,7 @@ func shutdownRules() []rule {
 		},
 		{
 			id: "shutdown-deaf-extension", source: source, invoke: once, shutdown: true,
-			text:   "An extension that does not end after SHUTDOWN is killed at the deadline, without a SIGTERM.",
+			text: "An extension that does not end after SHUTDOWN is killed after two seconds, without a SIGTERM.", lasts: 2 * time.Second,
 			actors: map[string]string{"ext": "term\nregister\nevent\nevent\nawait never"},
 			want:   "ext: " + registered + "\n ext: " + invoked + "\n ext: " + spindown,
 			rie:    differs(reasons, "ext: "+registered+"\n ext: "+invoked+"\n ext: "+terminated),
