@@ -55,8 +55,9 @@ fmt: tools-go ## format the Go code
 layer: tools-go ## write dist/afterglow-layer-{arm64,x86_64}.zip for those who deploy by other means
 	$(GO) run ./infra/layer -o dist -cache .afterglow/cache/layer $(ARGS)
 
-docs: tools-go ## generate docs/settings.md
+docs: tools-go ## generate docs/settings.md and docs/conformance.md
 	$(GO) test ./settings -update
+	$(GO) test ./internal/lambdalocal/conformance -run Docs -update
 
 fuzz: tools-go ## fuzz the spool's reader for a minute
 	$(GO) test ./spool -run '^$$' -fuzz FuzzRead -fuzztime 60s

@@ -25,6 +25,12 @@ var prepared = []string{"nodejs20.x", "nodejs22.x", "nodejs24.x", "java17", "jav
 // nearest are runtimes that the tests ask for too, of which whatever is nearest is taken: no package registry has them.
 var nearest = []string{"ruby3.4", "dotnet8"}
 
+// preparation is one thing to install.
+type preparation struct {
+	title string
+	do    func(*progress.Step) (string, error)
+}
+
 // runPrepare installs what demo and tests need and says so while it lasts. Tests install it themselves too; but what
 // they say is not shown before a package's tests have ended.
 func runPrepare(ctx context.Context, c call, args []string) error {
@@ -32,12 +38,9 @@ func runPrepare(ctx context.Context, c call, args []string) error {
 	if err := c.flags("prepare", &runs).Parse(args); err != nil {
 		return flag.ErrHelp
 	}
-	log, folder := progress.New(c.stdout, 5), cloud.ToolsFolder(c.checkout)
+	folder := cloud.ToolsFolder(c.checkout)
 	var machine tools.Machine
-	steps := []struct {
-		title string
-		do    func(*progress.Step) (string, error)
-	}{
+	steps := []preparation{
 		{"looking for Go, Python 3 and Node.js", func(s *progress.Step) (_ string, err error) {
 			machine, err = tools.Look(ctx, s)
 			return machine.String(), err
@@ -65,6 +68,8 @@ func runPrepare(ctx context.Context, c call, args []string) error {
 				Dir: c.checkout, Env: os.Environ(), Output: s})
 		}},
 	}
+	steps = append(steps, conformance(ctx, c.checkout, &machine)...)
+	log := progress.New(c.stdout, len(steps))
 	for _, step := range steps {
 		if err := log.Do(step.title, step.do); err != nil {
 			return err

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
 	"github.com/afterglow-lambda/afterglow/infra/local/tools"
 )
 
@@ -54,17 +55,11 @@ func emulator(t *testing.T) string {
 
 func toolsFolder(t *testing.T) string {
 	t.Helper()
-	folder, err := filepath.Abs(filepath.Join(checkout, ".afterglow", "tools"))
-	if err == nil {
-		err = os.MkdirAll(folder, 0o755)
-	}
-	if err == nil {
-		folder, err = filepath.EvalSymlinks(folder)
-	}
+	folder, err := filepath.Abs(checkout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return folder
+	return cloud.ToolsFolder(folder)
 }
 
 // testWriter shows what an installation says.

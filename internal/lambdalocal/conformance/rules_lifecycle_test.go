@@ -55,20 +55,20 @@ func lifecycleRules() []rule {
 		{
 			id: "extension-exit", source: "EXT; RIE:rapid/handlers.go", invoke: two,
 			text:   "An extension that exits in an invocation fails it with Extension.Crash; runtime and extensions are started anew.",
-			actors: map[string]string{"ext": "register\nonce dies\nevent\nexit 2", runtimeActor: "once held\nnext\nawait never"},
+			actors: map[string]string{"ext": "register\nonce dies\nevent\nawait taken\nexit 2", runtimeActor: "once held\nnext\nmark taken\nawait never"},
 			want: "ext: " + registered + "\n ext: " + invoked + "\n bootstrap: next 200 1\n bootstrap: next 200 2\n bootstrap: respond" + accepted + "\n" +
 				caller("Extension.Crash", "exit status 2") + "\n caller: answer 2",
 		},
 		{
 			id: "extension-exit-0", source: "EXT; RIE:rapid/handlers.go", invoke: two,
 			text:   "An exit with 0 of an extension in an invocation is Extension.Crash, too.",
-			actors: map[string]string{"ext": "register\nonce dies\nevent\nexit 0", runtimeActor: "once held\nnext\nawait never"},
+			actors: map[string]string{"ext": "register\nonce dies\nevent\nawait taken\nexit 0", runtimeActor: "once held\nnext\nmark taken\nawait never"},
 			want:   caller("Extension.Crash", "exit code 0") + "\n caller: answer 2",
 		},
 		{
 			id: "failure-shutdown", source: "EXT; RIE:rapid/handlers.go handleReset", invoke: two,
 			text:   "After a failure the extensions get SHUTDOWN with the reason failure, and end; new ones are started for the next invocation.",
-			actors: map[string]string{"ext": "register\nevents", runtimeActor: "once dies\nnext\nexit 1"},
+			actors: map[string]string{"ext": "register\nevent\nmark got\nevents", runtimeActor: "once dies\nnext\nawait got\nexit 1"},
 			want:   "ext: " + registered + "\n ext: " + invoked + "\n ext: " + shutdownEvent("failure") + "\n ext: " + registered + "\n ext: " + invoked,
 			rie:    differs(reasons, "ext: "+registered+"\n ext: "+invoked+"\n ext: "+shutdownEvent("ReleaseFail")+"\n ext: "+registered+"\n ext: "+invoked),
 		},
