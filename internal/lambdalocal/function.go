@@ -159,6 +159,7 @@ type Result struct {
 	ErrorType     string // "Runtime.ExitError", … with FunctionError
 	ContentType   string // of the runtime's response; "" if it gave none
 	LogTail       []byte // last 4 KB of the log stream, from START to REPORT; with Invocation.LogTail only
+	Status        string // of the whole phase, extensions' tail included, as Report.Status; with Invocation.LogTail only
 
 	// Latency is the time from the event's delivery to the complete response.
 	Latency time.Duration

@@ -153,9 +153,10 @@ func (p *phase) answerWith(res response) {
 	p.answer(r)
 }
 
-// answerHeld gives an answer that has waited for the end of the log.
-func (p *phase) answerHeld() {
+// answerHeld gives an answer that has waited for the end of the log, and so of the phase.
+func (p *phase) answerHeld(r Report) {
 	if p.held != nil {
+		p.held.Status = r.Status
 		p.held.LogTail = p.e.logs.tailNow()
 		p.answer(*p.held)
 	}
@@ -172,7 +173,7 @@ func (p *phase) finish(f *failure, err error) {
 		// invocation or the shutdown (reference 3.7).
 		g.stream.Pause()
 		p.tellReport(report)
-		p.answerHeld()
+		p.answerHeld(report)
 		e.freeze(g)
 		e.usable = true
 	} else {
@@ -202,11 +203,11 @@ func (p *phase) reset(report Report, f *failure, err error) {
 	p.tellRuntimeDone(f, err)
 	p.tellReport(report)
 	if err == nil {
-		p.answerHeld()
+		p.answerHeld(report)
 		e.shutdown(e.gen, reasonFailure)
 		return
 	}
 	e.shutdown(e.gen, reasonTimeout)
 	p.fail(timedOut, timeoutMessage(e.fn), nil)
-	p.answerHeld()
+	p.answerHeld(report)
 }

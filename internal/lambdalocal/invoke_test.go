@@ -111,6 +111,23 @@ func TestLogTail(t *testing.T) {
 	}
 }
 
+// Source: LRE, reference 2.2: who waits for the end of the phase hears of an overrun of the tail too, beside the answer.
+func TestStatusOfTheWholePhase(t *testing.T) {
+	for _, c := range []struct{ name, extension, payload, want string }{
+		{"everybody is in time", "register=INVOKE,SHUTDOWN loop=1ms", `{}`, "success"},
+		{"an extension is not", "register=INVOKE,SHUTDOWN loop=1h", `{}`, "timeout"},
+		{"the runtime exits", "register=INVOKE,SHUTDOWN loop=1ms", `{"do":"exit=1"}`, "error"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, _ := lambda{timeout: time.Second, extensions: map[string]string{"ext": c.extension}}.start(t)
+			r := invokeFor(t, e, Invocation{Payload: []byte(c.payload), LogTail: true})
+			if r.Status != c.want || (r.FunctionError != "") != (c.want == "error") {
+				t.Errorf("status %q with error %q: %s", r.Status, r.FunctionError, r.Payload)
+			}
+		})
+	}
+}
+
 // Sources: RTAPI, ENV; reference 4 "X-Ray env": the header is always there, and what the caller gave is
 // what comes.
 func TestTraceHeader(t *testing.T) {

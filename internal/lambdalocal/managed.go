@@ -93,7 +93,7 @@ func (e *Environment) managedPhase(ctx context.Context, in Invocation, answer fu
 		p.answerWith(*p.inv.response)
 	}
 	p.tellManagedReport(report)
-	p.answerHeld() // without a tail: whose lines are whose nobody knows
+	p.answerHeld(report) // without a tail: whose lines are whose nobody knows
 	e.mu.Lock()
 	e.last = report
 	e.mu.Unlock()
