@@ -59,8 +59,13 @@ func functionOfARN(arn string) string {
 	return arn
 }
 
-// letIn names the services that a policy lets invoke, with the resource for which they may.
-func letIn(policy string) []string {
+// grant is a statement of a function's policy that lets a service invoke.
+type grant struct {
+	service   string
+	condition map[string]map[string]any
+}
+
+func grants(policy string) []grant {
 	var parsed struct {
 		Statement []struct {
 			Effect    string
@@ -71,14 +76,32 @@ func letIn(policy string) []string {
 	if json.Unmarshal([]byte(policy), &parsed) != nil {
 		return nil
 	}
-	var all []string
+	var all []grant
 	for _, statement := range parsed.Statement {
 		var principal struct{ Service string }
 		if statement.Effect != "Allow" || json.Unmarshal(statement.Principal, &principal) != nil || principal.Service == "" {
 			continue
 		}
-		from := principal.Service
-		for _, condition := range statement.Condition {
+		all = append(all, grant{principal.Service, statement.Condition})
+	}
+	return all
+}
+
+// principals names the services that a policy lets invoke.
+func principals(policy string) []string {
+	var all []string
+	for _, g := range grants(policy) {
+		all = append(all, g.service)
+	}
+	return all
+}
+
+// letIn names the services that a policy lets invoke, with the resource for which they may.
+func letIn(policy string) []string {
+	var all []string
+	for _, g := range grants(policy) {
+		from := g.service
+		for _, condition := range g.condition {
 			for key, value := range condition {
 				if arn, is := value.(string); is && strings.EqualFold(key, "AWS:SourceArn") {
 					from = arn
