@@ -28,6 +28,8 @@ func runUp(ctx context.Context, c call, args []string) error {
 	flags := c.flags("up", &u.opt.Runs)
 	flags.StringVar(&u.opt.App, "app", ".", "`folder` of the cdk.json")
 	flags.IntVar(&u.opt.Port, "port", 0, "port of the AWS endpoint on loopback; 0 takes a free one")
+	flags.IntVar(&u.opt.Environments, "environments", cloud.DefaultEnvironments, "how many environments of a function run at once; 1 if something in them listens on a fixed port")
+	flags.Float64Var(&u.opt.RetrySpeed, "retry-speed", 1, "how many times faster than on Lambda asynchronous invocations that failed are tried again (Lambda waits one and two minutes)")
 	flags.StringVar(&u.opt.Endpoint, "endpoint", "", "`URL` of an AWS-compatible endpoint to take functions from; nothing is started or deployed (default $AWS_ENDPOINT_URL)")
 	flags.StringVar(&u.opt.Account, "account", "", "`account` that the local AWS stands for, if the app names one")
 	flags.StringVar(&u.region, "region", "", "`region` of the functions (default $AWS_REGION with an endpoint, else us-east-1)")
@@ -39,6 +41,9 @@ func runUp(ctx context.Context, c call, args []string) error {
 	}
 	if len(others) > 0 {
 		return c.misuse("up takes no %q", others[0])
+	}
+	if u.opt.Environments < 1 || u.opt.RetrySpeed <= 0 {
+		return c.misuse("--environments and --retry-speed have to be more than zero")
 	}
 	if u.opt.Endpoint == "" {
 		u.opt.Endpoint = os.Getenv("AWS_ENDPOINT_URL")

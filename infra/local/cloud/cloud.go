@@ -23,6 +23,7 @@ import (
 
 	"github.com/afterglow-lambda/afterglow/infra/local/control"
 	"github.com/afterglow-lambda/afterglow/infra/local/deployed"
+	"github.com/afterglow-lambda/afterglow/infra/local/destination"
 	"github.com/afterglow-lambda/afterglow/infra/local/front"
 	"github.com/afterglow-lambda/afterglow/infra/local/localaws"
 	"github.com/afterglow-lambda/afterglow/infra/local/progress"
@@ -58,6 +59,13 @@ type Options struct {
 	ReadAWS     bool              // it may be a real account, which is read then
 	Code        map[string]string // folders instead of what the endpoint has, by name of function or layer
 
+	// Environments is how many of a function run at once; 0 means DefaultEnvironments. They share this machine's loopback: what
+	// listens on a fixed port works in one at a time.
+	Environments int
+
+	// RetrySpeed is how many times faster than on Lambda asynchronous invocations are tried again; 0 means 1.
+	RetrySpeed float64
+
 	// Refused is told of functions that cannot run here. nil means that all have to, or Up fails.
 	Refused func(function string, reason error)
 
@@ -85,6 +93,7 @@ type Cloud struct {
 	server   *localaws.Server // nil unless KindOwn
 	upstream string
 	client   *deployed.Client
+	sender   *destination.Sender
 	front    *front.Front
 	receiver *otlptest.Receiver
 	lines    *lines
@@ -116,6 +125,9 @@ func ToolsFolder(checkout string) string { return filepath.Join(checkout, ".afte
 func Up(ctx context.Context, opt Options) (*Cloud, error) {
 	if opt.App == "" {
 		opt.App = opt.Checkout
+	}
+	if opt.Environments <= 0 {
+		opt.Environments = DefaultEnvironments
 	}
 	if opt.Runs == "" {
 		opt.Runs = DefaultRuns(opt.Checkout)
@@ -168,20 +180,21 @@ func (c *Cloud) open(ctx context.Context, endpoint deployed.Endpoint) (err error
 	if c.receiver, err = otlptest.Start(otlptest.Options{}); err != nil { //nolint:contextcheck // it lives until Down
 		return err
 	}
+	c.client = deployed.NewClient(endpoint)
+	c.sender = destination.New(endpoint.URL, endpoint.Region, endpoint.AccessKey, endpoint.SecretKey, endpoint.SessionToken)
 	opt := front.Options{
 		Upstream: endpoint.URL, Port: c.opt.Port, Through: c.opt.Through, Log: c.say,
 		Qualified: c.qualified, Control: control.Handler(c), Passed: c.passed,
+		Deployed: c.client, Send: c.sender.Send, AtOnce: c.opt.Environments, Haste: c.opt.RetrySpeed,
 	}
 	if c.kind == KindAWS {
 		opt.Refuse = func(*http.Request) error {
 			return fmt.Errorf("%s is a real account: its functions run here, but nothing is passed on to it", endpoint.URL)
 		}
+		opt.Deployed, opt.Send = nil, nil // an account is not asked at every invocation, and gets nothing
 	}
-	if c.front, err = front.Start(ctx, opt); err != nil {
-		return err
-	}
-	c.client = deployed.NewClient(endpoint)
-	return nil
+	c.front, err = front.Start(ctx, opt)
+	return err
 }
 
 // URL is the AWS endpoint for clients.
@@ -280,6 +293,7 @@ func (c *Cloud) Down(ctx context.Context) error {
 	failed = append(failed, c.stopFunctions(ctx))
 	if c.client != nil {
 		c.client.Close()
+		c.sender.Close()
 	}
 	if c.receiver != nil {
 		failed = append(failed, c.receiver.Close())

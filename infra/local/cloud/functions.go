@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	// environments is how many of a function run at once: what MiniStack's event source mappings ask
+	// DefaultEnvironments is how many of a function run at once: what MiniStack's event source mappings ask
 	// for at most (5), and room for a direct caller.
-	environments = 6
+	DefaultEnvironments = 6
 
 	// closeWithin bounds the end of a function's environments: Lambda gives extensions two seconds, and
 	// an invocation that still runs gets a little before that.
@@ -158,7 +158,7 @@ func (c *Cloud) begin(f deployed.Function, change func(*lambdalocal.Function)) (
 	}
 	return &tenure{files: files, pool: lambdalocal.NewPool(local, lambdalocal.Options{
 		Dir: dir, Runtime: rt, Log: c.lines.of(f.Name), ExtraEnv: c.platformEnv(),
-	}, environments)}, nil
+	}, c.opt.Environments)}, nil
 }
 
 // Restart ends the environments of every function and runs the functions anew, as they are deployed but

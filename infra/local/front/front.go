@@ -6,8 +6,11 @@
 // by which every trigger of the local AWS arrives; and a listener of its own for each function URL and
 // HTTP API, because the host names that AWS gives out lead nowhere here.
 //
-// It mends one difference between MiniStack and AWS: SQS hands the X-Amzn-Trace-Id of a request on as the
-// messages' AWSTraceHeader.
+// Asynchronous invocations wait in a queue with Lambda's retries, and so does what MiniStack hands over of
+// sources that are asynchronous on AWS. Function URLs are served here, reserved concurrency is kept here.
+//
+// It mends two more differences between MiniStack and AWS: SQS hands the X-Amzn-Trace-Id of a request on as the
+// messages' AWSTraceHeader, and an API answers a function's error as API Gateway does.
 package front
 
 import (
@@ -25,6 +28,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/afterglow-lambda/afterglow/infra/local/functionurl"
+	"github.com/afterglow-lambda/afterglow/infra/local/queue"
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 )
 
@@ -62,7 +67,9 @@ type Front struct {
 	log      func(string)
 	main     *listener
 	traces   *traces
-	async    sync.WaitGroup
+	queue    *queue.Queue
+	limits   limits
+	urls     urls
 	stop     context.CancelFunc
 	stopped  context.Context
 
@@ -75,6 +82,18 @@ type Front struct {
 type exposed struct {
 	*listener
 	base string
+}
+
+// Deployed tells what the endpoint knows about a function, beside its code.
+type Deployed interface {
+	// Asynchronous tells what becomes of asynchronous invocations.
+	Asynchronous(ctx context.Context, name, qualifier string) (queue.Settings, error)
+	// Concurrency tells a function's reserved concurrency, if it is limited.
+	Concurrency(ctx context.Context, name string) (reserved int, limited bool, err error)
+	// FunctionURL finds the function URL of a host name.
+	FunctionURL(ctx context.Context, host string) (functionurl.URL, error)
+	// LetsIn tells whether a service may invoke a function.
+	LetsIn(ctx context.Context, name, service string) (bool, error)
 }
 
 // Options of Start.
@@ -100,6 +119,18 @@ type Options struct {
 
 	// Refuse, if set, answers instead of Upstream: nothing is passed on.
 	Refuse func(*http.Request) error
+
+	// Deployed tells about functions. Without it there are no limits and no settings, and MiniStack serves function URLs.
+	Deployed Deployed
+
+	// Send sends what became of asynchronous invocations to all targets but functions; nil means that there are none.
+	Send func(ctx context.Context, target string, r queue.Report) error
+
+	// AtOnce is how many asynchronous invocations of a function are tried at once; 0 means 1.
+	AtOnce int
+
+	// Haste divides the intervals between their tries; 0 means 1.
+	Haste float64
 }
 
 // Start listens on loopback and serves until Close; the end of ctx only ends the start.
@@ -111,11 +142,13 @@ func Start(ctx context.Context, opt Options) (*Front, error) {
 	f := &Front{
 		opt: opt, upstream: upstream, log: opt.Log,
 		functions: map[string]Function{}, exposed: map[string]exposed{}, traces: newTraces(),
+		limits: limits{functions: map[string]*limit{}}, urls: urls{known: map[string]knownURL{}},
 	}
 	if f.log == nil {
 		f.log = func(string) {}
 	}
 	f.stopped, f.stop = context.WithCancel(context.WithoutCancel(ctx))
+	f.queue = queue.New(ctx, queue.Options{Settings: f.settings, Send: f.send, AtOnce: opt.AtOnce, Haste: opt.Haste, Log: f.log})
 	if f.main, err = listen(ctx, opt.Port, f.handler()); err != nil {
 		return nil, fmt.Errorf("start front: %w", err)
 	}
@@ -179,7 +212,7 @@ func (f *Front) Expose(host string) (string, error) {
 	if e, ok := f.exposed[host]; ok {
 		return e.base, nil
 	}
-	l, err := listen(f.stopped, 0, f.pass(host))
+	l, err := listen(f.stopped, 0, f.serveHost(host))
 	if err != nil {
 		return "", fmt.Errorf("expose %s: %w", host, err)
 	}
@@ -191,18 +224,10 @@ func (f *Front) Expose(host string) (string, error) {
 	return base, nil
 }
 
-// Close waits for the asynchronous invocations that go on, as long as ctx allows, then ends the others,
-// drops connections and stops listening.
+// Close waits for the asynchronous invocations that go on, as long as ctx allows, drops those that wait for another try,
+// ends the others, drops connections and stops listening.
 func (f *Front) Close(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		f.async.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
+	f.queue.Close(ctx)
 	f.stop()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -225,7 +250,7 @@ func (f *Front) handler() http.Handler {
 		mux.Handle(controlPath, http.StripPrefix(strings.TrimSuffix(controlPath, "/"), f.opt.Control))
 	}
 	mux.Handle("/", f.pass(""))
-	return mux
+	return f.byHost(mux)
 }
 
 // pass hands requests on to MiniStack as they are, under another host name if one is given.
@@ -249,13 +274,14 @@ func (f *Front) pass(host string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if f.opt.Refuse != nil {
 			if err := f.opt.Refuse(r); err != nil {
-				(&apiError{http.StatusForbidden, "AccessDeniedException", err.Error()}).write(w)
+				newError(http.StatusForbidden, "AccessDeniedException", err.Error()).write(w)
 				return
 			}
 		}
 		if f.opt.Passed != nil {
 			defer f.opt.Passed(r)
 		}
+		defer f.limits.changed(r)
 		s := f.traces.begin(r)
 		defer f.traces.end(s)
 		proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), sendKey{}, s)))

@@ -42,7 +42,7 @@ func (f *Front) invoke(w http.ResponseWriter, r *http.Request) {
 	case "", typeSync:
 		f.invokeAndAnswer(w, function, in, r.Header.Get("X-Amz-Log-Type") == "Tail")
 	case typeAsync:
-		f.invokeLater(w, function, in)
+		f.invokeLater(w, function, parseReference(r.PathValue("function")).or(r.URL.Query().Get("Qualifier")), in)
 	case typeDry: // everything but the invocation was done
 		w.Header().Set("X-Amz-Executed-Version", function.version())
 		w.WriteHeader(http.StatusNoContent)
@@ -58,7 +58,7 @@ func asAPIError(err error) *apiError {
 		return known
 	}
 	if restore := (*lambdalocal.RestoreError)(nil); errors.As(err, &restore) {
-		return &apiError{restore.Status, restore.Code, restore.Message}
+		return newError(restore.Status, restore.Code, restore.Message)
 	}
 	return serviceError(err)
 }
@@ -147,7 +147,7 @@ func (f Function) checkTenant(id string) error {
 // invokeAndAnswer runs a function to its end, also when the caller goes away, as Lambda does.
 func (f *Front) invokeAndAnswer(w http.ResponseWriter, function Function, in lambdalocal.Invocation, logTail bool) {
 	in.LogTail = logTail
-	result, err := function.Invoker.Invoke(f.stopped, in)
+	result, err := f.run(f.stopped, function, in)
 	if err != nil {
 		f.log(fmt.Sprintf("invoke %s: %v", function.Name, err))
 		asAPIError(err).write(w)

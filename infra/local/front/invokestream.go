@@ -46,7 +46,7 @@ func (f *Front) invokeWithResponseStream(w http.ResponseWriter, r *http.Request)
 	in.RequestID, in.LogTail = out.requestID, r.Header.Get("X-Amz-Log-Type") == "Tail"
 	in.Stream = out.begin
 	//nolint:contextcheck // an invocation goes on when its caller goes away
-	result, err := function.Invoker.Invoke(f.stopped, in)
+	result, err := f.run(f.stopped, function, in)
 	if err != nil {
 		f.log(fmt.Sprintf("invoke %s: %v", function.Name, err))
 		out.fail(err)
@@ -125,7 +125,7 @@ func (e *eventWriter) fail(err error) {
 	begun := e.begun
 	e.mu.Unlock()
 	if !begun {
-		serviceError(err).write(e.w)
+		asAPIError(err).write(e.w)
 		return
 	}
 	e.complete(lambdalocal.Result{FunctionError: "ServiceException", Payload: []byte(err.Error())}, false)

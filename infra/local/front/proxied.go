@@ -3,6 +3,7 @@ package front
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"net/http"
@@ -30,22 +31,71 @@ func (f *Front) proxied(w http.ResponseWriter, r *http.Request) {
 	if trace == "" {
 		trace = traceOfEvent(payload, function.ARN)
 	}
-	//nolint:contextcheck // an invocation goes on when its caller goes away
-	result, err := function.Invoker.Invoke(f.stopped, lambdalocal.Invocation{
+	in := lambdalocal.Invocation{
 		RequestID:   r.Header.Get("X-Amzn-Lambda-Request-Id"),
 		Payload:     f.traces.addTo(payload),
 		TraceHeader: trace,
-	})
-	if err != nil {
+	}
+	if kind := sourceOf(payload); f.queued(r.Context(), name, kind) {
+		f.proxiedLater(w, r, function, in, kind)
+		return
+	}
+	//nolint:contextcheck // an invocation goes on when its caller goes away
+	result, err := f.run(f.stopped, function, in)
+	f.answerProxied(w, name, gatewayOf(payload), result, err)
+}
+
+// answerProxied answers MiniStack.
+func (f *Front) answerProxied(w http.ResponseWriter, name string, by gateway, result lambdalocal.Result, err error) {
+	var api *apiError
+	switch {
+	case errors.As(err, &api): // throttled
+		http.Error(w, api.Error(), api.status)
+		return
+	case err != nil:
 		f.log(fmt.Sprintf("invoke %s: %v", name, err))
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if result.FunctionError != "" {
+	switch {
+	case result.FunctionError == "":
+	case by != noGateway:
+		result.Payload = by.failure()
+	default:
 		w.WriteHeader(http.StatusInternalServerError)
 	}
 	_, _ = w.Write(result.Payload)
+}
+
+// proxiedLater hands an event to the queue. MiniStack is answered at once, so that it neither waits nor tries again; or, if
+// somebody may wait for the function's answer, with what the first try gave.
+func (f *Front) proxiedLater(w http.ResponseWriter, r *http.Request, function Function, in lambdalocal.Invocation, kind source) {
+	if in.RequestID == "" {
+		in.RequestID = newRequestID()
+	}
+	as := reference{name: function.Name}
+	if version := r.Header.Get("X-Amzn-Lambda-Function-Version"); version != latest {
+		as.qualifier = version
+	}
+	var first chan answered
+	if kind == maybeAsynchronous {
+		first = make(chan answered, 1)
+	}
+	if err := f.enqueue(function, as, in, first); err != nil {
+		f.log(err.Error())
+		http.Error(w, err.Error(), http.StatusTooManyRequests)
+		return
+	}
+	if first == nil {
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	select {
+	case a := <-first:
+		f.answerProxied(w, function.Name, noGateway, a.result, a.err)
+	case <-r.Context().Done():
+	}
 }
 
 // traceOfEvent is the trace header of an invocation that a function URL or an API causes: on AWS its

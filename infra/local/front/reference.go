@@ -31,6 +31,20 @@ func parseReference(text string) reference {
 	return r
 }
 
+// baseARN is a function's ARN without a qualifier.
+func baseARN(arn string) string {
+	parts := strings.Split(arn, ":")
+	return strings.Join(parts[:min(len(parts), len([...]string{"arn", "aws", "lambda", "region", "account", "function", "name"}))], ":")
+}
+
+// or is the reference with a qualifier that stands elsewhere, if it has none itself.
+func (r reference) or(qualifier string) reference {
+	if r.qualifier == "" {
+		r.qualifier = qualifier
+	}
+	return r
+}
+
 // resolve finds the function that a caller names. A qualifier may stand in the name, in the query, or in both if they agree.
 func (f *Front) resolve(ctx context.Context, text, qualifier string) (Function, *apiError) {
 	r := parseReference(text)

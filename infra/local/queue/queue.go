@@ -53,6 +53,7 @@ const (
 	Failed            // by the function: an error, a timeout, a crash
 	Refused           // for now: no concurrency was left, or the platform failed
 	Forbidden         // for good: the function's reserved concurrency is zero
+	Gone              // for good: there is no such function any more, and nobody to tell
 )
 
 // Outcome is what came of a try.
@@ -207,6 +208,11 @@ func (q *Queue) try(e *entry) {
 		return
 	case Forbidden:
 		q.settle(e, out, ZeroReservedConcurrency)
+		return
+	case Gone:
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.releaseLocked(e)
 		return
 	case Failed:
 		e.tries++
