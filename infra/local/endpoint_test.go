@@ -271,9 +271,13 @@ func testQualifiers(t *testing.T, endpoint string) {
 	if _, err := client.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: aws.String("greeter"), Name: aws.String("live"), FunctionVersion: published.Version}); err != nil {
 		t.Fatal(err)
 	}
-	for _, qualifier := range []string{version, "live"} {
-		out, err := client.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String("greeter"), Qualifier: aws.String(qualifier), Payload: []byte(`{}`)})
-		if err != nil || string(out.Payload) != `"hello nobody"` || aws.ToString(out.ExecutedVersion) != version {
+	if _, err := client.PutProvisionedConcurrencyConfig(ctx, &lambda.PutProvisionedConcurrencyConfigInput{
+		FunctionName: aws.String("greeter"), Qualifier: aws.String("live"), ProvisionedConcurrentExecutions: aws.Int32(1)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, qualifier := range []string{"live", version} {
+		out, err := client.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String("greeter"), Qualifier: aws.String(qualifier), Payload: []byte(`{"how":1}`)})
+		if err != nil || string(out.Payload) != `"hello provisioned-concurrency"` || aws.ToString(out.ExecutedVersion) != version {
 			t.Errorf("%s: got %+v, %v", qualifier, out, err)
 		}
 	}

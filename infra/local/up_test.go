@@ -115,6 +115,8 @@ def handler(event, context):
     print("greeting", event)
     if event.get("boom"):
         raise ValueError("no greeting")
+    if event.get("how"):
+        return os.environ["GREETING"] + " " + os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]
     return os.environ["GREETING"] + " " + event.get("name", "nobody")
 `
 	patient = `

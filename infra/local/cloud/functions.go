@@ -24,6 +24,10 @@ const (
 	// for at most (5), and room for a direct caller.
 	DefaultEnvironments = 6
 
+	// idleLimit is after how long an environment that nobody uses is shut down, so that a run that is left up keeps no
+	// processes: within the five to fifteen minutes that are seen on Lambda.
+	idleLimit = 10 * time.Minute
+
 	// closeWithin bounds the end of a function's environments: Lambda gives extensions two seconds, and
 	// an invocation that still runs gets a little before that.
 	closeWithin = 10 * time.Second
@@ -157,7 +161,7 @@ func (c *Cloud) begin(f deployed.Function, change func(*lambdalocal.Function)) (
 		files = append(files, f.Code)
 	}
 	return &tenure{files: files, pool: lambdalocal.NewPool(local, lambdalocal.Options{
-		Dir: dir, Runtime: rt, Log: c.lines.of(f.Name), ExtraEnv: c.platformEnv(),
+		Dir: dir, Runtime: rt, Log: c.lines.of(f.Name), ExtraEnv: c.platformEnv(), IdleLimit: idleLimit,
 	}, c.opt.Environments)}, nil
 }
 

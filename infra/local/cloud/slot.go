@@ -29,6 +29,7 @@ type tenure struct {
 // pool is lambdalocal.Pool.
 type pool interface {
 	front.Invoker
+	Provision(ctx context.Context, number int) error
 	Close(ctx context.Context) error
 }
 

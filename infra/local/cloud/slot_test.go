@@ -32,6 +32,8 @@ func (p *fakePool) Invoke(context.Context, lambdalocal.Invocation) (lambdalocal.
 	return lambdalocal.Result{Payload: []byte(p.name)}, nil
 }
 
+func (p *fakePool) Provision(context.Context, int) error { return nil }
+
 func (p *fakePool) Close(context.Context) error {
 	close(p.closed)
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/afterglow-lambda/afterglow/infra/local/deployed"
 	"github.com/afterglow-lambda/afterglow/infra/local/front"
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 )
 
 // qualified gives a published version, or the one that an alias leads to. It is read and started when it is asked for the
@@ -23,7 +24,7 @@ func (c *Cloud) qualified(ctx context.Context, name, qualifier string) (front.Fu
 	s, known := c.versions[key]
 	c.mu.Unlock()
 	if !known {
-		if s, err = c.startVersion(ctx, name, version); err != nil {
+		if s, err = c.startVersion(ctx, name, version, qualifier); err != nil {
 			return front.Function{}, asNoSuch(err)
 		}
 		c.mu.Lock()
@@ -34,10 +35,17 @@ func (c *Cloud) qualified(ctx context.Context, name, qualifier string) (front.Fu
 	return front.Function{Name: f.Name, Version: f.Version, ARN: f.ARN, Invoker: s, Tenants: f.Tenants, Problem: f.Problem}, nil
 }
 
-func (c *Cloud) startVersion(ctx context.Context, name, version string) (*slot, error) {
+func (c *Cloud) startVersion(ctx context.Context, name, version, qualifier string) (*slot, error) {
 	f, err := c.client.Version(ctx, name, version, c.dir.path("functions"))
 	if err != nil {
 		return nil, err
+	}
+	provisioned := c.client.Provisioned(ctx, name, version)
+	if qualifier != version {
+		provisioned = max(provisioned, c.client.Provisioned(ctx, name, qualifier))
+	}
+	if provisioned > 0 && f.InitType == lambdalocal.OnDemand {
+		f.InitType = lambdalocal.ProvisionedConcurrency
 	}
 	s := &slot{}
 	var t *tenure
@@ -46,6 +54,12 @@ func (c *Cloud) startVersion(ctx context.Context, name, version string) (*slot, 
 	}
 	if f.Problem == nil {
 		t, f.Problem = c.begin(f, nil)
+	}
+	if f.Problem == nil && f.InitType == lambdalocal.ProvisionedConcurrency {
+		// Who asked first waits for it, but does not end it by going away.
+		if err := t.pool.Provision(context.WithoutCancel(ctx), min(provisioned, c.opt.Environments)); err != nil {
+			c.say(fmt.Sprintf("provision %s:%s: %v", name, version, err))
+		}
 	}
 	s.replace(f, t)
 	return s, nil

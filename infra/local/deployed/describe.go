@@ -50,7 +50,7 @@ func (c *Client) seen(config *types.FunctionConfiguration) Seen {
 	s := Seen{Name: f.Name, Fingerprint: Fingerprint{
 		Code:          aws.ToString(config.CodeSha256) + string(config.PackageType),
 		Layers:        strings.Join(layers, " "),
-		Configuration: digest(f, config.EphemeralStorage),
+		Configuration: digest(f),
 	}}
 	if config.Environment != nil {
 		s.Redirect = config.Environment.Variables[proxyVariable]
@@ -58,10 +58,10 @@ func (c *Client) seen(config *types.FunctionConfiguration) Seen {
 	return s
 }
 
-func digest(parts ...any) string {
-	text, err := json.Marshal(parts) // maps are written in order of their keys
+func digest(f Function) string {
+	text, err := json.Marshal(f) // maps are written in order of their keys
 	if err != nil {
-		text = []byte(fmt.Sprint(parts...)) // cannot happen with these types
+		text = []byte(fmt.Sprintf("%+v", f)) // cannot happen with these types
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
@@ -111,6 +111,9 @@ func describe(config *types.FunctionConfiguration) Function {
 	}
 	if config.LoggingConfig != nil {
 		f.LogFormat = string(config.LoggingConfig.LogFormat)
+	}
+	if config.EphemeralStorage != nil {
+		f.EphemeralMB = int(aws.ToInt32(config.EphemeralStorage.Size))
 	}
 	f.InitType, f.MaxConcurrency = initType(config)
 	f.Tenants = config.TenancyConfig != nil && config.TenancyConfig.TenantIsolationMode == types.TenantIsolationModePerTenant

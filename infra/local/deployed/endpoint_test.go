@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 )
 
 // endpoint answers as Lambda's API does, from a table of paths, and remembers what changed it.
@@ -243,6 +245,49 @@ func TestFingerprint(t *testing.T) {
 		"Environment", map[string]any{"Variables": map[string]string{proxyVariable: "http://here/orders?timeout=3s"}}))
 	if redirected.Fingerprint != before.Fingerprint || redirected.Redirect != "http://here/orders?timeout=3s" {
 		t.Errorf("after a redirect: got %+v", redirected)
+	}
+}
+
+// TestDescribeTakesWhatTheLocalLambdaKnows: what a configuration says of an environment arrives there.
+func TestDescribeTakesWhatTheLocalLambdaKnows(t *testing.T) {
+	snap := map[string]any{"ApplyOn": "PublishedVersions"}
+	tests := []struct {
+		name   string
+		config map[string]any
+		want   func(Function) bool
+	}{
+		{"/tmp", config("f", "EphemeralStorage", map[string]any{"Size": 1024}), func(f Function) bool { return f.EphemeralMB == 1024 }},
+		{"log format", config("f", "LoggingConfig", map[string]any{"LogFormat": "JSON"}), func(f Function) bool { return f.LogFormat == "JSON" }},
+		{"memory", config("f", "MemorySize", 512), func(f Function) bool { return f.MemoryMB == 512 }},
+		{"tenants", config("f", "TenancyConfig", map[string]any{"TenantIsolationMode": "PER_TENANT"}), func(f Function) bool { return f.Tenants }},
+		{"on demand", config("f"), func(f Function) bool { return f.InitType == lambdalocal.OnDemand && !f.Tenants }},
+		{"SnapStart, of a version", config("f", "SnapStart", snap, "Version", "3"), func(f Function) bool { return f.InitType == lambdalocal.SnapStart }},
+		{"SnapStart, of what can still change", config("f", "SnapStart", snap), func(f Function) bool { return f.InitType == lambdalocal.OnDemand }},
+		{"managed instances", config("f", "CapacityProviderConfig", map[string]any{"LambdaManagedInstancesCapacityProviderConfig": map[string]any{
+			"CapacityProviderArn": "arn:x", "PerExecutionEnvironmentMaxConcurrency": 8}}),
+			func(f Function) bool { return f.InitType == lambdalocal.ManagedInstances && f.MaxConcurrency == 8 }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			all := answers(test.config)
+			e := newEndpoint(t, all)
+			f, err := e.client(t, nil).Read(context.Background(), Seen{Name: "f"}, t.TempDir())
+			if err != nil || !test.want(f) {
+				t.Errorf("got %+v, %v", f, err)
+			}
+		})
+	}
+}
+
+func TestProvisioned(t *testing.T) {
+	all := answers(config("orders"))
+	all["GET /2019-09-30/functions/orders/provisioned-concurrency"] = `{"RequestedProvisionedConcurrentExecutions":2}`
+	e := newEndpoint(t, all)
+	if got := e.client(t, nil).Provisioned(context.Background(), "orders", "live"); got != 2 {
+		t.Errorf("got %d, want 2", got)
+	}
+	if got := e.client(t, nil).Provisioned(context.Background(), "other", "live"); got != 0 {
+		t.Errorf("got %d of a function that has none", got)
 	}
 }
 

@@ -94,6 +94,17 @@ func (c *Client) Version(ctx context.Context, name, version, dir string) (Functi
 	return c.read(ctx, name, version, dir)
 }
 
+// Provisioned is how many environments of a version, or of an alias, are kept ready; 0 if none are.
+func (c *Client) Provisioned(ctx context.Context, name, qualifier string) int {
+	out, err := c.lambda.GetProvisionedConcurrencyConfig(ctx, &lambda.GetProvisionedConcurrencyConfigInput{
+		FunctionName: aws.String(name), Qualifier: aws.String(qualifier),
+	})
+	if err != nil {
+		return 0 // there is no such configuration, or the endpoint does not know of any
+	}
+	return int(aws.ToInt32(out.RequestedProvisionedConcurrentExecutions))
+}
+
 // read gives an error only if there is no function or no answer; what is wrong with the function is its Problem.
 func (c *Client) read(ctx context.Context, name, qualifier, dir string) (Function, error) {
 	c.mu.Lock()
