@@ -155,3 +155,71 @@ func TestKeepTemp(t *testing.T) {
 		t.Errorf("%q %v", content, err)
 	}
 }
+
+const lockApp = `
+import multiprocessing, multiprocessing.shared_memory
+def pipe():
+    here, there = multiprocessing.Pipe()
+    here.send(1)
+    there.recv()
+def attempt(what):
+    try:
+        what()
+        return "works"
+    except (OSError, ImportError) as e:
+        return type(e).__name__
+def handler(event, context):
+    return {
+        "lock": attempt(multiprocessing.Lock),
+        "shared": attempt(lambda: multiprocessing.shared_memory.SharedMemory(create=True, size=4096)),
+        "pipe": attempt(pipe),
+    }
+`
+
+// Python's locks between processes and its shared memory fail as on Lambda, its pipes work (reference 5.8).
+func TestNoSharedMemory(t *testing.T) {
+	e, _ := managed(t, pythonName, "app.py", lockApp).start(t)
+	got, r := ask(t, e, `{}`)
+	if got["lock"] == "works" || got["shared"] == "works" || got["pipe"] != "works" {
+		t.Errorf("%s", r.Payload)
+	}
+}
+
+// An environment has 1,024 processes and threads and no more (LIM).
+func TestProcessLimit(t *testing.T) {
+	e, log := lambda{change: func(f *Function, _ *Options) { f.MemoryMB = memoryPerCPU }}.start(t)
+	needGroup(t, e.limits)
+	const script = `n=0;while_[_$n_-lt_1100_];do_sleep_1000_</dev/null_>/dev/null_2>&1_&_n=$((n+1));done`
+	if r, _ := invoke(t, e, `{"do":"shell=`+script+`"}`); r.FunctionError != "" {
+		t.Errorf("%s", r.Payload)
+	}
+	log.wait(t, "Cannot fork")
+	if pids, err := e.limits.group.Processes(); err != nil || len(pids) < 900 || len(pids) > maxProcesses {
+		t.Errorf("there are %d processes (%v)", len(pids), err)
+	}
+}
+
+// With BoostInit, the init of an on-demand function has a whole vCPU and its invocations have not.
+func TestBoostInit(t *testing.T) {
+	for _, c := range []struct {
+		boost bool
+		init  InitType
+		want  bool
+	}{{true, OnDemand, true}, {false, OnDemand, false}, {true, ProvisionedConcurrency, false}} {
+		e, _ := lambda{bootstrap: "burn=300ms loop", change: func(f *Function, o *Options) { f.InitType, o.BoostInit = c.init, c.boost }}.start(t)
+		needGroup(t, e.limits)
+		use, err := e.limits.group.CPUUse()
+		if err != nil {
+			t.Fatal(err)
+		}
+		worth := float64(use.Periods+1) * float64(use.Period) * defaultMemoryMB / memoryPerCPU
+		if boosted := use.Throttled == 0 || float64(use.Time) > 1.5*worth; boosted != c.want {
+			t.Errorf("boost %v %s: init used %+v", c.boost, c.init, use)
+		}
+		invoke(t, e, `{"do":"burn=300ms"}`)
+		after, err := e.limits.group.CPUUse()
+		if err != nil || after.Throttled == use.Throttled {
+			t.Errorf("the invocation was not limited: %+v, then %+v (%v)", use, after, err)
+		}
+	}
+}

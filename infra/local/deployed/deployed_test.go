@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +49,7 @@ func archiveOf(t *testing.T, entries ...entry) *bytes.Reader {
 }
 
 func TestUnzipKeepsWhatTheArchiveSays(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o077)) // whatever the user's
 	dir := t.TempDir()
 	archive := archiveOf(t,
 		entry{"extensions/", "", 0o755 | fs.ModeDir},
@@ -61,6 +63,7 @@ func TestUnzipKeepsWhatTheArchiveSays(t *testing.T) {
 	}
 	for name, want := range map[string]fs.FileMode{
 		"extensions/afterglow": 0o755, "plain.txt": 0o644, "deep/without/entries/for/folders.py": 0o640,
+		"extensions": 0o755, "deep": 0o755, "deep/without/entries/for": 0o755,
 	} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {

@@ -50,10 +50,10 @@ func unzipEntry(root *os.Root, entry *zip.File, left int64) (int64, error) {
 		return 0, nil
 	}
 	if entry.FileInfo().IsDir() {
-		return 0, root.MkdirAll(name, 0o755)
+		return 0, makeFolder(root, name)
 	}
 	if parent := filepath.Dir(name); parent != "." {
-		if err := root.MkdirAll(parent, 0o755); err != nil {
+		if err := makeFolder(root, parent); err != nil {
 			return 0, err
 		}
 	}
@@ -71,6 +71,22 @@ func unzipEntry(root *os.Root, entry *zip.File, left int64) (int64, error) {
 		return int64(len(target)), root.Symlink(string(target), name)
 	}
 	return writeFile(root, name, modeOf(entry), limited, left)
+}
+
+// makeFolder makes a folder and those above it, readable for everybody: functions run as a user of their own.
+func makeFolder(root *os.Root, name string) error {
+	if _, err := root.Stat(name); err == nil {
+		return nil
+	}
+	if err := root.MkdirAll(name, 0o755); err != nil {
+		return err
+	}
+	for ; name != "."; name = filepath.Dir(name) {
+		if err := root.Chmod(name, 0o755); err != nil { // the umask has no say
+			return err
+		}
+	}
+	return nil
 }
 
 func writeFile(root *os.Root, name string, mode fs.FileMode, content io.Reader, left int64) (int64, error) {
