@@ -43,7 +43,7 @@ func (e *Environment) cutConnections() error {
 	if err != nil {
 		return fmt.Errorf("cut connections: %w", err)
 	}
-	defer unix.Close(diag)
+	defer func() { _ = unix.Close(diag) }()
 	for _, c := range cut {
 		if err := destroy(diag, c); err != nil {
 			return fmt.Errorf("cut connection from %s to %s: %w", c.local, c.remote, err)
@@ -138,17 +138,17 @@ func askKernel(diag int, request []byte) error {
 }
 
 // canCut tells why connections cannot be cut: the kernel, or a lack of rights. It tries it with one of its own.
-func canCut() error {
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+func canCut(ctx context.Context) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("make a connection: %w", err)
 	}
-	defer listener.Close()
-	own, err := new(net.Dialer).DialContext(context.Background(), "tcp", listener.Addr().String())
+	defer func() { _ = listener.Close() }()
+	own, err := new(net.Dialer).DialContext(ctx, "tcp", listener.Addr().String())
 	if err != nil {
 		return fmt.Errorf("make a connection: %w", err)
 	}
-	defer own.Close()
+	defer func() { _ = own.Close() }()
 	local, err := netip.ParseAddrPort(own.LocalAddr().String())
 	if err != nil {
 		return fmt.Errorf("make a connection: %w", err)
@@ -161,7 +161,7 @@ func canCut() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(diag)
+	defer func() { _ = unix.Close(diag) }()
 	if err := destroy(diag, connection{local: local, remote: remote}); err != nil {
 		return fmt.Errorf("end a connection: %w", err)
 	}

@@ -2,9 +2,14 @@
 
 package lambdalocal
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 func (e *Environment) cutConnections() error { return nil }
 
 // canCut has no answer but one.
-func canCut() error { return errors.New("only Linux can end a connection of another process") }
+func canCut(context.Context) error {
+	return errors.New("only Linux can end a connection of another process")
+}

@@ -23,8 +23,11 @@
 //   - logs.go, frames.go: what the processes say.
 //   - environ.go, bootstrap.go, launch.go: variables, commands, and why one cannot be started.
 //   - process.go, starter.go: starting, signalling and reaping.
-//   - sandbox_*.go, mounts_linux.go, layout.go: the file system that a function sees.
-//   - limits*.go, memory_*.go, outofmemory.go: what it may use, what it has used, and its end by that.
+//   - sandbox_*.go, mounts_linux.go, disk_linux.go, user_linux.go, layout.go: the file system that a function
+//     sees, and as whom.
+//   - limits*.go with package cgroup, inject_linux_*.go, memory_*.go, outofmemory.go: what it may use, what it
+//     has used, and its end by that.
+//   - connections*.go: what a freeze does to connections, if asked for.
 //
 // # What the log looks like
 //
@@ -49,18 +52,26 @@
 //
 // As root on Linux an environment has a mount namespace and a process namespace of its own. The root that
 // its processes see is made anew: this machine's folders read-only, and /opt, /var/task, /var/runtime,
-// /var/lang and /tmp in their places, whether or not this machine has such folders. An ordinary user gets
-// the same in a user namespace, but for the process namespace. Where there are no namespaces, as on macOS,
+// /var/lang, /dev and /tmp in their places, whether or not this machine has such folders. They are there as
+// Lambda's user, whoever started this process, and /tmp is a disk of its own with a size. An ordinary user gets
+// the same in a user namespace, but for the process namespace, the user and the disk. Where there are no namespaces, as on macOS,
 // /opt and the others are folders with other names, and every variable and argument that names one of them
 // is rewritten; code that has such a path inside itself does not find it, and hooks in a layer do not work.
 // What is left out is told in one line of the log.
 //
 // # What it promises about this machine
 //
-// Close leaves no process, no mount and no file. If this process is killed, its environments' processes
-// end with it, wherever they have moved to, and the mounts go with them; the working directory stays, and
-// the next environment with the same Dir clears it. Without namespaces a daemon that a function made may
-// survive, because nothing leads to it.
+// Close leaves no process, no mount, no loop device, no control group and no file. If this process is killed,
+// its environments' processes end with it, wherever they have moved to, and mounts, devices and groups go with
+// them; the working directory stays, and the next environment with the same Dir clears it. Without namespaces
+// a daemon that a function made may survive: as root in its control group, until the next environment is made,
+// else for good, because nothing leads to it.
+//
+// # What it may use
+//
+// Memory, CPU share, processes and descriptors are limited as the function's memory and Lambda's limits say, by a
+// control group for each environment (version 1 or 2), from the first instruction of each process. This process is in
+// none of them. Where there are none, nothing is limited.
 //
 // # What it does not do yet
 //

@@ -68,7 +68,7 @@ func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) 
 	if err := e.open(ctx); err != nil {
 		return nil, fmt.Errorf("start %s: %w", fn.Name, err)
 	}
-	if left := e.leftOut(); left != "" {
+	if left := e.leftOut(ctx); left != "" {
 		e.logs.platform("lambdalocal: " + left)
 	}
 	limit := e.opt.initLimit

@@ -57,7 +57,7 @@ func (e *Environment) stop(g *generation) {
 func (e *Environment) thaw(g *generation) {
 	var strays map[int]bool
 	g.update(func() { strays, g.frozen, g.frozenStrays = g.frozenStrays, false, nil })
-	if e.box.thaw() == nil {
+	if err := e.box.thaw(); err == nil && strays == nil { // they were not stopped by signals
 		return
 	}
 	for pid := range strays {

@@ -35,7 +35,7 @@ func TestCutConnections(t *testing.T) {
 			server.Start()
 			defer server.Close()
 			e, log := lambda{change: func(_ *Function, o *Options) { o.CutConnections = c.cut }}.start(t)
-			if left := e.leftOut(); c.cut && strings.Contains(left, "connections are not cut") {
+			if left := e.leftOut(t.Context()); c.cut && strings.Contains(left, "connections are not cut") {
 				if os.Getenv("CI") == "true" && os.Geteuid() == 0 {
 					t.Fatal(left)
 				}

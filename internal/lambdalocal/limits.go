@@ -1,6 +1,7 @@
 package lambdalocal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -161,13 +162,13 @@ func (l *limits) release() error {
 var errEnded = errors.New("the process ended before its first instruction")
 
 // leftOut says in one line what this environment does not do of what Lambda does; "" if nothing.
-func (e *Environment) leftOut() string {
+func (e *Environment) leftOut(ctx context.Context) string {
 	left := e.limits.left
 	if box := e.box.leftOut(); box != "" {
 		left = append([]string{box}, left...)
 	}
 	if e.opt.CutConnections {
-		if err := canCut(); err != nil {
+		if err := canCut(ctx); err != nil {
 			e.cannotCut = true
 			left = append(left, "connections are not cut ("+err.Error()+")")
 		}

@@ -2,6 +2,7 @@ package lambdalocal
 
 import (
 	"debug/elf"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -133,7 +134,7 @@ func TestLimitsOfWhatCannotStart(t *testing.T) {
 	writeFile(t, noFormat, "x", 0o755)
 	for path, want := range map[string]error{noExec: unix.EACCES, noFormat: unix.ENOEXEC, noExec + "x": unix.ENOENT} {
 		err := l.start(run, &exec.Cmd{Path: path, SysProcAttr: &syscall.SysProcAttr{}})
-		if pe, ok := err.(*os.PathError); !ok || pe.Err != want {
+		if !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", path, err, want)
 		}
 	}

@@ -21,14 +21,14 @@ func needRoot(t *testing.T) {
 // (reference 5.7). It can open its outputs by their names, as scripts do.
 func TestUser(t *testing.T) {
 	needRoot(t)
-	who := "limits shell=id shell=echo_x_>/dev/stderr cat=/etc/group shell=ls_-ld_/tmp env"
+	who := "limits shell=id write=/dev/stderr cat=/etc/group shell=ls_-ld_/tmp env"
 	e, log := lambda{bootstrap: who + " loop", extensions: map[string]string{"ext": who + " register=INVOKE loop"}}.start(t)
 	invoke(t, e, `{"do":"write=/tmp/mine"}`)
 	for _, source := range []Source{SourceFunction, SourceExtension} {
 		lines := strings.Join(log.texts(source), "\n")
 		for _, want := range []string{
 			"uid 993 gid 990", `uid=993(sbx_user1051) gid=990(sbx_user1051) groups=990(sbx_user1051)`,
-			`shell "x" <nil>`, "sbx_user1051:x:990:", "sbx_user1051 sbx_user1051",
+			`write /dev/stderr: <nil>`, "sbx_user1051:x:990:", "sbx_user1051 sbx_user1051",
 		} {
 			if !strings.Contains(lines, want) {
 				t.Errorf("%s does not say %s:\n%s", source, want, lines)
@@ -115,7 +115,7 @@ func TestTempSize(t *testing.T) {
 	needRoot(t)
 	for _, c := range []struct{ set, mb int }{{0, 512}, {1024, 1024}, {10240, 10240}} {
 		e, log := lambda{change: func(f *Function, _ *Options) { f.EphemeralMB = c.set }}.start(t)
-		if left := e.leftOut(); strings.Contains(left, "/tmp has no limit") {
+		if left := e.leftOut(t.Context()); strings.Contains(left, "/tmp has no limit") {
 			if os.Getenv("CI") == "true" {
 				t.Fatal(left)
 			}

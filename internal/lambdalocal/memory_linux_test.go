@@ -1,6 +1,7 @@
 package lambdalocal
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -40,5 +41,16 @@ func TestMemoryLimit(t *testing.T) {
 				t.Errorf("the next invocation fails: %s", r.Payload)
 			}
 		})
+	}
+}
+
+// Two processes of one program share its pages.
+func TestPrograms(t *testing.T) {
+	one, two := programs([]int{os.Getpid()}), programs([]int{os.Getpid(), os.Getpid()})
+	if one == 0 || one != two {
+		t.Errorf("the pages of this program are %d once, and %d twice", one, two)
+	}
+	if gone := programs([]int{1 << 30}); gone != 0 {
+		t.Errorf("a process that is none has %d", gone)
 	}
 }

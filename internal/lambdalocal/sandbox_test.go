@@ -159,7 +159,7 @@ func TestOtherSandboxes(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, filepath.Join(dir, "test"), "-test.v", "-test.run",
-				"TestInitOrder|TestExtensionProcess|TestFreeze|TestTimeout$|TestFailures/extension_is_not|TestIsolation/one|TestSandboxNames|TestTelemetry$|TestLeavesNothing|TestDeathOf|TestThousand|TestKeep|TestFrozen|TestCut|TestDevices|TestClear")
+				"TestInitOrder|TestExtensionProcess|TestFreeze|TestTimeout$|TestFailures/extension_is_not|TestIsolation/one|TestSandboxNames|TestTelemetry$|TestLeavesNothing|TestDeathOf|TestThousand|TestKeep|TestFrozen|TestCut|TestDevices|TestClear|TestLeftOut")
 			cmd.Dir = dir
 			cmd.Env = []string{
 				"PATH=" + os.Getenv("PATH"), "HOME=/", "TMPDIR=" + filepath.Join(dir, "tmp"), c.env,
@@ -216,5 +216,37 @@ func TestClear(t *testing.T) {
 		if _, err := os.Lstat(filepath.Join(machine, name)); err != nil {
 			t.Errorf("this machine's own: %v", err)
 		}
+	}
+}
+
+// One line of the log says what is left out, and there is none where nothing is.
+func TestLeftOut(t *testing.T) {
+	e, log := lambda{change: func(f *Function, _ *Options) { f.MemoryMB = memoryPerCPU }}.start(t)
+	var lines []string
+	for _, text := range log.texts(SourcePlatform) {
+		if strings.HasPrefix(text, "lambdalocal: ") {
+			lines = append(lines, text)
+		}
+	}
+	var want []string
+	switch {
+	case os.Getenv(byPathSetting) != "" || runtime.GOOS != "linux":
+		want = []string{"no private file system", "/dev/shm", "no limit"}
+	case os.Geteuid() != 0:
+		want = []string{"without root", "no process namespace", "/tmp", "no user of its own"}
+	}
+	if os.Geteuid() != 0 {
+		want = append(want, "no limit of CPU, memory and processes")
+	}
+	if len(want) > 0 && len(lines) != 1 {
+		t.Fatalf("lines are %q", lines)
+	}
+	for _, part := range want {
+		if !strings.Contains(lines[0], part) {
+			t.Errorf("no %q in %s", part, lines[0])
+		}
+	}
+	if len(want) == 0 && e.limits.group != nil && len(e.limits.group.Missing()) == 0 && len(lines) > 0 {
+		t.Errorf("lines are %q", lines)
 	}
 }

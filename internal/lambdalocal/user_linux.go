@@ -77,11 +77,14 @@ func unreadable(dirs map[string]string) (n int, first string) {
 				return fs.SkipAll
 			}
 			info, err := d.Info()
+			if err != nil {
+				return err
+			}
 			need := fs.FileMode(0o004)
 			if d.IsDir() {
 				need = 0o005
 			}
-			if err != nil || path == dir || d.Type()&fs.ModeSymlink != 0 || info.Mode().Perm()&need == need {
+			if path == dir || d.Type()&fs.ModeSymlink != 0 || info.Mode().Perm()&need == need {
 				return nil
 			}
 			if n++; first == "" {

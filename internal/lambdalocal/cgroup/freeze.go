@@ -26,7 +26,11 @@ func (g *Group) Freeze() error {
 		return fmt.Errorf("%w: %w", ErrNoFreezer, err)
 	}
 	for end := time.Now().Add(freezeLimit); time.Now().Before(end); time.Sleep(retryEvery / 10) {
-		if frozen, err := g.unified.field("cgroup.events", "frozen"); err != nil || frozen == 1 {
+		frozen, err := g.unified.field("cgroup.events", "frozen")
+		if err != nil {
+			return fmt.Errorf("freeze group: %w", err)
+		}
+		if frozen == 1 {
 			break
 		}
 	}
