@@ -23,15 +23,17 @@ type apiServer struct {
 	listener    net.Listener
 	server      *http.Server
 	current     atomic.Pointer[generation]
-	served      chan error
+	served      chan error // nil until it serves
 }
 
+// newAPIServer makes a server that has its port. It answers once serve is called: until then what it serves by
+// may be changed.
 func newAPIServer(ctx context.Context, fn Function) (*apiServer, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the Runtime API: %w", err)
 	}
-	a := &apiServer{fn: fn, extensions: true, throttle: newThrottle(0), listener: listener, served: make(chan error, 1)}
+	a := &apiServer{fn: fn, extensions: true, throttle: newThrottle(0), listener: listener}
 	a.current.Store(newGeneration(fn))
 	mux := http.NewServeMux()
 	a.runtimeRoutes(mux)
@@ -43,8 +45,12 @@ func newAPIServer(ctx context.Context, fn Function) (*apiServer, error) {
 		Handler:  a.ifExtensionsEnabled(mux),
 		ErrorLog: log.New(io.Discard, "", 0), // peers that are killed leave broken connections
 	}
-	go func() { a.served <- a.server.Serve(listener) }()
 	return a, nil
+}
+
+func (a *apiServer) serve() {
+	a.served = make(chan error, 1)
+	go func() { a.served <- a.server.Serve(a.listener) }()
 }
 
 // handle adds a route. Another method than its own is refused without a body, HEAD as well, as the router of
@@ -85,6 +91,12 @@ func (a *apiServer) addr() string { return a.listener.Addr().String() }
 
 // close ends all connections: whoever still waits is dead or about to be.
 func (a *apiServer) close() error {
+	if a.served == nil {
+		if err := a.listener.Close(); err != nil {
+			return fmt.Errorf("close the Runtime API: %w", err)
+		}
+		return nil
+	}
 	err := a.server.Close()
 	if served := <-a.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)

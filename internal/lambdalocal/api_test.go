@@ -35,6 +35,7 @@ func newAPIRigOf(t *testing.T, fn Function, external ...string) *apiRig {
 		g.extensions = append(g.extensions, &extension{id: newUUID(), name: name, external: true, state: extensionStarted})
 	}
 	a.current.Store(g)
+	a.serve()
 	return &apiRig{t, a, g}
 }
 

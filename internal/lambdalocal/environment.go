@@ -175,6 +175,7 @@ func (e *Environment) open(ctx context.Context) (err error) {
 		e.api.credentials = newCredentials(e.opt.ExtraEnv)
 	}
 	e.env = newEnviron(e.fn, e.opt, e.api)
+	e.api.serve()
 	return nil
 }
 
