@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 )
+
+// patience bounds waiting for a stream.
+const patience = 20 * time.Second
 
 // streamer is a function that streams what it is told to, waiting before each piece until it may go on.
 type streamer struct {
@@ -44,7 +48,9 @@ func (s streamer) Invoke(_ context.Context, in lambdalocal.Invocation) (lambdalo
 func startStream(t *testing.T, s streamer) (*lambda.InvokeWithResponseStreamOutput, error) {
 	t.Helper()
 	f := startWith(t, Function{Name: "orders", Invoker: s})
-	out, err := sdk(f).InvokeWithResponseStream(context.Background(), &lambda.InvokeWithResponseStreamInput{
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	out, err := sdk(f).InvokeWithResponseStream(ctx, &lambda.InvokeWithResponseStreamInput{
 		FunctionName: aws.String("orders"), Payload: []byte(`{}`), LogType: types.LogTypeTail,
 	})
 	if err == nil {
