@@ -168,3 +168,37 @@ func TestPoolClosedWhileSpinningDown(t *testing.T) {
 		}
 	}
 }
+
+// The timer of an environment that is taken, or whose pool is closed, does not run on.
+func TestPoolStopsItsTimers(t *testing.T) {
+	p, _, _ := newTestPool(t, lambda{change: func(_ *Function, o *Options) { o.IdleLimit = time.Hour }}, 1)
+	idle := func() (e *idleEnvironment) {
+		eventually(t, "an idle environment", func() bool {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if len(p.idle) > 0 {
+				e = p.idle[0]
+			}
+			return e != nil
+		})
+		return e
+	}
+	for _, c := range []struct {
+		name string
+		do   func() error
+	}{
+		{"an invocation", func() error { _, err := p.Invoke(t.Context(), Invocation{}); return err }},
+		{"the close", func() error { return p.Close(t.Context()) }},
+	} {
+		if _, err := p.Invoke(t.Context(), Invocation{}); err != nil {
+			t.Fatal(err)
+		}
+		e := idle()
+		if err := c.do(); err != nil {
+			t.Fatal(err)
+		}
+		if e.limit.Stop() {
+			t.Errorf("a timer ran on after %s", c.name)
+		}
+	}
+}

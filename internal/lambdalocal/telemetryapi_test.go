@@ -1,10 +1,16 @@
 package lambdalocal
 
 import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal/telemetry"
 )
 
 // subscriber is the script of an extension that listens and subscribes, and then does what follows.
@@ -52,6 +58,49 @@ func TestSubscriber(t *testing.T) {
 	lines := log.texts("")
 	if report, shutdown := index(lines, "told platform.report success "+second.RequestID), index(lines, `"shutdownReason"`); report > shutdown {
 		t.Error("what was buffered came after SHUTDOWN")
+	}
+}
+
+// Sources: reference 3.7; DD-agent PR#16350: while an environment is frozen nothing is delivered, whoever listens.
+// Here it is this test, which nobody freezes.
+func TestNothingIsToldWhileFrozen(t *testing.T) {
+	reports := make(chan string, 100)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var events []struct {
+			Type   string
+			Record struct{ RequestID string }
+		}
+		if err := json.NewDecoder(r.Body).Decode(&events); err != nil {
+			t.Error(err)
+		}
+		for _, e := range events {
+			if e.Type == telemetry.Report {
+				reports <- e.Record.RequestID
+			}
+		}
+	})}
+	go server.Serve(l)
+	defer server.Close()
+	e, log := lambda{extensions: map[string]string{"ext": fmt.Sprintf("register=INVOKE,SHUTDOWN telemetry=platform:%d loop", l.Addr().(*net.TCPAddr).Port)}}.start(t)
+	first, _ := invoke(t, e, `{}`)
+	log.wait(t, "TELEMETRY\t")
+	select {
+	case id := <-reports:
+		t.Errorf("the report of %s came while the environment was frozen", id)
+	case <-time.After(100 * time.Millisecond): // four times what the subscriber lets pass
+	}
+	invokeOnly(t, e, `{"do":"sleep=100ms"}`)
+	select {
+	case id := <-reports:
+		if id != first.RequestID {
+			t.Errorf("the report of %s came, want that of %s", id, first.RequestID)
+		}
+	case <-time.After(patience):
+		t.Error("the report did not come with the next invocation")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,10 +22,16 @@ type listener struct {
 
 // telemetry=platform,function or telemetry=function@2022-07-01 opens a listener, subscribes, and says every event
 // that comes but the extension's own lines. Where nobody knows sandbox.localdomain it listens on loopback.
+// telemetry=platform:4243 leaves the listening to somebody else.
 func (p *probe) telemetry(arg string) {
 	list, schema, ok := strings.Cut(arg, "@")
 	if !ok {
 		schema = "2022-12-13"
+	}
+	list, elsewhere, _ := strings.Cut(list, ":")
+	if port, err := strconv.Atoi(elsewhere); err == nil {
+		p.subscribe(list, schema, port)
+		return
 	}
 	l, err := net.Listen("tcp", "sandbox.localdomain:0")
 	if err != nil {
@@ -36,9 +43,13 @@ func (p *probe) telemetry(arg string) {
 	}
 	p.events = &listener{hold: p.hold, done: map[string]chan struct{}{}}
 	go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.events.take(p, r) }))
+	p.subscribe(list, schema, l.Addr().(*net.TCPAddr).Port)
+}
+
+func (p *probe) subscribe(list, schema string, port int) {
 	body, _ := json.Marshal(map[string]any{
 		"schemaVersion": schema, "types": strings.Split(list, ","), "buffering": map[string]int{"timeoutMs": 25},
-		"destination": map[string]string{"protocol": "HTTP", "URI": fmt.Sprintf("http://sandbox.localdomain:%d/probe", l.Addr().(*net.TCPAddr).Port)},
+		"destination": map[string]string{"protocol": "HTTP", "URI": fmt.Sprintf("http://sandbox.localdomain:%d/probe", port)},
 	})
 	p.call("PUT", "/2022-07-01/telemetry", map[string]string{"Lambda-Extension-Identifier": p.id}, string(body))
 }
