@@ -161,7 +161,7 @@ func (c *Cloud) begin(f deployed.Function, change func(*lambdalocal.Function)) (
 		files = append(files, f.Code)
 	}
 	return &tenure{files: files, pool: lambdalocal.NewPool(local, lambdalocal.Options{
-		Dir: dir, Runtime: rt, Log: c.lines.of(f.Name), ExtraEnv: c.platformEnv(), IdleLimit: idleLimit,
+		Dir: dir, Runtime: rt, Log: c.lines.of(f.Name), ExtraEnv: c.platformEnv(f), IdleLimit: idleLimit,
 	}, c.opt.Environments)}, nil
 }
 
@@ -198,7 +198,6 @@ func (c *Cloud) localise(f deployed.Function) (lambdalocal.Function, error) {
 		for _, name := range otlpVariables {
 			delete(local.Env, name)
 		}
-		local.Env["OTEL_EXPORTER_OTLP_ENDPOINT"] = c.receiver.URL()
 	}
 	return local, nil
 }
@@ -213,10 +212,14 @@ func exports(f deployed.Function) bool {
 	return false
 }
 
-// platformEnv is what Lambda would put into a function's environment: who it is, and here also where AWS is.
-func (c *Cloud) platformEnv() map[string]string {
+// platformEnv is what Lambda would put into a function's environment: who it is, and here also where AWS is and
+// where spans go. It is not the function's own part, which may be as large already as Lambda lets it be.
+func (c *Cloud) platformEnv(f deployed.Function) map[string]string {
 	env := c.credentialsEnv()
 	env["AWS_ENDPOINT_URL"] = c.URL()
+	if exports(f) {
+		env["OTEL_EXPORTER_OTLP_ENDPOINT"] = c.receiver.URL()
+	}
 	return env
 }
 
