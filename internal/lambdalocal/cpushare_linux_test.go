@@ -19,7 +19,7 @@ func TestCPUShare(t *testing.T) {
 	)
 	for _, mb := range []int{128, 256, 512, 1024, 1769} {
 		t.Run(fmt.Sprint(mb), func(t *testing.T) {
-			l := newLimits(Function{MemoryMB: mb})
+			l := newLimits(Function{MemoryMB: mb}, Options{})
 			defer l.release()
 			needGroup(t, l)
 			burn(t, l)

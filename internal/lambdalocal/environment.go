@@ -165,7 +165,7 @@ func (e *Environment) open(ctx context.Context) (err error) {
 	if e.api, err = newAPIServer(ctx, e.fn); err != nil {
 		return errors.Join(err, e.layout.remove())
 	}
-	e.limits = newLimits(e.fn)
+	e.limits = newLimits(e.fn, e.opt)
 	if e.box, err = newSandbox(e.fn, e.opt, e.layout, e.limits); err != nil {
 		return errors.Join(err, e.limits.release(), e.api.close(), e.layout.remove())
 	}

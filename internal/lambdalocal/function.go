@@ -102,6 +102,7 @@ type Options struct {
 	// namespaces, and who is told of every event right when it is emitted.
 	initLimit    time.Duration
 	restoreLimit time.Duration
+	allCPU       bool // no limit of it
 	byPath       bool
 	watch        func(telemetry.Event)
 }

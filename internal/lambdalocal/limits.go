@@ -41,8 +41,11 @@ type limits struct {
 }
 
 // newLimits makes the group. A machine that offers less than all of it is no error.
-func newLimits(fn Function) *limits {
+func newLimits(fn Function, opt Options) *limits {
 	l := &limits{cpu: float64(fn.MemoryMB) / memoryPerCPU, bytes: int64(fn.MemoryMB) << 20, files: maxFiles}
+	if opt.allCPU {
+		l.cpu = 0
+	}
 	if fn.InitType == ManagedInstances {
 		l.files = maxFilesManaged
 	}
@@ -76,7 +79,7 @@ func (l *limits) start(run *starter, cmd *exec.Cmd) error {
 // boost gives the environment a whole vCPU at least, or what its memory comes with again. A machine that could not
 // set the one has said so.
 func (l *limits) boost(on bool) {
-	if l.group == nil || on == l.boosted {
+	if l.group == nil || on == l.boosted || l.cpu == 0 {
 		return
 	}
 	l.boosted = on

@@ -46,7 +46,7 @@ func TestLimitsFromTheFirstInstruction(t *testing.T) {
 			if c.user != nil && os.Geteuid() != 0 {
 				t.Skip("only root can start processes of others")
 			}
-			l := newLimits(Function{MemoryMB: 128, InitType: c.init})
+			l := newLimits(Function{MemoryMB: 128, InitType: c.init}, Options{})
 			t.Cleanup(func() {
 				if err := l.release(); err != nil {
 					t.Error(err)
@@ -125,7 +125,7 @@ func checkPlaced(t *testing.T, l *limits, pid, files int) {
 
 // What cannot be started says so as it does without limits, and nothing is left of it.
 func TestLimitsOfWhatCannotStart(t *testing.T) {
-	l := newLimits(Function{MemoryMB: 128})
+	l := newLimits(Function{MemoryMB: 128}, Options{})
 	defer l.release()
 	run := newStarter()
 	defer run.stop()
@@ -142,12 +142,12 @@ func TestLimitsOfWhatCannotStart(t *testing.T) {
 
 // One line says what the machine lacks.
 func TestFewerCores(t *testing.T) {
-	big := newLimits(Function{MemoryMB: memoryPerCPU * (runtime.NumCPU() + 1)})
+	big := newLimits(Function{MemoryMB: memoryPerCPU * (runtime.NumCPU() + 1)}, Options{})
 	defer big.release()
 	if left := strings.Join(big.left, "; "); !strings.Contains(left, fmt.Sprintf("this machine has %d", runtime.NumCPU())) {
 		t.Errorf("left out: %s", left)
 	}
-	small := newLimits(Function{MemoryMB: memoryPerCPU})
+	small := newLimits(Function{MemoryMB: memoryPerCPU}, Options{})
 	defer small.release()
 	if left := strings.Join(small.left, "; "); strings.Contains(left, "this machine has") {
 		t.Errorf("left out: %s", left)

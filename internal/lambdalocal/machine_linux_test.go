@@ -206,7 +206,7 @@ func TestBoostInit(t *testing.T) {
 		init  InitType
 		want  bool
 	}{{true, OnDemand, true}, {false, OnDemand, false}, {true, ProvisionedConcurrency, false}} {
-		e, _ := lambda{bootstrap: "burn=300ms loop", change: func(f *Function, o *Options) { f.InitType, o.BoostInit = c.init, c.boost }}.start(t)
+		e, _ := lambda{bootstrap: "burn=300ms loop", change: func(f *Function, o *Options) { f.InitType, o.BoostInit, o.allCPU = c.init, c.boost, false }}.start(t)
 		needGroup(t, e.limits)
 		use, err := e.limits.group.CPUUse()
 		if err != nil {

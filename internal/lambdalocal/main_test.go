@@ -148,7 +148,7 @@ func (l lambda) make(t testing.TB) (Function, Options, *recorder) {
 	}
 	merge(fn.Env, l.env)
 	log := newRecorder()
-	opt := Options{Dir: filepath.Join(t.TempDir(), "env"), Log: log.log, byPath: os.Getenv(byPathSetting) != ""}
+	opt := Options{Dir: filepath.Join(t.TempDir(), "env"), Log: log.log, byPath: os.Getenv(byPathSetting) != "", allCPU: true}
 	if l.change != nil {
 		l.change(&fn, &opt)
 	}

@@ -30,7 +30,7 @@ func startLambdaOn(t *testing.T, s stage, timeout time.Duration) *lambdaRun {
 	t.Helper()
 	fn := lambdalocal.Function{ // whose runtime comes in the layer
 		Name: functionName, ARN: functionARN, Handler: handler, Runtime: "provided.al2023", Code: t.TempDir(), Layers: []string{s.opt},
-		Env: s.env, Timeout: timeout, Account: "012345678912", Region: "us-east-1",
+		Env: s.env, Timeout: timeout, MemoryMB: 1769, Account: "012345678912", Region: "us-east-1",
 	}
 	if fn.Timeout == 0 {
 		fn.Timeout = patience
