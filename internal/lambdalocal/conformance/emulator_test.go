@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -41,7 +42,7 @@ func emulator(t *testing.T) string {
 	}
 	machine, err := tools.Look(t.Context(), io.Discard)
 	if err != nil {
-		lacking(t, "Python", err)
+		lacking(t, "what AWS's Runtime Interface Emulator is fetched with", err)
 	}
 	binary, err := tools.RIE(t.Context(), machine, toolsFolder(t), testWriter{t})
 	if err != nil {
@@ -110,10 +111,11 @@ func startEmulatorOn(t *testing.T, s stage, timeout time.Duration, binary string
 	}
 	t.Cleanup(p.process.kill)
 	p.waitFor(t, front)
+	p.waitFor(t, api) // it takes invocations before it serves those that it starts
 	return p
 }
 
-// waitFor waits until the emulator listens.
+// waitFor waits until the emulator listens at an address.
 func (p *emulatorRun) waitFor(t *testing.T, address string) {
 	t.Helper()
 	dialer := net.Dialer{Timeout: patience}
@@ -129,15 +131,23 @@ func (p *emulatorRun) waitFor(t *testing.T, address string) {
 	}
 }
 
+// Ports that no system gives to outgoing connections of its own accord: one that is free stays so.
+const firstPort, lastPort = 20000, 32000
+
 // freePort is an address that nobody listens on just now.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	for range 100 {
+		var l net.Listener
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+rand.IntN(lastPort-firstPort)))
+		if l, err = net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatalf("no free port between %d and %d: %v", firstPort, lastPort, err)
+	return ""
 }
 
 // link places a file without copying it where that is possible.

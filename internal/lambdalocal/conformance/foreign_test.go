@@ -65,10 +65,18 @@ func says(p platform, parts ...string) bool {
 // foreignPlatforms are both platforms with something on their stage.
 func foreignPlatforms(t *testing.T, newStage func(t *testing.T) stage, check func(t *testing.T, p platform, isRIE bool)) {
 	t.Helper()
-	t.Run("lambdalocal", func(t *testing.T) { check(t, startLambdaOn(t, newStage(t), patience), false) })
+	show := func(t *testing.T, p platform) platform {
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Logf("log:\n%s", strings.Join(p.log(), "\n"))
+			}
+		})
+		return p
+	}
+	t.Run("lambdalocal", func(t *testing.T) { check(t, show(t, startLambdaOn(t, newStage(t), patience)), false) })
 	t.Run("RIE", func(t *testing.T) {
 		binary := emulator(t)
-		check(t, startEmulatorOn(t, newStage(t), patience, binary), true)
+		check(t, show(t, startEmulatorOn(t, newStage(t), patience, binary)), true)
 	})
 }
 
@@ -108,7 +116,7 @@ func TestRustExtension(t *testing.T) {
 		}
 		p.shutdown(t)
 		if !says(p, "rust SHUTDOWN ") {
-			t.Errorf("no SHUTDOWN came; the log is\n%s", strings.Join(p.log(), "\n"))
+			t.Error("no SHUTDOWN came")
 		}
 	})
 }

@@ -22,6 +22,12 @@ func nextRules() []rule {
 				bootstrap: next 200 "{\"secret\":1}"` + "\n bootstrap: respond" + accepted,
 		},
 		{
+			id: "next-same-invocation", source: "EXT; RTAPI", invoke: once,
+			text:   "Extensions and runtime have the same request id and the same deadline.",
+			actors: map[string]string{"ext": "register\nevent\ncompare\nevents", runtimeActor: "next\ntell\nrespond\nnext"},
+			want:   "ext: " + registered + "\n ext: " + invoked + "\n ext: compare true",
+		},
+		{
 			id: "next-no-identifier", source: source, actors: ext("register\nevent id=none"), invoke: once,
 			text: "next without an identifier is refused.",
 			want: "ext: " + registered + "\n ext: " + refused("event", "Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header") + "\n ext: " + invoked,

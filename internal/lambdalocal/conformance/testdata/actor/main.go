@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -40,6 +39,8 @@ type actor struct {
 	trace      *os.File
 	ids        map[string]string // identifiers of extensions by name
 	request    string            // id of the current invocation
+	deadline   string            // of the runtime's event
+	last       []byte            // event of the extension
 	payload    []byte
 }
 
@@ -126,6 +127,7 @@ func verbs() map[string]func(*actor, step) {
 		"register":       (*actor).register,
 		"event":          func(a *actor, s step) { a.event(s, 0) },
 		"events":         (*actor).events,
+		"compare":        (*actor).compare,
 		"hangup":         func(a *actor, s step) { a.event(s, duration(s.arg)) },
 		"ext-init-error": func(a *actor, s step) { a.extensionError("init", s) },
 		"ext-exit-error": func(a *actor, s step) { a.extensionError("exit", s) },
@@ -136,6 +138,7 @@ func verbs() map[string]func(*actor, step) {
 		"error":      func(a *actor, s step) { a.runtimeError("/invocation/"+s.get("id", a.request)+"/error", s) },
 		"init-error": func(a *actor, s step) { a.runtimeError("/init/error", s) },
 		"serve":      (*actor).serve,
+		"tell":       func(a *actor, _ step) { _ = os.WriteFile(a.file("told"), []byte(a.request+" "+a.deadline), 0o666) },
 		// of a process
 		"call":  (*actor).callAny,
 		"exit":  func(_ *actor, s step) { code, _ := strconv.Atoi(s.arg); os.Exit(code) },
@@ -293,7 +296,25 @@ func (a *actor) event(s step, limit time.Duration) string {
 	_, body := a.send(ctx, s, http.MethodGet, extensionAPI+"/event/next", map[string]string{"Lambda-Extension-Identifier": a.id(s)}, "")
 	var event struct{ EventType string }
 	_ = json.Unmarshal(body, &event) // anything else is no event
+	a.last = body
 	return event.EventType
+}
+
+// compare tells whether the event is of the invocation that the runtime told of.
+func (a *actor) compare(step) {
+	a.await(a.file("told"))
+	var event struct {
+		RequestID  string
+		DeadlineMs int64
+	}
+	_ = json.Unmarshal(a.last, &event)
+	for want := fmt.Sprintf("%s %d", event.RequestID, event.DeadlineMs); ; time.Sleep(pollEvery) {
+		told, err := os.ReadFile(a.file("told"))
+		if err == nil && len(told) > 0 {
+			a.note("compare %v", string(told) == want)
+			return
+		}
+	}
 }
 
 // events takes events until SHUTDOWN and exits then; work= is how long each INVOKE takes.
@@ -317,87 +338,9 @@ func (a *actor) extensionError(phase string, s step) {
 	}, s.get("body", "{}"))
 }
 
-func (a *actor) next(s step) {
-	res, body := a.send(context.Background(), s, http.MethodGet, runtimeAPI+"/invocation/next", nil, "")
-	if res != nil && res.StatusCode == http.StatusOK {
-		a.request, a.payload = res.Header.Get("Lambda-Runtime-Aws-Request-Id"), body
-	}
-}
-
-// respond answers with the event, with body=, or with size= bytes.
-func (a *actor) respond(s step) {
-	body := s.get("body", string(a.payload))
-	if size := s.get("size", ""); size != "" {
-		n, _ := strconv.Atoi(size)
-		body = `"` + strings.Repeat("x", n-2) + `"`
-	}
-	a.send(context.Background(), s, http.MethodPost, runtimeAPI+"/invocation/"+s.get("id", a.request)+"/response", map[string]string{
-		"Lambda-Runtime-Function-Response-Mode": s.get("mode", ""), "Content-Type": s.get("type", ""),
-	}, body)
-}
-
-// truncate promises more of a response than it sends.
-func (a *actor) truncate(s step) {
-	conn, err := net.Dial("tcp", strings.TrimPrefix(a.base, "http://"))
-	if err != nil {
-		a.note("truncate %v", err)
-		return
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "POST %s/invocation/%s/response HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n\"half", runtimeAPI, a.request)
-	_ = conn.(*net.TCPConn).CloseWrite()
-	_ = conn.SetReadDeadline(time.Now().Add(duration(s.get("patience", "5s"))))
-	answer, err := io.ReadAll(conn)
-	status, _, _ := strings.Cut(string(answer), "\r\n")
-	_, body, _ := strings.Cut(string(answer), "\r\n\r\n")
-	if err != nil && len(answer) == 0 {
-		status = "no answer"
-	}
-	a.note("truncate %s %s", strings.TrimPrefix(status, "HTTP/1.1 "), strings.TrimSpace(body))
-}
-
-func (a *actor) runtimeError(path string, s step) {
-	a.send(context.Background(), s, http.MethodPost, runtimeAPI+path, map[string]string{
-		"Lambda-Runtime-Function-Error-Type": s.get("type", ""), "Content-Type": "application/json",
-	}, s.get("body", `{"errorMessage":"no","errorType":"Oops"}`))
-}
-
-// serve answers every event with itself; work= is how long that takes.
-func (a *actor) serve(s step) {
-	for {
-		a.request = ""
-		a.next(step{verb: "next", opt: s.opt})
-		if a.request == "" {
-			a.hold()
-		}
-		time.Sleep(duration(s.get("work", "0s")))
-		a.respond(step{verb: "respond", opt: map[string]string{}})
-	}
-}
-
 // callAny makes any request: call METHOD path=/2022-07-01/telemetry.
 func (a *actor) callAny(s step) {
 	a.send(context.Background(), s, s.arg, s.get("path", "/"), map[string]string{
 		"Lambda-Extension-Identifier": a.ids[s.get("who", a.name)], "Content-Type": "application/json",
 	}, s.get("body", ""))
-}
-
-// web is a web server: it answers a request with its method, path and body, in two parts.
-func (a *actor) web(step) {
-	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("AWS_LWA_PORT"))
-	if err != nil {
-		a.note("web %v", err)
-		os.Exit(91)
-	}
-	err = http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body) // what came of it shows in the answer
-		if r.URL.Path != "/" {
-			a.note("web %s %s %s", r.Method, r.URL.Path, body)
-		}
-		w.Header().Set("Content-Type", "text/plain")
-		fmt.Fprintf(w, "%s ", r.Method)
-		w.(http.Flusher).Flush()
-		fmt.Fprintf(w, "%s %s", r.URL.Path, body)
-	}))
-	a.note("web %v", err)
 }
