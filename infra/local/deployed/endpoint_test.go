@@ -39,6 +39,9 @@ func newEndpoint(t *testing.T, answers map[string]string) *endpoint {
 			return
 		}
 		key := r.Method + " " + r.URL.Path
+		if of := key + "?" + r.URL.Query().Get("Qualifier"); e.answers[of] != "" {
+			key = of
+		}
 		if r.Method != http.MethodGet {
 			body, _ := io.ReadAll(r.Body)
 			e.changes = append(e.changes, key+" "+string(body))

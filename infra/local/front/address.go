@@ -47,3 +47,25 @@ func (f *Front) spellings() []string {
 	}
 	return all
 }
+
+// apis is what the host of every API has in it.
+const apis = ".execute-api."
+
+// apiHosts is what the host of an API is called in an account; its id comes first.
+var apiHosts = regexp.MustCompile(`^([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.`)
+
+// apiPath is where MiniStack serves an API by its id: it knows the host names that it gives out itself, but not AWS's, which
+// the CDK puts together.
+const apiPath = "/_aws/execute-api/"
+
+// toAPI makes a request to an API's host one to its path.
+func toAPI(address *url.URL, host string) {
+	found := apiHosts.FindStringSubmatch(host)
+	if found == nil {
+		return
+	}
+	if address.RawPath != "" {
+		address.RawPath = apiPath + found[1] + address.RawPath
+	}
+	address.Path = apiPath + found[1] + address.Path
+}

@@ -32,6 +32,9 @@ type answered struct {
 
 // enqueue hands an invocation to the queue. first, if not nil, gets what the first try gave.
 func (f *Front) enqueue(function Function, as reference, in lambdalocal.Invocation, first chan<- answered) error {
+	if in.TraceHeader == "" {
+		in.TraceHeader = newTrace(function.ARN) // one for all tries
+	}
 	in.LogTail = true // the end of the whole phase counts: extensions that take too long fail the invocation
 	arn := function.ARN
 	if as.qualifier != "" && !strings.HasSuffix(arn, ":"+as.qualifier) {

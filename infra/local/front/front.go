@@ -70,6 +70,7 @@ type Front struct {
 	queue    *queue.Queue
 	limits   limits
 	urls     urls
+	apis     apiRequests
 	stop     context.CancelFunc
 	stopped  context.Context
 
@@ -142,7 +143,7 @@ func Start(ctx context.Context, opt Options) (*Front, error) {
 	f := &Front{
 		opt: opt, upstream: upstream, log: opt.Log,
 		functions: map[string]Function{}, exposed: map[string]exposed{}, traces: newTraces(),
-		limits: limits{functions: map[string]*limit{}}, urls: urls{known: map[string]knownURL{}},
+		limits: limits{functions: map[string]*limit{}}, urls: urls{known: map[string]knownURL{}}, apis: apiRequests{ids: map[string]string{}},
 	}
 	if f.log == nil {
 		f.log = func(string) {}
@@ -261,9 +262,14 @@ func (f *Front) pass(host string) http.Handler {
 			r.Out.Host = r.In.Host
 			if host != "" {
 				r.Out.Host = host
+				toAPI(r.Out.URL, host)
+			}
+			if trace, is := r.In.Context().Value(apiKey{}).(string); is {
+				forward(r.Out.Header, trace)
 			}
 		},
 		ModifyResponse: func(response *http.Response) error {
+			f.apis.answered(response)
 			s, _ := response.Request.Context().Value(sendKey{}).(*send)
 			return f.traces.answered(s, response)
 		},
@@ -284,7 +290,13 @@ func (f *Front) pass(host string) http.Handler {
 		defer f.limits.changed(r)
 		s := f.traces.begin(r)
 		defer f.traces.end(s)
-		proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), sendKey{}, s)))
+		ctx := context.WithValue(r.Context(), sendKey{}, s)
+		if strings.Contains(host, apis) {
+			trace := f.apis.begin(r)
+			defer f.apis.end(trace)
+			ctx = context.WithValue(ctx, apiKey{}, trace)
+		}
+		proxy.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 

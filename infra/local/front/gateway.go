@@ -25,6 +25,7 @@ func gatewayOf(payload []byte) gateway {
 			APIID      string `json:"apiId"`
 			DomainName string `json:"domainName"`
 			HTTP       *struct{ Method string }
+			ResourceID *string         `json:"resourceId"`
 			ELB        json.RawMessage `json:"elb"`
 		} `json:"requestContext"`
 	}
@@ -34,10 +35,10 @@ func gatewayOf(payload []byte) gateway {
 	switch {
 	case strings.Contains(event.Context.DomainName, functionURLs):
 		return functionURL
-	case event.Version == "2.0" && event.Context.HTTP != nil, event.Version == "1.0":
-		return httpAPI
-	case event.HTTPMethod != nil:
+	case event.HTTPMethod != nil && event.Context.ResourceID != nil:
 		return restAPI
+	case event.Version == "2.0" && event.Context.HTTP != nil, event.Version == "1.0" && event.HTTPMethod != nil:
+		return httpAPI
 	}
 	return noGateway
 }

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 )
@@ -27,6 +28,7 @@ func (f *Front) proxied(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the event cannot be read: "+err.Error(), http.StatusRequestEntityTooLarge)
 		return
 	}
+	f.apis.arrived(payload)
 	trace := r.Header.Get(traceHeader)
 	if trace == "" {
 		trace = traceOfEvent(payload, function.ARN)
@@ -42,14 +44,19 @@ func (f *Front) proxied(w http.ResponseWriter, r *http.Request) {
 	}
 	//nolint:contextcheck // an invocation goes on when its caller goes away
 	result, err := f.run(f.stopped, function, in)
-	f.answerProxied(w, name, gatewayOf(payload), result, err)
+	f.answerProxied(w, r, name, gatewayOf(payload), result, err)
 }
 
-// answerProxied answers MiniStack.
-func (f *Front) answerProxied(w http.ResponseWriter, name string, by gateway, result lambdalocal.Result, err error) {
+// answerProxied answers MiniStack. One that we have started asks for errors as a whole, and hands them on as if it had run
+// the function itself.
+func (f *Front) answerProxied(w http.ResponseWriter, r *http.Request, name string, by gateway, result lambdalocal.Result, err error) {
+	whole := r.URL.Query().Get("errors") == "whole"
 	var api *apiError
 	switch {
-	case errors.As(err, &api): // throttled
+	case errors.As(err, &api) && whole && api.kind == throttledKind:
+		answerWhole(w, outcomeWhole{Error: true, Throttle: true, Body: json.RawMessage(throttledBody)})
+		return
+	case errors.As(err, &api):
 		http.Error(w, api.Error(), api.status)
 		return
 	case err != nil:
@@ -62,10 +69,30 @@ func (f *Front) answerProxied(w http.ResponseWriter, name string, by gateway, re
 	case result.FunctionError == "":
 	case by != noGateway:
 		result.Payload = by.failure()
+	case whole && json.Valid(result.Payload):
+		answerWhole(w, outcomeWhole{Error: true, FunctionError: result.FunctionError, Body: result.Payload})
+		return
 	default:
 		w.WriteHeader(http.StatusInternalServerError)
 	}
 	_, _ = w.Write(result.Payload)
+}
+
+// outcomeWhole is an invocation's outcome as MiniStack's own executors give it to its services.
+type outcomeWhole struct {
+	Error         bool            `json:"error"`
+	Throttle      bool            `json:"throttle,omitempty"`
+	FunctionError string          `json:"function_error,omitempty"`
+	Body          json.RawMessage `json:"body"`
+}
+
+// throttledBody has what its services look for, and the error by which a state machine knows it.
+const throttledBody = `{"__type":"TooManyRequestsException","message":"Rate Exceeded.","Reason":"ReservedFunctionConcurrentInvocationLimitExceeded",` +
+	`"errorType":"Lambda.TooManyRequestsException","errorMessage":"Rate Exceeded."}`
+
+func answerWhole(w http.ResponseWriter, out outcomeWhole) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]outcomeWhole{"_afterglow_outcome": out}) // MiniStack has its own word for a broken answer
 }
 
 // proxiedLater hands an event to the queue. MiniStack is answered at once, so that it neither waits nor tries again; or, if
@@ -93,7 +120,7 @@ func (f *Front) proxiedLater(w http.ResponseWriter, r *http.Request, function Fu
 	}
 	select {
 	case a := <-first:
-		f.answerProxied(w, function.Name, noGateway, a.result, a.err)
+		f.answerProxied(w, r, function.Name, noGateway, a.result, a.err)
 	case <-r.Context().Done():
 	}
 }
@@ -113,11 +140,23 @@ func traceOfEvent(payload []byte, arn string) string {
 		}
 		for _, part := range strings.Split(value, ";") {
 			if strings.HasPrefix(part, "Root=") {
-				parent := make([]byte, 8)
-				_, _ = rand.Read(parent) // never fails
-				return fmt.Sprintf("%s;Parent=%x;Sampled=0;Lineage=1:%08x:0", part, parent, crc32.ChecksumIEEE([]byte(arn)))
+				return traceBelow(part, arn)
 			}
 		}
 	}
 	return ""
+}
+
+// traceBelow is the header of an invocation that belongs to a trace: without active tracing nothing is sampled.
+func traceBelow(root, arn string) string {
+	var parent [8]byte
+	_, _ = rand.Read(parent[:]) // never fails
+	return fmt.Sprintf("%s;Parent=%x;Sampled=0;Lineage=1:%08x:0", root, parent, crc32.ChecksumIEEE([]byte(arn)))
+}
+
+// newTrace is the header of an invocation that belongs to no trace yet.
+func newTrace(arn string) string {
+	var id [12]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return traceBelow(fmt.Sprintf("Root=1-%08x-%x", time.Now().Unix(), id), arn)
 }

@@ -27,14 +27,14 @@ type knownURL struct {
 	asked time.Time
 }
 
-// byHost serves function URLs that are called by their own host name, at the front's own address.
+// byHost serves function URLs and APIs that are called by their own host name, at the front's own address.
 func (f *Front) byHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
 		}
-		if strings.Contains(host, functionURLs) {
+		if strings.Contains(host, functionURLs) || strings.Contains(host, apis) {
 			f.serveHost(host).ServeHTTP(w, r)
 			return
 		}

@@ -7,6 +7,7 @@ package localaws
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -41,6 +42,11 @@ const (
 	// readyEvery is how often it is asked: a program cannot tell us that it listens.
 	readyEvery = 50 * time.Millisecond
 )
+
+// mend is what Python runs before MiniStack; see there.
+//
+//go:embed python/sitecustomize.py
+var mend []byte
 
 // Options say how a server runs.
 type Options struct {
@@ -90,6 +96,9 @@ func Start(ctx context.Context, opt Options) (*Server, error) {
 	if err := os.MkdirAll(filepath.Join(opt.Dir, "tmp"), 0o755); err != nil {
 		return nil, fmt.Errorf("start MiniStack: make folder: %w", err)
 	}
+	if err := writeMend(opt.Dir); err != nil {
+		return nil, fmt.Errorf("start MiniStack: %w", err)
+	}
 	process, err := child.Start(child.Command{
 		Name: "MiniStack", Args: opt.Command, Dir: opt.Dir, Env: serverEnv(opt.Dir, port, opt.OrDefault()), Output: opt.Output,
 	})
@@ -117,6 +126,19 @@ func choosePort(ctx context.Context, wanted int) (int, error) {
 	return port, nil
 }
 
+// writeMend puts the module where Python finds it.
+func writeMend(dir string) error {
+	if err := os.MkdirAll(mendFolder(dir), 0o755); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(mendFolder(dir), "sitecustomize.py"), mend, 0o644); err != nil {
+		return fmt.Errorf("write module: %w", err)
+	}
+	return nil
+}
+
+func mendFolder(dir string) string { return filepath.Join(dir, "python") }
+
 // serverEnv is all that MiniStack sees. In particular it does not see the user's AWS settings.
 func serverEnv(dir string, port int, place Place) []string {
 	return []string{
@@ -125,6 +147,7 @@ func serverEnv(dir string, port int, place Place) []string {
 		"TMPDIR=" + filepath.Join(dir, "tmp"),
 		"LANG=C.UTF-8",
 		"PYTHONUNBUFFERED=1",
+		"PYTHONPATH=" + mendFolder(dir),
 		"GATEWAY_PORT=" + strconv.Itoa(port),
 		"BIND_HOST=" + host,      // otherwise every interface
 		"MINISTACK_HOST=" + host, // in the addresses that it hands out: queue URLs, code locations
