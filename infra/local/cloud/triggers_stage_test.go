@@ -128,6 +128,8 @@ func startTriggers(t *testing.T, ctx context.Context, checkout string, command [
 		}
 		s.call(t, "lambda", http.MethodPost, "/2015-03-31/functions", in)
 	}
+	s.call(t, "lambda", http.MethodPost, "/2015-03-31/functions/probe/versions", map[string]any{})
+	s.call(t, "lambda", http.MethodPost, "/2015-03-31/functions/probe/aliases", map[string]any{"Name": "live", "FunctionVersion": "1"})
 	log := progress.New(io.Discard, EndpointSteps)
 	s.Cloud, err = Up(ctx, Options{
 		Log:      log,

@@ -275,6 +275,7 @@ func (s *triggers) testStepFunctions(t *testing.T) {
 	tests := []struct{ name, task, input, status, output string }{
 		{"lambda:invoke", `"Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"` + lambdaARN("probe") + `","Payload.$":"$"},"OutputPath":"$.Payload"`, `{"key":"steps-invoke"}`, "SUCCEEDED", `"fine":true`},
 		{"the function's ARN", `"Resource":"` + lambdaARN("probe") + `"`, `{"key":"steps-arn"}`, "SUCCEEDED", `"fine":true`},
+		{"an alias", `"Resource":"` + lambdaARN("probe") + `:live"`, `{"key":"steps-alias"}`, "SUCCEEDED", `"fine":true`},
 		{"an error", `"Resource":"` + lambdaARN("probe") + `"`, `{"key":"steps FAIL-ALWAYS"}`, "FAILED", ``},
 		{"an event of EventBridge, handed on", `"Resource":"` + lambdaARN("probe") + `"`,
 			`{"id":"e-1","source":"shop","detail-type":"order","detail":{"key":"steps-bridge"}}`, "SUCCEEDED", `"fine":true`},
@@ -299,8 +300,12 @@ func (s *triggers) testStepFunctions(t *testing.T) {
 			}
 			_, key, _ := strings.Cut(test.input, `"key":"`)
 			key, _, _ = strings.Cut(key, `"`)
-			if tries := s.wait(t, key, 1); len(tries) != 1 {
+			tries := s.wait(t, key, 1)
+			if len(tries) != 1 {
 				t.Errorf("tried %d times: a task's retries are the state machine's", len(tries))
+			}
+			if version := strings.HasSuffix(tries[0].ARN, ":1"); version != (test.name == "an alias") {
+				t.Errorf("it was invoked as %s", tries[0].ARN)
 			}
 		})
 	}

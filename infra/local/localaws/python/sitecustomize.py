@@ -1,8 +1,10 @@
-"""Mends one thing in the MiniStack that we start: what its proxy mode makes of a function's error.
+"""Mends two things of the proxy mode in the MiniStack that we start. If MiniStack has changed, nothing is mended.
 
-MiniStack takes the answer of a proxied function for a response, or the function for one that could not be reached; the
-function's own error gets lost, and with it what a state machine catches by its type. Here it asks for errors as a whole
-(see package front), and hands them on as its own executors do. If MiniStack has changed, nothing is mended.
+It takes the answer of a proxied function for a response, or the function for one that could not be reached; the function's
+own error gets lost, and with it what a state machine catches by its type. Here it asks for errors as a whole (see package
+front), and hands them on as its own executors do.
+
+A published version leads nowhere if it was published before its function was led somewhere. Here it follows its function.
 """
 
 import importlib.abc
@@ -11,6 +13,7 @@ import sys
 
 MODULE = "ministack.services.lambda_svc"
 PROXY = "_execute_function_proxy"
+ADDRESS = "_proxy_url_for"
 WHOLE = "_afterglow_outcome"
 
 
@@ -19,6 +22,14 @@ def whole(proxy):
         result = proxy(func, event, url + ("&" if "?" in url else "?") + "errors=whole", request_id)
         body = result.get("body")
         return body[WHOLE] if isinstance(body, dict) and WHOLE in body else result
+
+    return call
+
+
+def followed(address, module):
+    def call(config):
+        newest = module._functions.get(config.get("FunctionName"))
+        return address(config) or (address(newest["config"]) if newest else None)
 
     return call
 
@@ -35,9 +46,10 @@ class Finder(importlib.abc.MetaPathFinder):
 
         def execute_and_mend(module):
             execute(module)
-            proxy = getattr(module, PROXY, None)
-            if proxy is not None:
+            proxy, address = getattr(module, PROXY, None), getattr(module, ADDRESS, None)
+            if proxy is not None and address is not None and hasattr(module, "_functions"):
                 setattr(module, PROXY, whole(proxy))
+                setattr(module, ADDRESS, followed(address, module))
 
         spec.loader.exec_module = execute_and_mend
         return spec
