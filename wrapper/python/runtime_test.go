@@ -33,7 +33,6 @@ type function struct {
 	env     map[string]string
 	timeout time.Duration
 	layer   func(t *testing.T, dir string) // changes the layer, for sabotage
-	before  func(t *testing.T, tmp string) // changes /tmp before anything starts
 }
 
 // An outcome is what the world sees of one invocation.
@@ -118,13 +117,6 @@ func start(t *testing.T, rt runtimes.Runtime, p *peer, f function, hooked bool) 
 		maps.Copy(fn.Env, f.env)
 	}
 	work := filepath.Join(dir, "environment")
-	if f.before != nil {
-		tmp := filepath.Join(work, "tmp")
-		if err := os.MkdirAll(tmp, 0o777); err != nil {
-			t.Fatal(err)
-		}
-		f.before(t, tmp)
-	}
 	e.Environment, err = lambdalocal.Start(t.Context(), fn, lambdalocal.Options{Dir: work, Keep: true, Runtime: rt, Log: e.write})
 	if err != nil {
 		t.Fatal(err)

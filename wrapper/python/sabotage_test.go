@@ -23,12 +23,12 @@ type sabotage struct {
 	want func(t *testing.T, records []spool.Record)
 }
 
-// limited makes the function's process run under a limit of the shell's, through the other wrapper that ours chains.
-func limited(ulimit string) function {
+// prepared runs a line of shell before the runtime, in the process that becomes it.
+func prepared(line string) function {
 	return function{
-		env: map[string]string{"AFTERGLOW_EXEC_WRAPPER_NEXT": "/opt/limit"},
+		env: map[string]string{"AFTERGLOW_EXEC_WRAPPER_NEXT": "/opt/prepare"},
 		layer: func(t *testing.T, dir string) {
-			write(t, filepath.Join(dir, "limit"), "#!/bin/sh\nulimit "+ulimit+"\nexec \"$@\"\n", 0o755)
+			write(t, filepath.Join(dir, "prepare"), "#!/bin/sh\n"+line+"\nexec \"$@\"\n", 0o755)
 		},
 	}
 }
@@ -65,10 +65,10 @@ func none(t *testing.T, records []spool.Record) {
 func sabotages() []sabotage {
 	all := []sabotage{
 		{name: "disabled", f: function{env: map[string]string{"AFTERGLOW_DISABLED": "true"}}, want: none},
-		{name: "spool is a file", f: function{before: func(t *testing.T, tmp string) { write(t, filepath.Join(tmp, "afterglow"), "mine", 0o644) }}},
+		{name: "spool is a file", says: "the spool cannot be written", f: prepared("echo mine >/tmp/afterglow")},
 		{name: "spool cannot be made", says: "the spool cannot be written", f: function{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/proc/afterglow"}}, want: none},
 		{name: "spool in a directory that is not there", says: "the spool cannot be written", f: function{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/tmp/not/there"}}, want: none},
-		{name: "files are limited", f: limited("-f 1")},
+		{name: "files are limited", f: prepared("ulimit -f 1")},
 		{name: "settings are garbage", says: "the value of ", f: function{env: map[string]string{
 			"AFTERGLOW_LOG_LEVEL": "LOUD", "AFTERGLOW_SPOOL_DIR": "not/absolute", "AFTERGLOW_SPOOL_DIR_BYTES": "-1", "AFTERGLOW_SPOOL_INVOCATION_BYTES": "1e9",
 			"AFTERGLOW_CAPTURE_BODY_BYTES": "\x01", "AFTERGLOW_CAPTURE_EVENT_BYTES": "many", "AFTERGLOW_CAPTURE_HEADER_BYTES": "99999999999999999999",
