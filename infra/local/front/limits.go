@@ -14,6 +14,9 @@ import (
 // changes it past the front tries what came of it seconds later.
 const freshFor = 2 * time.Second
 
+// askWithin bounds asking for it: an invocation waits meanwhile.
+const askWithin = 2 * time.Second
+
 // limits counts what runs, for functions with reserved concurrency. All versions of a function share it.
 type limits struct {
 	mu        sync.Mutex
@@ -45,7 +48,9 @@ func (f *Front) enter(ctx context.Context, name string) (leave func(), refused *
 	f.limits.mu.Unlock()
 	if stale {
 		// An endpoint that does not answer has no limits: functions run here, whatever it knows of them.
-		reserved, limited, err := f.opt.Deployed.Concurrency(ctx, name)
+		asking, cancel := context.WithTimeout(ctx, askWithin)
+		reserved, limited, err := f.opt.Deployed.Concurrency(asking, name)
+		cancel()
 		f.limits.mu.Lock()
 		l.reserved, l.limited = reserved, limited && err == nil
 		f.limits.mu.Unlock()
