@@ -61,6 +61,21 @@ const hasty = 100_000
 
 func twoRetries() queue.Settings { return queue.Settings{Retries: 2, MaxAge: 6 * time.Hour} }
 
+// next waits for what comes through a channel.
+func next[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(comesWithin):
+		t.Fatal("nothing comes")
+		panic("not reached")
+	}
+}
+
+// comesWithin bounds waiting for what the queue does.
+const comesWithin = 30 * time.Second
+
 // later starts a front with a function whose settings are known.
 func later(t *testing.T, s *settingsOf, function *invoker, change func(*Options)) (*Front, chan queue.Report) {
 	t.Helper()
@@ -101,13 +116,13 @@ func TestWhatIsTriedAgain(t *testing.T) {
 			if err != nil || out.StatusCode != http.StatusAccepted {
 				t.Fatalf("got %v, %v", out, err)
 			}
-			report := <-sent
+			report := next(t, sent)
 			if report.Tries != test.tries || len(function.got) != test.tries || string(report.Condition) != test.to || report.ARN != "arn:aws:lambda:us-east-1:000000000000:function:orders:$LATEST" {
 				t.Errorf("%d tries, told %d with %s of %s", len(function.got), report.Tries, report.Condition, report.ARN)
 			}
-			first := <-function.got
+			first := next(t, function.got)
 			for range test.tries - 1 {
-				if again := <-function.got; again.RequestID != first.RequestID || again.TraceHeader != first.TraceHeader || !again.LogTail {
+				if again := next(t, function.got); again.RequestID != first.RequestID || again.TraceHeader != first.TraceHeader || !again.LogTail {
 					t.Errorf("tried as %+v, then as %+v", first, again)
 				}
 			}
@@ -126,7 +141,7 @@ func TestAFunctionIsADestination(t *testing.T) {
 	accounts := newInvoker(lambdalocal.Result{FunctionError: "Unhandled"}, nil) // else it would be told of itself
 	f.Serve(Function{Name: "accounts", Invoker: accounts})
 	post(t, f.URL()+"/2015-03-31/functions/orders/invocations", `{"a":1}`, map[string]string{"X-Amz-Invocation-Type": "Event"})
-	in := <-accounts.got
+	in := next(t, accounts.got)
 	var record struct {
 		RequestContext  struct{ RequestID, Condition string }
 		ResponsePayload string
@@ -146,9 +161,9 @@ func TestADeletedFunctionIsNotTriedAgain(t *testing.T) {
 		o.Log, o.Haste = func(text string) { said <- text }, 600 // a tenth of a second
 	})
 	post(t, f.URL()+"/2015-03-31/functions/orders/invocations", `{}`, map[string]string{"X-Amz-Invocation-Type": "Event"})
-	<-function.got
+	next(t, function.got)
 	f.Forget("orders")
-	if text := <-said; !strings.Contains(text, "given up") || !strings.Contains(text, "Function not found") {
+	if text := next(t, said); !strings.Contains(text, "given up") || !strings.Contains(text, "Function not found") {
 		t.Errorf("said %q", text)
 	}
 }
@@ -221,7 +236,7 @@ func TestProxiedEventsOfAsynchronousSources(t *testing.T) {
 				t.Errorf("answered %s", response.Status)
 			}
 			if test.tries > 1 {
-				if r := <-sent; r.Tries != test.tries || r.RequestID != "r-1" {
+				if r := next(t, sent); r.Tries != test.tries || r.RequestID != "r-1" {
 					t.Errorf("%d tries of %s", r.Tries, r.RequestID)
 				}
 			}

@@ -36,24 +36,21 @@ func TestReservedConcurrency(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	post(t, f.URL()+"/2015-03-31/functions/orders/invocations", `{"later":1}`, map[string]string{"X-Amz-Invocation-Type": "Event"})
-	<-function.got
-	if err := <-first; err != nil {
+	next(t, function.got)
+	if err := next(t, first); err != nil {
 		t.Error(err)
 	}
-	if in := <-function.got; string(in.Payload) != `{"later":1}` {
+	if in := next(t, function.got); string(in.Payload) != `{"later":1}` {
 		t.Errorf("then came %s", in.Payload)
 	}
-	if r := <-sent; r.Tries != 1 || r.Condition != queue.Success {
+	if r := next(t, sent); r.Tries != 1 || r.Condition != queue.Success {
 		t.Errorf("a refusal counts as a try: %d, %s", r.Tries, r.Condition)
 	}
 }
 
-// runningWithin bounds waiting for an invocation to begin.
-const runningWithin = 30 * time.Second
-
 func waitRunning(t *testing.T, f *Front, number int) {
 	t.Helper()
-	for deadline := time.Now().Add(runningWithin); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(comesWithin); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		f.limits.mu.Lock()
 		l := f.limits.functions["orders"]
 		is := l != nil && l.running == number
@@ -72,7 +69,7 @@ func TestNoConcurrencyAtAll(t *testing.T) {
 	function := newInvoker(lambdalocal.Result{}, nil)
 	f, sent := later(t, s, function, nil)
 	post(t, f.URL()+"/2015-03-31/functions/orders/invocations", `{}`, map[string]string{"X-Amz-Invocation-Type": "Event"})
-	if r := <-sent; r.Condition != queue.ZeroReservedConcurrency || r.Tries != 0 || len(function.got) > 0 {
+	if r := next(t, sent); r.Condition != queue.ZeroReservedConcurrency || r.Tries != 0 || len(function.got) > 0 {
 		t.Errorf("%s after %d tries", r.Condition, r.Tries)
 	}
 }

@@ -134,6 +134,11 @@ func TestTries(t *testing.T) {
 						t.Errorf("%s got %s after %d tries of %s", s.target, s.Condition, s.Tries, s.RequestID)
 					}
 				}
+				for _, s := range b.sent {
+					if after := s.Time.Sub(f.start); after > test.settings.MaxAge {
+						t.Errorf("told after %s, when the age of %s was over", after, test.settings.MaxAge)
+					}
+				}
 				if !slices.Equal(got, targets) {
 					t.Errorf("sent to %v, want %v", got, targets)
 				}
