@@ -49,9 +49,10 @@ type Environment struct {
 	frozenAt  time.Time
 	cannotCut bool // connections, whatever the option says
 
-	mu     sync.Mutex
-	last   Report
-	closed bool
+	mu      sync.Mutex
+	last    Report
+	closed  bool
+	aborted bool // nothing is to be initialised any more
 }
 
 // Start makes an environment and runs its init phase.
@@ -240,16 +241,25 @@ func (e *Environment) TempDir() string { return e.layout.tmp }
 // RuntimeAPI is the address that the function sees as AWS_LAMBDA_RUNTIME_API.
 func (e *Environment) RuntimeAPI() string { return e.api.addr() }
 
+// abortLimit is how long the phase of an environment that is closed may take to end once its processes have been
+// told to fail: the two seconds of a shutdown and the five of the hunt after it, and some more for a busy machine.
+const abortLimit = 15 * time.Second
+
 // Close thaws the environment, shuts it down as Lambda does and leaves no process, mount or file. It
-// waits for the end of a running phase, but no longer than ctx, and then kills. A second Close does
-// nothing.
+// waits for the end of a running phase, but no longer than ctx, and then ends it as a failure, which takes a
+// shutdown's time. A second Close does nothing.
 func (e *Environment) Close(ctx context.Context) error {
 	held, err := e.takeAll(ctx)
 	if err != nil && !errors.Is(err, errClosed) {
 		// A phase goes on in the background: end it. Its goroutine notices and gives the turn back.
 		e.giveBack(held)
 		e.abort()
-		held, err = e.takeAll(context.WithoutCancel(ctx))
+		ended, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortLimit)
+		defer cancel()
+		if held, err = e.takeAll(ended); err != nil && !errors.Is(err, errClosed) {
+			e.giveBack(held)
+			return fmt.Errorf("close %s: its phase does not end (does Options.Report or Options.Log return?): %w", e.fn.Name, err)
+		}
 	}
 	defer func() { e.giveBack(held) }()
 	if err != nil {
@@ -261,10 +271,34 @@ func (e *Environment) Close(ctx context.Context) error {
 	return e.tearDown(reasonSpindown)
 }
 
-// abort kills the processes of a running phase.
+// aborted is the failure of an environment that is closed in the middle of a phase.
+func aborted() failure {
+	return failure{errorType: "Sandbox.Failure", message: "the environment was closed"}
+}
+
+// abort fails the running phase, and what it might initialise after this.
 func (e *Environment) abort() {
+	e.mu.Lock()
+	e.aborted = true
 	g := e.api.current.Load()
-	g.fail(failure{errorType: "Sandbox.Failure", message: "the environment was closed"})
+	e.mu.Unlock()
+	g.fail(aborted())
+}
+
+// enter makes a generation the current one. One that comes after abort has failed already: whoever aborts sees
+// either it or the one before, and never a gap between the two.
+func (e *Environment) enter(g *generation) *failure {
+	e.gen = g
+	e.logs.follow(g.stream)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.api.current.Store(g)
+	if !e.aborted {
+		return nil
+	}
+	f := aborted()
+	g.fail(f)
+	return &f
 }
 
 // tearDown is called with the turn, or before anybody else can have it.

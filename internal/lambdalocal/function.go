@@ -145,7 +145,12 @@ type Invocation struct {
 	// says, whether the runtime streams or not. It is called when the runtime begins its response, and not
 	// at all if it reports an error or there is none. Every piece is one Write, which has to pass it on at
 	// once; while it blocks, the runtime waits. A writer that fails gets nothing more and the function goes
-	// on, as when a caller hangs up. Nothing is written after Invoke has returned.
+	// on, as when a caller hangs up.
+	//
+	// No call of Stream or Write begins once Invoke has returned. One that was made before may still be under way
+	// if Invoke did not return for the response's end (its ctx was done, the timeout, an exit of the runtime):
+	// Invoke does not wait for it, and neither does the environment. So a writer that can block needs a limit of
+	// its own, such as a write deadline, and one that shares something with Invoke's caller needs a lock.
 	//
 	// The Result comes after the last piece and has no payload; or, if the stream broke (timeout, exit of
 	// the runtime, an error in the trailers, too many bytes), FunctionError and the error as the payload.

@@ -26,9 +26,9 @@ func (e *Environment) initialise(ctx context.Context, phase string) (took time.D
 	started := time.Now()
 	g := newGeneration(e.fn)
 	g.stream, g.noTelemetry, g.oomKills = e.newStream(), e.opt.NoTelemetry, e.oomKills()
-	e.gen = g
-	e.logs.follow(g.stream)
-	e.api.current.Store(g)
+	if f := e.enter(g); f != nil {
+		return 0, f, nil
+	}
 	e.logs.keepInit(e.fn.InitType == SnapStart)
 	e.tellInitStart(phase)
 	f, err = e.runInit(ctx, g, phase)

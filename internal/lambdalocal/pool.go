@@ -269,6 +269,10 @@ func (p *Pool) giveBack(ctx context.Context, e *Environment) {
 	p.signal()
 }
 
+// workLimit is how long Close waits, after all environments have ended, for those whose work was in them: nothing
+// keeps them but this machine.
+const workLimit = 5 * time.Second
+
 // Close shuts all environments down at once, those with a running phase after its end or that of ctx.
 // Invocations that still wait for an environment are refused.
 func (p *Pool) Close(ctx context.Context) error {
@@ -292,6 +296,27 @@ func (p *Pool) Close(ctx context.Context) error {
 	for range all {
 		err = errors.Join(err, <-errs)
 	}
-	p.work.Wait()
-	return err
+	return errors.Join(err, p.awaitWork(ctx))
+}
+
+// awaitWork waits for the end of all that was begun, for ctx and a little longer.
+func (p *Pool) awaitWork(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.work.Wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	limit := time.NewTimer(workLimit)
+	defer limit.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-limit.C:
+		return fmt.Errorf("close the environments of %s: some work does not end: %w", p.fn.Name, ctx.Err())
+	}
 }

@@ -71,48 +71,80 @@ func (b *bucket) take(ctx context.Context, n int) error {
 // errCallerGone ends a stream whose caller does not wait for it any more.
 var errCallerGone = errors.New("the caller is gone")
 
-// callerStream is the caller's end of a streamed response. Once it is detached, nothing more is written.
+// callerStream is the caller's end of a streamed response.
+//
+// What it calls of the caller runs beside it, because a caller that does not read may hold a Write for ever, and
+// neither the runtime nor the invocation's end can wait for that. Once the stream is detached no call begins any
+// more, whoever waits for one is let go, and the one that was made last is left to itself, with a piece that is its
+// own.
 type callerStream struct {
-	mu    sync.Mutex
-	begin func(StreamHead) io.Writer
+	begin    func(StreamHead) io.Writer
+	detached chan struct{}
+	once     sync.Once // closes it
+
+	// of whoever writes, which is one goroutine at a time:
 	out   io.Writer
+	piece []byte // a copy of what is being written
 	gone  bool
 }
 
-// detachable makes an invocation's Stream one that ends when detach returns.
+// detachable makes an invocation's Stream one that ends when detach is called.
 func detachable(begin func(StreamHead) io.Writer) (stream func(StreamHead) io.Writer, detach func()) {
 	if begin == nil {
 		return nil, func() {}
 	}
-	c := &callerStream{begin: begin}
-	return c.open, c.detach
+	c := &callerStream{begin: begin, detached: make(chan struct{})}
+	return c.open, func() { c.once.Do(func() { close(c.detached) }) }
 }
 
 func (c *callerStream) open(head StreamHead) io.Writer {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.gone {
-		c.out = c.begin(head)
+	opened := make(chan io.Writer, 1)
+	if c.beside(func() { opened <- c.begin(head) }) {
+		c.out = <-opened
 	}
 	return c
 }
 
 // Write gives a piece to the caller. A caller that fails to take one gets no other.
 func (c *callerStream) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.gone {
 		return 0, errCallerGone
 	}
-	n, err := c.out.Write(p)
-	c.gone = err != nil
-	return n, err
+	type wrote struct {
+		n   int
+		err error
+	}
+	c.piece = append(c.piece[:0], p...)
+	done, out, piece := make(chan wrote, 1), c.out, c.piece
+	if !c.beside(func() { n, err := out.Write(piece); done <- wrote{n, err} }) {
+		return 0, errCallerGone
+	}
+	w := <-done
+	c.gone = w.err != nil
+	return w.n, w.err
 }
 
-func (c *callerStream) detach() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.gone = true
+// beside makes a call of the caller's and tells whether it has ended. If the caller is detached before, nothing may
+// be called any more.
+func (c *callerStream) beside(call func()) (ended bool) {
+	done := make(chan struct{})
+	select {
+	case <-c.detached:
+		c.gone = true
+		return false
+	default:
+	}
+	go func() {
+		defer close(done)
+		call()
+	}()
+	select {
+	case <-done:
+		return true
+	case <-c.detached:
+		c.gone = true
+		return false
+	}
 }
 
 // body is a response's body on its way from the runtime to its caller: kept in memory, or passed on while
