@@ -319,5 +319,6 @@ func (e *Environment) tearDown(reason string) error {
 	if !e.opt.Keep {
 		errs = append(errs, e.layout.remove())
 	}
+	errs = append(errs, e.layout.unlock()) // what is kept as well
 	return errors.Join(errs...)
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 )
 
 // layout is the folders of one environment on this machine.
@@ -19,6 +20,7 @@ type layout struct {
 	here  string // what lies below a private root, where there is none
 	hosts string // becomes /etc/hosts
 	etc   string // has what becomes other files of /etc
+	lock  *os.File
 }
 
 func newLayout(dir string) (layout, error) {
@@ -36,16 +38,27 @@ func newLayout(dir string) (layout, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return layout{}, fmt.Errorf("make working directory: %w", err)
 	}
-	if err := l.clear(); err != nil {
+	if l.lock, err = lockDir(dir); err != nil {
 		return layout{}, err
 	}
-	if err := os.Mkdir(l.tmp, 0o777); err != nil {
-		return layout{}, fmt.Errorf("make /tmp: %w", err)
-	}
-	if err := makeDir(l.etc); err != nil {
-		return layout{}, fmt.Errorf("make /etc: %w", err)
+	if err := l.fill(); err != nil {
+		return layout{}, errors.Join(err, l.unlock())
 	}
 	return l, nil
+}
+
+// fill makes what every environment has.
+func (l layout) fill() error {
+	if err := l.clear(); err != nil {
+		return err
+	}
+	if err := os.Mkdir(l.tmp, 0o777); err != nil {
+		return fmt.Errorf("make /tmp: %w", err)
+	}
+	if err := makeDir(l.etc); err != nil {
+		return fmt.Errorf("make /etc: %w", err)
+	}
+	return nil
 }
 
 // mergeLayers makes what becomes /opt: the layers' files in order, later ones over earlier ones (LAYP).
@@ -141,6 +154,10 @@ func copyFile(from, to string, mode fs.FileMode) error {
 		return err
 	}
 	defer in.Close()
+	// A process that is being started meanwhile has a copy of the descriptor until its exec, and nobody can execute a
+	// file that somebody could write to (ETXTBSY).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -239,6 +256,7 @@ func (l layout) remove() error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, l.unlock())
 	if err := os.Remove(l.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal/cgroup"
 )
@@ -72,9 +73,25 @@ func (l *limits) leave(format string, args ...any) {
 // start starts a command on the sandbox's thread. The process has its limits before its first instruction: it is
 // held at the end of its exec until it is in its group, because what it does before that would be in none, and a
 // child that it made would stay so.
+//
+// A file that somebody has just written may be busy: another process that is being started has a copy of the writer's
+// descriptor until its exec, which is a matter of milliseconds.
 func (l *limits) start(run *starter, cmd *exec.Cmd) error {
-	return run.do(func() error { return l.startHeld(cmd) })
+	for end := time.Now().Add(busyLimit); ; time.Sleep(busyPause) {
+		try := *cmd // which can be started once only
+		err := run.do(func() error { return l.startHeld(&try) })
+		if !errors.Is(err, syscall.ETXTBSY) || time.Now().After(end) {
+			*cmd = try
+			return err
+		}
+	}
 }
+
+// busyLimit bounds how long a program that somebody still writes to is tried again, busyPause is how often.
+const (
+	busyLimit = 500 * time.Millisecond
+	busyPause = 2 * time.Millisecond
+)
 
 // boost gives the environment a whole vCPU at least, or what its memory comes with again. A machine that could not
 // set the one has said so.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -137,6 +138,29 @@ func TestLimitsOfWhatCannotStart(t *testing.T) {
 		if !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", path, err, want)
 		}
+	}
+}
+
+// A program that somebody still has open for writing is tried again: whoever forks while it is copied has it open
+// until his exec.
+func TestBusyProgram(t *testing.T) {
+	l := newLimits(Function{MemoryMB: 128}, Options{})
+	defer l.release()
+	run := newStarter()
+	defer run.stop()
+	program := filepath.Join(t.TempDir(), "program")
+	placeProbe(t, program)
+	writer, err := os.OpenFile(program, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(20*time.Millisecond, func() { writer.Close() })
+	cmd := &exec.Cmd{Path: program, Env: []string{"SCRIPT_PROGRAM=exit=0"}, SysProcAttr: &syscall.SysProcAttr{}}
+	if err := l.start(run, cmd); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,8 @@ const (
 	settleLimit = 200 * time.Millisecond
 	// answerSettleLimit is the same for the tail that goes with an answer, which nobody should wait for.
 	answerSettleLimit = 2 * time.Millisecond
+	// lastLines is the same for what a process that has ended has written: others wait for their end meanwhile.
+	lastLines = 50 * time.Millisecond
 	// drainLimit bounds the wait for the end of a dead process's output, which a child that it left
 	// behind may hold open.
 	drainLimit = 500 * time.Millisecond
@@ -205,6 +208,15 @@ func (l *logStream) settle(limit time.Duration) {
 		}
 		l.readersMu.Unlock()
 		if settled {
+			return
+		}
+	}
+}
+
+// settle is that of single readers.
+func settle(limit time.Duration, readers ...*lineReader) {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Microsecond) {
+		if !slices.ContainsFunc(readers, func(r *lineReader) bool { return !r.settled() }) {
 			return
 		}
 	}

@@ -146,13 +146,22 @@ func (p *process) alive() bool {
 	}
 }
 
-// kill ends the process group and waits for its end and the end of its output.
-func (p *process) kill() {
+// end kills the process group and waits for its end, and until what it has written has become lines. Its output may
+// go on: a daemon that it left behind can hold it open.
+func (p *process) end() {
 	p.signal(syscall.SIGKILL)
 	<-p.exited
+	settle(lastLines, p.out...)
+}
+
+// kill is end, and nothing comes after it. What is still open has been read and is closed.
+func (p *process) kill() {
+	p.end()
+	var all sync.WaitGroup
 	for _, r := range p.out {
-		r.drain()
+		all.Go(r.drain)
 	}
+	all.Wait()
 }
 
 // waitStatus reaps a process that has ended or is about to.

@@ -2,6 +2,7 @@ package lambdalocal
 
 import (
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -65,7 +66,7 @@ func (e *Environment) terminateRuntime(g *generation, deadline time.Time) {
 	}
 	p.signal(syscall.SIGTERM)
 	p.endsBy(deadline)
-	p.kill() // at any rate, to have its last lines before anybody else's
+	p.end() // at any rate, to have its last lines before anybody else's
 }
 
 // endsBy waits for a process's end and tells whether it came in time.
@@ -97,22 +98,32 @@ func (e *Environment) shutdownExtensions(g *generation, reason string, deadline 
 		}
 	})
 	for _, x := range others {
-		x.process.kill()
+		x.process.end()
 	}
 	for _, x := range asked {
 		clean := x.process.endsBy(deadline) && x.process.status.ok()
 		if x.process.alive() {
-			x.process.kill()
+			x.process.end()
 		}
 		g.update(func() { x.ended(clean) })
 	}
 }
 
-// killAll leaves no process of the generation, wherever it has moved to.
+// killAll leaves no process of the generation, wherever it has moved to. Daemons go before anybody waits for the end of
+// an output, which they may hold open.
 func (e *Environment) killAll(g *generation) {
 	for _, p := range g.processes {
-		p.kill()
+		p.end()
 	}
+	e.killStrays()
+	var all sync.WaitGroup
+	for _, p := range g.processes {
+		all.Go(p.kill)
+	}
+	all.Wait()
+}
+
+func (e *Environment) killStrays() {
 	for end := time.Now().Add(killLimit); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		strays := e.box.strays(nil)
 		for _, pid := range strays {

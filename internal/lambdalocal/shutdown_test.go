@@ -2,6 +2,8 @@ package lambdalocal
 
 import (
 	"context"
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 )
@@ -65,6 +67,43 @@ func TestShutdown(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A daemon that has the runtime's outputs takes nothing of the extension's two seconds (EXT), neither at the end nor at
+// a reset.
+func TestShutdownWithDaemons(t *testing.T) {
+	const tries, most = 3, 1900 * time.Millisecond // a busy machine may be late once
+	var left time.Duration
+	for range tries {
+		e, log := lambda{bootstrap: "onterm=say loop", extensions: map[string]string{"ext": "daemon=sleep_1000 register=SHUTDOWN loop"}}.start(t)
+		invoke(t, e, `{"do":"daemon=sleep_1000 daemon=sleep_1000"}`)
+		if err := e.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		log.wait(t, "got SIGTERM")
+		if left = timeLeft(t, log); left >= most {
+			return
+		}
+	}
+	t.Errorf("the extension has %v", left)
+}
+
+// timeLeft is what an extension has when it gets SHUTDOWN.
+func timeLeft(t *testing.T, log *recorder) time.Duration {
+	t.Helper()
+	log.wait(t, `"eventType":"SHUTDOWN"`)
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	for _, l := range log.lines {
+		if at := strings.Index(l.Text, `{"eventType":"SHUTDOWN"`); at >= 0 {
+			var event struct{ DeadlineMs int64 }
+			if err := json.Unmarshal([]byte(l.Text[at:]), &event); err != nil {
+				t.Fatal(err)
+			}
+			return time.UnixMilli(event.DeadlineMs).Sub(l.Time)
+		}
+	}
+	return 0
 }
 
 // Close waits for a running phase, but no longer than its context.

@@ -100,6 +100,7 @@ func steps() map[string]func(*probe, string) {
 		"pid":    func(p *probe, _ string) { p.say("pid %d", os.Getpid()) },
 		"ticks":  func(p *probe, _ string) { go p.ticks() },
 		"child":  (*probe).child,
+		"daemon": (*probe).daemon,
 		"onterm": (*probe).onTerm,
 		"until":  (*probe).until,
 		"exitat": func(p *probe, arg string) { go func() { p.until(arg); os.Exit(4) }() },
@@ -355,6 +356,14 @@ func (p *probe) child(arg string) {
 		return
 	}
 	p.say("child started")
+}
+
+// daemon is a child that keeps this process's outputs.
+func (p *probe) daemon(arg string) {
+	cmd := exec.Command("/bin/sh", "-c", arg0(arg))
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	p.say("daemon %v", cmd.Start())
 }
 
 // arg0 spells spaces as underscores, because steps are separated by them.
