@@ -25,7 +25,7 @@
 //   - process.go, starter.go: starting, signalling and reaping.
 //   - sandbox_*.go, mounts_linux.go, disk_linux.go, user_linux.go, layout.go: the file system that a function
 //     sees, and as whom.
-//   - limits*.go with package cgroup, inject_linux_*.go, memory_*.go, outofmemory.go: what it may use, what it
+//   - limits*.go with package cgroup, inject_linux_*.go, meter.go, memory_*.go, outofmemory.go: what it may use, what it
 //     has used, and its end by that.
 //   - connections*.go: what a freeze does to connections, if asked for.
 //

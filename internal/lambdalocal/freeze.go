@@ -32,6 +32,7 @@ func (e *Environment) stayFrozen(ctx context.Context) {
 }
 
 func (e *Environment) stop(g *generation) {
+	e.limits.meter.pause()
 	if e.box.freeze() {
 		g.update(func() { g.frozen = true })
 		return
@@ -55,6 +56,7 @@ func (e *Environment) stop(g *generation) {
 
 // thaw lets them go on.
 func (e *Environment) thaw(g *generation) {
+	e.limits.meter.run()
 	var strays map[int]bool
 	g.update(func() { strays, g.frozen, g.frozenStrays = g.frozenStrays, false, nil })
 	if err := e.box.thaw(); err == nil && strays == nil { // they were not stopped by signals

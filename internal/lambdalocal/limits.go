@@ -29,9 +29,10 @@ const memoryPerCPU = 1769
 // Lambda limits descriptors by environment as well; the kernel here knows only a limit for each process.
 type limits struct {
 	group *cgroup.Group // nil where there is none
-	cpu   float64       // vCPUs
-	bytes int64         // of memory
-	files uint64        // descriptors of each process
+	meter memoryMeter
+	cpu   float64 // vCPUs
+	bytes int64   // of memory
+	files uint64  // descriptors of each process
 
 	boosted bool
 	late    bool     // a process cannot be held before its first instruction, and gets its limits right after
@@ -54,7 +55,7 @@ func newLimits(fn Function, opt Options) *limits {
 	if err != nil {
 		l.leave("no limit of CPU, memory and processes (%v)", err)
 	} else {
-		l.group = group
+		l.group, l.meter.group = group, group
 		for _, missing := range group.Missing() {
 			l.leave("%s", missing)
 		}
@@ -117,19 +118,6 @@ func (l *limits) oomKills() int64 {
 		return 0 // said once, in left
 	}
 	return n
-}
-
-// memoryPeak is the most memory that the environment has used at once; false where nothing counts it. An
-// environment in which the kernel had to kill has used all that it has.
-func (l *limits) memoryPeak() (bytes int64, ok bool) {
-	if l.group == nil {
-		return 0, false
-	}
-	if l.oomKills() > 0 {
-		return l.bytes, true
-	}
-	peak, err := l.group.MemoryPeak()
-	return min(peak, l.bytes), err == nil
 }
 
 // freeze stops the environment's processes if its group can do that.

@@ -7,16 +7,28 @@ import (
 	"strconv"
 )
 
-// memory is the most memory that the environment has used at once, extensions and all, in bytes: what its group
-// counted, and the pages of programs and libraries, which the kernel counts for whoever on this machine was the first
-// to read them. Without a group it is the sum of the most that each process of this generation has had resident, in
-// which pages that two of them share count twice.
+// memory is the most memory that the environment has used at once, extensions and all, in bytes: what its meter has
+// seen, and the pages of programs and libraries, which the kernel counts for whoever on this machine was the first
+// to read them. An environment in which the kernel had to kill has used all that it has. Without a group it is the sum
+// of the most that each process of this generation has had resident, in which pages that two of them share count twice.
 func (e *Environment) memory(g *generation) int {
-	bytes, ok := e.box.memoryPeak()
+	if e.oomKills() > 0 {
+		return e.fn.MemoryMB << 20
+	}
+	pids := e.box.strays(nil)
+	bytes, ok := e.limits.meter.most(heldPeaks(pids))
 	if !ok {
 		return e.residentPeak(g)
 	}
-	return min(int(bytes)+programs(e.box.strays(nil)), e.fn.MemoryMB<<20)
+	return min(int(bytes)+programs(pids), e.fn.MemoryMB<<20)
+}
+
+// heldPeaks is the most that each process has had resident, all together, but for pages of files.
+func heldPeaks(pids []int) (total int64) {
+	for _, pid := range pids {
+		total += int64(max(statusOf(pid, "VmHWM:")-statusOf(pid, "RssFile:"), 0))
+	}
+	return total
 }
 
 // programs is the size of the pages of files that processes have mapped. Processes of the same program share them.

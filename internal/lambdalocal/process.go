@@ -24,7 +24,6 @@ type sandbox interface {
 
 	// What its processes may use, see limits.
 	oomKills() int64
-	memoryPeak() (bytes int64, ok bool)
 	freeze() bool
 	thaw() error
 }

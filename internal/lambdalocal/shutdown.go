@@ -112,6 +112,7 @@ func (e *Environment) shutdownExtensions(g *generation, reason string, deadline 
 // killAll leaves no process of the generation, wherever it has moved to. Daemons go before anybody waits for the end of
 // an output, which they may hold open.
 func (e *Environment) killAll(g *generation) {
+	e.limits.meter.pause()
 	for _, p := range g.processes {
 		p.end()
 	}

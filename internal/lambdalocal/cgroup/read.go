@@ -3,40 +3,47 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
-// MemoryPeak is the most memory that the group has used at once, in bytes, without the page cache: files that were
-// read or written are dropped from memory before anybody has to die. The kernel keeps only the peak of both
-// together, so what the page cache has now is taken off; the result is too small, never too large, unless cache was
-// dropped since.
-func (g *Group) MemoryPeak() (int64, error) {
+// MemoryUse is what a group has in memory, in bytes.
+type MemoryUse struct {
+	Held  int64 // what belongs to processes, and files of a tmpfs: nobody but them can give it back
+	Cache int64 // pages of files, which are dropped before anybody has to die
+	Peak  int64 // the most of both together that there ever was; 0 where the kernel does not count it
+}
+
+// Memory reads what the group has now.
+func (g *Group) Memory() (MemoryUse, error) {
 	p := g.by[controlMemory]
-	peak, cache, mapped := "memory.peak", "file", "anon"
+	peak, cache, mapped, shared := "memory.peak", "file", "anon", "shmem"
 	switch p.version {
 	case 0:
-		return 0, errors.New("read memory peak: no memory controller")
+		return MemoryUse{}, errors.New("read memory: no memory controller")
 	case 1:
-		peak, cache, mapped = "memory.max_usage_in_bytes", "total_cache", "total_rss"
+		peak, cache, mapped, shared = "memory.max_usage_in_bytes", "total_cache", "total_rss", "total_shmem"
 	}
-	top, err := p.number(peak)
+	text, err := p.read("memory.stat")
 	if err != nil {
-		return 0, fmt.Errorf("read memory peak: %w", err)
+		return MemoryUse{}, fmt.Errorf("read memory: %w", err)
 	}
-	cached, err := p.field("memory.stat", cache)
-	if err != nil {
-		return 0, fmt.Errorf("read memory peak: %w", err)
+	values := map[string]int64{}
+	for _, line := range strings.Split(text, "\n") {
+		name, value, _ := strings.Cut(line, " ")
+		if name == cache || name == mapped || name == shared {
+			if values[name], err = strconv.ParseInt(value, 10, 64); err != nil {
+				return MemoryUse{}, fmt.Errorf("read memory: %w", err)
+			}
+		}
 	}
-	now, err := p.field("memory.stat", mapped)
-	if err != nil {
-		return 0, fmt.Errorf("read memory peak: %w", err)
+	// Files in a tmpfs are counted with the cache, but cannot be dropped. Older kernels do not tell them apart.
+	use := MemoryUse{Held: values[mapped] + values[shared], Cache: values[cache] - values[shared]}
+	if top, err := p.number(peak); err == nil { // kernels before 5.19 have none in version 2
+		use.Peak = top
 	}
-	// Files in a tmpfs are cache that cannot be dropped.
-	shared, err := p.field("memory.stat", map[int]string{1: "total_shmem", 2: "shmem"}[p.version])
-	if err != nil {
-		shared = 0 // older kernels do not tell
-	}
-	return max(top-(cached-shared), now+shared), nil
+	return use, nil
 }
 
 // OOMKills counts the processes that the kernel has killed because the group had used up its memory.
