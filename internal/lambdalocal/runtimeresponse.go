@@ -49,7 +49,7 @@ func (a *apiServer) runtimeResponse(w http.ResponseWriter, r *http.Request, g *g
 	b := &body{limit: maxResponse}
 	if in.Stream != nil {
 		b.limit, b.bucket = maxStream, a.throttle.bucket()
-		b.stream = in.Stream(StreamHead{ContentType: r.Header.Get("Content-Type"), Streaming: mode == modeStreaming})
+		b.stream = in.Stream(StreamHead{ContentType: r.Header.Get("Content-Type"), Streaming: mode == modeStreaming, Deadline: in.deadline})
 	}
 	err := b.copy(r.Context(), r.Body)
 	res := response{payload: b.kept}

@@ -14,6 +14,8 @@ type StreamHead struct {
 	ContentType string
 	// Streaming tells whether the runtime writes in pieces as it has them.
 	Streaming bool
+	// Deadline is when the function's time is over: nobody has to take a piece for much longer.
+	Deadline time.Time
 }
 
 const (

@@ -68,12 +68,16 @@ func TestStreamComesPieceByPiece(t *testing.T) {
 	c.wrote = func(piece string) error {
 		return os.WriteFile(filepath.Join(e.TempDir(), "had-"+piece), nil, 0o644)
 	}
+	begun := time.Now()
 	r := invokeStream(t, e, c, `{"do":"open=text/plain piece=one until=/tmp/had-one piece=two until=/tmp/had-two close"}`)
 	if !slices.Equal(c.pieces, []string{"one", "two"}) || len(r.Payload) != 0 || r.FunctionError != "" {
 		t.Errorf("pieces %q, result %+v", c.pieces, r)
 	}
-	if want := (StreamHead{ContentType: "text/plain", Streaming: true}); len(c.heads) != 1 || c.heads[0] != want || r.ContentType != "text/plain" {
+	if len(c.heads) != 1 || c.heads[0].ContentType != "text/plain" || !c.heads[0].Streaming || r.ContentType != "text/plain" {
 		t.Errorf("heads are %+v", c.heads)
+	}
+	if left := c.heads[0].Deadline.Sub(begun); left < patience || left > 2*patience {
+		t.Errorf("the function has %v left", left)
 	}
 	if err := e.Idle(t.Context()); err != nil || e.LastReport().Status != "success" {
 		t.Errorf("report is %+v (%v)", e.LastReport(), err)

@@ -77,7 +77,7 @@ func next[T any](t *testing.T, from <-chan T) T {
 const comesWithin = 30 * time.Second
 
 // later starts a front with a function whose settings are known.
-func later(t *testing.T, s *settingsOf, function *invoker, change func(*Options)) (*Front, chan queue.Report) {
+func later(t *testing.T, s *settingsOf, function Invoker, change func(*Options)) (*Front, chan queue.Report) {
 	t.Helper()
 	server, _ := upstream(t)
 	sent := make(chan queue.Report, 10)

@@ -8,10 +8,12 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream/eventstreamapi"
 
+	"github.com/afterglow-lambda/afterglow/infra/local/functionurl"
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 )
 
@@ -62,13 +64,21 @@ type eventWriter struct {
 
 	mu    sync.Mutex
 	begun bool
+	ended bool // the request is answered, and nothing may be written any more
 }
 
-// begin is lambdalocal.Invocation.Stream: the function begins its response.
-func (e *eventWriter) begin(lambdalocal.StreamHead) io.Writer {
+// errAnswered ends a stream whose invocation has ended without it.
+var errAnswered = errors.New("the request has been answered")
+
+// begin is lambdalocal.Invocation.Stream: the function begins its response. A client that does not read it is dropped
+// when the function's time is over.
+func (e *eventWriter) begin(head lambdalocal.StreamHead) io.Writer {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.headLocked()
+	if !e.ended {
+		functionurl.LimitWrites(e.w, head)
+		e.headLocked()
+	}
 	return e
 }
 
@@ -90,16 +100,21 @@ func (e *eventWriter) headLocked() {
 func (e *eventWriter) Write(piece []byte) (int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.ended {
+		return 0, errAnswered
+	}
 	if err := e.sendLocked(payloadChunk, "application/octet-stream", piece); err != nil {
 		return 0, err
 	}
 	return len(piece), nil
 }
 
-// complete ends the stream.
+// complete ends the stream. It waits for a piece that is being written, which the client's limit bounds.
 func (e *eventWriter) complete(result lambdalocal.Result, logTail bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.ended = true
+	functionurl.LimitWrites(e.w, lambdalocal.StreamHead{Deadline: time.Now()})
 	e.headLocked()
 	var end struct {
 		ErrorCode    string `json:",omitempty"`
@@ -123,6 +138,7 @@ func (e *eventWriter) complete(result lambdalocal.Result, logTail bool) {
 func (e *eventWriter) fail(err error) {
 	e.mu.Lock()
 	begun := e.begun
+	e.ended = true
 	e.mu.Unlock()
 	if !begun {
 		asAPIError(err).write(e.w)

@@ -8,8 +8,6 @@ package functionurl
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -98,75 +96,4 @@ func message(w http.ResponseWriter, status int, text string) {
 // internalError is what a client learns of a function's error, timeout or crash, and of a response that is none.
 func internalError(w http.ResponseWriter) {
 	message(w, http.StatusBadGateway, "Internal Server Error")
-}
-
-// stream passes the response on while the function writes it.
-func (s Server) stream(w http.ResponseWriter, r *http.Request, u URL, in lambdalocal.Invocation) {
-	out := &streamed{w: w}
-	in.Stream = out.begin
-	result, err := s.Invoke(r.Context(), u, in)
-	if err == nil && result.FunctionError != "" {
-		err = errors.New(result.ErrorType)
-	}
-	switch {
-	case err == nil && out.prelude != nil && out.prelude.Close() != nil && !out.begun:
-		internalError(w)
-	case err == nil && !out.begun: // nothing at all was written
-		out.head(lambdalocal.HTTPPrelude{StatusCode: http.StatusOK}, "")
-	case err == nil:
-	case out.begun:
-		panic(http.ErrAbortHandler) // the client has to see that the response is not whole
-	case result.FunctionError != "":
-		internalError(w)
-	default:
-		s.Fail(w, err)
-	}
-}
-
-// streamed is a response on its way.
-type streamed struct {
-	w       http.ResponseWriter
-	prelude *lambdalocal.PreludeWriter // nil without a prelude
-	begun   bool
-}
-
-// begin is lambdalocal.Invocation.Stream.
-func (o *streamed) begin(head lambdalocal.StreamHead) io.Writer {
-	if head.ContentType != lambdalocal.HTTPIntegration {
-		o.head(lambdalocal.HTTPPrelude{StatusCode: http.StatusOK}, head.ContentType)
-		return o
-	}
-	o.prelude = lambdalocal.NewPreludeWriter(func(p lambdalocal.HTTPPrelude) io.Writer {
-		o.head(p, "")
-		return o
-	})
-	return o.prelude
-}
-
-// streamType is the type of a streamed response that names none.
-const streamType = "application/octet-stream"
-
-func (o *streamed) head(p lambdalocal.HTTPPrelude, contentType string) {
-	o.begun = true
-	if contentType == "" {
-		contentType = streamType
-	}
-	o.w.Header().Set("Content-Type", contentType)
-	if !writeHead(o.w, p.StatusCode, p.Headers, p.Cookies) {
-		internalError(o.w)
-		return
-	}
-	_ = http.NewResponseController(o.w).Flush()
-}
-
-// Write sends a piece at once.
-func (o *streamed) Write(piece []byte) (int, error) {
-	n, err := o.w.Write(piece)
-	if err != nil {
-		return n, fmt.Errorf("pass the response on: %w", err)
-	}
-	if err := http.NewResponseController(o.w).Flush(); err != nil {
-		return n, fmt.Errorf("pass the response on: %w", err)
-	}
-	return n, nil
 }
