@@ -14,7 +14,8 @@
 //   - environment.go, init.go, invoke.go, shutdown.go, freeze.go: the phases of an Environment.
 //   - inittype.go, snapstart.go with credentials.go, managed.go: environments that come from a snapshot, and
 //     those that take several invocations at once.
-//   - pool.go: several environments of one function, and their end when nobody uses them.
+//   - pool.go, idle.go: several environments of one function, whose tenant they are, and their end when nobody uses
+//     them.
 //   - generation.go: one set of processes, from an init to the reset or shutdown that ends it, and the
 //     state that the APIs share. Whoever waits for something waits there.
 //   - runtimeapi.go with runtimeresponse.go, runtimestate.go, stream.go, prelude.go and errorcause.go,

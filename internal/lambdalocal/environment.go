@@ -76,7 +76,7 @@ func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) 
 	if limit == 0 {
 		limit = fn.initLimit()
 	}
-	initCtx, cancel := context.WithTimeout(ctx, limit)
+	initCtx, cancel := context.WithTimeoutCause(ctx, limit, errTimeIsUp)
 	defer cancel()
 	e.limits.boost(e.opt.BoostInit && e.fn.InitType == OnDemand)
 	took, f, err := e.initialise(initCtx, fn.initPhase())

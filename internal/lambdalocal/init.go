@@ -37,8 +37,19 @@ func (e *Environment) initialise(ctx context.Context, phase string) (took time.D
 	e.logs.settle(settleLimit)
 	e.tellExtensions(g)
 	e.maxMemory = max(e.maxMemory, e.memory(g)) // a phase may end with nobody left to be measured
-	e.tellInitReport(phase, took, f, err)
+	if !givenUp(ctx, err) {
+		e.tellInitReport(phase, took, f, err)
+	}
 	return took, f, err
+}
+
+// errTimeIsUp is the cause of a context's end that is a limit of Lambda's.
+var errTimeIsUp = errors.New("the time is up")
+
+// givenUp tells whether a phase has ended by an error that is no timeout of its own: whoever wanted it wants it no
+// more, and it has not failed.
+func givenUp(ctx context.Context, err error) bool {
+	return err != nil && !errors.Is(context.Cause(ctx), errTimeIsUp)
 }
 
 func (e *Environment) runInit(ctx context.Context, g *generation, phase string) (*failure, error) {
@@ -52,7 +63,9 @@ func (e *Environment) runInit(ctx context.Context, g *generation, phase string) 
 		return f, err
 	}
 	f, err := e.initRuntime(ctx, g)
-	e.tellInitRuntimeDone(phase, f, err)
+	if !givenUp(ctx, err) {
+		e.tellInitRuntimeDone(phase, f, err)
+	}
 	if f != nil || err != nil {
 		return f, err
 	}

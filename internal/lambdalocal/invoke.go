@@ -71,7 +71,7 @@ func (e *Environment) phase(ctx context.Context, in Invocation, answer func(Resu
 	}
 	p.inv.started = time.Now()
 	p.inv.deadline = p.inv.started.Add(e.fn.Timeout)
-	ctx, cancel := context.WithDeadline(ctx, p.inv.deadline)
+	ctx, cancel := context.WithDeadlineCause(ctx, p.inv.deadline, errTimeIsUp)
 	defer cancel()
 	e.logs.begin()
 	f, err := p.run(ctx)

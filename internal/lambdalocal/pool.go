@@ -17,12 +17,14 @@ import (
 // With provisioned concurrency, the environments that Provision starts are the provisioned ones, and those
 // that invocations start beside them are on demand. An environment of a managed instance takes as many
 // invocations as Function.MaxConcurrency says, and is replaced once it has ended.
+//
+// An environment belongs to the tenant of its first invocation (reference 2.9: an environment is dedicated to a
+// tenant). Where there is room for no other, an idle one of another tenant is shut down for an invocation.
 type Pool struct {
 	fn  Function
 	opt Options
 
 	slots  chan struct{} // one for every environment that exists or is being started
-	free   chan struct{} // has a token whenever an environment may have become idle
 	closed chan struct{}
 	work   sync.WaitGroup // invocations and the tails of their phases
 
@@ -30,25 +32,25 @@ type Pool struct {
 	done   bool               // closed is closed, and work takes no more
 	idle   []*idleEnvironment // one for every invocation that an environment can take
 	all    []*Environment
+	owners map[*Environment]string // the tenants of those that have been invoked
+	freed  chan struct{}           // closed, and made anew, whenever an environment may have become idle
 	number int
-}
-
-// idleEnvironment is an environment that nobody uses, once for each time that it has become so.
-type idleEnvironment struct {
-	*Environment
-	limit *time.Timer // ends it; nil without a limit
 }
 
 // NewPool makes a pool of at most max environments. Options.Dir becomes the parent of theirs.
 func NewPool(fn Function, opt Options, max int) *Pool {
 	return &Pool{
 		fn: fn, opt: opt,
-		slots: make(chan struct{}, max), free: make(chan struct{}, max), closed: make(chan struct{}),
+		slots: make(chan struct{}, max), closed: make(chan struct{}),
+		owners: map[*Environment]string{}, freed: make(chan struct{}),
 	}
 }
 
 // Invoke takes an idle environment, or starts one, or waits for one. Result.Init tells the time of an
 // init that this invocation waited for.
+//
+// If ctx is done while it waits for an environment, the event is not delivered. Later, be it during the init of one
+// that was started for it, Invoke returns and the invocation goes on, as Environment.Invoke says.
 func (p *Pool) Invoke(ctx context.Context, in Invocation) (Result, error) {
 	p.mu.Lock()
 	if p.done {
@@ -57,10 +59,13 @@ func (p *Pool) Invoke(ctx context.Context, in Invocation) (Result, error) {
 	}
 	p.work.Add(1)
 	p.mu.Unlock()
-	e, err := p.take(ctx)
+	e, err := p.take(ctx, in.TenantID)
 	if err != nil {
 		p.work.Done()
 		return Result{}, err
+	}
+	if e == nil {
+		return p.invokeNew(ctx, in)
 	}
 	result, err := e.Invoke(ctx, in)
 	tail := context.WithoutCancel(ctx)
@@ -71,107 +76,66 @@ func (p *Pool) Invoke(ctx context.Context, in Invocation) (Result, error) {
 	return result, err
 }
 
-// take returns an environment that is nobody else's.
-func (p *Pool) take(ctx context.Context) (*Environment, error) {
+// invokeNew starts an environment in the slot that take has had, and invokes it, whether or not the caller waits for
+// that.
+func (p *Pool) invokeNew(ctx context.Context, in Invocation) (Result, error) {
+	type answer struct {
+		Result
+		err error
+	}
+	stream, detach := detachable(in.Stream)
+	defer detach()
+	in.Stream = stream
+	answers := make(chan answer, 1)
+	whole := context.WithoutCancel(ctx)
+	go func() {
+		defer p.work.Done()
+		e, err := p.start(whole, p.onDemand(), &in.TenantID)
+		if err != nil {
+			answers <- answer{err: err}
+			return
+		}
+		result, err := e.Invoke(whole, in)
+		answers <- answer{result, err}
+		p.giveBack(whole, e)
+	}()
+	select {
+	case a := <-answers:
+		return a.Result, a.err
+	case <-ctx.Done():
+		return Result{}, fmt.Errorf("wait for the answer of %s: %w", p.fn.Name, ctx.Err())
+	}
+}
+
+// take returns an environment that is nobody else's; or none, and then the caller has a slot and starts one in it.
+func (p *Pool) take(ctx context.Context, tenant string) (*Environment, error) {
+	var gone <-chan struct{} // closed once an environment of another tenant has left its slot
 	for {
-		if e := p.popIdle(ctx); e != nil {
+		e, freed := p.popIdle(ctx, tenant)
+		if e != nil {
 			return e, nil
+		}
+		select {
+		case <-p.closed: // rather than any of the others
+			return nil, errClosed
+		case p.slots <- struct{}{}:
+			return nil, nil
+		default:
+		}
+		if gone == nil {
+			gone = p.makeRoom(ctx, tenant)
 		}
 		select {
 		case <-p.closed:
 			return nil, errClosed
-		case <-p.free: // look again
+		case <-freed: // look again
+		case <-gone: // look again, and if another one was faster, make room once more
+			gone = nil
 		case p.slots <- struct{}{}:
-			return p.start(ctx, p.onDemand())
+			return nil, nil
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for an environment of %s: %w", p.fn.Name, ctx.Err())
 		}
-	}
-}
-
-func (p *Pool) popIdle(ctx context.Context) *Environment {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for len(p.idle) > 0 && !p.done {
-		e := p.idle[len(p.idle)-1]
-		p.idle = p.idle[:len(p.idle)-1]
-		e.keep()
-		if !e.ended() {
-			if len(p.idle) > 0 {
-				p.signal() // for the next one that waits
-			}
-			return e.Environment
-		}
-		p.discard(ctx, e.Environment)
-	}
-	return nil
-}
-
-// makeIdle says that an environment can take an invocation. Only those that invocations have started are
-// ended when nobody uses them. It is called under the lock.
-func (p *Pool) makeIdle(e *Environment) {
-	idle := &idleEnvironment{Environment: e}
-	p.idle = append(p.idle, idle)
-	if p.opt.IdleLimit > 0 && !p.done && (e.fn.InitType == OnDemand || e.fn.InitType == SnapStart) {
-		idle.limit = time.AfterFunc(p.opt.IdleLimit, func() { p.spinDown(idle) })
-	}
-	p.signal()
-}
-
-// keep stops the time that an environment may be idle. If it is over already, spinDown does not find the
-// environment idle.
-func (e *idleEnvironment) keep() {
-	if e.limit != nil {
-		e.limit.Stop()
-	}
-}
-
-// spinDown shuts an environment down that has been idle for too long, and gives its place back. It belongs to
-// no invocation.
-//
-//nolint:contextcheck // for this reason
-func (p *Pool) spinDown(idle *idleEnvironment) {
-	p.mu.Lock()
-	at := slices.Index(p.idle, idle)
-	if at < 0 || p.done { // taken meanwhile, or Close's
-		p.mu.Unlock()
-		return
-	}
-	p.idle = slices.Delete(p.idle, at, at+1)
-	p.all = slices.DeleteFunc(p.all, func(e *Environment) bool { return e == idle.Environment })
-	p.work.Add(1)
-	p.mu.Unlock()
-	defer p.work.Done()
-	// There is nobody to hear of an error. It would be a mount that could not be taken away, and the next
-	// environment with the same folder says so.
-	_ = idle.Close(context.Background())
-	<-p.slots
-}
-
-// discard gives up an environment that has ended, once. It is called under the lock.
-func (p *Pool) discard(ctx context.Context, e *Environment) {
-	i := slices.Index(p.all, e)
-	if i < 0 {
-		return
-	}
-	p.all = slices.Delete(p.all, i, i+1)
-	p.work.Add(1)
-	whole := context.WithoutCancel(ctx)
-	go func() {
-		defer p.work.Done()
-		// Nothing of it is left but its folder; if even that cannot be removed, the next one with the same
-		// Dir says so.
-		_ = e.Close(whole)
-		<-p.slots
-		p.signal()
-	}()
-}
-
-// signal tells one that waits that it is worth looking again.
-func (p *Pool) signal() {
-	select {
-	case p.free <- struct{}{}:
-	default:
 	}
 }
 
@@ -204,7 +168,7 @@ func (p *Pool) provision(ctx context.Context) error {
 	default:
 		return fmt.Errorf("provision %s: the pool has its %d environments already", p.fn.Name, cap(p.slots))
 	}
-	e, err := p.start(ctx, p.fn)
+	e, err := p.start(ctx, p.fn, nil)
 	if err != nil {
 		return err
 	}
@@ -214,8 +178,8 @@ func (p *Pool) provision(ctx context.Context) error {
 	return nil
 }
 
-// start starts an environment; the pool's end ends its init.
-func (p *Pool) start(ctx context.Context, fn Function) (*Environment, error) {
+// start starts an environment, for a tenant if one is given; the pool's end ends its init.
+func (p *Pool) start(ctx context.Context, fn Function, tenant *string) (*Environment, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -241,6 +205,9 @@ func (p *Pool) start(ctx context.Context, fn Function) (*Environment, error) {
 	late := p.done // Close closes what was in the list when it was called
 	if !late {
 		p.all = append(p.all, e)
+		if tenant != nil {
+			p.owners[e] = *tenant
+		}
 		for range e.fn.places() - 1 { // the first is the caller's
 			p.makeIdle(e)
 		}
@@ -260,13 +227,12 @@ func (p *Pool) giveBack(ctx context.Context, e *Environment) {
 		}
 	}
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if e.ended() && !p.done {
 		p.discard(ctx, e)
-	} else {
-		p.makeIdle(e)
+		return
 	}
-	p.mu.Unlock()
-	p.signal()
+	p.makeIdle(e)
 }
 
 // workLimit is how long Close waits, after all environments have ended, for those whose work was in them: nothing

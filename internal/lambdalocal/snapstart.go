@@ -90,7 +90,7 @@ func (a *apiServer) restoreError(w http.ResponseWriter, r *http.Request) {
 // snapshot makes a new snapshot where the last one was used up: Lambda would restore the one that it has once
 // more, in a new environment. That takes an init here, which is none of the invocation's time.
 func (e *Environment) snapshot(ctx context.Context) (took time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, e.fn.initLimit())
+	ctx, cancel := context.WithTimeoutCause(ctx, e.fn.initLimit(), errTimeIsUp)
 	defer cancel()
 	took, f, err := e.initialise(ctx, phaseSnapStart)
 	if f != nil || err != nil {

@@ -15,7 +15,7 @@ import (
 const writeMargin = 2 * time.Second
 
 // LimitWrites drops a client that does not take the response until the function's time is over, and a little longer:
-// nobody else ends a write to a client that does not read. The server takes the limit back with the next request.
+// nobody else ends a write to a client that does not read. The server takes the limit back after the request.
 func LimitWrites(w http.ResponseWriter, head lambdalocal.StreamHead) {
 	if head.Deadline.IsZero() {
 		return
