@@ -13,10 +13,25 @@ import (
 	"github.com/afterglow-lambda/afterglow/settings"
 )
 
+// fileOfTheFunction: whoever puts it into the package or a layer sets the variable beside it.
+const fileOfTheFunction = "names a file that the function's package or a layer brings along"
+
 // elsewhere are the settings that have no field, each with the reason.
 var elsewhere = map[string]string{
 	"AFTERGLOW_EXEC_WRAPPER_NEXT": "made of the function's own AWS_LAMBDA_EXEC_WRAPPER",
 	"OTEL_EXPORTER_OTLP_HEADERS":  "holds credentials, which must not get into a template",
+
+	"OTEL_EXPORTER_OTLP_TRACES_HEADERS":            "holds credentials, which must not get into a template",
+	"OTEL_EXPORTER_OTLP_PROTOCOL":                  "there is but one, the default",
+	"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL":           "there is but one, the default",
+	"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION":        "there are no signals but traces; OTLPCompression says the same",
+	"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT":            "there are no signals but traces; OTLPTimeout says the same",
+	"OTEL_EXPORTER_OTLP_CERTIFICATE":               fileOfTheFunction,
+	"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE":        fileOfTheFunction,
+	"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE":        fileOfTheFunction,
+	"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE": fileOfTheFunction,
+	"OTEL_EXPORTER_OTLP_CLIENT_KEY":                fileOfTheFunction,
+	"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY":         fileOfTheFunction,
 }
 
 // Every row of the settings table has a field, and every field has a row.

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
-	"github.com/afterglow-lambda/afterglow/extension/internal/export"
 	"github.com/afterglow-lambda/afterglow/extension/internal/intake"
 	"github.com/afterglow-lambda/afterglow/extension/internal/lambdaapi"
 	"github.com/afterglow-lambda/afterglow/extension/internal/lifecycle"
@@ -99,28 +96,6 @@ func setUp(getenv func(string) string, born time.Time, log zerolog.Logger) (life
 		p.Sender = sender
 	}
 	return p, nil
-}
-
-// newSender makes the exporter; nil if there is no endpoint.
-func newSender(v *settings.Values) (*export.Client, error) {
-	url := v.String("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-	if base := v.String("OTEL_EXPORTER_OTLP_ENDPOINT"); url == "" && base != "" {
-		url = strings.TrimRight(base, "/") + "/v1/traces"
-	}
-	if url == "" {
-		return nil, nil
-	}
-	c, err := export.New(export.Options{
-		URL:       url,
-		Headers:   v.Pairs("OTEL_EXPORTER_OTLP_HEADERS"),
-		Compress:  v.String("OTEL_EXPORTER_OTLP_COMPRESSION") == "gzip",
-		Timeout:   v.Duration("OTEL_EXPORTER_OTLP_TIMEOUT"),
-		UserAgent: "afterglow/" + release,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("set up export: %w", err)
-	}
-	return c, nil
 }
 
 // resource collects what the environment tells of the function. The rest comes with each invocation.

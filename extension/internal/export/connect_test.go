@@ -48,6 +48,43 @@ func TestDeadConnection(t *testing.T) {
 	}
 }
 
+// TestAnAnswerThatBreaks: whoever began to answer had the spans, so they are not sent again at once.
+func TestAnAnswerThatBreaks(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var requests atomic.Int32
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				buf := make([]byte, 64<<10)
+				conn.Read(buf)
+				requests.Add(1)
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+				if n, _ := conn.Read(buf); n > 0 {
+					requests.Add(1)
+					io.WriteString(conn, "HTTP/1.1 20")
+				}
+			}()
+		}
+	}()
+	c := client(t, Options{URL: "http://" + l.Addr().String()})
+	if _, err := c.Send(t.Context(), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	var e *Error
+	if _, err := c.Send(t.Context(), []byte("x")); !errors.As(err, &e) || !e.Retry || requests.Load() != 2 {
+		t.Errorf("%d requests, %v", requests.Load(), err)
+	}
+}
+
 // TestStaleConnectionIsNotUsed: packets to a NAT gateway that forgot are answered by nobody, so waiting would not help.
 func TestStaleConnectionIsNotUsed(t *testing.T) {
 	var connections atomic.Int32

@@ -17,6 +17,8 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -41,6 +43,10 @@ type Options struct {
 	Compress  bool
 	Timeout   time.Duration // of one Send; 0: the context's alone
 	UserAgent string
+
+	CertificateFile       string // PEM: the only authorities that are trusted; "": the system's
+	ClientCertificateFile string // PEM: shown to a collector that asks for one; with its key, or neither
+	ClientKeyFile         string
 }
 
 // A Client sends to one collector. It is not safe for concurrent use.
@@ -74,6 +80,10 @@ func New(o Options) (*Client, error) {
 		r := http.Request{Header: header}
 		r.SetBasicAuth(u.User.Username(), password)
 	}
+	config, err := tlsConfig(o)
+	if err != nil {
+		return nil, fmt.Errorf("make exporter: %w", err)
+	}
 	secrets := secretsOf(header, u)
 	u.User = nil
 	header.Set("Content-Type", "application/x-protobuf")
@@ -84,6 +94,7 @@ func New(o Options) (*Client, error) {
 		transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
 			DialContext:            dial,
+			TLSClientConfig:        config,
 			Protocols:              http1(),
 			DisableCompression:     true,
 			MaxIdleConns:           1,
@@ -136,9 +147,8 @@ func (c *Client) Send(ctx context.Context, payload []byte) (Result, error) {
 	if now := time.Now().Round(0); now.Sub(c.used) > stale {
 		c.transport.CloseIdleConnections()
 	}
-	result, reused, err := c.post(ctx, body)
-	var e *Error
-	if reused && errors.As(err, &e) && e.Status == 0 && ctx.Err() == nil {
+	result, dead, err := c.post(ctx, body)
+	if dead && ctx.Err() == nil {
 		// The connection had died without telling. Spans have ids of their own: the same ones twice are the same ones.
 		c.transport.CloseIdleConnections()
 		result, _, err = c.post(ctx, body)
@@ -174,14 +184,19 @@ func (c *Client) body(payload []byte) ([]byte, error) {
 	return c.zipped.Bytes(), nil
 }
 
-// post makes one request. reused tells whether it went over a connection that had been used before.
-func (c *Client) post(ctx context.Context, body []byte) (result Result, reused bool, err error) {
+// post makes one request. dead tells that it failed on a connection which had been used before, without a byte of an answer: a connection
+// that ends in the middle of an answer was alive, and so was whoever took the spans.
+func (c *Client) post(ctx context.Context, body []byte) (result Result, dead bool, err error) {
 	ctx, connecting := newConnecting(ctx)
 	defer connecting.end()
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
-		connecting.done()
-		reused = i.Reused
-	}})
+	var reused, answered atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) {
+			connecting.done()
+			reused.Store(i.Reused)
+		},
+		GotFirstResponseByte: func() { answered.Store(true) },
+	})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url.String(), bytes.NewReader(body))
 	if err != nil {
 		return Result{}, false, &Error{Text: "the endpoint is not a URL", cause: errors.New("the endpoint is not a URL")}
@@ -196,7 +211,7 @@ func (c *Client) post(ctx context.Context, body []byte) (result Result, reused b
 		if ended := ctx.Err(); ended != nil {
 			err = ended // and not that its connection was closed
 		}
-		return Result{}, reused, &Error{Retry: true, Text: c.secrets.readable([]byte(err.Error())), cause: err}
+		return Result{}, reused.Load() && !answered.Load(), &Error{Retry: true, Text: c.secrets.readable([]byte(err.Error())), cause: err}
 	}
 	defer response.Body.Close()
 	timer := time.AfterFunc(longestAnswer, connecting.end)
@@ -204,11 +219,11 @@ func (c *Client) post(ctx context.Context, body []byte) (result Result, reused b
 	// Whether it can be read or not: the status has told what became of the spans. Sent again they would be there twice.
 	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if response.StatusCode/100 != 2 {
-		return Result{}, reused, c.refusal(response, answer)
+		return Result{}, false, c.refusal(response, answer)
 	}
 	result = parseSuccess(answer)
 	result.Text = c.secrets.readable([]byte(result.Text))
-	return result, reused, nil
+	return result, false, nil
 }
 
 // refusal tells by the rules of OTLP whether another try makes sense.
@@ -217,9 +232,24 @@ func (c *Client) refusal(r *http.Response, answer []byte) *Error {
 	switch r.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		e.Retry = true
-		if s, err := strconv.Atoi(r.Header.Get("Retry-After")); err == nil && s > 0 {
-			e.After = min(time.Duration(s)*time.Second, longestPause)
-		}
+		e.After = retryAfter(r.Header, time.Now())
 	}
 	return e
+}
+
+// retryAfter reads Retry-After, which is seconds or a date (RFC 9110, section 10.2.3). A date is taken by the clock that wrote it, if that one
+// is told: a thawed environment's may be off.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if s, err := strconv.ParseInt(value, 10, 64); err == nil {
+		return time.Duration(min(max(s, 0), int64(longestPause/time.Second))) * time.Second
+	}
+	until, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if theirs, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = theirs
+	}
+	return min(max(until.Sub(now), 0), longestPause)
 }
