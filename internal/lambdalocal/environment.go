@@ -79,7 +79,7 @@ func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) 
 	initCtx, cancel := context.WithTimeoutCause(ctx, limit, errTimeIsUp)
 	defer cancel()
 	e.limits.boost(e.opt.BoostInit && e.fn.InitType == OnDemand)
-	took, f, err := e.initialise(initCtx, fn.initPhase())
+	took, f, err := e.initialise(initCtx, fn.initPhase(), nil)
 	e.limits.boost(false)
 	if ctx.Err() != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", fn.Name, ctx.Err()), e.tearDown(reasonFailure))
@@ -92,7 +92,7 @@ func Start(ctx context.Context, fn Function, opt Options) (*Environment, error) 
 	case fn.onInstances():
 		e.settleManaged(ctx, e.gen, f, err)
 	case f != nil || err != nil:
-		e.shutdown(e.gen, reasonFailure)
+		e.shutdown(e.gen, reasonOf(err))
 	default:
 		e.usable = true
 		e.gen.stream.Pause()

@@ -23,21 +23,25 @@ const (
 	frameMark        = 0xa55a
 )
 
-// frames calls write for every message. What is no frame is taken for lines from there on: somebody other
+// frames writes every message. What is no frame is taken for lines from there on: somebody other
 // than the runtime's client writes to the descriptor.
-func (r *lineReader) frames(write func(string)) {
+func (r *lineReader) frames() {
 	in := bufio.NewReaderSize(markingReader{r}, 32*1024)
 	for {
 		header, err := in.Peek(frameHeader)
 		if err != nil || binary.BigEndian.Uint16(header) != frameMark {
-			readLines(in, write)
+			r.readLines(in)
 			return
 		}
 		length := int64(binary.BigEndian.Uint32(header[4:8]))
 		_, _ = in.Discard(frameHeader) // it was peeked
 		message, err := io.ReadAll(io.LimitReader(in, min(length, maxLine)))
 		if len(message) > 0 {
-			write(string(bytes.TrimRight(message, "\r\n")))
+			text := message
+			if length > maxLine {
+				text = message[:wholeRunes(message)]
+			}
+			r.cutter.write(string(bytes.TrimRight(text, "\r\n")))
 		}
 		if err != nil {
 			return

@@ -27,6 +27,7 @@ func TestFrames(t *testing.T) {
 		{"levels and formats", frame(0xa55a000e, `{"a":1}`) + frame(0xa55a0017, "bad"), []string{`{"a":1}`, "bad"}},
 		{"an empty message", frame(0xa55a0003, "") + frame(0xa55a0003, "next"), []string{"next"}},
 		{"too long a message is cut", frame(0xa55a0003, long) + frame(0xa55a0003, "next"), []string{long[:maxLine], "next"}},
+		{"and no character is", frame(0xa55a0003, long[:maxLine-1]+"äx"), []string{long[:maxLine-1]}},
 		{"no frame", "a line\nanother\n", []string{"a line", "another"}},
 		{"lines after a frame", frame(0xa55a0003, "framed") + "a line that is longer than a header\nmore", []string{"framed", "a line that is longer than a header", "more"}},
 		{"a frame that was cut off", frame(0xa55a0003, "hello")[:frameHeader+2], []string{"he"}},
@@ -42,8 +43,8 @@ func TestFrames(t *testing.T) {
 				in.Close()
 			}()
 			var got []string
-			r := &lineReader{file: out, done: make(chan struct{})}
-			r.frames(func(text string) { got = append(got, text) })
+			r := &lineReader{file: out, done: make(chan struct{}), cutter: lineCutter{write: func(text string) { got = append(got, text) }}}
+			r.frames()
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}

@@ -22,7 +22,9 @@ const (
 // the runtime, waits until it asks for work, closes registration and waits until all extensions have
 // asked for events (RIE rapid/handlers.go doRuntimeDomainInit). It returns what went wrong, if anything;
 // the generation is then to be shut down. An error is the context's.
-func (e *Environment) initialise(ctx context.Context, phase string) (took time.Duration, f *failure, err error) {
+//
+// With told, an init error that the runtime tells goes there at once.
+func (e *Environment) initialise(ctx context.Context, phase string, told func(failure)) (took time.Duration, f *failure, err error) {
 	started := time.Now()
 	g := newGeneration(e.fn)
 	g.stream, g.noTelemetry, g.oomKills = e.newStream(), e.opt.NoTelemetry, e.oomKills()
@@ -31,7 +33,7 @@ func (e *Environment) initialise(ctx context.Context, phase string) (took time.D
 	}
 	e.logs.keepInit(e.fn.InitType == SnapStart)
 	e.tellInitStart(phase)
-	f, err = e.runInit(ctx, g, phase)
+	f, err = e.runInit(ctx, g, phase, told)
 	took = time.Since(started)
 	g.stream.CloseSubscriptions()
 	e.logs.settle(settleLimit)
@@ -52,7 +54,7 @@ func givenUp(ctx context.Context, err error) bool {
 	return err != nil && !errors.Is(context.Cause(ctx), errTimeIsUp)
 }
 
-func (e *Environment) runInit(ctx context.Context, g *generation, phase string) (*failure, error) {
+func (e *Environment) runInit(ctx context.Context, g *generation, phase string, told func(failure)) (*failure, error) {
 	if f := e.launchExtensions(g); f != nil {
 		return f, nil
 	}
@@ -62,7 +64,7 @@ func (e *Environment) runInit(ctx context.Context, g *generation, phase string) 
 	if f, err := g.await(ctx, allRegistered); f != nil || err != nil {
 		return f, err
 	}
-	f, err := e.initRuntime(ctx, g)
+	f, err := e.initRuntime(ctx, g, told)
 	if !givenUp(ctx, err) {
 		e.tellInitRuntimeDone(phase, f, err)
 	}
@@ -74,11 +76,16 @@ func (e *Environment) runInit(ctx context.Context, g *generation, phase string) 
 }
 
 // initRuntime starts the runtime and waits until it asks for work.
-func (e *Environment) initRuntime(ctx context.Context, g *generation) (*failure, error) {
+func (e *Environment) initRuntime(ctx context.Context, g *generation, told func(failure)) (*failure, error) {
 	if f := e.launchRuntime(g); f != nil {
 		return f, nil
 	}
-	f, err := g.await(ctx, g.runtime.initialised)
+	hasTold := func() bool { return told != nil && g.runtime.initFailure != nil }
+	f, err := g.await(ctx, func() bool { return g.runtime.initialised() || hasTold() })
+	if f == nil && err == nil && hasTold() { // it is set once and not changed
+		told(*g.runtime.initFailure)
+		f, err = g.await(ctx, g.runtime.initialised)
+	}
 	e.logs.settle(answerSettleLimit) // what it has written comes before what is said about it
 	return f, err
 }

@@ -99,21 +99,22 @@ func (p *phase) run(ctx context.Context) (*failure, error) {
 	e := p.e
 	if e.usable {
 		e.usable = false // until the phase has ended well
+		// What was frozen in the middle of something goes on with it at once, and writes of it: in this invocation.
+		p.tellStart()
 		e.gen.stream.Resume()
 		e.thaw(e.gen)
 	} else {
-		took, f, err := e.initialise(ctx, phaseInvoke)
+		took, f, err := e.initialise(ctx, phaseInvoke, p.answerInitError)
 		p.waited = took
 		if f == nil && err == nil && e.fn.InitType == SnapStart {
 			f, err = e.runRestore(ctx, e.gen) // there is nothing in between
 			e.restored = true
 		}
+		p.tellStart()
 		if f != nil || err != nil {
-			p.tellStart()
 			return f, err
 		}
 	}
-	p.tellStart()
 	g := e.gen
 	g.update(func() { g.dispatch(p.inv, time.Now()) })
 	if f, err := g.await(ctx, func() bool { return p.inv.response != nil }); f != nil || err != nil {
@@ -128,6 +129,16 @@ func (p *phase) run(ctx context.Context) (*failure, error) {
 	return g.await(ctx, func() bool {
 		return g.all(func(x *extension) bool { return !x.subscribed(eventInvoke) || x.idle() })
 	})
+}
+
+// answerInitError gives the caller at once what the runtime tells of an init inside the invocation, whether or not the
+// runtime ends then (RIE rapidcore/server.go SendInitErrorResponse: "during suppressed init").
+func (p *phase) answerInitError(f failure) {
+	if len(f.payload) == 0 {
+		f.payload = errorPayload(p.inv.RequestID, f.errorType, "the runtime told of an error in its init")
+	}
+	p.waited = time.Since(p.inv.started)
+	p.answerWith(response{payload: f.payload, functionError: "Unhandled", errorType: f.errorType})
 }
 
 // answerWith gives the caller its answer; the first one counts.
@@ -168,6 +179,7 @@ func (p *phase) finish(f *failure, err error) {
 	report := p.report(f, err)
 	if f == nil && err == nil {
 		e.logs.settle(settleLimit)
+		e.logs.endLines() // what it has begun to write after its next
 		g.update(func() { g.release(p.inv) })
 		// The report is said when everybody waits in next already, so nobody gets it before the next
 		// invocation or the shutdown (reference 3.7).

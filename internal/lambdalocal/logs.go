@@ -1,9 +1,7 @@
 package lambdalocal
 
 import (
-	"bufio"
 	"bytes"
-	"errors"
 	"io"
 	"os"
 	"slices"
@@ -16,7 +14,8 @@ import (
 const (
 	// tailSize is how much of the log an invocation's answer carries (Invoke API, X-Amz-Log-Result).
 	tailSize = 4096
-	// maxLine cuts a line that never ends; CloudWatch has 256 KiB for an event (1 MiB since 2025).
+	// maxLine cuts a line that never ends, between two characters; CloudWatch has 256 KiB for an event (1 MiB since
+	// 2025).
 	maxLine = 256 * 1024
 	// settleLimit bounds the wait for lines that were written but not yet read.
 	settleLimit = 200 * time.Millisecond
@@ -112,16 +111,19 @@ func (l *logStream) tailNow() []byte {
 
 // lineReader reads one output of one process.
 type lineReader struct {
-	file *os.File
-	done chan struct{}
+	file   *os.File
+	source Source
+	done   chan struct{}
+	cutter lineCutter
 
 	mu   sync.Mutex
 	busy bool // bytes were taken out of the pipe and their lines, if they made any, are not yet written
 }
 
 // read starts reading a process's output until its end, in the form that it has.
-func (l *logStream) read(file *os.File, source Source, name string, form func(*lineReader, func(string))) *lineReader {
-	r := &lineReader{file: file, done: make(chan struct{})}
+func (l *logStream) read(file *os.File, source Source, name string, form func(*lineReader)) *lineReader {
+	r := &lineReader{file: file, source: source, done: make(chan struct{})}
+	r.cutter.write = func(text string) { l.write(Line{Time: time.Now(), Source: source, Name: name, Text: text}) }
 	l.readersMu.Lock()
 	l.readers[r] = struct{}{}
 	l.readersMu.Unlock()
@@ -133,29 +135,21 @@ func (l *logStream) read(file *os.File, source Source, name string, form func(*l
 			delete(l.readers, r)
 			l.readersMu.Unlock()
 		}()
-		form(r, func(text string) { l.write(Line{Time: time.Now(), Source: source, Name: name, Text: text}) })
+		form(r)
 	}()
 	return r
 }
 
-// lines calls write for every line, and for the last one even if it has no end.
-func (r *lineReader) lines(write func(string)) {
-	readLines(bufio.NewReaderSize(markingReader{r}, 32*1024), write)
-}
+// lines writes every line, and the last one even if it has no end.
+func (r *lineReader) lines() { r.readLines(markingReader{r}) }
 
-func readLines(in *bufio.Reader, write func(string)) {
-	var line []byte
+func (r *lineReader) readLines(in io.Reader) {
+	piece := make([]byte, copyBuffer)
 	for {
-		part, err := in.ReadSlice('\n')
-		line = append(line, part...)
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull) && len(line) < maxLine:
-			continue
-		case len(line) > 0:
-			write(string(bytes.TrimRight(line, "\r\n")))
-			line = line[:0]
-		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+		n, err := in.Read(piece)
+		r.cutter.add(piece[:n])
+		if err != nil {
+			r.cutter.end()
 			return
 		}
 	}
@@ -218,6 +212,24 @@ func settle(limit time.Duration, readers ...*lineReader) {
 	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Microsecond) {
 		if !slices.ContainsFunc(readers, func(r *lineReader) bool { return !r.settled() }) {
 			return
+		}
+	}
+}
+
+// endLines writes what the function has written so far of a line that has no end yet: it belongs to the invocation that
+// ends, and what comes after it to another one. An output that is not settled is in the middle of something.
+func (l *logStream) endLines() {
+	l.readersMu.Lock()
+	var readers []*lineReader
+	for r := range l.readers {
+		if r.source == SourceFunction {
+			readers = append(readers, r)
+		}
+	}
+	l.readersMu.Unlock()
+	for _, r := range readers {
+		if r.settled() {
+			r.cutter.flush()
 		}
 	}
 }

@@ -52,6 +52,7 @@ func (p *phase) tracing() *telemetry.Tracing {
 // AWS calls it intended (reference 2.4, aws-lambda-extensions#85).
 func (p *phase) tellRuntimeDone(f *failure, err error) {
 	p.e.logs.settle(answerSettleLimit) // the function's lines come before it
+	p.e.logs.endLines()
 	status, errorType := outcome(f, err)
 	produced, spans, took := p.measure()
 	p.e.logs.tell(telemetry.RuntimeDone, telemetry.RuntimeDoneRecord{

@@ -70,8 +70,7 @@ func (a *apiServer) runtimeResponse(w http.ResponseWriter, r *http.Request, g *g
 		refuse(w, http.StatusInternalServerError, "InternalServerError", "Internal Server Error")
 	case errors.Is(err, errTooLarge):
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain)) // as far as it comes
-		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
-			fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", maxResponse))
+		refuseTooLarge(w)
 	case err != nil:
 		refuse(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 	default:
@@ -93,7 +92,9 @@ func (res *response) breakBy(in *invocation, trailer http.Header) {
 	*res = broken
 }
 
-// runtimeError serves the error of an invocation (RIE rapi/handler/invocationerror.go).
+// runtimeError serves the error of an invocation (RIE rapi/handler/invocationerror.go). One that is too large is treated
+// as a response that is: RAPID finds it by the same code (rapidcore/server.go sendResponseUnsafe), but its handler has
+// no answer to that and gives up.
 func (a *apiServer) runtimeError(w http.ResponseWriter, r *http.Request, g *generation, in *invocation) {
 	limit := int64(maxResponse)
 	if g.managed() {
@@ -101,8 +102,7 @@ func (a *apiServer) runtimeError(w http.ResponseWriter, r *http.Request, g *gene
 	}
 	payload, err := readLimited(r.Body, limit)
 	if err != nil && g.managed() { // RIE-LMI reads before it looks at the state
-		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
-			fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", maxResponse))
+		refuseTooLarge(w)
 		return
 	}
 	if !g.beginResponse(w, in, runtimeErrorResponse) {
@@ -114,7 +114,11 @@ func (a *apiServer) runtimeError(w http.ResponseWriter, r *http.Request, g *gene
 		contentType: r.Header.Get("Content-Type"), size: int64(len(payload)), first: now, at: now,
 	}
 	switch {
+	case errors.Is(err, errTooLarge):
+		res = tooLarge(limit)
+		res.first, res.at = now, now
 	case err != nil: // the type in the header still tells something
+		res.payload = errorPayload(in.RequestID, res.errorType, "the error's body was cut off")
 	case res.contentType == causeContentType:
 		res.withCause(payload)
 	default:
@@ -124,6 +128,11 @@ func (a *apiServer) runtimeError(w http.ResponseWriter, r *http.Request, g *gene
 		}
 	}
 	g.endResponse(in, res)
+	if errors.Is(err, errTooLarge) {
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain)) // as far as it comes
+		refuseTooLarge(w)
+		return
+	}
 	accept(w)
 }
 
@@ -167,6 +176,11 @@ func (g *generation) beginResponse(w http.ResponseWriter, in *invocation, to str
 
 func refuseRequestID(w http.ResponseWriter) {
 	refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
+}
+
+func refuseTooLarge(w http.ResponseWriter) {
+	refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+		fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", maxResponse))
 }
 
 // refuseExpired answers a response that comes after its invocation's timeout.

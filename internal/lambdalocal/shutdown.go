@@ -15,6 +15,15 @@ const (
 	runtimeShare     = 0.3
 )
 
+// reasonOf is the reason for which a phase's processes are ended that did not end well: what was cut by its limit is a
+// timeout, init or not (RIE rapidcore/server.go Invoke: a limit that has passed is a reset for it, whatever it cuts).
+func reasonOf(err error) string {
+	if err != nil {
+		return reasonTimeout
+	}
+	return reasonFailure
+}
+
 // killLimit bounds the hunt for processes that keep making others.
 const killLimit = 5 * time.Second
 

@@ -92,9 +92,9 @@ func (a *apiServer) restoreError(w http.ResponseWriter, r *http.Request) {
 func (e *Environment) snapshot(ctx context.Context) (took time.Duration) {
 	ctx, cancel := context.WithTimeoutCause(ctx, e.fn.initLimit(), errTimeIsUp)
 	defer cancel()
-	took, f, err := e.initialise(ctx, phaseSnapStart)
+	took, f, err := e.initialise(ctx, phaseSnapStart, nil)
 	if f != nil || err != nil {
-		e.shutdown(e.gen, reasonFailure)
+		e.shutdown(e.gen, reasonOf(err))
 		return took
 	}
 	e.usable, e.restored = true, false
@@ -120,7 +120,7 @@ func (e *Environment) restore(ctx context.Context) (whole, hooks time.Duration, 
 	e.restored = true
 	if f != nil || err != nil {
 		e.usable = false
-		e.shutdown(g, reasonFailure)
+		e.shutdown(g, reasonOf(err))
 		return whole, hooks, newRestoreError(f)
 	}
 	return whole, hooks, nil

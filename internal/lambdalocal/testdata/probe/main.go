@@ -82,12 +82,14 @@ func steps() map[string]func(*probe, string) {
 		"open":   (*probe).openStream,
 		"piece":  func(p *probe, arg string) { p.stream.write(arg0(arg)) },
 		"bytes":  func(p *probe, arg string) { p.stream.write(strings.Repeat("x", number(arg))) },
+		"bigerr": (*probe).bigError,
 		"close":  func(p *probe, _ string) { p.stream.end(p, "") },
 		"break":  func(p *probe, arg string) { p.stream.end(p, arg) },
 		"thaw":   func(p *probe, _ string) { p.call("GET", "/2018-06-01/runtime/restore/next", nil, "") },
 		"fail":   (*probe).runtimeFailure,
 		"silent": func(p *probe, _ string) { p.quiet = true },
 		"say":    func(p *probe, arg string) { p.say("%s", arg) },
+		"print":  func(_ *probe, arg string) { fmt.Print(arg0(arg)) }, // without an end
 		"sleep":  func(_ *probe, arg string) { time.Sleep(duration(arg)) },
 		"exit":   func(_ *probe, arg string) { code, _ := strconv.Atoi(arg); os.Exit(code) },
 		"env":    (*probe).env,
@@ -240,6 +242,13 @@ func (p *probe) invocationError(arg string) {
 	p.quiet = true
 	p.call("POST", "/2018-06-01/runtime/invocation/"+p.request+"/error",
 		map[string]string{"Lambda-Runtime-Function-Error-Type": arg}, `{"errorMessage":"told"}`)
+}
+
+// bigerr=1000 answers with an error of that many bytes.
+func (p *probe) bigError(arg string) {
+	p.quiet = true
+	p.call("POST", "/2018-06-01/runtime/invocation/"+p.request+"/error",
+		map[string]string{"Lambda-Runtime-Function-Error-Type": "Function.Big"}, strings.Repeat("x", number(arg)))
 }
 
 // fail=restore/error@Runtime.Bad tells that init or the hooks of a restore failed.
