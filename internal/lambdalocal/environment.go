@@ -167,7 +167,7 @@ func (e *Environment) open(ctx context.Context) (err error) {
 		return errors.Join(err, e.layout.remove())
 	}
 	e.limits = newLimits(e.fn, e.opt)
-	if e.box, err = newSandbox(e.fn, e.opt, e.layout, e.limits); err != nil {
+	if e.box, err = newSandbox(ctx, e.fn, e.opt, e.layout, e.limits); err != nil {
 		return errors.Join(err, e.limits.release(), e.api.close(), e.layout.remove())
 	}
 	e.api.throttle = newThrottle(e.opt.StreamRate)

@@ -159,13 +159,7 @@ func TestDeathOfTheTest(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // it was killed
-	eventually(t, "no survivor", func() bool {
-		left := processesOf(api)
-		if !strict && os.Getenv(byPathSetting) != "" {
-			left = withoutDaemons(left)
-		}
-		return len(left) == 0
-	})
+	eventually(t, "no survivor", func() bool { return len(processesOf(api)) == 0 })
 	eventually(t, "no loop device", func() bool { return len(loopDevices(dir)) == 0 })
 	if strict { // by path, the next one removes it
 		eventually(t, "no control group", func() bool { return len(groupsOf(cmd.Process.Pid)) == 0 })
@@ -188,22 +182,4 @@ func TestDeathOfTheTest(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "env")); !os.IsNotExist(err) {
 		t.Errorf("the working directory is left: %v", err)
 	}
-	for _, daemon := range processesOf(api) { // by path only
-		pid, err := strconv.Atoi(strings.Fields(daemon)[0])
-		if err == nil {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
-	}
-}
-
-// withoutDaemons leaves out what the extension moved out of its session: by path nothing can find it once
-// this process is gone.
-func withoutDaemons(list []string) []string {
-	var out []string
-	for _, p := range list {
-		if !strings.Contains(p, "sleep") {
-			out = append(out, p)
-		}
-	}
-	return out
 }

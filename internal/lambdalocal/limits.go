@@ -36,7 +36,10 @@ type limits struct {
 
 	boosted bool
 	late    bool     // a process cannot be held before its first instruction, and gets its limits right after
+	leaks   bool     // a process cannot be made to close what it has inherited
 	left    []string // what is left out
+
+	mark uint64 // of every process and its children, see markProcess; 0 where there is none
 
 	// placed, if set, is called when a process has its limits and has done nothing yet.
 	placed func(pid int)
@@ -63,6 +66,7 @@ func newLimits(fn Function, opt Options) *limits {
 	if cores := runtime.NumCPU(); l.cpu > float64(cores) {
 		l.leave("%d MB of memory come with %.1f vCPUs, this machine has %d", fn.MemoryMB, l.cpu, cores)
 	}
+	l.mark = newMark()
 	l.probe()
 	return l
 }

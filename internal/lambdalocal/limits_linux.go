@@ -15,14 +15,17 @@ import (
 func (l *limits) probe() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	trial := &limits{files: l.files}
+	trial := &limits{files: l.files, leaks: true, placed: func(pid int) { l.leaks = closeOwnFiles(pid, firstDescriptor) != nil }}
 	cmd := &exec.Cmd{Path: "/bin/sh", Args: []string{"sh", "-c", ":"}, SysProcAttr: &syscall.SysProcAttr{}}
 	if err := trial.startHeld(cmd); err != nil {
 		l.late = true
 		l.leave("processes get their limits only right after their start (%v)", err)
-		return
+	} else {
+		_ = cmd.Wait() // it did nothing
 	}
-	_ = cmd.Wait() // it did nothing
+	if open := inherited(); (l.late || l.leaks) && len(open) > 0 {
+		l.leave("descriptors that this process has inherited, as %d, are handed on", open[0])
+	}
 }
 
 // startHeld is called on the sandbox's thread, which becomes the tracer of the new process until it has its limits.
@@ -31,7 +34,7 @@ func (l *limits) startHeld(cmd *exec.Cmd) error {
 		if err := cmd.Start(); err != nil {
 			return err
 		}
-		return l.orEnd(cmd, l.place(cmd.Process.Pid))
+		return l.orEnd(cmd, l.place(cmd))
 	}
 	cmd.SysProcAttr.Ptrace = true
 	if err := cmd.Start(); err != nil {
@@ -41,7 +44,7 @@ func (l *limits) startHeld(cmd *exec.Cmd) error {
 	if err := awaitStop(pid); err != nil {
 		return err
 	}
-	if err := l.place(pid); err != nil {
+	if err := l.place(cmd); err != nil {
 		return l.orEnd(cmd, err)
 	}
 	if err := unix.PtraceDetach(pid); err != nil {
@@ -67,8 +70,9 @@ func awaitStop(pid int) error {
 	}
 }
 
-// place gives a process its limits.
-func (l *limits) place(pid int) error {
+// place gives a process its limits and its mark, and takes from it what it has inherited by chance.
+func (l *limits) place(cmd *exec.Cmd) error {
+	pid := cmd.Process.Pid
 	if l.group != nil {
 		if err := l.group.Add(pid); err != nil {
 			return err
@@ -77,8 +81,30 @@ func (l *limits) place(pid int) error {
 	if err := l.limitFiles(pid); err != nil {
 		return err
 	}
+	if err := l.markProcess(pid); err != nil {
+		return err
+	}
+	if err := l.closeInherited(pid, firstDescriptor+len(cmd.ExtraFiles)); err != nil {
+		return err
+	}
 	if l.placed != nil {
 		l.placed(pid)
+	}
+	return nil
+}
+
+// closeInherited leaves a process no descriptor but those that it was given. This process may have inherited others
+// itself, and not to close them at an exec is no decision of a library's.
+func (l *limits) closeInherited(pid, first int) error {
+	if l.late || l.leaks {
+		return nil // which was said
+	}
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err == nil && len(entries) <= first {
+		return nil // 0 to first-1
+	}
+	if err := closeOwnFiles(pid, first); err != nil {
+		return fmt.Errorf("close what process %d has inherited: %w", pid, err)
 	}
 	return nil
 }

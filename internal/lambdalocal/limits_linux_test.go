@@ -59,6 +59,11 @@ func TestLimitsFromTheFirstInstruction(t *testing.T) {
 			if l.late {
 				t.Skipf("SKIPPED: %q", l.left)
 			}
+			stray, err := syscall.Dup(0) // as this process may have inherited one
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer syscall.Close(stray)
 			placed := 0
 			l.placed = func(pid int) {
 				placed++
@@ -99,6 +104,9 @@ func checkPlaced(t *testing.T, l *limits, pid, files int) {
 		if pids, err := l.group.Processes(); err != nil || !slices.Contains(pids, pid) {
 			t.Errorf("the group has %v (%v), not %d", pids, err, pid)
 		}
+	}
+	if open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid)); (err != nil || len(open) != firstDescriptor) && !l.leaks {
+		t.Errorf("it has open %v (%v)", open, err)
 	}
 	set, _ := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
 	for _, line := range strings.Split(string(set), "\n") {

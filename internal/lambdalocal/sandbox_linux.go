@@ -2,6 +2,7 @@ package lambdalocal
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,27 +15,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newSandbox makes the most private sandbox that this machine allows.
-func newSandbox(fn Function, opt Options, l layout, lim *limits) (sandbox, error) {
+// newSandbox makes the most private sandbox that this machine allows. Whether it allows one, only a trial tells: root
+// may lack capabilities, or be root in a user namespace that has no other user.
+func newSandbox(ctx context.Context, fn Function, opt Options, l layout, lim *limits) (sandbox, error) {
 	if opt.byPath {
 		return newPathSandbox(fn, opt, l, lim, "asked for")
 	}
-	var err error
+	lambda, self := lambdaUser(), user{name: "root"}
+	var reasons []string
+	why := func() string { return strings.ReplaceAll(strings.Join(reasons, "; "), "\n", " ") }
+	asRoot := func(u user) func() (sandbox, error) {
+		return func() (sandbox, error) { return newRootSandbox(fn, opt, l, lim, u, why()) }
+	}
+	kinds := []func() (sandbox, error){func() (sandbox, error) { return newUserSandbox(fn, opt, l, lim, why()) }}
 	if os.Geteuid() == 0 {
-		var box *rootSandbox
-		if box, err = newRootSandbox(fn, opt, l, lim); err == nil {
-			return box, nil
+		kinds = append([]func() (sandbox, error){asRoot(lambda), asRoot(self)}, kinds...)
+	}
+	for _, make := range kinds {
+		box, err := make()
+		if err == nil {
+			if err = try(ctx, box); err == nil {
+				return box, nil
+			}
+			err = errors.Join(err, box.close(), l.removeSkeleton(box.skeleton()))
 		}
-	} else {
-		var box *userSandbox
-		if box, err = newUserSandbox(fn, opt, l, lim); err == nil {
-			return box, nil
+		if !errors.Is(err, errNotAllowed) {
+			return nil, err
+		}
+		reasons = append(reasons, err.Error())
+		if err := l.fill(); err != nil { // what the next one begins with
+			return nil, err
 		}
 	}
-	if !errors.Is(err, errNotAllowed) {
-		return nil, err
-	}
-	return newPathSandbox(fn, opt, l, lim, strings.ReplaceAll(err.Error(), "\n", " "))
+	return newPathSandbox(fn, opt, l, lim, why())
 }
 
 // errNotAllowed says that the kernel refuses namespaces to this process.
@@ -50,7 +63,8 @@ type rootSandbox struct {
 	*limits
 	layout layout
 	keep   bool // the content of /tmp
-	user   user
+	user   user // not Lambda's where there is no other user than this process's own; see drop
+	drop   dropper
 	root   string
 	made   []string
 	run    *starter
@@ -61,25 +75,21 @@ type rootSandbox struct {
 	notes  []string
 }
 
-func newRootSandbox(fn Function, opt Options, l layout, lim *limits) (*rootSandbox, error) {
-	s := &rootSandbox{limits: lim, layout: l, keep: opt.Keep, user: lambdaUser(), root: l.root}
-	plan, err := planRoot(fn, opt, l, &s.user)
+func newRootSandbox(fn Function, opt Options, l layout, lim *limits, u user, why string) (*rootSandbox, error) {
+	s := &rootSandbox{limits: lim, layout: l, keep: opt.Keep, user: u, root: l.root}
+	if why != "" {
+		s.notes = append(s.notes, "no user of its own, the function is root without capabilities ("+why+")")
+	}
+	plan, err := s.plan(fn, opt)
 	if err != nil {
 		return nil, err
-	}
-	if err := plan.cover(s.user, l.etc); err != nil {
-		return nil, err
-	}
-	if n, file := unreadable(map[string]string{"/var/task": fn.Code, "/opt": l.optSource(fn)}); n > 0 {
-		s.notes = append(s.notes, fmt.Sprintf(
-			"the function's user cannot read %d of its files, nor could it on Lambda, which keeps modes: chmod o+r %s", n, file))
 	}
 	tmp, err := newDisk(l.dir, fn.EphemeralMB, s.user)
 	defer tmp.close() // the mount has it then
 	if err != nil {
 		s.notes = append(s.notes, fmt.Sprintf("/tmp has no limit (%v)", err))
 		if err := os.Chown(l.tmp, s.user.uid, s.user.gid); err != nil {
-			return nil, fmt.Errorf("give /tmp to %s: %w", s.user.name, err)
+			return nil, fmt.Errorf("%w: give /tmp to %s: %w", errNotAllowed, s.user.name, err)
 		}
 	}
 	plan.temp(l, tmp)
@@ -104,6 +114,29 @@ func newRootSandbox(fn Function, opt Options, l layout, lim *limits) (*rootSandb
 	return s, nil
 }
 
+// plan is the private root for the sandbox's user. Where that is this process's own, it has to do without its rights.
+func (s *rootSandbox) plan(fn Function, opt Options) (mountPlan, error) {
+	if s.user.uid == os.Geteuid() {
+		var err error
+		if s.drop, err = newDropper(s.user.uid); err != nil {
+			return mountPlan{}, err
+		}
+		return planRoot(fn, opt, s.layout, nil)
+	}
+	plan, err := planRoot(fn, opt, s.layout, &s.user)
+	if err != nil {
+		return mountPlan{}, err
+	}
+	if err := plan.cover(s.user, s.layout.etc); err != nil {
+		return mountPlan{}, err
+	}
+	if n, file := unreadable(map[string]string{"/var/task": fn.Code, "/opt": s.layout.optSource(fn)}); n > 0 {
+		s.notes = append(s.notes, fmt.Sprintf(
+			"the function's user cannot read %d of its files, nor could it on Lambda, which keeps modes: chmod o+r %s", n, file))
+	}
+	return plan, nil
+}
+
 // enter takes the calling thread into new namespaces and mounts the private root there.
 func (s *rootSandbox) enter(plan mountPlan) error {
 	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
@@ -113,7 +146,10 @@ func (s *rootSandbox) enter(plan mountPlan) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("%w: make mounts private: %w", errNotAllowed, err)
 	}
-	return plan.mount()
+	if err := plan.mount(); err != nil {
+		return fmt.Errorf("%w: %w", errNotAllowed, err)
+	}
+	return nil
 }
 
 // startFirst starts the first process of a new process namespace, waits until it has mounted the /proc
@@ -186,7 +222,12 @@ func join(namespace string) error {
 }
 
 func (s *rootSandbox) start(cmd *exec.Cmd) error {
-	cmd.SysProcAttr.Chroot, cmd.SysProcAttr.Credential = s.root, s.user.credential()
+	cmd.SysProcAttr.Chroot = s.root
+	if s.drop != nil {
+		s.drop.wrap(cmd)
+		return s.limits.start(s.run, cmd)
+	}
+	cmd.SysProcAttr.Credential = s.user.credential()
 	outputs := []any{cmd.Stdout, cmd.Stderr}
 	for _, f := range cmd.ExtraFiles {
 		outputs = append(outputs, f)
@@ -211,18 +252,6 @@ func straysOf(kind, identity string, first int, groups map[int]bool) []int {
 		ns, err := os.Readlink("/proc/" + pid + "/ns/" + kind)
 		return err == nil && ns == identity
 	}, func(group int) bool { return group == first || groups[group] })
-}
-
-// straysWith are the processes that were started with an environment variable and are in none of the
-// groups.
-func straysWith(variable string, groups map[int]bool) []int {
-	if variable == "" {
-		return nil // nothing was started yet
-	}
-	return straysThat(func(pid string) bool {
-		environ, err := os.ReadFile("/proc/" + pid + "/environ")
-		return err == nil && strings.Contains("\x00"+string(environ), "\x00"+variable+"\x00")
-	}, func(group int) bool { return groups[group] })
 }
 
 // straysThat looks at all processes of the machine.

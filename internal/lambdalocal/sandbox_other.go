@@ -2,12 +2,19 @@
 
 package lambdalocal
 
-import "runtime"
+import (
+	"context"
+	"runtime"
+)
 
 // newSandbox has nothing but paths to offer where there are no mount namespaces.
-func newSandbox(fn Function, opt Options, l layout, lim *limits) (sandbox, error) {
+func newSandbox(_ context.Context, fn Function, opt Options, l layout, lim *limits) (sandbox, error) {
 	return newPathSandbox(fn, opt, l, lim, "mount namespaces are Linux's, this is "+runtime.GOOS)
 }
 
-// straysWith finds none: what a function moves out of its process group is neither frozen nor killed.
-func straysWith(string, map[int]bool) []int { return nil }
+// holder is nothing here: what outlives this process cannot be found.
+type holder struct{}
+
+func newHolder(*starter, *limits) (*holder, error) { return nil, nil }
+
+func (*holder) stop() {}

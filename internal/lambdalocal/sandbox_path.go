@@ -17,10 +17,7 @@ type pathSandbox struct {
 	why   string
 	paths [][2]string // as the function would see it, and as it is
 	run   *starter
-
-	// marker is the variable that every process of the environment has, and no other process: the
-	// address of its Runtime API.
-	marker string
+	hold  *holder // ends what is left if this process is killed; nil where it cannot be found
 }
 
 func newPathSandbox(fn Function, opt Options, l layout, lim *limits, why string) (*pathSandbox, error) {
@@ -54,6 +51,11 @@ func newPathSandbox(fn Function, opt Options, l layout, lim *limits, why string)
 		}
 	}
 	s.run = newStarter()
+	var err error
+	if s.hold, err = newHolder(s.run, lim); err != nil {
+		s.run.stop()
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -68,9 +70,6 @@ func (s *pathSandbox) start(cmd *exec.Cmd) error {
 	for i, e := range cmd.Env {
 		name, value, _ := strings.Cut(e, "=")
 		cmd.Env[i] = name + "=" + s.translate(value)
-		if name == "AWS_LAMBDA_RUNTIME_API" {
-			s.marker = e
-		}
 	}
 	cmd.Env = append(cmd.Env, "TMPDIR="+s.translate("/tmp"), "AFTERGLOW_LOCAL_OPT="+s.translate("/opt"))
 	cmd.Path, cmd.Dir = s.translate(cmd.Path), s.translate(cmd.Dir)
@@ -96,17 +95,22 @@ func (s *pathSandbox) strays(groups map[int]bool) []int {
 	if found, ok := s.members(groups); ok {
 		return found
 	}
-	return straysWith(s.marker, groups)
+	return s.marked(groups)
 }
 
 func (s *pathSandbox) leftOut() string {
+	daemons := ""
+	if s.mark == 0 {
+		daemons = "; what leaves its process group is neither frozen nor ended"
+	}
 	return "no private file system (" + s.why + "): /opt, /var/task, /var/runtime and /tmp are other folders, named by the environment variables, and writable; " +
-		"it is no user of its own, /tmp has no limit, there is a /dev/shm; nobody knows sandbox.localdomain: a telemetry listener that binds it fails, one on 127.0.0.1 or on all addresses works"
+		"it is no user of its own, /tmp has no limit, there is a /dev/shm; nobody knows sandbox.localdomain: a telemetry listener that binds it fails, one on 127.0.0.1 or on all addresses works" + daemons
 }
 
 func (s *pathSandbox) skeleton() []string { return nil }
 
 func (s *pathSandbox) close() error {
+	s.hold.stop()
 	s.run.stop()
 	return nil
 }

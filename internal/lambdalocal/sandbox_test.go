@@ -159,7 +159,7 @@ func TestOtherSandboxes(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, filepath.Join(dir, "test"), "-test.v", "-test.run",
-				"TestInitOrder|TestExtensionProcess|TestFreeze|TestTimeout$|TestFailures/(extension|bootstrap)_|TestExtensionThatIsALink|TestIsolation/one|TestSandboxNames|TestTelemetry$|TestLeavesNothing|TestDeathOf|TestThousand|TestKeep|TestFrozen|TestCut|TestDevices|TestClear|TestLeftOut")
+				"TestInitOrder|TestExtensionProcess|TestFreeze|TestTimeout$|TestFailures/(extension|bootstrap)_|TestExtensionThatIsALink|TestIsolation/one|TestSandboxNames|TestTelemetry$|TestLeavesNothing|TestDeathOf|TestThousand|TestKeep|TestFrozen|TestCut|TestDevices|TestClear|TestLeftOut|TestRights|TestDaemons|TestInherited|TestSameVariables|TestShutdownWith|TestSameDir")
 			cmd.Dir = dir
 			cmd.Env = []string{
 				"PATH=" + os.Getenv("PATH"), "HOME=/", "TMPDIR=" + filepath.Join(dir, "tmp"), c.env,

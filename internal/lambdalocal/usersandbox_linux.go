@@ -12,25 +12,30 @@ import (
 )
 
 // userSandbox is a mount namespace inside a user namespace, for those who are not root. Its first process
-// makes the mounts and then waits; the others enter its namespaces by nsenter.
+// makes the mounts, starts the second one, and waits; the others enter the second one's namespaces by nsenter.
+//
+// There are two user namespaces, one in the other. In the outer one this user is root, who can mount. In the inner one
+// it is itself, without any rights over what was mounted, which is locked there (mount_namespaces(7)): a function can
+// neither write to its code nor see what is beneath, not even as root of a namespace that it makes itself.
 //
 // This process cannot enter a user namespace itself, because it has more than one thread, and a process
 // namespace would make every nsenter a parent of what was asked for. So there is none: what a function
-// leaves behind is found by its mount namespace. If this process is killed, the kernel kills those that it
+// leaves behind is found by its mark. If this process is killed, the kernel kills those that it
 // started, and the first process, whose pipe breaks, all others.
 type userSandbox struct {
 	*limits
-	root          string
-	made          []string
-	run           *starter
-	first         *exec.Cmd
-	hold          *os.File
-	mounts        string // identity of the mount namespace
-	nsenter, into string // programs: nsenter and chroot
+	why     string // there is no better one; "" if nothing better was tried
+	made    []string
+	run     *starter
+	first   *exec.Cmd
+	hold    *os.File
+	inner   int // the second process
+	nsenter string
+	drop    dropper
 }
 
-func newUserSandbox(fn Function, opt Options, l layout, lim *limits) (*userSandbox, error) {
-	s := &userSandbox{limits: lim, root: l.root, run: newStarter()}
+func newUserSandbox(fn Function, opt Options, l layout, lim *limits, why string) (*userSandbox, error) {
+	s := &userSandbox{limits: lim, why: why, run: newStarter()}
 	err := s.findPrograms()
 	var plan mountPlan
 	if err == nil {
@@ -54,28 +59,24 @@ func (s *userSandbox) findPrograms() (err error) {
 	if s.nsenter, err = exec.LookPath("nsenter"); err != nil {
 		return fmt.Errorf("%w: %w", errNotAllowed, err)
 	}
-	for _, path := range []string{"/usr/sbin/chroot", "/usr/bin/chroot", "/sbin/chroot"} {
-		if _, err := os.Stat(path); err == nil {
-			s.into = path
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: there is no chroot", errNotAllowed)
+	s.drop, err = newDropper(os.Geteuid())
+	return err
 }
 
 // startFirst starts the process that makes the mounts and holds the namespaces. When its pipe breaks, it
-// kills whoever is in its mount namespace.
+// kills whoever has the mark. The old root is laid over /tmp for a moment, because there has to be a place for it.
 func (s *userSandbox) startFirst(plan mountPlan) error {
-	script := plan.script() + `
-echo up
-exec 3<&0 >/dev/null
-cat <&3 & wait $!
-mine=$(readlink /proc/$$/ns/mnt)
-for process in /proc/[0-9]*; do
-	id=${process#/proc/}
-	if [ "$id" != $$ ] && [ "$(readlink "$process/ns/mnt")" = "$mine" ]; then kill -9 "$id"; fi
-done 2>/dev/null
-` + removeFolders
+	script := plan.script() + fmt.Sprintf(`
+cd %s
+pivot_root . tmp
+umount -l tmp
+cd /
+exec 3<&0
+unshare --user --map-user=%d --map-group=%d --mount sh -c 'echo $$; exec cat >/dev/null' <&3 &
+exec >/dev/null
+wait $!
+set +e
+`, quote(plan.root), os.Geteuid(), os.Getegid()) + s.killMarked() + removeFolders
 	theirs, hold, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("make pipe: %w", err)
@@ -106,24 +107,24 @@ done 2>/dev/null
 		return fmt.Errorf("%w: start first process: %w", errNotAllowed, err)
 	}
 	s.first, s.hold = cmd, hold
-	if _, err := bufio.NewReader(ready).ReadString('\n'); err != nil {
-		s.endFirst()
-		return fmt.Errorf("%w: first process said %q", errNotAllowed, complaint.String())
+	line, err := bufio.NewReader(ready).ReadString('\n')
+	if err == nil {
+		s.inner, err = strconv.Atoi(strings.TrimSpace(line))
 	}
-	if s.mounts, err = os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", cmd.Process.Pid)); err != nil {
-		s.endFirst()
-		return fmt.Errorf("identify mount namespace: %w", err)
+	if err != nil {
+		s.endFirst() // which ends who writes the complaint
+		return fmt.Errorf("%w: first process said %q, %q", errNotAllowed, line, complaint.String())
 	}
 	return nil
 }
 
-// start puts nsenter, chroot and a shell before the command; each execs the next one, so that the process
+// start puts nsenter and what drops rights before the command; each execs the next one, so that the process
 // that was started is in the end the command.
 func (s *userSandbox) start(cmd *exec.Cmd) error {
-	dir := cmd.Dir
+	s.drop.wrap(cmd)
+	target := strconv.Itoa(s.inner)
 	cmd.Args = append([]string{
-		s.nsenter, "--target", strconv.Itoa(s.first.Process.Pid), "--user", "--preserve-credentials", "--mount", "--",
-		s.into, s.root, "/bin/sh", "-c", `cd "$0" && exec "$@"`, dir,
+		s.nsenter, "--target", target, "--user", "--preserve-credentials", "--mount", "--wd=/proc/" + target + "/root" + cmd.Dir, "--",
 	}, cmd.Args...)
 	cmd.Path, cmd.Dir = s.nsenter, "/"
 	endWithParent(cmd.SysProcAttr)
@@ -134,17 +135,21 @@ func (s *userSandbox) strays(groups map[int]bool) []int {
 	if found, ok := s.members(groups); ok {
 		return found
 	}
-	return straysOf("mnt", s.mounts, s.first.Process.Pid, groups)
+	return s.marked(groups)
 }
 
 func (s *userSandbox) leftOut() string {
-	return "without root there is no process namespace (/proc shows this machine's processes), no user of its own and no limit of /tmp's size"
+	why := ""
+	if s.why != "" {
+		why = " (" + s.why + ")"
+	}
+	return "without root there is no process namespace (/proc shows this machine's processes), no user of its own and no limit of /tmp's size" + why
 }
 
 func (s *userSandbox) skeleton() []string { return s.made }
 
 func (s *userSandbox) endFirst() {
-	// Its group: the shell and the cat that it waits for.
+	// Its group: the shell and the second process that it waits for.
 	_ = syscall.Kill(-s.first.Process.Pid, syscall.SIGKILL)
 	_ = s.first.Wait()
 	s.hold.Close()
