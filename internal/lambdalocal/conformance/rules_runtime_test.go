@@ -1,5 +1,7 @@
 package conformance
 
+import "time"
+
 // runtimeRules are about the Runtime API.
 func runtimeRules() []rule {
 	const handlers = "RTAPI; RIE:rapi/handler"
@@ -32,6 +34,11 @@ func runtimeRules() []rule {
 			id: "runtime-next-again", source: states, actors: rt("next\nnext\nrespond\nnext"), invoke: once,
 			text: "A runtime that asks again before it has answered gets the same event again.",
 			want: next + next + "bootstrap: respond" + accepted + "\n caller: answer {\"n\":1}",
+		},
+		{
+			id: "runtime-next-twice-at-once", source: states, actors: rt("async next as=other\npause 300ms\nnext\npause 300ms\nrespond\nnext"), invoke: once,
+			text: "A runtime that asks twice at once gets the same event twice, and answers it once.",
+			want: next + "other: next 200 {\"n\":1}\n bootstrap: respond" + accepted + "\n caller: answer {\"n\":1}",
 		},
 		{
 			id: "runtime-unknown-id", source: "RTAPI; RIE:rapi/middleware/middleware.go", actors: rt("respond id=nobody\nnext\nrespond id=nobody\nerror id=nobody\nrespond\nnext"), invoke: once,
@@ -90,6 +97,21 @@ func runtimeRules() []rule {
 				caller: Unhandled {"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes)."}`,
 			rie: differs(marked,
 				`caller: answer {"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes)."}`),
+		},
+		{
+			id: "runtime-largest-error", source: "LIM; RIE:rapidcore/server.go", actors: rt("next\nerror size=6291556\nnext"), invoke: once,
+			text: "An error report may have as much as a response.",
+			want: next + "bootstrap: error" + accepted,
+		},
+		{
+			id: "runtime-error-too-large", source: "LIM; RIE:rapidcore/server.go", actors: rt("next\nerror size=6291557\nnext"), invoke: once,
+			text: "A larger one is treated as a response that is too large: 413 for the runtime, which goes on, and Function.ResponseSizeTooLarge for the caller.",
+			want: next + `bootstrap: error 413 {"errorMessage":"Exceeded maximum allowed payload size (6291556 bytes).","errorType":"RequestEntityTooLarge"}
+				caller: Unhandled {"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes)."}`,
+			timeout: 2 * time.Second,
+			rie: differs("It finds that the report is too large, and has no answer to that: its handler panics, and the invocation ends by its timeout.",
+				next+"bootstrap: error no answer\n bootstrap: "+refused("next", invalid, transition("InvocationErrorResponse", "Ready", "runtime"))+
+					"\n caller: answer Task timed out after 2.00 seconds"),
 		},
 		{
 			id: "runtime-truncated", source: "RIE:rapi/handler/invocationresponse.go", actors: rt("next\ntruncate\nnext"), invoke: once,

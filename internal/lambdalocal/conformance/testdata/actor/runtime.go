@@ -21,14 +21,19 @@ func (a *actor) next(s step) {
 
 // respond answers with the event, with body=, or with size= bytes.
 func (a *actor) respond(s step) {
-	body := s.get("body", string(a.payload))
-	if size := s.get("size", ""); size != "" {
-		n, _ := strconv.Atoi(size)
-		body = `"` + strings.Repeat("x", n-2) + `"`
-	}
+	body := sized(s, s.get("body", string(a.payload)))
 	a.send(context.Background(), s, http.MethodPost, runtimeAPI+"/invocation/"+s.get("id", a.request)+"/response", map[string]string{
 		"Lambda-Runtime-Function-Response-Mode": s.get("mode", ""), "Content-Type": s.get("type", ""),
 	}, body)
+}
+
+// sized is a body with size= bytes, if the step says so.
+func sized(s step, body string) string {
+	if size := s.get("size", ""); size != "" {
+		n, _ := strconv.Atoi(size)
+		return `"` + strings.Repeat("x", n-2) + `"`
+	}
+	return body
 }
 
 // truncate promises more of a response than it sends.
@@ -54,7 +59,7 @@ func (a *actor) truncate(s step) {
 func (a *actor) runtimeError(path string, s step) {
 	a.send(context.Background(), s, http.MethodPost, runtimeAPI+path, map[string]string{
 		"Lambda-Runtime-Function-Error-Type": s.get("type", ""), "Content-Type": "application/json",
-	}, s.get("body", `{"errorMessage":"no","errorType":"Oops"}`))
+	}, sized(s, s.get("body", `{"errorMessage":"no","errorType":"Oops"}`)))
 }
 
 // serve answers every event with itself; work= is how long that takes.
