@@ -37,6 +37,7 @@ const imports = `
 	settings, construct, construct/layer                < infra
 	construct/layer                                     < infra/layer
 
+	internal/apt                                        < internal/runtimes
 	internal/runtimes                                   < internal/lambdalocal
 	internal/lambdalocal/...                            < internal/lambdalocal
 	internal/lambdalocal, internal/runtimes             < internal/lambdalocal/...

@@ -39,7 +39,7 @@ func (d demo) run(ctx context.Context) (err error) {
 	log := progress.New(d.stdout, cloud.Steps+len(orders())+1)
 	log.Print("Afterglow: deploy an example to a local AWS, send it two orders, show what happened.\n" +
 		"What is installed goes below .afterglow; the first time takes a few minutes, later ones seconds.\n\n")
-	c, err := cloud.Up(ctx, cloud.Options{Checkout: d.checkout, Runs: d.runs, Port: d.port, Log: log})
+	c, err := cloud.Up(ctx, cloud.Options{Checkout: d.checkout, Runs: d.runs, Port: d.port, Log: log, Nearest: true})
 	if err != nil {
 		return err
 	}

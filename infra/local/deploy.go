@@ -40,7 +40,7 @@ func runDeploy(ctx context.Context, c call, args []string) error {
 	if app, err = filepath.Abs(app); err != nil {
 		return fmt.Errorf("find the app: %w", err)
 	}
-	machine, err := tools.Look(ctx, c.stderr)
+	machine, err := tools.Look(ctx)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func toolsOf(t *testing.T) (m tools.Machine, folder string) {
 		t.Skip("SKIPPED: -short")
 	}
 	needMachine(t)
-	m, err := tools.Look(context.Background(), io.Discard)
+	m, err := tools.Look(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -162,7 +162,11 @@ func startLocal(t *testing.T, binary, runs, command string, args ...string) *dem
 	t.Helper()
 	d := &demoProcess{t: t, runs: runs, lines: make(chan string, 10_000), ended: make(chan int, 1)}
 	before, _ := filepath.Glob(filepath.Join(d.runs, "run-*"))
-	d.command = exec.Command(binary, append([]string{command, "--runs", d.runs}, args...)...)
+	arguments := append([]string{command, "--runs", d.runs}, args...)
+	if command == "up" {
+		arguments = append(arguments, "--nearest") // which Python a machine has is no matter of these tests
+	}
+	d.command = exec.Command(binary, arguments...)
 	reader, writer := io.Pipe()
 	d.command.Stdout, d.command.Stderr = writer, writer
 	// A group of its own: the signal is for the demo, not for us.

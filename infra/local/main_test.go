@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"testing"
@@ -31,7 +30,7 @@ func TestMain(m *testing.M) {
 // needMachine skips a test on a machine that lacks Go, Python or Node.js; CI may not lack them.
 func needMachine(t *testing.T) {
 	t.Helper()
-	if _, err := tools.Look(context.Background(), io.Discard); err != nil {
+	if _, err := tools.Look(context.Background()); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
 		}

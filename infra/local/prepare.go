@@ -31,7 +31,8 @@ type preparation struct {
 	do    func(*progress.Step) (string, error)
 }
 
-// runPrepare installs what demo and tests need and says so while it lasts. Tests install it themselves too; but what
+// runPrepare installs what demo and tests need and says so while it lasts. As root on Debian and its kin it alone installs packages
+// of the system, too. Tests install it themselves too; but what
 // they say is not shown before a package's tests have ended.
 func runPrepare(ctx context.Context, c call, args []string) error {
 	var runs string
@@ -42,7 +43,7 @@ func runPrepare(ctx context.Context, c call, args []string) error {
 	var machine tools.Machine
 	steps := []preparation{
 		{"looking for Go, Python 3 and Node.js", func(s *progress.Step) (_ string, err error) {
-			machine, err = tools.Look(ctx, s)
+			machine, err = tools.LookOrInstall(ctx, func(what string) { s.Note("%s", what) })
 			return machine.String(), err
 		}},
 		{"installing MiniStack, the local AWS", func(s *progress.Step) (string, error) {
@@ -80,7 +81,8 @@ func runPrepare(ctx context.Context, c call, args []string) error {
 
 func prepareRuntimes(ctx context.Context, checkout string, s *progress.Step) (string, error) {
 	var found []string
-	opt := runtimes.Options{Root: filepath.Join(checkout, ".afterglow", "runtimes"), Progress: s}
+	opt := runtimes.Options{Root: filepath.Join(checkout, ".afterglow", "runtimes"), Progress: s,
+		SystemPackages: func(what string) { s.Note("%s", what) }}
 	for _, name := range slices.Concat(prepared, nearest) {
 		find := runtimes.Find
 		if slices.Contains(nearest, name) {

@@ -62,7 +62,7 @@ func (s *stages) get() (*stage, error) {
 		}
 		s.stage = &stage{recorder: newRecorder(), ended: map[string]bool{}, variant: "as deployed"}
 		s.stage.Cloud, s.err = cloud.Up(ctx, cloud.Options{
-			Checkout: checkout, Runs: filepath.Join(checkout, ".afterglow", "test", "stage"), Log: progress.New(os.Stderr, cloud.Steps),
+			Checkout: checkout, Runs: filepath.Join(checkout, ".afterglow", "test", "stage"), Log: progress.New(os.Stderr, cloud.Steps), Nearest: true,
 			Lines: s.stage.take, Through: s.stage.recorder.through,
 		})
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
+	"github.com/afterglow-lambda/afterglow/infra/local/control"
 	"github.com/afterglow-lambda/afterglow/infra/local/localaws"
 	"github.com/afterglow-lambda/afterglow/infra/local/progress"
 )
@@ -34,6 +35,7 @@ func runUp(ctx context.Context, c call, args []string) error {
 	flags.StringVar(&u.opt.Account, "account", "", "`account` that the local AWS stands for, if the app names one")
 	flags.StringVar(&u.region, "region", "", "`region` of the functions (default $AWS_REGION with an endpoint, else us-east-1)")
 	flags.BoolVar(&u.opt.ReadAWS, "read-aws", false, "the endpoint may be a real AWS account: read its functions, change nothing")
+	flags.BoolVar(&u.opt.Nearest, "nearest", false, "run a function whose runtime is missing here on the nearest version that is not")
 	flags.Func("code", "`NAME=FOLDER`: take this folder as the code of a function or layer, not what the endpoint has; may be given again", u.addCode)
 	others, err := parse(flags, args)
 	if err != nil {
@@ -131,7 +133,7 @@ func (u up) howTo(c *cloud.Cloud) string {
 		fmt.Fprintf(&text, "\nUp at %s until Ctrl-C, with\n", c.URL())
 		for _, f := range status.Functions {
 			if f.Problem == "" {
-				fmt.Fprintf(&text, "  %s (%s)\n", f.Name, f.Runtime)
+				fmt.Fprintf(&text, "  %s (%s)\n", f.Name, runtimeOf(f))
 			}
 		}
 		fmt.Fprintf(&text, "\nFrom another terminal:\n  go run ./infra/local invoke %s --payload '{}'\n", functions[0])
@@ -153,6 +155,14 @@ func (u up) howTo(c *cloud.Cloud) string {
 	}
 	text.WriteString("\n")
 	return text.String()
+}
+
+// runtimeOf names the runtime that a function really runs on.
+func runtimeOf(f control.Function) string {
+	if f.RunsOn != f.Runtime {
+		return f.RunsOn + " in place of " + f.Runtime
+	}
+	return f.Runtime
 }
 
 func (u up) appFlag() string {

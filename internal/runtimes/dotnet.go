@@ -32,7 +32,7 @@ func dotnetMajor(version string) int {
 
 func findDotnet(ctx context.Context, version string, opt Options) (Runtime, error) {
 	if !slices.Contains(dotnetVersions(), version) {
-		return Runtime{}, fmt.Errorf("no client for .NET %s is known here; known are %s", version, strings.Join(dotnetVersions(), ", "))
+		return Runtime{}, noSuchVersion(familyDotnet, ".NET", version, dotnetVersions())
 	}
 	in, err := newInstaller(opt)
 	if err != nil {
@@ -87,11 +87,16 @@ func findDotnet(ctx context.Context, version string, opt Options) (Runtime, erro
 func coreCLRRuns(version string) error {
 	switch {
 	case version != coreDotnet:
-		return fmt.Errorf(".NET %s: %w; install with: sudo apt-get install -y dotnet-runtime-%s.0 (or dnf, brew, or Microsoft's dotnet-install script)", version, ErrMissing, version)
+		return fmt.Errorf(".NET %s: %w; install with: %s (or Microsoft's dotnet-install script, with --runtime dotnet --channel %s.0)", version, ErrMissing, dotnetCommand(version), version)
 	case runtime.GOOS != "linux" || runtime.GOARCH != "amd64":
 		return fmt.Errorf(".NET Core 3.1: %w; PyPI has it for Linux on x86-64 only", ErrMissing)
 	}
 	return nil
+}
+
+// dotnetCommand installs a .NET of this version.
+func dotnetCommand(version string) string {
+	return sudo(installCommand([]tool{{program: "dotnet", deb: "dotnet-runtime-" + version + ".0", rpm: "dotnet-runtime-" + version + ".0", darwin: "dotnet@" + version}}))
 }
 
 // dotnetScript is what Lambda's bootstrap makes of the handler: of ASSEMBLY::TYPE::METHOD the client with the
@@ -147,7 +152,7 @@ func nearestDotnet(ctx context.Context, version string, opt Options, missing err
 			rt.Env = map[string]string{}
 		}
 		rt.Env["DOTNET_ROLL_FORWARD"] = "LatestMajor" // else the host refuses another major version
-		return rt, fmt.Sprintf("%s is not on this machine, %s is used instead", name, rt.Name), nil
+		return rt, fmt.Sprintf("%s does not run on this machine, %s is used instead", name, rt.Name), nil
 	}
 	if !slices.Contains(dotnetVersions(), version) {
 		return Runtime{}, "", missing
@@ -156,7 +161,7 @@ func nearestDotnet(ctx context.Context, version string, opt Options, missing err
 	if err != nil {
 		return Runtime{}, "", fmt.Errorf("%w; its stand-in: %w", missing, err)
 	}
-	return rt, fmt.Sprintf("%s is not on this machine, %s is used instead, which runs only what was built for it or for .NET Standard", name, rt.Name), nil
+	return rt, fmt.Sprintf("%s does not run on this machine, %s is used instead, which runs only what was built for it or for .NET Standard", name, rt.Name), nil
 }
 
 // dotnet is a .NET of this machine.

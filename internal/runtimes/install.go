@@ -31,10 +31,11 @@ const (
 type installer struct {
 	root     string
 	progress io.Writer
+	system   func(string) // Options.SystemPackages
 }
 
 func newInstaller(opt Options) (*installer, error) {
-	in := &installer{root: opt.Root, progress: opt.Progress}
+	in := &installer{root: opt.Root, progress: opt.Progress, system: opt.SystemPackages}
 	if in.progress == nil {
 		in.progress = io.Discard
 	}

@@ -149,7 +149,8 @@ func TestRun(t *testing.T) {
 func fakeApt(t *testing.T, script string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if script != "" {
+	if script != noApt {
+		script = `: >"${0%/*}/asked"` + "\n" + script
 		if err := os.WriteFile(filepath.Join(dir, "apt-get"), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -169,27 +170,38 @@ esac
 	root := os.Geteuid() == 0
 	for _, c := range []struct {
 		name, apt string
-		ok        bool
-		says      string // the error, or the progress
+		may, ok   bool
+		says      string // the error, or what is told before packages are installed
+		asked     bool   // apt-get was
 	}{
-		{"apt-get as root", "PATH=/usr/bin:/bin\n" + installs, root, "apt-get install -y"},
-		{"apt-get that installs nothing", "exit 0", false, "xz-utils"},
-		{"another package manager", "", false, "sudo dnf install -y cmake xz"},
+		{"apt-get as root", "PATH=/usr/bin:/bin\n" + installs, true, root, "apt-get install -y --no-upgrade cmake xz-utils", root},
+		{"nobody has asked for it", "PATH=/usr/bin:/bin\n" + installs, false, false, "install with: sudo apt-get install -y --no-upgrade cmake xz-utils", false},
+		{"apt-get that installs nothing", "", true, false, "xz-utils", root},
+		{"another package manager", noApt, true, false, "sudo dnf install -y cmake xz", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			in, progress := newTestInstaller(t)
-			fakeApt(t, c.apt)
+			in, _ := newTestInstaller(t)
+			said := ""
+			if c.may {
+				in.system = func(what string) { said = what }
+			}
+			dir := fakeApt(t, c.apt)
 			err := in.needTools(t.Context(), tools)
-			said := progress.String()
 			if err != nil {
 				said = err.Error()
 			}
 			if (err == nil) != c.ok || !strings.Contains(said, c.says) {
-				t.Errorf("error %v, progress %q", err, progress)
+				t.Errorf("error %v, said %q", err, said)
 			}
 			if err != nil && !errors.Is(err, ErrMissing) {
 				t.Errorf("%v does not say that something is missing", err)
 			}
+			if _, err := os.Stat(filepath.Join(dir, "asked")); (err == nil) != c.asked {
+				t.Errorf("apt-get was asked: %t, want %t", err == nil, c.asked)
+			}
 		})
 	}
 }
+
+// noApt is a machine without apt-get.
+const noApt = "no apt-get"

@@ -61,7 +61,7 @@ func javaVersion(version string) string {
 
 func findJava(ctx context.Context, name, version string, opt Options) (Runtime, error) {
 	if !slices.Contains(javaVersions(), version) {
-		return Runtime{}, fmt.Errorf("no runtime of Lambda has Java %s; known are %s", version, strings.Join(javaVersions(), ", "))
+		return Runtime{}, noSuchVersion(familyJava, "Java", version, javaVersions())
 	}
 	if runtime.GOOS != "linux" {
 		return Runtime{}, fmt.Errorf("AWS's Java client has a native part for Linux only: run this in a Linux container or virtual machine (%w)", ErrMissing)

@@ -128,7 +128,7 @@ func TestNearestJava(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rt.Command[1] != javaMain11 || rt.Name != "java8.al2" && note != "java8.al2 is not on this machine, "+rt.Name+" is used instead" {
+	if rt.Command[1] != javaMain11 || rt.Name != "java8.al2" && note != "java8.al2 does not run on this machine, "+rt.Name+" is used instead" {
 		t.Errorf("%+v %q", rt, note)
 	}
 	if argv := rt.Argv(128, map[string]string{"_HANDLER": "app.Handler"}); argv[len(argv)-1] != javaMain11 {

@@ -2,7 +2,6 @@ package runtimes
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,23 +11,19 @@ import (
 	"sort"
 )
 
-// javaHome is the folder of a Java of this version, which becomes /var/lang. As root on Debian and its kin
-// one is installed if the machine has none at all; beside another one it is not, because what "java" then
-// means is the machine's owner's choice.
+// javaHome is the folder of a Java of this version, which becomes /var/lang. Where packages may be installed, one is if the
+// machine has none at all; beside another one it is not, because what "java" then means is the machine's owner's choice.
 func (in *installer) javaHome(ctx context.Context, version string) (string, error) {
 	homes := javaHomes(ctx)
 	if home, ok := homes[version]; ok {
 		return home, nil
 	}
 	missing := fmt.Errorf("interpreter of Java %s: %w; install with: %s", version, ErrMissing, javaCommand(version))
-	if len(homes) > 0 || os.Geteuid() != 0 {
-		return "", missing
-	}
-	if _, err := exec.LookPath("apt-get"); err != nil {
+	if len(homes) > 0 || !in.installsPackages() {
 		return "", missing
 	}
 	if err := in.needTools(ctx, []tool{{program: "java", deb: debianJava(version)}}); err != nil {
-		return "", errors.Join(missing, err)
+		return "", fmt.Errorf("%w; %w", missing, err)
 	}
 	if home, ok := javaHomes(ctx)[version]; ok {
 		return home, nil

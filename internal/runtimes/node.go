@@ -52,7 +52,7 @@ func buildTools(client string) []tool {
 func findNode(ctx context.Context, major string, opt Options) (Runtime, error) {
 	pin, ok := nodePins()[major]
 	if !ok {
-		return Runtime{}, fmt.Errorf("no client for Node.js %s is known here", major)
+		return Runtime{}, noSuchVersion(familyNode, "Node.js", major, nodeMajors())
 	}
 	if runtime.GOOS != "linux" {
 		return Runtime{}, fmt.Errorf("AWS's Node.js client builds on Linux only: run this in a Linux container or virtual machine (%w)", ErrMissing)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -53,6 +54,9 @@ type python struct {
 func (p python) path() string { return filepath.Join(p.Prefix, "bin", "python"+p.Version) }
 
 func findPython(ctx context.Context, version string, opt Options) (Runtime, error) {
+	if !slices.Contains(pythonVersions(), version) {
+		return Runtime{}, noSuchVersion(familyPython, "Python", version, pythonVersions())
+	}
 	in, err := newInstaller(opt)
 	if err != nil {
 		return Runtime{}, err

@@ -3,7 +3,6 @@ package runtimes
 import (
 	"archive/zip"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,7 +43,7 @@ func (in *installer) fetchPython(ctx context.Context, version string, missing er
 	name, stamp := "cpython"+version, build.version+" "+platform+" "+build.sha256[runtime.GOARCH]
 	if !in.installed(filepath.Join(in.root, name), stamp) {
 		if err := in.needTools(ctx, []tool{maven()}); err != nil {
-			return python{}, errors.Join(missing, fmt.Errorf("or else Maven, which has one: %w", err))
+			return python{}, fmt.Errorf("%w; or else Maven, which has one: %w", missing, err)
 		}
 	}
 	dir, err := in.ensure(ctx, name, stamp, func(ctx context.Context, tmp string) error {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
@@ -36,7 +37,7 @@ type ruby struct {
 
 func findRuby(ctx context.Context, version string, opt Options) (Runtime, error) {
 	if !slices.Contains(rubyVersions(), version) {
-		return Runtime{}, fmt.Errorf("no client for Ruby %s is known here; known are %s", version, strings.Join(rubyVersions(), ", "))
+		return Runtime{}, noSuchVersion(familyRuby, "Ruby", version, rubyVersions())
 	}
 	in, err := newInstaller(opt)
 	if err != nil {
@@ -45,7 +46,7 @@ func findRuby(ctx context.Context, version string, opt Options) (Runtime, error)
 	ctx, cancel := context.WithTimeout(ctx, installLimit)
 	defer cancel()
 	found := locateRubies(ctx)
-	if len(found) == 0 { // then Debian's is better than none: Nearest will take it
+	if len(found) == 0 && in.installsPackages() { // then Debian's is better than none: Nearest will take it
 		if err := in.needTools(ctx, []tool{{program: "ruby"}}); err != nil {
 			return Runtime{}, err
 		}
@@ -53,7 +54,7 @@ func findRuby(ctx context.Context, version string, opt Options) (Runtime, error)
 	}
 	r, ok := found[version]
 	if !ok {
-		return Runtime{}, fmt.Errorf("interpreter of Ruby %s: %w; install with: rbenv install %s (or another version manager)", version, ErrMissing, version)
+		return Runtime{}, fmt.Errorf("interpreter of Ruby %s: %w; install with: %s", version, ErrMissing, rubyCommand(version))
 	}
 	name := join(familyRuby, version)
 	stamp, err := rubyStamp(r)
@@ -77,6 +78,14 @@ func findRuby(ctx context.Context, version string, opt Options) (Runtime, error)
 		Lang:    r.prefix,
 		Env:     map[string]string{"GEM_HOME": "/var/runtime", "GEM_PATH": gemPath(r.api)},
 	}, nil
+}
+
+// rubyCommand installs a Ruby of this version. Of Debian and its kin, and of Fedora, each release has one version, which need not be this one.
+func rubyCommand(version string) string {
+	if runtime.GOOS == "darwin" {
+		return "brew install ruby@" + version + " (and put its bin on the PATH), or rbenv install " + version
+	}
+	return "rbenv install " + version + " (or another version manager)"
 }
 
 // gemPath is where Lambda looks for gems: the function's bundle, the layers (LAYP), the runtime's own. It is

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -63,6 +64,9 @@ type Options struct {
 	Root string
 	// Progress receives what is being done, a line each; nil means nowhere.
 	Progress io.Writer
+	// SystemPackages is told before packages of the system are installed, which is done as root on Debian and its kin, and never
+	// upgrades anything. nil means that none are: an error says then what to install.
+	SystemPackages func(what string)
 }
 
 // The families of runtimes that can be found or installed.
@@ -95,7 +99,7 @@ func Find(ctx context.Context, name string, opt Options) (Runtime, error) {
 	case familyProvided:
 		rt = Runtime{Name: name}
 	default:
-		err = fmt.Errorf("no client for this runtime is known here; known are %s", strings.Join(known(), ", "))
+		err = fmt.Errorf("%s; known here are %s: deploy the function for one of them", unknown(name), strings.Join(known(), ", "))
 	}
 	if err != nil {
 		return Runtime{}, fmt.Errorf("find runtime %s: %w", name, err)
@@ -135,7 +139,7 @@ func Nearest(ctx context.Context, name string, opt Options) (rt Runtime, note st
 		case familyJava:
 			rt = javaStandIn(rt, version)
 		}
-		return rt, fmt.Sprintf("%s is not on this machine, %s is used instead", name, rt.Name), nil
+		return rt, fmt.Sprintf("%s does not run on this machine, %s is used instead", name, rt.Name), nil
 	}
 	return Runtime{}, "", err
 }
@@ -168,6 +172,35 @@ func join(family, version string) string {
 	default:
 		return family + version
 	}
+}
+
+// unknown says what is known of a runtime that none of the families has.
+func unknown(name string) string {
+	if name == "go1.x" { // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, "Deprecated runtimes"
+		return "Lambda has ended it, a program in Go is built for provided.al2023 now"
+	}
+	return "Lambda has no such runtime"
+}
+
+// noSuchVersion says of a version that no client here takes, what can be done. Lambda ends its old runtimes one after the other
+// (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, "Deprecated runtimes"); clients do the same a little later.
+func noSuchVersion(family, language, version string, versions []string) error {
+	var names []string
+	for _, v := range versions {
+		names = append(names, join(family, v))
+	}
+	remedy := fmt.Sprintf("known here are %s: deploy the function for one of them", strings.Join(names, ", "))
+	if oldest := versions[0]; versionBefore(version, oldest) {
+		return fmt.Errorf("AWS's client needs %s %s or newer here, and Lambda has deprecated %s; %s", language, oldest, join(family, version), remedy)
+	}
+	return fmt.Errorf("no client for %s %s is known here; %s", language, version, remedy)
+}
+
+// versionBefore compares "3.8" with "3.10" by their numbers.
+func versionBefore(version, other string) bool {
+	a, okA := versionNumbers(version)
+	b, okB := versionNumbers(other)
+	return okA && okB && slices.Compare(a, b) < 0
 }
 
 func known() []string {

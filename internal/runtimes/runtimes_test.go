@@ -73,13 +73,18 @@ func TestFindProvided(t *testing.T) {
 func TestFindMissing(t *testing.T) {
 	for _, c := range []struct{ name, says string }{
 		{"python3.14", "pyenv install 3.14"},
-		{"cobol1", "no client for this runtime is known here; known are python3.9,"},
+		{"cobol1", "Lambda has no such runtime; known here are python3.9,"},
+		{"go1.x", "built for provided.al2023 now"},
+		{"python3.8", "AWS's client needs Python 3.9 or newer here, and Lambda has deprecated python3.8; known here are python3.9,"},
+		{"python2.7", "AWS's client needs Python 3.9 or newer here"},
+		{"python3.99", "no client for Python 3.99 is known here; known here are python3.9,"},
+		{"nodejs18.x", "AWS's client needs Node.js 20 or newer here, and Lambda has deprecated nodejs18.x; known here are nodejs20.x,"},
 		{"nodejs99.x", "no client for Node.js 99 is known here"},
-		{"java19", "no runtime of Lambda has Java 19"},
-		{"ruby3.4", "ruby: missing on this machine; install with: sudo dnf install -y ruby"},
-		{"ruby9.9", "no client for Ruby 9.9 is known here; known are 3.1, 3.2,"},
-		{"dotnet8", ".NET 8: missing on this machine; install with: sudo apt-get install -y dotnet-runtime-8.0"},
-		{"dotnet5", "no client for .NET 5 is known here"},
+		{"java19", "no client for Java 19 is known here; known here are java8.al2, java11,"},
+		{"ruby3.4", "interpreter of Ruby 3.4: missing on this machine; install with: rbenv install 3.4"},
+		{"ruby9.9", "no client for Ruby 9.9 is known here; known here are ruby3.1, ruby3.2,"},
+		{"dotnet8", ".NET 8: missing on this machine; install with: sudo dnf install -y dotnet-runtime-8.0"},
+		{"dotnet5", "no client for .NET 5 is known here; known here are dotnetcore3.1, dotnet6,"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := t.TempDir()
@@ -109,7 +114,7 @@ func TestNearest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "python3.99 is not on this machine, " + got.Name + " is used instead"; note != want || len(got.Command) != 2 {
+	if want := "python3.99 does not run on this machine, " + got.Name + " is used instead"; note != want || len(got.Command) != 2 {
 		t.Errorf("%+v %q", got, note)
 	}
 	if _, note, err := Nearest(t.Context(), rt.Name, Options{}); err != nil || note != "" {

@@ -1,12 +1,15 @@
 package runtimes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+
+	"github.com/afterglow-lambda/afterglow/internal/apt"
 )
 
 // tool is a program that an installation needs, with the package that brings it. "" means that the
@@ -16,32 +19,39 @@ type tool struct {
 	deb, rpm, darwin string
 }
 
-// needTools installs missing tools where that can be done without asking, as root on Debian and its
-// kin, and else says which command does it.
+// needTools says which tools are missing and which command installs them. It installs them itself only where that was asked
+// for and can be done, as root on Debian and its kin.
 func (in *installer) needTools(ctx context.Context, tools []tool) error {
 	missing := missingTools(tools)
 	if len(missing) == 0 {
 		return nil
 	}
 	command := installCommand(missing)
-	if os.Geteuid() != 0 || command[0] != "apt-get" {
+	if !in.installsPackages() {
 		return fmt.Errorf("%s: %w; install with: %s", names(missing), ErrMissing, sudo(command))
 	}
-	in.say("installing %s: %s", names(missing), strings.Join(command, " "))
-	env := []string{"DEBIAN_FRONTEND=noninteractive"}
-	if err := in.run(ctx, "", env, command...); err != nil {
-		// A fresh machine knows no packages yet.
-		if err := in.run(ctx, "", env, "apt-get", "update"); err != nil {
-			return fmt.Errorf("update package lists: %w", err)
-		}
-		if err := in.run(ctx, "", env, command...); err != nil {
-			return fmt.Errorf("install tools: %w", err)
-		}
+	in.system(fmt.Sprintf("installing packages of the system, as root: %s", strings.Join(command, " ")))
+	if err := apt.Install(ctx, debs(missing)...); err != nil {
+		return fmt.Errorf("%s: %w; %w", names(missing), ErrMissing, err)
 	}
 	if missing = missingTools(tools); len(missing) > 0 {
 		return fmt.Errorf("%s: %w, even after %s", names(missing), ErrMissing, strings.Join(command, " "))
 	}
 	return nil
+}
+
+// installsPackages tells whether packages of the system may and can be installed.
+func (in *installer) installsPackages() bool {
+	_, err := exec.LookPath("apt-get")
+	return in.system != nil && os.Geteuid() == 0 && runtime.GOOS == "linux" && err == nil
+}
+
+func debs(missing []tool) []string {
+	var packages []string
+	for _, t := range missing {
+		packages = append(packages, cmp.Or(t.deb, t.program))
+	}
+	return packages
 }
 
 func missingTools(tools []tool) []tool {
@@ -54,22 +64,16 @@ func missingTools(tools []tool) []tool {
 	return missing
 }
 
+// installCommand is what a person would run on this machine.
 func installCommand(missing []tool) []string {
-	pick, command := func(t tool) string { return t.deb }, []string{
-		// Another apt may be at work; it will be done in a while.
-		"apt-get", "install", "-y", "-o", "DPkg::Lock::Timeout=300",
-	}
+	pick, command := func(t tool) string { return t.rpm }, []string{"dnf", "install", "-y"}
 	if runtime.GOOS == "darwin" {
 		pick, command = func(t tool) string { return t.darwin }, []string{"brew", "install"}
-	} else if _, err := exec.LookPath("apt-get"); err != nil {
-		pick, command = func(t tool) string { return t.rpm }, []string{"dnf", "install", "-y"}
+	} else if _, err := exec.LookPath("apt-get"); err == nil {
+		return apt.Command(debs(missing)...)
 	}
 	for _, t := range missing {
-		name := pick(t)
-		if name == "" {
-			name = t.program
-		}
-		command = append(command, name)
+		command = append(command, cmp.Or(pick(t), t.program))
 	}
 	return command
 }

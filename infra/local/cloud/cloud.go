@@ -66,6 +66,9 @@ type Options struct {
 	// RetrySpeed is how many times faster than on Lambda asynchronous invocations are tried again; 0 means 1.
 	RetrySpeed float64
 
+	// Nearest has functions run on the nearest version of their runtime where their own is missing, with a line that says so.
+	Nearest bool
+
 	// Refused is told of functions that cannot run here. nil means that all have to, or Up fails.
 	Refused func(function string, reason error)
 
@@ -242,7 +245,7 @@ func (c *Cloud) Status() control.Status {
 		status.App = c.opt.App
 	}
 	for _, f := range c.Deployed() {
-		shown := control.Function{Name: f.Name, LogicalID: f.LogicalID, ARN: f.ARN, Runtime: f.Runtime}
+		shown := control.Function{Name: f.Name, LogicalID: f.LogicalID, ARN: f.ARN, Runtime: f.Runtime, RunsOn: c.runsOn(f.Runtime)}
 		if f.Problem != nil {
 			shown.Problem = f.Problem.Error()
 		}

@@ -114,7 +114,8 @@ func (c *Cloud) Deployed() []deployed.Function {
 	return all
 }
 
-// findRuntime finds or installs AWS's client for a runtime.
+// findRuntime finds or installs AWS's client for a runtime. Another version than the function was deployed for may behave
+// otherwise, so it stands in only where that was asked for.
 func (c *Cloud) findRuntime(ctx context.Context, name string, step *progress.Step) error {
 	c.mu.Lock()
 	_, known := c.runtimes[name]
@@ -126,7 +127,14 @@ func (c *Cloud) findRuntime(ctx context.Context, name string, step *progress.Ste
 	if step != nil {
 		opt.Progress = step
 	}
-	rt, note, err := runtimes.Nearest(ctx, name, opt)
+	var rt runtimes.Runtime
+	var note string
+	var err error
+	if c.opt.Nearest {
+		rt, note, err = runtimes.Nearest(ctx, name, opt)
+	} else if rt, err = runtimes.Find(ctx, name, opt); errors.Is(err, runtimes.ErrMissing) {
+		err = fmt.Errorf("%w; or run it on the nearest version that is here: up --nearest", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -137,6 +145,13 @@ func (c *Cloud) findRuntime(ctx context.Context, name string, step *progress.Ste
 	defer c.mu.Unlock()
 	c.runtimes[name] = rt
 	return nil
+}
+
+// runsOn is the runtime that is used for one that functions ask for; "" if there is none.
+func (c *Cloud) runsOn(name string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.runtimes[name].Name
 }
 
 // begin makes the pool of a function. Its first invocation starts its first environment.

@@ -29,7 +29,7 @@ func (c *Cloud) upOwn(ctx context.Context) error {
 		c.checkApp,
 		func() error {
 			return log.Do("looking for Go, Python 3 and Node.js", func(s *progress.Step) (_ string, err error) {
-				c.machine, err = tools.Look(ctx, s)
+				c.machine, err = tools.Look(ctx)
 				return c.machine.String(), err
 			})
 		},

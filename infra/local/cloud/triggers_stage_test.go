@@ -93,7 +93,7 @@ func newTriggers(t *testing.T) *triggers {
 	if err != nil {
 		t.Fatal(err)
 	}
-	machine, err := tools.Look(ctx, io.Discard)
+	machine, err := tools.Look(ctx)
 	if err == nil {
 		var command []string
 		if command, err = tools.MiniStack(ctx, machine, ToolsFolder(checkout), io.Discard); err == nil {
@@ -132,7 +132,7 @@ func startTriggers(t *testing.T, ctx context.Context, checkout string, command [
 	s.call(t, "lambda", http.MethodPost, "/2015-03-31/functions/probe/aliases", map[string]any{"Name": "live", "FunctionVersion": "1"})
 	log := progress.New(io.Discard, EndpointSteps)
 	s.Cloud, err = Up(ctx, Options{
-		Log:      log,
+		Log:      log, Nearest: true,
 		Checkout: checkout, Runs: filepath.Join(t.TempDir(), "runs"), Endpoint: server.Endpoint(), Lines: s.take, Environments: 4, RetrySpeed: retrySpeed,
 		Credentials: Credentials{Region: region, AccessKey: localaws.AccessKey, SecretKey: localaws.SecretKey},
 	})

@@ -30,6 +30,7 @@ type Function struct {
 	LogicalID string `json:"logicalId,omitempty"` // in its CloudFormation stack
 	ARN       string `json:"arn"`
 	Runtime   string `json:"runtime"`
+	RunsOn    string `json:"runsOn,omitempty"`  // the runtime that is used; another one than Runtime if that stands in
 	Problem   string `json:"problem,omitempty"` // why it cannot run here
 }
 

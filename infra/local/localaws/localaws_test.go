@@ -66,7 +66,7 @@ func TestServerListensOnLoopbackOnlyAndLeavesNothing(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	machine, err := tools.Look(ctx, io.Discard)
+	machine, err := tools.Look(ctx)
 	if err != nil {
 		missing(t, err)
 	}

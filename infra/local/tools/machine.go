@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"regexp"
 	"strings"
 
 	"github.com/afterglow-lambda/afterglow/infra/local/child"
+	"github.com/afterglow-lambda/afterglow/internal/apt"
 )
 
 // oldestPython and oldestNode are what MiniStack and the CDK CLI ask for.
@@ -32,14 +32,17 @@ func (m Machine) String() string {
 
 // Look finds Go, a Python that can make virtual environments, and Node.js. Its error names everything
 // that is missing, and how to get it.
-func Look(ctx context.Context, output io.Writer) (Machine, error) {
+func Look(ctx context.Context) (Machine, error) { return LookOrInstall(ctx, nil) }
+
+// LookOrInstall is Look; but what Debian keeps in a package beside Python is installed as root, which system is told before.
+func LookOrInstall(ctx context.Context, system func(what string)) (Machine, error) {
 	var m Machine
 	var missing []error
 	var err error
 	if m.Go, m.GoVersion, err = program(ctx, "go", "version"); err != nil {
 		missing = append(missing, fmt.Errorf("go: %w; see https://go.dev/doc/install", err))
 	}
-	if m.Python, m.PythonVersion, err = python(ctx, output); err != nil {
+	if m.Python, m.PythonVersion, err = python(ctx, system); err != nil {
 		missing = append(missing, err)
 	}
 	if m.Node, m.NodeVersion, err = program(ctx, "node", "--version"); err != nil {
@@ -85,7 +88,7 @@ func program(ctx context.Context, name string, ask ...string) (path, version str
 }
 
 // python finds the first Python that is new enough, and lets it have virtual environments.
-func python(ctx context.Context, output io.Writer) (path, version string, err error) {
+func python(ctx context.Context, system func(string)) (path, version string, err error) {
 	found := "none found"
 	for _, name := range []string{"python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"} {
 		path, version, err = program(ctx, name, "--version")
@@ -99,31 +102,29 @@ func python(ctx context.Context, output io.Writer) (path, version string, err er
 			found = fmt.Sprintf("%s is %s", path, version)
 			continue
 		}
-		return path, version, ensureVenv(ctx, path, os.Geteuid() == 0, output)
+		return path, version, ensureVenv(ctx, path, os.Geteuid() == 0, system)
 	}
 	return "", "", fmt.Errorf("python 3: %s, MiniStack wants %s or newer; see https://www.python.org/downloads", found, oldestPython)
 }
 
 // ensureVenv sees to it that a Python can make virtual environments. Debian keeps that in a package
 // of its own, which is installed where we may.
-func ensureVenv(ctx context.Context, python string, root bool, output io.Writer) error {
+func ensureVenv(ctx context.Context, python string, root bool, system func(string)) error {
 	canVenv := child.Command{Name: "python3 venv", Args: []string{python, "-c", "import ensurepip, venv"}, Env: os.Environ()}
 	if child.Run(ctx, canVenv) == nil {
 		return nil
 	}
-	const remedy = "apt-get install -y python3-venv"
-	apt, err := exec.LookPath("apt-get")
-	if err != nil {
+	const missing = "python3-venv"
+	remedy := strings.Join(apt.Command(missing), " ")
+	if _, err := exec.LookPath("apt-get"); err != nil {
 		return fmt.Errorf("python venv: %s cannot make virtual environments; install its venv and ensurepip modules", python)
 	}
-	if !root {
+	if !root || system == nil {
 		return fmt.Errorf("python venv: %s cannot make virtual environments; run: sudo %s", python, remedy)
 	}
-	env := append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	for _, args := range [][]string{{"update"}, {"install", "-y", "--no-install-recommends", "python3-venv"}} {
-		if err := child.Run(ctx, child.Command{Name: remedy, Args: append([]string{apt}, args...), Env: env, Output: output}); err != nil {
-			return err
-		}
+	system("installing a package of the system, as root: " + remedy)
+	if err := apt.Install(ctx, missing); err != nil {
+		return fmt.Errorf("python venv: %w", err)
 	}
 	return child.Run(ctx, canVenv)
 }
