@@ -39,6 +39,56 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// Ids as the CDK has made them: Py and Py2 in the stacks Mine and Yours, Handler in Api, and Worker in a stage's stack.
+func TestChooseByConstruct(t *testing.T) {
+	known := []control.Function{
+		{Name: "Mine-Py1", LogicalID: logicalID([]string{"Py", "Resource"}), Stack: "Mine"},
+		{Name: "Mine-Py2", LogicalID: logicalID([]string{"Py2", "Resource"}), Stack: "Mine"},
+		{Name: "Mine-ApiHandler", LogicalID: logicalID([]string{"Api", "Handler", "Resource"}), Stack: "Mine"},
+		{Name: "Mine-HandlerTwo", LogicalID: logicalID([]string{"HandlerTwo", "Resource"}), Stack: "Mine"},
+		{Name: "Mine-Same", LogicalID: logicalID([]string{"Same", "Resource"}), Stack: "Mine"},
+		{Name: "Yours-Same", LogicalID: logicalID([]string{"Same", "Resource"}), Stack: "Yours"},
+		{Name: "Prod-Mine-Same", LogicalID: logicalID([]string{"Same", "Resource"}), Stack: "Prod-Mine"},
+	}
+	tests := []struct{ name, wanted, want, wantErr string }{
+		{"an id", "Py", "Mine-Py1", ""},
+		{"an id with an alias", "Py:live", "Mine-Py1:live", ""},
+		{"an id that has another as a part", "Py2", "Mine-Py2", ""},
+		{"a path with the stack", "Mine/Py", "Mine-Py1", ""},
+		{"a path down to the resource", "Mine/Py/Resource", "Mine-Py1", ""},
+		{"a path below the stack", "Api/Handler", "Mine-ApiHandler", ""},
+		{"an id further down", "Handler", "Mine-ApiHandler", ""},
+		{"an id in several stacks", "Same", "", "Yours-Same"},
+		{"which of several stacks", "Yours/Same", "Yours-Same", ""},
+		{"a stack in a stage", "Prod/Mine/Same", "Prod-Mine-Same", ""},
+		{"a path that is not there", "Mine/Ghost", "", "there is no function"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := choose(test.wanted, known)
+			if got != test.want || (err != nil) != (test.wantErr != "") || err != nil && !strings.Contains(err.Error(), test.wantErr) {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+}
+
+// TestLogicalID has the CDK's own as the truth.
+func TestLogicalID(t *testing.T) {
+	for path, want := range map[string]string{
+		"Py/Resource": "Py72E667BC", "Py38/Resource": "Py383B09CDF4", "Img": "Img",
+		"Rest/Default/{proxy+}/ANY/Resource":       "RestproxyANYB8F8E428",
+		"Rest/Default/ANY/Resource":                "RestANYCE895D35",
+		"Py/ServiceRole/DefaultPolicy/Resource":    "PyServiceRoleDefaultPolicyF51656ED",
+		"Http/DefaultStage/Resource":               "HttpDefaultStageE6653C08",
+		"Py/SqsEventSource:MineQ85653001/Resource": "PySqsEventSourceMineQ8565300138BD8919",
+	} {
+		if got := logicalID(strings.Split(path, "/")); got != want {
+			t.Errorf("%s: got %s, want %s", path, got, want)
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	tests := []struct{ name, args, want, wantValue string }{
 		{"flags first", "-v 1 a b", "a b", "1"},

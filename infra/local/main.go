@@ -84,7 +84,7 @@ const usage = `usage: go run ./infra/local COMMAND
   demo [--keep] [--port N]               deploy the example, send two orders, show their flow
   prepare                                install what all this and the tests need, and do nothing else
 
-A function is meant by its name, a part of it that no other has, its id in the CDK app, or its ARN.
+A function is meant by its name, a part of it that no other has, its id or path in the CDK app, or its ARN.
 With several runs at once, --runs says which. docs/local-lambda.md tells more.
 `
 

@@ -245,7 +245,7 @@ func (c *Cloud) Status() control.Status {
 		status.App = c.opt.App
 	}
 	for _, f := range c.Deployed() {
-		shown := control.Function{Name: f.Name, LogicalID: f.LogicalID, ARN: f.ARN, Runtime: f.Runtime, RunsOn: c.runsOn(f.Runtime)}
+		shown := control.Function{Name: f.Name, LogicalID: f.LogicalID, Stack: f.Stack, ARN: f.ARN, Runtime: f.Runtime, RunsOn: c.runsOn(f.Runtime)}
 		if f.Problem != nil {
 			shown.Problem = f.Problem.Error()
 		}

@@ -132,7 +132,7 @@ func startTriggers(t *testing.T, ctx context.Context, checkout string, command [
 	s.call(t, "lambda", http.MethodPost, "/2015-03-31/functions/probe/aliases", map[string]any{"Name": "live", "FunctionVersion": "1"})
 	log := progress.New(io.Discard, EndpointSteps)
 	s.Cloud, err = Up(ctx, Options{
-		Log:      log, Nearest: true,
+		Log: log, Nearest: true,
 		Checkout: checkout, Runs: filepath.Join(t.TempDir(), "runs"), Endpoint: server.Endpoint(), Lines: s.take, Environments: 4, RetrySpeed: retrySpeed,
 		Credentials: Credentials{Region: region, AccessKey: localaws.AccessKey, SecretKey: localaws.SecretKey},
 	})

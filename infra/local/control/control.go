@@ -28,6 +28,7 @@ type Status struct {
 type Function struct {
 	Name      string `json:"name"`
 	LogicalID string `json:"logicalId,omitempty"` // in its CloudFormation stack
+	Stack     string `json:"stack,omitempty"`
 	ARN       string `json:"arn"`
 	Runtime   string `json:"runtime"`
 	RunsOn    string `json:"runsOn,omitempty"`  // the runtime that is used; another one than Runtime if that stands in

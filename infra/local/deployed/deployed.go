@@ -31,6 +31,7 @@ const answerWithin = 2 * time.Minute
 type Function struct {
 	lambdalocal.Function
 	LogicalID    string // in its CloudFormation stack; "" if it has none
+	Stack        string // its name; "" if it is in none
 	Architecture string // "arm64" or "x86_64"
 	Tenants      bool   // it has tenant isolation
 	Fingerprint  Fingerprint

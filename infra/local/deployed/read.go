@@ -119,6 +119,7 @@ func (c *Client) read(ctx context.Context, name, qualifier, dir string) (Functio
 	}
 	f := c.describe(out.Configuration)
 	f.LogicalID = out.Tags["aws:cloudformation:logical-id"]
+	f.Stack = out.Tags["aws:cloudformation:stack-name"]
 	if f.Problem != nil {
 		return f, nil
 	}

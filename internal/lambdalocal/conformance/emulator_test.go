@@ -40,7 +40,7 @@ func emulator(t *testing.T) string {
 	if runtime.GOOS != "linux" {
 		t.Skip("SKIPPED: AWS's Runtime Interface Emulator runs on Linux only")
 	}
-	machine, err := tools.Look(t.Context(), io.Discard)
+	machine, err := tools.Look(t.Context())
 	if err != nil {
 		lacking(t, "what AWS's Runtime Interface Emulator is fetched with", err)
 	}
