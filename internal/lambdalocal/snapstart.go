@@ -120,7 +120,8 @@ func (e *Environment) restore(ctx context.Context) (whole, hooks time.Duration, 
 	e.restored = true
 	if f != nil || err != nil {
 		e.usable = false
-		e.shutdown(g, reasonOf(err))
+		// Too slow a restore is told as an error, too (see tellRestoreRuntimeDone).
+		e.shutdown(g, reasonFailure)
 		return whole, hooks, newRestoreError(f)
 	}
 	return whole, hooks, nil
