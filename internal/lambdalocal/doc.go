@@ -24,8 +24,9 @@
 //   - logs.go, frames.go: what the processes say.
 //   - environ.go, bootstrap.go, launch.go: variables, commands, and why one cannot be started.
 //   - process.go, starter.go: starting, signalling and reaping.
-//   - sandbox_*.go, mounts_linux.go, disk_linux.go, user_linux.go, layout.go: the file system that a function
-//     sees, and as whom.
+//   - sandbox_*.go, usersandbox_linux.go, trial_linux.go, mounts_linux.go, disk_linux.go, user_linux.go, dropper_linux.go,
+//     layout.go, lock.go: the file system that a function sees, as whom, and what it may.
+//   - mark_*.go, holder_linux.go: how its processes are found, and who ends them if this one cannot.
 //   - limits*.go with package cgroup, inject_linux_*.go, meter.go, memory_*.go, outofmemory.go: what it may use, what it
 //     has used, and its end by that.
 //   - connections*.go: what a freeze does to connections, if asked for.
@@ -51,11 +52,15 @@
 //
 // # File system
 //
+// Two environments cannot share a working directory: it is locked, and a second Start is refused.
+//
 // As root on Linux an environment has a mount namespace and a process namespace of its own. The root that
 // its processes see is made anew: this machine's folders read-only, and /opt, /var/task, /var/runtime,
 // /var/lang, /dev and /tmp in their places, whether or not this machine has such folders. They are there as
-// Lambda's user, whoever started this process, and /tmp is a disk of its own with a size. An ordinary user gets
-// the same in a user namespace, but for the process namespace, the user and the disk. Where there are no namespaces, as on macOS,
+// Lambda's user, whoever started this process, and /tmp is a disk of its own with a size. Root that may not be somebody else, as in a
+// user namespace, stays root, without capabilities. An ordinary user gets the same in a user namespace, as itself and without
+// rights in it, but for the process namespace and the disk. Whether a sandbox works, a trial tells, before anything is
+// started in it. Where there are no namespaces, as on macOS,
 // /opt and the others are folders with other names, and every variable and argument that names one of them
 // is rewritten; code that has such a path inside itself does not find it, and hooks in a layer do not work.
 // What is left out is told in one line of the log.
@@ -64,9 +69,12 @@
 //
 // Close leaves no process, no mount, no loop device, no control group and no file. If this process is killed,
 // its environments' processes end with it, wherever they have moved to, and mounts, devices and groups go with
-// them; the working directory stays, and the next environment with the same Dir clears it. Without namespaces
-// a daemon that a function made may survive: as root in its control group, until the next environment is made,
-// else for good, because nothing leads to it.
+// them; the working directory stays, and the next environment with the same Dir clears it. Daemons are found by a mark
+// that every process inherits. Elsewhere than on Linux there is none: there a daemon that a function made survives,
+// because nothing leads to it.
+//
+// What runs has open what it was given and nothing else that this process may have inherited, where processes can be made
+// to close it: on Linux, on amd64. Elsewhere a line says so if there is something.
 //
 // # What it may use
 //

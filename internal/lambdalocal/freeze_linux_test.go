@@ -17,10 +17,16 @@ import (
 // Kept-alive connections to the outside are dead after a freeze, if asked for (reference 2.5); the APIs' own and
 // those inside the environment live on.
 func TestCutConnections(t *testing.T) {
+	const invocations = 3
 	for _, c := range []struct {
-		cut  bool
-		want int32 // connections that the server has seen
-	}{{false, 1}, {true, 3}} {
+		cut         bool
+		least, most int32 // connections that the server has seen
+	}{
+		// net/http gives a connection up if it takes 50 ms to see its own request written, which happens on a busy
+		// machine: one may be lost without a cut, but not each.
+		{false, 1, invocations - 1},
+		{true, invocations, invocations},
+	} {
 		t.Run(fmt.Sprint(c.cut), func(t *testing.T) {
 			var connections, closed atomic.Int32
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }))
@@ -41,7 +47,7 @@ func TestCutConnections(t *testing.T) {
 				}
 				t.Skipf("SKIPPED: %s", left)
 			}
-			for i := range 3 {
+			for i := range invocations {
 				r, _ := invoke(t, e, `{"do":"get=`+server.URL+` talk="}`)
 				if r.FunctionError != "" {
 					t.Fatalf("invocation %d: %s", i, r.Payload)
@@ -50,13 +56,14 @@ func TestCutConnections(t *testing.T) {
 					eventually(t, "the server sees the end", func() bool { return closed.Load() == int32(i+1) })
 				}
 			}
-			if got := connections.Load(); got != c.want {
-				t.Errorf("%d connections, want %d", got, c.want)
+			if got := connections.Load(); got < c.least || got > c.most {
+				t.Errorf("%d connections, want %d to %d", got, c.least, c.most)
 			}
 			for _, want := range []string{"get 200 hello", "talk x <nil>"} {
-				if n := strings.Count(strings.Join(log.texts(SourceFunction), "\n"), want); n != 3 {
-					t.Errorf("%q came %d times", want, n)
-				}
+				// A line that is late comes after the phase.
+				eventually(t, want+" comes each time", func() bool {
+					return strings.Count(strings.Join(log.texts(SourceFunction), "\n"), want) == invocations
+				})
 			}
 		})
 	}

@@ -52,7 +52,7 @@ func TestRights(t *testing.T) {
 			said = append(said, text)
 		}
 	}
-	if len(said) != 1 || !strings.Contains(said[0], "namespaces are not allowed") {
+	if len(said) != 1 || !strings.Contains(said[0], "not allowed here") {
 		t.Errorf("what it lacks is told as %q", said)
 	}
 	t.Log(said)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,18 +22,18 @@ func newSandbox(ctx context.Context, fn Function, opt Options, l layout, lim *li
 	if opt.byPath {
 		return newPathSandbox(fn, opt, l, lim, "asked for")
 	}
-	lambda, self := lambdaUser(), user{name: "root"}
+	lambda, self := lambdaUser(), user{name: "root", uid: os.Geteuid(), gid: os.Getegid()}
 	var reasons []string
 	why := func() string { return strings.ReplaceAll(strings.Join(reasons, "; "), "\n", " ") }
-	asRoot := func(u user) func() (sandbox, error) {
-		return func() (sandbox, error) { return newRootSandbox(fn, opt, l, lim, u, why()) }
+	asRoot := func(u user, disk bool) func() (sandbox, error) {
+		return func() (sandbox, error) { return newRootSandbox(fn, opt, l, lim, u, disk, why()) }
 	}
 	kinds := []func() (sandbox, error){func() (sandbox, error) { return newUserSandbox(fn, opt, l, lim, why()) }}
 	if os.Geteuid() == 0 {
-		kinds = append([]func() (sandbox, error){asRoot(lambda), asRoot(self)}, kinds...)
+		kinds = append([]func() (sandbox, error){asRoot(lambda, true), asRoot(self, true), asRoot(self, false)}, kinds...)
 	}
-	for _, make := range kinds {
-		box, err := make()
+	for _, open := range kinds {
+		box, err := open()
 		if err == nil {
 			if err = try(ctx, box); err == nil {
 				return box, nil
@@ -42,7 +43,9 @@ func newSandbox(ctx context.Context, fn Function, opt Options, l layout, lim *li
 		if !errors.Is(err, errNotAllowed) {
 			return nil, err
 		}
-		reasons = append(reasons, err.Error())
+		if reason := err.Error(); !slices.Contains(reasons, reason) {
+			reasons = append(reasons, reason)
+		}
 		if err := l.fill(); err != nil { // what the next one begins with
 			return nil, err
 		}
@@ -50,8 +53,11 @@ func newSandbox(ctx context.Context, fn Function, opt Options, l layout, lim *li
 	return newPathSandbox(fn, opt, l, lim, why())
 }
 
-// errNotAllowed says that the kernel refuses namespaces to this process.
-var errNotAllowed = errors.New("namespaces are not allowed")
+// errNotAllowed says that this process may not make a kind of sandbox.
+var errNotAllowed = errors.New("not allowed here")
+
+// errNoDisk says why /tmp has no limit where a disk has been tried: root of a user namespace may mount none.
+var errNoDisk = errors.New("no disk can be mounted")
 
 // rootSandbox is a mount and a process namespace of its own, made as root. One thread of this process is
 // in the mount namespace and starts everything from there; no mount is ever seen outside.
@@ -75,7 +81,7 @@ type rootSandbox struct {
 	notes  []string
 }
 
-func newRootSandbox(fn Function, opt Options, l layout, lim *limits, u user, why string) (*rootSandbox, error) {
+func newRootSandbox(fn Function, opt Options, l layout, lim *limits, u user, withDisk bool, why string) (*rootSandbox, error) {
 	s := &rootSandbox{limits: lim, layout: l, keep: opt.Keep, user: u, root: l.root}
 	if why != "" {
 		s.notes = append(s.notes, "no user of its own, the function is root without capabilities ("+why+")")
@@ -84,7 +90,11 @@ func newRootSandbox(fn Function, opt Options, l layout, lim *limits, u user, why
 	if err != nil {
 		return nil, err
 	}
-	tmp, err := newDisk(l.dir, fn.EphemeralMB, s.user)
+	var tmp *disk
+	err = errNoDisk
+	if withDisk {
+		tmp, err = newDisk(l.dir, fn.EphemeralMB, s.user)
+	}
 	defer tmp.close() // the mount has it then
 	if err != nil {
 		s.notes = append(s.notes, fmt.Sprintf("/tmp has no limit (%v)", err))
