@@ -131,9 +131,9 @@ func run(ctx, hurry context.Context, args []string, stdin io.Reader, stdout, std
 	}
 	err = do(ctx, call{checkout: checkout, stdin: stdin, stdout: stdout, stderr: stderr, hurry: hurry}, args[1:])
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, flag.ErrHelp): // who asks for help gets it
 		return succeeded
-	case errors.Is(err, flag.ErrHelp), errors.Is(err, errMisused):
+	case errors.Is(err, errMisused):
 		return misused
 	case errors.Is(err, errTold):
 		return failed
@@ -157,7 +157,7 @@ func (c call) misuse(format string, args ...any) error {
 func parse(flags *flag.FlagSet, args []string) (others []string, err error) {
 	for {
 		if err := flags.Parse(args); err != nil {
-			return nil, flag.ErrHelp
+			return nil, unparsed(err)
 		}
 		used := len(args) - flags.NArg()
 		if ended := used > 0 && args[used-1] == "--"; ended || flags.NArg() == 0 {
@@ -168,13 +168,21 @@ func parse(flags *flag.FlagSet, args []string) (others []string, err error) {
 	}
 }
 
+// unparsed is what becomes of flags that could not be parsed: that has been said, as has the help if that was asked for.
+func unparsed(err error) error {
+	if errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	return errMisused
+}
+
 func runDemo(ctx context.Context, c call, args []string) error {
 	d := demo{checkout: c.checkout, stdout: c.stdout, hurry: c.hurry}
 	flags := c.flags("demo", &d.runs)
 	flags.BoolVar(&d.keep, "keep", false, "leave everything up until Ctrl-C")
 	flags.IntVar(&d.port, "port", 0, "port of the AWS endpoint on loopback; 0 takes a free one")
 	if err := flags.Parse(args); err != nil {
-		return flag.ErrHelp
+		return unparsed(err)
 	}
 	return d.run(ctx)
 }
@@ -190,7 +198,7 @@ func (c call) flags(command string, runs *string) *flag.FlagSet {
 func runDown(ctx context.Context, c call, args []string) error {
 	var runs string
 	if err := c.flags("down", &runs).Parse(args); err != nil {
-		return flag.ErrHelp
+		return unparsed(err)
 	}
 	stopped, err := cloud.StopAll(ctx, runs)
 	if err != nil {

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/afterglow-lambda/afterglow/infra/local/child"
+	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
 	"github.com/afterglow-lambda/afterglow/infra/local/tools"
 )
 
@@ -38,6 +41,32 @@ func needMachine(t *testing.T) {
 	}
 }
 
+// A reader that has seen enough is no error, as for any filter; what else fails is.
+func TestFollowed(t *testing.T) {
+	gone := fmt.Errorf("read the run's answer: %w", &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE})
+	other := errors.New("other")
+	for _, follow := range []bool{true, false} {
+		if err := followed(t.Context(), follow, gone); err != nil {
+			t.Errorf("following %t: got %v", follow, err)
+		}
+		if err := followed(t.Context(), follow, other); !errors.Is(err, other) {
+			t.Errorf("following %t: got %v", follow, err)
+		}
+	}
+}
+
+// What other terminals are told to run names the run, if that is not where they look anyway.
+func TestPrintedCommandsNameTheRun(t *testing.T) {
+	u := up{call: call{checkout: "/c"}, opt: cloud.Options{Runs: "/my runs", App: "/c"}}
+	if got := u.runsFlag() + u.appFlag(); got != " --runs '/my runs'" {
+		t.Errorf("got %q", got)
+	}
+	u.opt.Runs, u.opt.App = cloud.DefaultRuns("/c"), "/a/it's"
+	if got := u.runsFlag() + u.appFlag(); got != ` --app '/a/it'\''s'` {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestCommands(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -49,6 +78,8 @@ func TestCommands(t *testing.T) {
 		{"none", nil, misused, "", "usage:"},
 		{"help", []string{"help"}, succeeded, "usage:", ""},
 		{"unknown", []string{"dance"}, misused, "", `no command "dance"`},
+		{"help of a command", []string{"up", "--help"}, succeeded, "", "-endpoint"},
+		{"help of one more", []string{"prepare", "-h"}, succeeded, "", "-runs"},
 		{"a flag that is unknown", []string{"demo", "--fast"}, misused, "", "flag provided but not defined"},
 	}
 	for _, test := range tests {

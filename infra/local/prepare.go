@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,7 +36,7 @@ type preparation struct {
 func runPrepare(ctx context.Context, c call, args []string) error {
 	var runs string
 	if err := c.flags("prepare", &runs).Parse(args); err != nil {
-		return flag.ErrHelp
+		return unparsed(err)
 	}
 	folder := cloud.ToolsFolder(c.checkout)
 	var machine tools.Machine

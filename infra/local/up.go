@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -54,6 +55,9 @@ func runUp(ctx context.Context, c call, args []string) error {
 	u.opt.Endpoint = strings.TrimSuffix(u.opt.Endpoint, "/")
 	if u.opt.App, err = filepath.Abs(u.opt.App); err != nil {
 		return fmt.Errorf("find the app: %w", err)
+	}
+	if u.opt.Runs, err = filepath.Abs(u.opt.Runs); err != nil { // it is named to other terminals
+		return fmt.Errorf("find the folder of runs: %w", err)
 	}
 	return u.run(ctx)
 }
@@ -136,13 +140,13 @@ func (u up) howTo(c *cloud.Cloud) string {
 				fmt.Fprintf(&text, "  %s (%s)\n", f.Name, runtimeOf(f))
 			}
 		}
-		fmt.Fprintf(&text, "\nFrom another terminal:\n  go run ./infra/local invoke %s --payload '{}'\n", functions[0])
+		fmt.Fprintf(&text, "\nFrom another terminal:\n  go run ./infra/local invoke%s %s --payload '{}'\n", u.runsFlag(), functions[0])
 	} else {
 		fmt.Fprintf(&text, "\nUp at %s until Ctrl-C, without a function so far.\n\nFrom another terminal:\n", c.URL())
 	}
-	text.WriteString("  go run ./infra/local logs -f\n  go run ./infra/local flow -f\n")
+	fmt.Fprintf(&text, "  go run ./infra/local logs%[1]s -f\n  go run ./infra/local flow%[1]s -f\n", u.runsFlag())
 	if c.Kind() == cloud.KindOwn {
-		fmt.Fprintf(&text, "  go run ./infra/local deploy%s\n", u.appFlag())
+		fmt.Fprintf(&text, "  go run ./infra/local deploy%s%s\n", u.runsFlag(), u.appFlag())
 	}
 	text.WriteString(notBrought(c))
 	if c.Kind() != cloud.KindAWS {
@@ -169,8 +173,26 @@ func (u up) appFlag() string {
 	if u.opt.App == u.checkout {
 		return ""
 	}
-	return " --app " + u.opt.App
+	return " --app " + word(u.opt.App)
 }
+
+// runsFlag is what other commands need to find this run.
+func (u up) runsFlag() string {
+	if u.opt.Runs == cloud.DefaultRuns(u.checkout) {
+		return ""
+	}
+	return " --runs " + word(u.opt.Runs)
+}
+
+// word is a text as one word of a shell.
+func word(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+var plainWord = regexp.MustCompile(`^[\w./:@%+=-]+$`)
 
 // notBrought tells which triggers stay where they are.
 func notBrought(c *cloud.Cloud) string {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -76,8 +78,12 @@ func runFlow(ctx context.Context, c call, args []string) error {
 	return followed(ctx, query.Follow, run.Flows(ctx, query, c.stdout))
 }
 
-// followed is how following ends: by Ctrl-C, which is how it is meant to, or by the end of what was followed.
+// followed is how showing ends: by Ctrl-C, which is how following is meant to, by a reader that has seen enough (`| head`), or
+// by the end of what was shown.
 func followed(ctx context.Context, follow bool, err error) error {
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
 	if follow && ctx.Err() != nil {
 		return nil //nolint:nilerr // told above
 	}

@@ -31,7 +31,7 @@ func (c *Client) Look(ctx context.Context) ([]Seen, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("list functions: %w", err)
+			return nil, fmt.Errorf("list functions: %w", c.explained(ctx, err))
 		}
 		for _, config := range page.Functions {
 			all = append(all, c.seen(&config))

@@ -34,10 +34,13 @@ func (c CDK) Bootstrap(ctx context.Context) error {
 	return c.run(ctx, dir, "bootstrap", "aws://"+place.Account+"/"+place.Region)
 }
 
-// Deploy runs `cdk deploy` of every stack of the app and returns the stacks' outputs.
+// Deploy runs `cdk deploy` of the stacks that args name, or of every stack of the app, and returns the stacks' outputs.
 func (c CDK) Deploy(ctx context.Context, args ...string) (map[string]map[string]string, error) {
 	outputs := filepath.Join(c.Dir, "outputs.json")
-	args = append([]string{"--all", "--require-approval", "never", "--progress", "events",
+	if !namesStacks(args) {
+		args = append([]string{"--all"}, args...) // with which the CLI takes no names
+	}
+	args = append([]string{"--require-approval", "never", "--progress", "events",
 		"--output", c.Assembly(), "--outputs-file", outputs}, args...)
 	if err := c.run(ctx, c.App, "deploy", args...); err != nil {
 		return nil, err
@@ -51,6 +54,28 @@ func (c CDK) Deploy(ctx context.Context, args ...string) (map[string]map[string]
 		return nil, fmt.Errorf("cdk deploy: read outputs: %w", err)
 	}
 	return stacks, nil
+}
+
+// valued are the options of `cdk deploy` that take a value from the next argument (`cdk deploy --help`).
+const valued = " --app -a --build-exclude -E --ca-bundle-path --change-set-name --concurrency --context -c --method -m --notification-arns --output -o " +
+	"--outputs-file -O --parameters --plugin -p --profile --progress --proxy --require-approval --role-arn -r --tags -t " +
+	"--toolkit-bucket-name --toolkit-stack-name --unstable "
+
+// namesStacks tells whether arguments of `cdk deploy` say which stacks are meant.
+func namesStacks(args []string) bool {
+	for i := 0; i < len(args); i++ {
+		switch arg := args[i]; {
+		case arg == "--all":
+			return true
+		case strings.Contains(valued, " "+arg+" "):
+			i++
+		case !strings.HasPrefix(arg, "-"):
+			if i == 0 || arg != "true" && arg != "false" { // `--rollback false`
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Assembly is the folder of the synthesized templates and assets.
