@@ -13,6 +13,7 @@ import (
 
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
 	"github.com/afterglow-lambda/afterglow/infra/local/control"
+	"github.com/afterglow-lambda/afterglow/infra/local/deployed"
 	"github.com/afterglow-lambda/afterglow/infra/local/localaws"
 	"github.com/afterglow-lambda/afterglow/infra/local/progress"
 )
@@ -94,7 +95,11 @@ func (u up) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, bringDown(u.hurry, log, c)) }() //nolint:contextcheck // ctx has ended by then
-	log.Print(u.howTo(c))
+	addresses, err := c.Addresses(ctx)
+	if err != nil {
+		log.Note("%s", firstLine(err)) // all else works
+	}
+	log.Print(u.howTo(c, addresses))
 	select {
 	case <-ctx.Done(): // Ctrl-C is how it is meant to end
 		return nil
@@ -130,7 +135,7 @@ func credentialsOf(env func(string) string) cloud.Credentials {
 }
 
 // howTo tells what is up and how to use it.
-func (u up) howTo(c *cloud.Cloud) string {
+func (u up) howTo(c *cloud.Cloud, addresses []deployed.Address) string {
 	var text strings.Builder
 	status := c.Status()
 	if functions := c.Functions(); len(functions) > 0 {
@@ -140,6 +145,7 @@ func (u up) howTo(c *cloud.Cloud) string {
 				fmt.Fprintf(&text, "  %s (%s)\n", f.Name, runtimeOf(f))
 			}
 		}
+		text.WriteString(called(c, addresses))
 		fmt.Fprintf(&text, "\nFrom another terminal:\n  go run ./infra/local invoke%s %s --payload '{}'\n", u.runsFlag(), functions[0])
 	} else {
 		fmt.Fprintf(&text, "\nUp at %s until Ctrl-C, without a function so far.\n\nFrom another terminal:\n", c.URL())
@@ -158,6 +164,25 @@ func (u up) howTo(c *cloud.Cloud) string {
 		text.WriteString("A real account is not asked again and again: what is deployed anew there is not noticed.\n")
 	}
 	text.WriteString("\n")
+	return text.String()
+}
+
+// called tells what of the app can be called, and its outputs, by addresses that work on this machine.
+func called(c *cloud.Cloud, addresses []deployed.Address) string {
+	var text strings.Builder
+	if len(addresses) > 0 {
+		text.WriteString("\nTo be called, with curl or a browser, at\n")
+	}
+	for _, address := range addresses {
+		fmt.Fprintf(&text, "  %s  %s\n", address.URL, address.What)
+	}
+	names := c.OutputNames()
+	if len(names) > 0 {
+		text.WriteString("\nOutputs of the app, with this machine's addresses\n")
+	}
+	for _, name := range names {
+		fmt.Fprintf(&text, "  %s = %s\n", name, c.Output(name))
+	}
 	return text.String()
 }
 

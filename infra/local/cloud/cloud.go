@@ -116,6 +116,7 @@ type Cloud struct {
 	retiring sync.WaitGroup
 	starts   int // how often functions were started, for folder names
 	triggers []deployed.Trigger
+	told     map[string]string // addresses, by what they are
 }
 
 // DefaultRuns is where the runs of a checkout are.
@@ -141,7 +142,7 @@ func Up(ctx context.Context, opt Options) (*Cloud, error) {
 	}
 	c := &Cloud{
 		opt: opt, dir: dir, kind: KindOwn, nudge: make(chan struct{}, 1), stopped: func() {},
-		slots: map[string]*slot{}, versions: map[string]*slot{}, runtimes: map[string]runtimes.Runtime{},
+		slots: map[string]*slot{}, versions: map[string]*slot{}, runtimes: map[string]runtimes.Runtime{}, told: map[string]string{},
 	}
 	up := c.upOwn
 	if opt.Endpoint != "" {

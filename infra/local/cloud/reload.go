@@ -32,13 +32,18 @@ func (c *Cloud) watch(ctx context.Context) {
 	defer ticker.Stop()
 	said := ""
 	for {
+		deploying := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		case <-c.nudge:
+			deploying = true
 		}
 		err := c.reload(ctx)
+		if err == nil && deploying {
+			err = c.tellAddresses(ctx)
+		}
 		if ctx.Err() != nil {
 			return
 		}
@@ -55,6 +60,15 @@ func (c *Cloud) watch(ctx context.Context) {
 		case <-time.After(lookAtMostEvery):
 		}
 	}
+}
+
+// tellAddresses tells of function URLs and APIs that are new.
+func (c *Cloud) tellAddresses(ctx context.Context) error {
+	fresh, err := c.Addresses(ctx)
+	for _, address := range fresh {
+		c.opt.Changed(address.What + ": " + address.URL)
+	}
+	return err
 }
 
 // passed is told of every request that the front has passed on: those that may change functions are worth a look.

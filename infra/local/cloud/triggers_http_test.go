@@ -113,6 +113,7 @@ func (s *triggers) testRESTAPI(t *testing.T) {
 	if response.StatusCode != http.StatusBadGateway || body != `{"message": "Internal server error"}` {
 		t.Errorf("an error is answered with %s: %s", response.Status, body)
 	}
+	s.isTold(t, "REST API shop, stage prod", "rest/told")
 }
 
 func (s *triggers) testHTTPAPI(t *testing.T) {
@@ -140,6 +141,7 @@ func (s *triggers) testHTTPAPI(t *testing.T) {
 	if response.StatusCode != http.StatusInternalServerError || body != `{"message":"Internal Server Error"}` {
 		t.Errorf("an error is answered with %s: %s", response.Status, body)
 	}
+	s.isTold(t, "HTTP API shop", "http/told")
 }
 
 // testDestinations: what becomes of asynchronous invocations is told where the function's settings say, as Lambda tells it.
@@ -191,4 +193,22 @@ func (s *triggers) testConcurrency(t *testing.T) {
 	if _, body = s.send(t, "lambda", http.MethodPost, "/2015-03-31/functions/limited/invocations", []byte(`{}`), nil); string(body) != `{"fine": true}` {
 		t.Errorf("without the limit it answers %s", body)
 	}
+}
+
+// isTold looks for an address in what people are told, and calls it; once, since nothing is told twice.
+func (s *triggers) isTold(t *testing.T, what, path string) {
+	t.Helper()
+	told, err := s.Addresses(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range told {
+		if address.What == what {
+			if response, body := get(t, http.MethodGet, address.URL+path, "", nil); response.StatusCode != http.StatusCreated || body != "made" {
+				t.Errorf("%s: it answers %s %q", address.URL, response.Status, body)
+			}
+			return
+		}
+	}
+	t.Errorf("there is no %s in %v", what, told)
 }
