@@ -206,6 +206,9 @@ func TestUpAtSomebodysMiniStack(t *testing.T) {
 		}
 	})
 	up.stop()
+	if said := up.output(); !strings.Contains(said[strings.Index(said, "stopping everything"):], "greeter:1 was published while `up` was up") {
+		t.Errorf("at the end nobody tells of the version that was published:\n%s", said)
+	}
 	asTheyWere = strings.Replace(asTheyWere, "other 7 map[GREETING:hello]", "other 7 map[GREETING:changed]", 1)
 	if now := configurations(t, client); now != asTheyWere {
 		t.Errorf("afterwards they are\n%swant\n%s", now, asTheyWere)

@@ -200,7 +200,7 @@ func runDown(ctx context.Context, c call, args []string) error {
 	if err := c.flags("down", &runs).Parse(args); err != nil {
 		return unparsed(err)
 	}
-	stopped, err := cloud.StopAll(ctx, runs)
+	stopped, err := cloud.StopAll(ctx, runs, func(what string) { fmt.Fprintln(c.stdout, what) })
 	if err != nil {
 		return err
 	}

@@ -136,7 +136,7 @@ func Up(ctx context.Context, opt Options) (*Cloud, error) {
 	if opt.Runs == "" {
 		opt.Runs = DefaultRuns(opt.Checkout)
 	}
-	dir, err := newRunDir(opt.Runs)
+	dir, err := newRunDir(ctx, opt.Runs, (&Cloud{opt: opt}).note)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +188,7 @@ func (c *Cloud) open(ctx context.Context, endpoint deployed.Endpoint) (err error
 	c.sender = destination.New(endpoint.URL, endpoint.Region, endpoint.AccessKey, endpoint.SecretKey, endpoint.SessionToken)
 	opt := front.Options{
 		Upstream: endpoint.URL, Port: c.opt.Port, Through: c.opt.Through, Log: c.say,
-		Qualified: c.qualified, Control: control.Handler(c), Passed: c.passed,
+		Qualified: c.qualified, Control: control.Handler(c), Passed: c.passed, Mend: c.plain,
 		Deployed: c.client, Send: c.sender.Send, AtOnce: c.opt.Environments, Haste: c.opt.RetrySpeed,
 	}
 	if c.kind == KindAWS {

@@ -2,7 +2,6 @@ package cloud
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 
@@ -26,10 +25,14 @@ func (c *Cloud) upEndpoint(ctx context.Context) error {
 					return "", err
 				}
 				who := c.opt.Credentials
-				return string(c.kind), c.open(ctx, deployed.Endpoint{
+				err = c.open(ctx, deployed.Endpoint{
 					URL: c.opt.Endpoint, Region: c.region(), AccessKey: who.AccessKey, SecretKey: who.SecretKey, SessionToken: who.SessionToken,
 					ReadOnly: c.kind != KindMiniStack, Code: c.opt.Code,
 				})
+				if err == nil && c.kind == KindMiniStack {
+					err = c.noteRedirects()
+				}
+				return string(c.kind), err
 			})
 		},
 		func() error {
@@ -71,15 +74,4 @@ func identify(ctx context.Context, endpoint string, readAWS bool) (Kind, error) 
 		return KindMiniStack, nil
 	}
 	return KindOther, nil
-}
-
-// setBack has the triggers of a MiniStack that is not ours lead where they led before.
-func (c *Cloud) setBack(ctx context.Context) error {
-	var failed []error
-	for _, f := range c.Deployed() {
-		if err := c.client.Restore(ctx, f.Name, c.front.ProxyURL(f.Name)); err != nil && !errors.Is(err, deployed.ErrNotFound) {
-			failed = append(failed, err)
-		}
-	}
-	return errors.Join(failed...)
 }

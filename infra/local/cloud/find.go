@@ -13,12 +13,20 @@ import (
 // ErrNothingUp says that nothing is up.
 var ErrNothingUp = errors.New("nothing is up")
 
+// meant are the folders of runs below a folder, or the one that is a run's own.
+func meant(runs string) []string {
+	if strings.HasPrefix(filepath.Base(runs), runPrefix) {
+		if _, err := os.Stat(runs); err != nil {
+			return nil // it has ended
+		}
+		return []string{runs}
+	}
+	return runDirs(runs)
+}
+
 // Find finds the one run that is up in a folder of runs, or the one whose own folder is given.
 func Find(runs string) (control.Client, error) {
-	dirs := runDirs(runs)
-	if strings.HasPrefix(filepath.Base(runs), runPrefix) {
-		dirs = []string{runs}
-	}
+	dirs := meant(runs)
 	var up []string
 	var found control.Client
 	for _, dir := range dirs {

@@ -17,7 +17,7 @@ func TestFind(t *testing.T) {
 		t.Errorf("without any run: got %v", err)
 	}
 	start := func(url string) *runDir {
-		d, err := newRunDir(runs)
+		d, err := newRunDir(t.Context(), runs, func(what string) { t.Log(what) })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,19 +21,20 @@ const (
 )
 
 // StopAll ends every run that has its folder in runs: those that live as Ctrl-C would, and whatever was
-// left by those that were killed. It returns how many there were.
-func StopAll(ctx context.Context, runs string) (int, error) {
-	dirs := runDirs(runs)
+// left by those that were killed, functions of somebody's MiniStack that still lead to them included. It returns how many there
+// were; tell gets what is worth knowing, a line each.
+func StopAll(ctx context.Context, runs string, tell func(string)) (int, error) {
+	dirs := meant(runs)
 	for _, dir := range dirs {
-		if err := stopRun(ctx, dir); err != nil {
+		if err := stopRun(ctx, dir, tell); err != nil {
 			return 0, err
 		}
 	}
 	return len(dirs), nil
 }
 
-func stopRun(ctx context.Context, dir string) error {
-	err := removeLeftOver(dir)
+func stopRun(ctx context.Context, dir string, tell func(string)) error {
+	err := removeLeftOver(ctx, dir, tell)
 	if !errors.Is(err, errHeld) {
 		return err
 	}
@@ -55,7 +56,7 @@ func stopRun(ctx context.Context, dir string) error {
 		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 			return nil
 		}
-		if err := removeLeftOver(dir); !errors.Is(err, errHeld) {
+		if err := removeLeftOver(ctx, dir, tell); !errors.Is(err, errHeld) {
 			return err
 		}
 		select {
@@ -66,9 +67,9 @@ func stopRun(ctx context.Context, dir string) error {
 	}
 }
 
-// removeLeftOver removes the folder of a run that was killed, and ends the processes that it left. The
+// removeLeftOver removes the folder of a run that was killed, ends the processes and sets back the functions that it left. The
 // error is errHeld if the run lives.
-func removeLeftOver(dir string) error {
+func removeLeftOver(ctx context.Context, dir string, tell func(string)) error {
 	lock, err := tryLock(filepath.Join(dir, lockFile), 0)
 	switch {
 	case errors.Is(err, os.ErrNotExist): // killed before it had a lock, or removed by its run right now
@@ -79,6 +80,9 @@ func removeLeftOver(dir string) error {
 	}
 	for _, pid := range processesOf(dir) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if err := restoreLeft(ctx, dir, tell); err != nil {
+		return err // the folder stays, so that it can be tried again
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("remove what an earlier run left: %w", err)

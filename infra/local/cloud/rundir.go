@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -28,7 +29,7 @@ type runDir struct {
 }
 
 // newRunDir makes a folder below parent, and removes what runs left there that were killed.
-func newRunDir(parent string) (*runDir, error) {
+func newRunDir(ctx context.Context, parent string, tell func(string)) (*runDir, error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return nil, fmt.Errorf("make folder of the run: %w", err)
 	}
@@ -39,7 +40,11 @@ func newRunDir(parent string) (*runDir, error) {
 	}
 	defer starting.Close()
 	for _, dir := range runDirs(parent) {
-		if err := removeLeftOver(dir); err != nil && !errors.Is(err, errHeld) {
+		err := removeLeftOver(ctx, dir, tell)
+		switch {
+		case errors.Is(err, errStillRedirected):
+			tell(err.Error()) // which is no reason not to start
+		case err != nil && !errors.Is(err, errHeld):
 			return nil, err
 		}
 	}

@@ -15,14 +15,14 @@ import (
 
 func TestAFolderOfARunIsRemovedAtItsEnd(t *testing.T) {
 	parent := t.TempDir()
-	d, err := newRunDir(parent)
+	d, err := newRunDir(t.Context(), parent, func(what string) { t.Log(what) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.logFile("some.log"); err != nil {
 		t.Fatal(err)
 	}
-	if err := removeLeftOver(d.root); !errors.Is(err, errHeld) {
+	if err := removeLeftOver(t.Context(), d.root, func(what string) { t.Log(what) }); !errors.Is(err, errHeld) {
 		t.Errorf("a living run: got %v, want %v", err, errHeld)
 	}
 	if err := d.remove(); err != nil {
@@ -50,7 +50,7 @@ func TestTheNextRunRemovesWhatAKilledOneLeft(t *testing.T) {
 		t.Log("only Linux tells which processes a run left")
 		_ = sleeper.Process.Kill()
 	}
-	d, err := newRunDir(parent)
+	d, err := newRunDir(t.Context(), parent, func(what string) { t.Log(what) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,14 +68,14 @@ func TestTheNextRunRemovesWhatAKilledOneLeft(t *testing.T) {
 
 func TestStopAll(t *testing.T) {
 	runs := t.TempDir()
-	if n, err := StopAll(context.Background(), runs); n != 0 || err != nil {
+	if n, err := StopAll(context.Background(), runs, func(what string) { t.Log(what) }); n != 0 || err != nil {
 		t.Errorf("without any run: got %d, %v", n, err)
 	}
 	left := filepath.Join(runs, runPrefix+"left")
 	if err := os.MkdirAll(left, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := StopAll(context.Background(), runs); n != 1 || err != nil {
+	if n, err := StopAll(context.Background(), runs, func(what string) { t.Log(what) }); n != 1 || err != nil {
 		t.Errorf("with a left-over: got %d, %v", n, err)
 	}
 	if _, err := os.Stat(left); !os.IsNotExist(err) {
@@ -106,7 +106,7 @@ func TestStopAllInterruptsALivingRun(t *testing.T) {
 			t.Fatal("the run did not begin")
 		}
 	}
-	if n, err := StopAll(context.Background(), runs); n != 1 || err != nil {
+	if n, err := StopAll(context.Background(), runs, func(what string) { t.Log(what) }); n != 1 || err != nil {
 		t.Errorf("got %d, %v", n, err)
 	}
 	if err := run.Wait(); err != nil {
@@ -121,7 +121,7 @@ func TestARunThatIsInterrupted(t *testing.T) {
 		t.Skip("SKIPPED: runs only when another test starts it")
 	}
 	interrupted := interrupts(t)
-	d, err := newRunDir(runs)
+	d, err := newRunDir(t.Context(), runs, func(what string) { t.Log(what) })
 	if err != nil {
 		t.Fatal(err)
 	}

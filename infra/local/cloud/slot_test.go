@@ -49,7 +49,7 @@ func (p *fakePool) Close(context.Context) error {
 
 func testCloud(t *testing.T) *Cloud {
 	t.Helper()
-	dir, err := newRunDir(t.TempDir())
+	dir, err := newRunDir(t.Context(), t.TempDir(), func(what string) { t.Log(what) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,6 +118,9 @@ type Options struct {
 	// Passed is told of every request that goes on to Upstream, once it is answered; may be nil.
 	Passed func(*http.Request)
 
+	// Mend may change what Upstream answers; may be nil.
+	Mend func(*http.Response) error
+
 	// Refuse, if set, answers instead of Upstream: nothing is passed on.
 	Refuse func(*http.Request) error
 
@@ -270,6 +273,11 @@ func (f *Front) pass(host string) http.Handler {
 		},
 		ModifyResponse: func(response *http.Response) error {
 			f.apis.answered(response)
+			if f.opt.Mend != nil {
+				if err := f.opt.Mend(response); err != nil {
+					return err
+				}
+			}
 			s, _ := response.Request.Context().Value(sendKey{}).(*send)
 			return f.traces.answered(s, response)
 		},
