@@ -39,7 +39,7 @@ func BenchmarkContent(b *testing.B) {
 		"xml":       bytes.Repeat([]byte("<order id=\"A-1\"><sku>LMN-0042</sku><price>19.99</price></order>\n"), size/64),
 	} {
 		b.Run(name, func(b *testing.B) {
-			rules := New(nil, nil)
+			rules := New(Options{})
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
 			for range b.N {
@@ -53,6 +53,6 @@ func BenchmarkContent(b *testing.B) {
 func BenchmarkNew(b *testing.B) {
 	b.ReportAllocs()
 	for range b.N {
-		New(nil, nil)
+		New(Options{})
 	}
 }

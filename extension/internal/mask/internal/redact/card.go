@@ -12,7 +12,7 @@ const (
 
 // card hides the card number that begins at i, with spaces or dashes between its groups or without. It returns the index behind it, or behind
 // the first group of digits if there is none.
-func card(e *edit, begin, i, j int, cut Cut) int {
+func (t *tokenRules) card(e *edit, begin, i, j int, cut Cut) int {
 	in := e.in[:j]
 	if i-begin >= 2 && in[i-1] == '.' && isDigit(in[i-2]) { // the fraction of a number
 		return skipDigits(in, i)
@@ -28,7 +28,7 @@ func card(e *edit, begin, i, j int, cut Cut) int {
 		if at < j && isLetterOrDigit(in[at]) { // the group goes on, so this is something else
 			break
 		}
-		if n >= minCard && isCard(digits[:n]) || at == j && n >= minCardCut && cut&CutEnd != 0 && lengths(digits[:n])>>n > 0 {
+		if n >= minCard && t.isCard(digits[:n]) || at == j && n >= minCardCut && cut&CutEnd != 0 && t.lengths(digits[:n])>>n > 0 {
 			e.hide(i, at)
 			return at
 		}
@@ -54,8 +54,8 @@ func isLetterOrDigit(c byte) bool {
 }
 
 // isCard tells whether digits are a card number: of a length and with a beginning that issuers use, and with the check digit of Luhn's formula.
-func isCard(digits []byte) bool {
-	if len(digits) < minCard || len(digits) > maxCard || lengths(digits)>>len(digits)&1 == 0 {
+func (t *tokenRules) isCard(digits []byte) bool {
+	if len(digits) < minCard || len(digits) > maxCard || t.lengths(digits)>>len(digits)&1 == 0 {
 		return false
 	}
 	sum := 0
@@ -76,26 +76,33 @@ func isCard(digits []byte) bool {
 }
 
 // beginsCard tells whether a number that was cut may have been one of a card.
-func beginsCard(number []byte) bool {
-	return len(number) >= minCardCut && len(number) <= maxCard && isNumber(number) && lengths(number)>>len(number) > 0
+func (t *tokenRules) beginsCard(number []byte) bool {
+	return t.on&Cards != 0 && len(number) >= minCardCut && len(number) <= maxCard && isNumber(number) && t.lengths(number)>>len(number) > 0
 }
 
 // isCardNumber is isCard for a number of JSON, which may have been through a floating-point type.
-func isCardNumber(number []byte) bool {
+func (t *tokenRules) isCardNumber(number []byte) bool {
+	if t.on&Cards == 0 {
+		return false
+	}
 	whole, fraction, _ := bytes.Cut(bytes.TrimPrefix(number, []byte("-")), []byte("."))
-	return len(bytes.Trim(fraction, "0")) == 0 && isCard(whole)
+	return len(bytes.Trim(fraction, "0")) == 0 && t.isCard(whole)
 }
 
 // lengths gives the lengths of the card numbers that begin like digits, as bits; none if no issuer's do. 16 digits that begin with anything are more
 // often a time or an id than a card number.
-func lengths(digits []byte) uint32 {
+func (t *tokenRules) lengths(digits []byte) uint32 {
 	const (
 		visa       = 1<<13 | 1<<16 | 1<<19
 		mastercard = 1 << 16
 		amex       = 1 << 15
 		diners     = 1<<14 | 1<<16 | 1<<19
+		every      = 1<<(maxCard+1) - 1<<minCard
 		others     = 1<<13 | 1<<15 | 1<<16 | 1<<17 | 1<<18 | 1<<19 // Discover, UnionPay, JCB, Maestro
 	)
+	if t.issuers {
+		return every
+	}
 	four := 0
 	for _, c := range digits[:4] {
 		four = four*10 + int(c-'0')

@@ -10,21 +10,36 @@ import (
 // their percent signs. A value may be a document of its own: SQS' query protocol sends messages so.
 func (w *work) form(e *edit, i, j int, cut Cut, depth int) {
 	in := e.in[:j]
+	root := w.root()
+	defer w.forget(root)
 	for i < j {
 		end := i + indexOr(in[i:], '&', j-i)
-		eq := bytes.IndexByte(in[i:end], '=')
-		switch {
-		case eq < 0:
+		if eq := bytes.IndexByte(in[i:end], '='); eq < 0 {
 			w.formValue(e, i, end, lastCut(cut, end == j), depth)
-		case w.judge(decode(in[i:i+eq]))&hides != 0:
+		} else if key := decode(in[i : i+eq]); w.isSecretField(root, key) {
 			if i+eq+1 < end {
 				e.hide(i+eq+1, end)
 			}
-		default:
-			w.formValue(e, i+eq+1, end, lastCut(cut, end == j), depth)
+		} else {
+			w.within(root, key, func() { w.formValue(e, i+eq+1, end, lastCut(cut, end == j), depth) })
 		}
 		i = end + 1
 	}
+}
+
+// isSecretField tells whether the value of a field is secret by its key or by a path.
+func (w *work) isSecretField(root int32, key []byte) bool {
+	_, hit := w.follow(root, key)
+	return hit || w.judge(key)&hides != 0
+}
+
+// within reads the value of a field, which is a document of its own.
+func (w *work) within(root int32, key []byte, read func()) {
+	outer, above := w.outer, w.allowed
+	w.outer, _ = w.follow(root, key)
+	w.allowed = above || w.rules.strict && w.judge(key)&isAllowed != 0
+	read()
+	w.outer, w.allowed = outer, above
 }
 
 // formValue hides secrets in one value, which is content of its own and written again if something was hidden in it.
@@ -97,10 +112,10 @@ func (r *Rules) URL(in []byte) []byte {
 		path = host + indexAnyOr(in[host:], "/?#", len(in)-host)
 	}
 	query := path + indexAnyOr(in[path:], "?#", len(in)-path)
-	if secret := secretPath(in[:query]); secret > 0 {
+	if secret := secretPath(in[:query]); secret > 0 && r.tokens.on&URLs != 0 {
 		e.hide(secret, query)
 	} else {
-		w.text(&e, path, query, 0)
+		w.urlPath(&e, path, query)
 	}
 	fragment := query + indexOr(in[query:], '#', len(in)-query)
 	if query < fragment {
@@ -110,6 +125,26 @@ func (r *Rules) URL(in []byte) []byte {
 		w.form(&e, fragment+1, len(in), 0, 0)
 	}
 	return e.done()
+}
+
+// urlPath hides credentials in the path of a URL. Where every value is secret, it hides what looks like one: a segment with a digit, a percent sign or an @ is
+// somebody's, one of letters alone is the program's.
+func (w *work) urlPath(e *edit, i, j int) {
+	if !w.strictly() {
+		w.text(e, i, j, 0)
+		return
+	}
+	for i < j {
+		end := i + 1 + indexOr(e.in[i+1:j], '/', j-i-1)
+		from := i
+		if e.in[i] == '/' {
+			from++
+		}
+		if bytes.ContainsAny(e.in[from:end], "0123456789%@:=") {
+			e.hide(from, end)
+		}
+		i = end
+	}
 }
 
 // secretPath gives where in a URL without its query the path becomes a secret: whoever knows the address of such a hook may post to it. 0 if nowhere.

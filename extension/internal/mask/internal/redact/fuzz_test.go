@@ -18,7 +18,7 @@ func FuzzJSONKeepsItsShape(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	rules := New(nil, nil)
+	rules := New(Options{})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		copied := bytes.Clone(in)
 		out := rules.Content(in, 0)
@@ -57,7 +57,7 @@ func shapeOf(v any) string {
 			key, _ := d.Token()
 			var skipped json.RawMessage
 			_ = d.Decode(&skipped)
-			shown := New(nil, nil).Content([]byte(key.(string)), 0) // the one thing that may change of a key
+			shown := New(Options{}).Content([]byte(key.(string)), 0) // the one thing that may change of a key
 			keys = append(keys, fmt.Sprintf("%q:%s", shown, shapeOf(v[key.(string)])))
 		}
 		return "{" + strings.Join(keys, ",") + "}"
@@ -79,7 +79,7 @@ func FuzzPlantedSecret(f *testing.F) {
 		f.Add("{", "<", uint8(0), wrap, uint16(40))
 		f.Add("&", "%", 6+wrap%4, wrap, uint16(999))
 	}
-	rules := New(nil, nil)
+	rules := New(Options{})
 	const password = "Kq7ZwRx9Tv3LmN5p"
 	f.Fuzz(func(t *testing.T, before, after string, kind, wrap uint8, cut uint16) {
 		quote := func(s string) string { b, _ := json.Marshal(s); return string(b) }

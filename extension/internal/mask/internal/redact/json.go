@@ -9,6 +9,8 @@ const (
 	hideText                    // the same, but numbers are shown
 	secretName                  // a member of it said that the member called value is secret, or the operands
 	namesAbove                  // a text in it says so of the container around it
+	hideTruth                   // with hideAll: true and false are hidden as well
+	allowed                     // it is the value of an allowed key, where all others are hidden
 )
 
 // What the grammar expects next.
@@ -28,14 +30,17 @@ type reader struct {
 	w     *work
 	e     *edit
 	cut   Cut
-	depth int // of documents in strings of documents
-	base  int // of the stack
+	depth int   // of documents in strings of documents
+	base  int   // of the stack
+	start int32 // the set of paths that the document begins at
 
 	i     int
 	next  expected
 	top   byte    // flags of the container that is open
 	key   verdict // on the last key
 	keyAt int     // where it begins
+	place int32   // the set of paths that the next value is at
+	hit   bool    // one of them ends there
 
 	surveyed int          // up to where names were looked for before their time
 	secrets  map[int]bool // beginnings of objects in which one was found
@@ -46,6 +51,8 @@ type reader struct {
 // there is secret.
 func (w *work) json(e *edit, i int, cut Cut, depth int) (end int, secret bool) {
 	r := reader{w: w, e: e, cut: cut, depth: depth, base: len(w.stack), i: i, keyAt: i}
+	r.start = w.root()
+	r.place = r.start
 	for r.i < len(e.in) {
 		c := e.in[r.i]
 		if isSpace(c) {
@@ -60,6 +67,7 @@ func (w *work) json(e *edit, i int, cut Cut, depth int) (end int, secret bool) {
 		}
 	}
 	w.stack = w.stack[:r.base]
+	w.forget(r.start)
 	return r.i, r.i < len(e.in) && r.top&(hideAll|hideText) != 0
 }
 
@@ -77,6 +85,8 @@ func (r *reader) step(c byte) bool {
 		if r.next, r.key = aValue, anything; r.top&inObject != 0 {
 			r.next = aKey
 		}
+		r.hit = false
+		r.place = r.container()
 	case c == '}' && (r.next == aCommaOrEnd || r.next == aKeyOrEnd) && r.top&inObject != 0,
 		c == ']' && (r.next == aCommaOrEnd || r.next == aValueOrEnd) && r.top&inObject == 0 && open:
 		r.close()
@@ -105,9 +115,20 @@ func (r *reader) open(c byte) {
 	if r.key&isNames != 0 {
 		r.top |= namesAbove
 	}
-	r.key = anything
+	r.key, r.hit = anything, false
 	r.w.stack = append(r.w.stack, r.top)
+	if r.start != nowhere {
+		r.w.levels = append(r.w.levels[:len(r.w.stack)-1], r.place)
+	}
 	r.i++
+}
+
+// container gives the set of paths that the open container is at.
+func (r *reader) container() int32 {
+	if r.start == nowhere || len(r.w.stack) == r.base {
+		return r.start
+	}
+	return r.w.levels[len(r.w.stack)-1]
 }
 
 func (r *reader) close() {
@@ -130,6 +151,9 @@ func (r *reader) readKey() {
 	if !whole || r.key&leaks != 0 || end-i > maxKey {
 		r.w.jsonString(r.e, i+1, contentEnd(end, whole), escaped, cutOfString(r.cut, end-i, whole), r.depth)
 	}
+	if r.start != nowhere {
+		r.place, r.hit = r.w.followQuoted(r.container(), r.e.in[i+1:contentEnd(end, whole)], escaped)
+	}
 	r.i, r.keyAt, r.next = end, i, aColon
 	if r.key&(isValue|isOperand) != 0 && r.top&(secretName|hideAll) == 0 && end >= r.surveyed {
 		r.survey(end)
@@ -142,13 +166,17 @@ func (r *reader) readText() {
 	end, whole, escaped := stringEnd(r.e.in, i)
 	last := contentEnd(end, whole)
 	r.i, r.next = end, aCommaOrEnd
-	if r.inherited()&(hideAll|hideText) != 0 {
+	holds := r.inherited()
+	if holds&(hideAll|hideText) != 0 {
 		if last > i+1 {
 			r.e.hide(i+1, last)
 		}
 		return
 	}
+	outer, above := r.w.outer, r.w.allowed
+	r.w.outer, r.w.allowed = r.place, above || holds&allowed != 0
 	r.w.jsonString(r.e, i+1, last, escaped, cutOfString(r.cut, end-i, whole), r.depth)
+	r.w.outer, r.w.allowed = outer, above
 	level := len(r.w.stack) - 1
 	if r.top&namesAbove != 0 {
 		level--
@@ -159,14 +187,19 @@ func (r *reader) readText() {
 	}
 }
 
-// readLiteral hides a number.
+// readLiteral hides a number, and what else stands for a value, where it has to be.
 func (r *reader) readLiteral() bool {
 	end, number := literal(r.e.in, r.i)
 	if end < 0 {
 		return false
 	}
+	word, holds, cards := r.e.in[r.i:end], r.inherited(), &r.w.rules.tokens
+	strict := r.w.strictly() && holds&allowed == 0
 	cutOff := end == len(r.e.in) && r.cut&CutEnd != 0
-	if number && (r.inherited()&hideAll != 0 || end-r.i >= minCard && isCardNumber(r.e.in[r.i:end]) || cutOff && beginsCard(r.e.in[r.i:end])) {
+	switch {
+	case number && (strict || holds&hideAll != 0),
+		number && (end-r.i >= minCard && cards.isCardNumber(word) || cutOff && cards.beginsCard(word)),
+		(strict || holds&hideTruth != 0) && word[0] != 'n': // null is no value
 		r.e.replace(r.i, end, `"`+Mask+`"`)
 	}
 	r.i, r.next = end, aCommaOrEnd
@@ -175,7 +208,13 @@ func (r *reader) readLiteral() bool {
 
 // inherited gives what holds for a value: what holds for its container, and what its key says.
 func (r *reader) inherited() byte {
-	hide := r.top & (hideAll | hideText)
+	hide := r.top & (hideAll | hideText | hideTruth | allowed)
+	if r.hit {
+		hide |= hideAll | hideTruth
+	}
+	if r.key&isAllowed != 0 {
+		hide |= allowed
+	}
 	switch {
 	case r.key&hides != 0 && r.key&numbers != 0:
 		hide |= hideText
@@ -209,14 +248,26 @@ func (w *work) judgeQuoted(key []byte, escaped bool) verdict {
 	return v
 }
 
+// followQuoted follows a key that may be written with escapes.
+func (w *work) followQuoted(from int32, key []byte, escaped bool) (to int32, hit bool) {
+	if !escaped {
+		return w.follow(from, key)
+	}
+	at := len(w.plain)
+	w.plain = unescape(w.plain, key)
+	to, hit = w.follow(from, w.plain[at:])
+	w.plain = w.plain[:at]
+	return to, hit
+}
+
 // jsonString hides secrets in the content of a string. One that holds escapes is read without them, whatever is in it, and written again if
 // something was hidden.
 func (w *work) jsonString(e *edit, i, j int, escaped bool, cut Cut, depth int) {
 	const shortest = len("pw=x")
-	if j-i < shortest {
+	if j-i < shortest && !w.strictly() {
 		return
 	}
-	if !escaped {
+	if !escaped && !w.strictly() {
 		if !w.base64(e, i, j, cut, depth) {
 			w.text(e, i, j, cut)
 		}

@@ -16,6 +16,7 @@ const (
 	isExpression                     // its value names what the operands beside it are: {"UpdateExpression":"SET password = :p"}
 	isNames                          // so do the texts in its value
 	isOperand                        // and these are the operands
+	isAllowed                        // the user wants to see its values
 	anything     verdict = 0
 )
 
@@ -23,6 +24,7 @@ const (
 type keyRules struct {
 	words map[string]verdict // words, or several without what stood between them: "token", "apikey"
 	shown map[string]bool    // whole keys that are shown although a word in them is secret
+	allow map[string]bool    // those of them that the user names
 	long  []string           // long enough to be recognised within a word: "dbpassword"
 	most  int                // length of the longest in words
 }
@@ -60,19 +62,33 @@ const shownKeys = `
 	tokentype tokenuse tokencount tokenexpiry tokenexpiresin tokenexpiration signatureversion signaturemethod signaturealgorithm
 	secretarn secretid secretname passwordpolicy passwordresetrequired xamzsignedheaders`
 
-func newKeyRules(keys, allow []string) keyRules {
-	k := keyRules{words: map[string]verdict{}, shown: map[string]bool{}, long: strings.Fields(longWords)}
+// cardWords are hidden where payments are protected: the data of cardholders and what authenticates them, in the words of PCI DSS.
+const cardWords = `
+	cardholder cardholdername cardname nameoncard expirydate expirationdate expdate expmonth expyear expirymonth expiryyear expirationmonth expirationyear
+	cardexpiry cardexpiration validthru servicecode pinblock magstripe magneticstripe emvdata card accountnumber routingnumber sortcode bic cav cid cavv
+	track trackone tracktwo cardtoken`
+
+func newKeyRules(o Options) keyRules {
+	k := keyRules{words: map[string]verdict{}, shown: map[string]bool{}, allow: map[string]bool{}}
 	add := func(word string, v verdict) {
 		k.words[word] |= v
 		k.most = max(k.most, len(word))
 	}
-	for _, word := range strings.Fields(secretWords) {
-		add(word, hides)
+	if o.Preset != Off {
+		k.long = strings.Fields(longWords)
+		for _, word := range strings.Fields(secretWords) {
+			add(word, hides)
+		}
+		for _, word := range strings.Fields(lastWords) {
+			add(word, hides|atEnd)
+		}
+		add("tokens", hides|numbers)
 	}
-	for _, word := range strings.Fields(lastWords) {
-		add(word, hides|atEnd)
+	if o.Preset == PCI {
+		for _, word := range strings.Fields(cardWords) {
+			add(word, hides)
+		}
 	}
-	add("tokens", hides|numbers)
 	for _, word := range strings.Fields("authorization cookie cookies setcookie") {
 		add(word, toLine)
 	}
@@ -92,14 +108,16 @@ func newKeyRules(keys, allow []string) keyRules {
 	for _, key := range strings.Fields(shownKeys) {
 		k.shown[key] = true
 	}
-	for _, key := range keys {
+	for _, key := range o.Keys {
 		if word := glue(key); word != "" {
 			add(word, hides)
 			delete(k.shown, word)
 		}
 	}
-	for _, key := range allow {
-		k.shown[glue(key)] = true
+	for _, key := range o.Allow {
+		if whole := glue(key); whole != "" {
+			k.shown[whole], k.allow[whole] = true, true
+		}
 	}
 	return k
 }
@@ -137,7 +155,12 @@ func (w *work) judge(key []byte) verdict {
 func (k *keyRules) judge(letters []byte, bounds []int) verdict {
 	v := anything
 	n := len(bounds) - 1 // words
-	if n <= 0 || k.shown[string(letters)] {
+	switch {
+	case n <= 0:
+		return v
+	case k.allow[string(letters)]:
+		return v | isAllowed
+	case k.shown[string(letters)]:
 		return v
 	}
 	last := n // the words that count as the end: digits behind them do not

@@ -90,7 +90,7 @@ func leakCases() []leak {
 
 // TestLeaks: none of it gets through, whole or cut at any byte, and JSON stays JSON.
 func TestLeaks(t *testing.T) {
-	rules := New(nil, nil)
+	rules := New(Options{})
 	for _, test := range leakCases() {
 		t.Run(test.name, func(t *testing.T) {
 			got := rules.Content([]byte(test.in), 0)
@@ -139,7 +139,7 @@ func shown(s string) string {
 
 // TestNotLeaks: what looks nearly like it and is shown.
 func TestNotLeaks(t *testing.T) {
-	rules := New(nil, nil)
+	rules := New(Options{})
 	for _, in := range []string{
 		`got {'monkey': 'x', "compass_rose": "y"}`,
 		`{"q":"redirect=%2Fcb%3Fpage%3D2","r":"100%25 a%3Db"}`,
@@ -161,7 +161,7 @@ func TestNotLeaks(t *testing.T) {
 
 // TestCutCardNumber: a number at the end of cut JSON may be the beginning of one of a card.
 func TestCutCardNumber(t *testing.T) {
-	rules := New(nil, nil)
+	rules := New(Options{})
 	for in, want := range map[string]string{
 		`{"no":411111111`:    `{"no":"****"`,
 		`[5500000000000`:     `["****"`,
@@ -177,7 +177,7 @@ func TestCutCardNumber(t *testing.T) {
 
 // TestMultipartWithItsBoundary: text may stand before the first boundary, and what follows it may be no header that is known.
 func TestMultipartWithItsBoundary(t *testing.T) {
-	rules := New(nil, nil)
+	rules := New(Options{})
 	part := "Content-Disposition: form-data; name=\"password\"\r\n\r\n" + planted + "\r\n"
 	for name, in := range map[string]string{
 		"preamble":       "This is a message in parts.\r\n--b c\r\n" + part + "--b c--\r\n",

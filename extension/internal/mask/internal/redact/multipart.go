@@ -37,7 +37,7 @@ func (r *Rules) Multipart(in []byte, boundary string, cut Cut) []byte {
 	w := r.get()
 	defer r.work.Put(w)
 	e := edit{in: in}
-	w.text(&e, 0, at, 0)
+	w.between(&e, 0, at, 0)
 	w.parts(&e, at, delimiter, cut, 0)
 	return e.done()
 }
@@ -75,25 +75,51 @@ func (w *work) part(e *edit, i, j int, cut Cut, depth int) {
 		header, gap = bytes.Index(in[i:], []byte("\n\n")), 2
 	}
 	if header < 0 {
-		w.text(e, i, j, cut)
+		w.between(e, i, j, cut)
 		return
 	}
-	w.text(e, i, i+header, 0)
+	w.partHeader(e, i, i+header)
 	body := i + header + gap
 	end := max(body, j)
 	if end > body && in[end-1] == '\r' {
 		end--
 	}
-	if w.judge(partName(in[i:i+header]))&hides != 0 {
+	name, root := partName(in[i:i+header]), w.root()
+	defer w.forget(root)
+	if w.isSecretField(root, name) {
 		if end > body {
 			e.hide(body, end)
 		}
 		return
 	}
 	piece := in[body:end]
-	if out := w.content(piece, cut, depth+1); !same(out, piece) {
-		e.replace(body, end, string(out))
+	w.within(root, name, func() {
+		if out := w.content(piece, cut, depth+1); !same(out, piece) {
+			e.replace(body, end, string(out))
+		}
+	})
+}
+
+// between hides secrets in what is no part: what stands before the first one, and the last boundary.
+func (w *work) between(e *edit, i, j int, cut Cut) {
+	if line := i + indexOr(e.in[i:j], '\n', j-i); w.strictly() && (i == 0 || line < j) && len(bytes.TrimSpace(e.in[line:j])) > 0 {
+		e.hide(line, j)
+		return
 	}
+	w.text(e, i, j, cut)
+}
+
+// partHeader hides secrets in a part's header: where every value is one, the name of the file.
+func (w *work) partHeader(e *edit, i, j int) {
+	const file = "filename"
+	if at := bytes.Index(e.in[i:j], []byte(file)); at >= 0 && w.strictly() {
+		from := i + at + len(file)
+		w.text(e, i, from, 0)
+		to := from + indexAnyOr(e.in[from:j], "\r\n", j-from)
+		e.replace(from, to, `="`+Mask+`"`)
+		i = to
+	}
+	w.text(e, i, j, 0)
 }
 
 // partName reads name="…" out of a part's Content-Disposition.

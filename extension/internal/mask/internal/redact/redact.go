@@ -24,12 +24,14 @@ const maxDepth = 6
 type Rules struct {
 	keys   keyRules
 	tokens tokenRules
+	paths  paths
+	strict bool      // every value is, see Strict
 	work   sync.Pool // of *work
 }
 
-// New makes the built-in rules with the user's additions: keys whose values are hidden too, and keys that are shown all the same.
-func New(keys, allow []string) *Rules {
-	r := &Rules{keys: newKeyRules(keys, allow), tokens: newTokenRules()}
+// New makes rules.
+func New(o Options) *Rules {
+	r := &Rules{keys: newKeyRules(o), tokens: newTokenRules(o), paths: newPaths(o.Paths), strict: o.Preset == Strict}
 	r.work.New = func() any { return &work{rules: r, verdicts: make(map[string]verdict, 64)} }
 	return r
 }
@@ -43,6 +45,14 @@ type work struct {
 	letters  []byte             // of the key that is being judged
 	bounds   []int
 	depth    int // of documents in encodings in documents, where text is being read
+
+	sets   []uint64 // of places in the tree of paths, used like a stack
+	levels []int32  // the set of each level of stack
+	lower  []byte   // the key that is being followed
+	outer  int32    // the set of the string that the document being read stands in
+
+	allowed bool // strict rules do not hold: what is being read stands below an allowed key
+	unknown bool // the content is none of the kinds that have values
 }
 
 // A Cut tells what may be missing of content. Flags.
@@ -56,6 +66,7 @@ const (
 func (r *Rules) get() *work {
 	w := r.work.Get().(*work)
 	w.stack, w.plain, w.depth = w.stack[:0], w.plain[:0], 0
+	w.sets, w.levels, w.outer, w.allowed, w.unknown = w.sets[:0], w.levels[:0], nowhere, false, false
 	return w
 }
 
@@ -64,6 +75,15 @@ func (r *Rules) Content(in []byte, cut Cut) []byte {
 	w := r.get()
 	defer r.work.Put(w)
 	return w.content(in, cut, 0)
+}
+
+// Document is Content that tells whether it understood what kind of content this is: JSON, XML or parts, all of it. Of anything else it can see no more
+// than the shape of credentials.
+func (r *Rules) Document(in []byte, cut Cut) (out []byte, understood bool) {
+	w := r.get()
+	defer r.work.Put(w)
+	out = w.content(in, cut, 0)
+	return out, !w.unknown
 }
 
 // Form hides secrets in application/x-www-form-urlencoded content or in the query of a URL.
@@ -105,20 +125,37 @@ func (w *work) content(in []byte, cut Cut, depth int) []byte {
 		}
 		switch end, secret := w.json(&e, at, cut, depth); {
 		case end == len(in):
-		case secret:
+		case secret || w.strictly():
+			w.isUnknown(depth)
 			e.hide(end, len(in))
 		default: // a log line that begins with [, or what a program prints of its objects
+			w.isUnknown(depth)
 			w.textFrom(&e, at, end, len(in), cut)
 		}
-	case c == '<':
+	case c == '<' && isMarkup(in[at+1:]):
 		w.xml(&e, at, len(in), cut)
 	case c == '-' && isMultipart(in[at:]):
 		w.multipart(&e, at, cut, depth)
+	case w.strictly():
+		w.isUnknown(depth)
+		e.hide(at, len(in))
 	case !w.base64(&e, at, len(in), cut, depth):
+		w.isUnknown(depth)
 		w.text(&e, at, len(in), cut)
 	}
 	w.depth = outer
 	return e.done()
+}
+
+// strictly tells whether every value is secret here.
+func (w *work) strictly() bool { return w.rules.strict && !w.allowed }
+
+// isUnknown remembers that the whole is nothing that has keys.
+func (w *work) isUnknown(depth int) { w.unknown = w.unknown || depth == 0 }
+
+// isMarkup tells whether what stands behind a < makes it a tag, a comment or an instruction.
+func isMarkup(in []byte) bool {
+	return len(in) == 0 || in[0] == '!' || in[0] == '?' || in[0] == '/' || in[0] >= 0x80 || in[0] == '_' || isLetterOrDigit(in[0]) && !isDigit(in[0])
 }
 
 // isLoneNumber tells whether a body is one number, which is JSON.

@@ -139,7 +139,7 @@ func TestContent(t *testing.T) {
 			"--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n****\r\n--b\r\nContent-Disposition: form-data; name=\"b\"; filename=\"token\"\r\n\r\n{\"token\":\"****\"}\r\n--b--\r\n"},
 		{"multipart, cut", "--b\r\nContent-Disposition: form-data; name=password\r\n\r\nhunt", "--b\r\nContent-Disposition: form-data; name=password\r\n\r\n****"},
 	}
-	rules := New(nil, nil)
+	rules := New(Options{})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			in := []byte(test.in)
@@ -161,7 +161,7 @@ func TestContent(t *testing.T) {
 }
 
 func TestKeys(t *testing.T) {
-	rules := New([]string{"customer-number", "Konto"}, []string{"next_token", "PIN"})
+	rules := New(Options{Keys: []string{"customer-number", "Konto"}, Allow: []string{"next_token", "PIN"}})
 	for key, want := range map[string]bool{
 		"password": true, "Password": true, "PASSWORD": true, "userPassword": true, "dbpassword": true, "password2": true, "password_hash": true, "pass": true,
 		"db_pass": true, "api_key": true, "apiKey": true, "API-KEY": true, "x-api-key": true, "apikey": true, "ApiKeys": true, "APIKey": true, "my.api.key": true,
@@ -185,7 +185,7 @@ func TestKeys(t *testing.T) {
 
 // TestHalfASecretAtACut: what the hook cut in the middle does not look like a whole credential any more and is hidden all the same.
 func TestHalfASecretAtACut(t *testing.T) {
-	rules := New(nil, nil)
+	rules := New(Options{})
 	for name, secret := range map[string]string{
 		"access key id": akid, "JWT": jwt, "GitHub's": github, "Stripe's": stripe, "card": "4111 1111 1111 1111", "card without spaces": "4111111111111111",
 		"session token": session, "private key": pemKey[:58], "bearer": "Bearer abcdefghijklmnop", "URL": "postgres://me:hunter2@db",
@@ -204,7 +204,7 @@ func TestHalfASecretAtACut(t *testing.T) {
 
 // TestShortenedJSON: the hook made whole JSON of a large event again, so strings in it end too early although they have both quotes.
 func TestShortenedJSON(t *testing.T) {
-	rules := New(nil, nil)
+	rules := New(Options{})
 	text := strings.Repeat("x ", shortened/2)
 	in := fmt.Sprintf(`{"a":"%s%s","b":"4111 1111 11","c":{"password":"hunter2"}}`, text, jwt[:15])
 	want := fmt.Sprintf(`{"a":"%s****","b":"4111 1111 11","c":{"password":"****"}}`, text)
@@ -214,7 +214,7 @@ func TestShortenedJSON(t *testing.T) {
 }
 
 func TestForm(t *testing.T) {
-	rules := New(nil, nil)
+	rules := New(Options{})
 	for in, want := range map[string]string{
 		"":                       "",
 		"a=1&b=2":                "a=1&b=2",
@@ -234,7 +234,7 @@ func TestForm(t *testing.T) {
 }
 
 func TestURL(t *testing.T) {
-	rules := New(nil, nil)
+	rules := New(Options{})
 	for in, want := range map[string]string{
 		"":                                "",
 		"https://h/p":                     "https://h/p",
@@ -262,7 +262,7 @@ func TestURL(t *testing.T) {
 func TestHostileInputIsLinear(t *testing.T) {
 	const size = 256 << 10
 	const bound = 3 * time.Second // linear is milliseconds, on a busy machine and with the race detector less than one; quadratic would be minutes
-	rules := New(nil, nil)
+	rules := New(Options{})
 	for _, unit := range []string{
 		"[", "{", `{"a":`, `"`, `\`, `\"`, "=", ":", "a:", "token=", "token=,", "token=,a", "password=(", "://", "x://a:b/", "<", "<token>", "<token", "</", "-", "-----BEGIN ",
 		"-----BEGIN PRIVATE KEY-----", "eyJ", "eyJhbGciOiJ.", "4", "4111 ", "4111-1111-1111-111", "%", "%20", "&", "a=%7B", "Bearer ", "basic ", "ghp_a ", "\xff", " ", "\n",
@@ -301,7 +301,7 @@ func TestHostileNestingIsBounded(t *testing.T) {
 	}
 	entity := func(s string) string { return strings.NewReplacer("&", "&amp;", "\"", "&quot;").Replace(s) }
 	encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) + " x" }
-	rules := New(nil, nil)
+	rules := New(Options{})
 	for name, wraps := range map[string][]func(string) string{
 		"percents": {percent}, "entities": {entity}, "base64": {encode}, "percents and entities": {percent, entity}, "base64 and percents": {encode, percent},
 		"all": {encode, percent, entity},

@@ -164,7 +164,7 @@ func (w *work) option(e *edit, s *scan, i int) int {
 		end++
 	}
 	if end == name || in[name] == '-' || end+1 >= s.end || in[end] != ' ' || in[end+1] == '-' || w.judge(in[name:end])&(hides|atEnd) != hides|atEnd {
-		return pem(e, i, s.end)
+		return w.pem(e, i, s.end)
 	}
 	from, to := value(in, end+1, false)
 	if from == to {
@@ -177,6 +177,9 @@ func (w *work) option(e *edit, s *scan, i int) int {
 // userInfo hides what stands before the @ of a URL's authority, which begins at i. A password with a slash in it ends the authority too early: what
 // looks like name:password is looked through to the end of the URL.
 func (w *work) userInfo(e *edit, i, j int, cut Cut) int {
+	if w.rules.tokens.on&URLs == 0 {
+		return i
+	}
 	in := e.in[:j]
 	end, at, colon := i, -1, -1
 	port := true // what stands behind the colon is a number so far
@@ -214,10 +217,10 @@ loop:
 }
 
 // pem hides a private key between its first and last line.
-func pem(e *edit, i, j int) int {
+func (w *work) pem(e *edit, i, j int) int {
 	const begin, end, longest = "-----BEGIN ", "-----END", 64
 	in := e.in[:j]
-	if !bytes.HasPrefix(in[i:], []byte(begin)) {
+	if w.rules.tokens.on&PEM == 0 || !bytes.HasPrefix(in[i:], []byte(begin)) {
 		for i < j && in[i] == '-' {
 			i++
 		}

@@ -22,6 +22,8 @@ const (
 type tokenRules struct {
 	classes [256]byte
 	shapes  [256][]shape // by first byte
+	on      Detectors
+	issuers bool // any issuer's numbers count as cards, known or not
 }
 
 // A shape is how one issuer writes its credentials: a prefix that nothing else begins with, and at least so many characters behind it.
@@ -30,6 +32,17 @@ type shape struct {
 	least  int
 	chars  byte // flags of the characters behind the prefix
 	exact  bool // neither more nor fewer than least
+}
+
+// detector gives whose shape it is.
+func (s shape) detector() Detectors {
+	switch s.prefix {
+	case "AKIA", "ASIA", "IQoJb3JpZ2lu", "FwoGZXIvYXdz", "FQoGZXIvYXdz":
+		return AWS
+	case "eyJ":
+		return JWT
+	}
+	return Vendors
 }
 
 // shapes lists what issuers document or make public for secret scanners.
@@ -68,8 +81,8 @@ func shapes() []shape {
 	}
 }
 
-func newTokenRules() tokenRules {
-	var t tokenRules
+func newTokenRules(o Options) tokenRules {
+	t := tokenRules{on: o.on(), issuers: o.Preset == PCI}
 	for c := range t.classes {
 		switch b := byte(c); {
 		case b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z':
@@ -89,10 +102,23 @@ func newTokenRules() tokenRules {
 		t.classes[c] |= joint
 	}
 	for _, s := range shapes() {
+		if t.on&s.detector() == 0 {
+			continue
+		}
 		t.classes[s.prefix[0]] |= starter
 		t.shapes[s.prefix[0]] = append(t.shapes[s.prefix[0]], s)
 	}
-	for _, c := range []byte("23456Bb") { // card numbers; Bearer, Basic
+	var starters string
+	if t.on&Cards != 0 {
+		starters = "23456"
+	}
+	if t.issuers {
+		starters = "123456789"
+	}
+	if t.on&Schemes != 0 {
+		starters += "Bb"
+	}
+	for _, c := range []byte(starters) {
 		t.classes[c] |= starter
 	}
 	return t
@@ -102,10 +128,10 @@ func newTokenRules() tokenRules {
 func (w *work) token(e *edit, begin, i, j int, cut Cut) int {
 	in, t := e.in[:j], &w.rules.tokens
 	c := in[i]
-	if c >= '2' && c <= '6' {
-		return card(e, begin, i, j, cut)
+	if isDigit(c) {
+		return t.card(e, begin, i, j, cut)
 	}
-	if c == 'B' || c == 'b' {
+	if (c == 'B' || c == 'b') && t.on&Schemes != 0 {
 		if end := credentials(e, i, j, cut); end > i {
 			return end
 		}

@@ -1,65 +1,112 @@
 package redact
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
+
+// An element is one that is open, and how many of its name are, one in the other. None is one without a name.
+type element struct {
+	name  []byte
+	depth int
+}
+
+func (l *element) open() bool { return len(l.name) > 0 }
+
+// follow counts tags of the element's name.
+func (l *element) follow(t tag) {
+	switch {
+	case !bytes.Equal(t.name, l.name):
+	case t.closes:
+		l.depth--
+	case !t.empty:
+		l.depth++
+	}
+	if l.depth == 0 {
+		l.name = nil
+	}
+}
+
+// A markup is where the reading of an XML document has come to.
+type markup struct {
+	w       *work
+	e       *edit
+	j       int // its end
+	cut     Cut
+	hiding  element // the secret one that is open
+	showing element // the allowed one, where all others are secret
+	named   bool    // the last name was a secret key
+	last    verdict // on the element that was opened last
+}
 
 // xml hides secrets in in[i:j], an XML or HTML document: the content of secret elements, whatever is below them, secret attributes, and the
 // attribute value or the content of an element whose name or key attribute is a secret key. Everything else in it is text. A document may end anywhere.
 func (w *work) xml(e *edit, i, j int, cut Cut) {
-	in := e.in[:j]
-	var hiding []byte // name of the secret element that is open
-	depth := 0        // how many elements of that name are
-	named := false    // the last name was a secret key
-	var last verdict  // on the element that was opened last
-	for i < j {
-		if in[i] != '<' {
-			end := i + indexOr(in[i:], '<', j-i)
-			if len(hiding) == 0 {
-				if last&isName != 0 {
-					named = w.isSecretName(in[i:end])
-				}
-				if !w.base64(e, i, end, lastCut(cut, end == j), w.depth) {
-					w.text(e, i, end, lastCut(cut, end == j))
-				}
-			} else if len(bytes.TrimSpace(in[i:end])) > 0 {
-				e.hide(i, end)
-			}
-			i = end
-			continue
-		}
-		if bytes.HasPrefix(in[i:], []byte("<![CDATA[")) {
-			i = w.cdata(e, i+len("<![CDATA["), j, len(hiding) > 0, cut)
-			continue
-		}
-		tag := readTag(in, i)
-		v := w.judge(tag.name)
-		secret := v&hides != 0
-		switch { // <name>secret</name><value>…</value>, or the other way round
-		case tag.closes:
-			named = named && v&(isName|isValue) != 0 && (v|last)&isValue == 0
-			last = anything
-		case v&isValue != 0 && len(hiding) == 0 && (named || w.nameElementFollows(in, tag.end)):
-			secret = true
-			fallthrough
-		default:
-			last = v
-		}
-		if len(hiding) == 0 {
-			secret = w.attributes(e, i+1, tag.end, lastCut(cut, tag.end == j)) || secret
-		}
+	const cdata = "<![CDATA["
+	m, above := markup{w: w, e: e, j: j, cut: cut}, w.allowed
+	for in := e.in[:j]; i < j; {
 		switch {
-		case len(hiding) > 0 && bytes.Equal(tag.name, hiding):
-			if tag.closes {
-				depth--
-			} else if !tag.empty {
-				depth++
-			}
-			if depth == 0 {
-				hiding = nil
-			}
-		case len(hiding) == 0 && secret && !tag.closes && !tag.empty:
-			hiding, depth = tag.name, 1
+		case in[i] != '<':
+			end := i + indexOr(in[i:], '<', j-i)
+			m.content(i, end)
+			i = end
+		case in[min(i+1, j-1)] == '!' && bytes.HasPrefix(in[i:], []byte(cdata)):
+			i = m.cdata(i + len(cdata))
+		default:
+			t := readTag(in, i)
+			m.tag(i, t)
+			i = t.end
 		}
-		i = tag.end
+		w.allowed = above || m.showing.open()
+	}
+	w.allowed = above
+}
+
+// content hides secrets in what stands between tags.
+func (m *markup) content(i, j int) {
+	in := m.e.in[i:j]
+	if m.last&isName != 0 && !m.hiding.open() {
+		m.named = m.w.isSecretName(in)
+	}
+	switch {
+	case m.hiding.open() || m.w.strictly():
+		if len(bytes.TrimSpace(in)) > 0 {
+			m.e.hide(i, j)
+		}
+	case !m.w.base64(m.e, i, j, lastCut(m.cut, j == m.j), m.w.depth):
+		m.w.text(m.e, i, j, lastCut(m.cut, j == m.j))
+	}
+}
+
+// tag judges an element, and hides secrets in its attributes.
+func (m *markup) tag(i int, t tag) {
+	v := m.w.judge(t.name)
+	secret := v&hides != 0
+	switch { // <name>secret</name><value>…</value>, or the other way round
+	case t.closes:
+		m.named = m.named && v&(isName|isValue) != 0 && (v|m.last)&isValue == 0
+		m.last = anything
+	case v&isValue != 0 && !m.hiding.open() && (m.named || m.w.nameElementFollows(m.e.in[:m.j], t.end)):
+		secret = true
+		m.last = v
+	default:
+		m.last = v
+	}
+	if !m.hiding.open() && !t.bare {
+		secret = m.w.attributes(m.e, i+1, t.end, lastCut(m.cut, t.end == m.j)) || secret
+	}
+	opens := !t.closes && !t.empty
+	switch {
+	case m.hiding.open():
+		m.hiding.follow(t)
+	case secret && opens:
+		m.hiding = element{t.name, 1}
+	}
+	switch {
+	case m.showing.open():
+		m.showing.follow(t)
+	case v&isAllowed != 0 && opens && m.w.rules.strict:
+		m.showing = element{t.name, 1}
 	}
 }
 
@@ -87,18 +134,15 @@ func (w *work) nameElementFollows(in []byte, i int) bool {
 	return w.isSecretName(rest[:indexOr(rest, '<', len(rest))])
 }
 
-func (w *work) cdata(e *edit, i, j int, hide bool, cut Cut) int {
+// cdata hides secrets in a section that begins at i. It returns where that ends.
+func (m *markup) cdata(i int) int {
 	const closing = "]]>"
-	end, next := j, j
-	if at := bytes.Index(e.in[i:j], []byte(closing)); at >= 0 {
+	end, next := m.j, m.j
+	if at := bytes.Index(m.e.in[i:m.j], []byte(closing)); at >= 0 {
 		end = i + at
 		next = end + len(closing)
 	}
-	if hide && end > i {
-		e.hide(i, end)
-	} else if !w.base64(e, i, end, lastCut(cut, end == j), w.depth) {
-		w.text(e, i, end, lastCut(cut, end == j))
-	}
+	m.content(i, end)
 	return next
 }
 
@@ -107,6 +151,7 @@ type tag struct {
 	name          []byte
 	end           int // behind the >
 	closes, empty bool
+	bare          bool // nothing but the name is in it
 }
 
 func readTag(in []byte, i int) tag {
@@ -121,6 +166,10 @@ func readTag(in []byte, i int) tag {
 		at++
 	}
 	t.name = in[begin:at]
+	if at > begin && at < len(in) && in[at] == '>' {
+		t.bare, t.empty, t.end = true, isVoid(t.name), at+1
+		return t
+	}
 	quote := byte(0)
 	for ; at < len(in); at++ {
 		switch c := in[at]; {
@@ -145,7 +194,11 @@ func readTag(in []byte, i int) tag {
 // secret; then its value attribute is hidden too.
 func (w *work) attributes(e *edit, i, j int, cut Cut) (secret bool) {
 	if in := e.in[:j]; i >= j || in[i] == '!' || in[i] == '?' || in[i] == ' ' { // a comment, an instruction, no tag at all
-		w.text(e, i, j, cut)
+		if bytes.HasPrefix(in[i:], []byte("?xml ")) || !w.strictly() {
+			w.text(e, i, j, cut)
+		} else if i+1 < j {
+			w.hideDeclaration(e, i, j)
+		}
 		return false
 	}
 	w.eachAttribute(e.in[:j], i, func(name verdict, _ []byte, from, to int) {
@@ -153,17 +206,56 @@ func (w *work) attributes(e *edit, i, j int, cut Cut) (secret bool) {
 	})
 	done := i
 	w.eachAttribute(e.in[:j], i, func(name verdict, key []byte, from, to int) {
-		w.text(e, done, from, 0)
+		w.betweenAttributes(e, i, done, from, 0)
 		done = to
 		value := name&isValue != 0 || bytes.EqualFold(key, []byte("content")) // of HTML's <meta>
-		if name&hides != 0 || secret && value {
+		if name&hides != 0 || secret && value || w.strictly() && name&isAllowed == 0 {
 			e.hide(from, to)
 		} else {
 			w.text(e, from, to, lastCut(cut, to == j))
 		}
 	})
-	w.text(e, done, j, cut)
+	w.betweenAttributes(e, i, done, j, cut)
 	return secret
+}
+
+// betweenAttributes hides secrets in in[i:j], a piece of a tag that begins at tag: names of attributes, and perhaps words that are no attributes, which are
+// content where every value is secret.
+func (w *work) betweenAttributes(e *edit, tag, i, j int, cut Cut) {
+	if !w.strictly() {
+		w.text(e, i, j, cut)
+		return
+	}
+	in, at := e.in[:j], i
+	for at < j && i == tag && !isSpace(in[at]) && in[at] != '>' { // its name
+		at++
+	}
+	for k := at; k < j; {
+		begin := k
+		for k < j && !isSpace(in[k]) && strings.IndexByte(`"'=/>`, in[k]) < 0 {
+			k++
+		}
+		if k > begin && (k == j || in[k] != '=') {
+			e.hide(at, j)
+			return
+		}
+		k++
+	}
+}
+
+// hideDeclaration hides what is in a comment or an instruction.
+func (w *work) hideDeclaration(e *edit, i, j int) {
+	opening, closing := "!", ">"
+	if in := e.in[i:j]; bytes.HasPrefix(in, []byte("!--")) {
+		opening, closing = "!--", "-->"
+	}
+	from, to := i+len(opening), j
+	if bytes.HasSuffix(e.in[from:j], []byte(closing)) {
+		to = j - len(closing)
+	}
+	if len(bytes.TrimSpace(e.in[from:to])) > 0 {
+		e.hide(from, to)
+	}
 }
 
 // eachAttribute calls visit with the attributes that are not empty, from i on.
