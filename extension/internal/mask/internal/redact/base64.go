@@ -13,7 +13,7 @@ const minBase64 = 16
 // password. It is written again, in the same alphabet, if something in it was hidden. It returns whether it was such a text.
 func (w *work) base64(e *edit, i, j int, cut Cut, depth int) bool {
 	in := e.in[i:j]
-	if len(in) < minBase64 || depth >= maxDepth {
+	if len(in) < minBase64 || depth >= maxDepth || !headIsText(in) { // most ids, digests and texts are told by their beginning
 		return false
 	}
 	encoding, ok := base64Alphabet(in)
@@ -25,9 +25,7 @@ func (w *work) base64(e *edit, i, j int, cut Cut, depth int) bool {
 	if cut&CutEnd != 0 {
 		digits = digits[:len(digits)/4*4]
 	}
-	// Reading the first few is enough to know that most ids and digests are no text. What follows may be in any encoding.
-	var head [12]byte
-	if _, err := encoding.Decode(head[:], digits[:16]); err != nil || head[0] != '{' && head[0] != '[' && !isText(head[:]) {
+	if len(digits) < minBase64 {
 		return false
 	}
 	plain := make([]byte, encoding.DecodedLen(len(digits)))

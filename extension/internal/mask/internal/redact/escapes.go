@@ -7,45 +7,59 @@ import (
 
 // unescape appends a JSON string's content without its escapes. What is no escape stays as it is; half of one at the end is left out.
 func unescape(to, in []byte) []byte {
-	to = slices.Grow(to, len(in))
+	n := len(to)
+	to = slices.Grow(to, len(in))[:n+len(in)] // no escape stands for more than it takes
 	for i := 0; i < len(in); i++ {
 		c := in[i]
 		if c != '\\' {
-			to = append(to, c)
+			to[n] = c
+			n++
 			continue
 		}
 		if i++; i == len(in) {
-			return to
+			break
 		}
-		switch c = in[i]; c {
-		case '"', '\\', '/':
-			to = append(to, c)
-		case 'n':
-			to = append(to, '\n')
-		case 't':
-			to = append(to, '\t')
-		case 'r':
-			to = append(to, '\r')
-		case 'b':
-			to = append(to, '\b')
-		case 'f':
-			to = append(to, '\f')
-		case 'u':
+		plain := unescaped(in[i])
+		switch {
+		case plain != 0:
+			to[n] = plain
+			n++
+		case in[i] == 'u':
 			if i+len("0000") >= len(in) {
-				return to
+				return to[:n]
 			}
-			r, n := codePoint(in[i+1:])
-			if n == 0 {
-				to = append(to, '\\', 'u')
+			r, size := codePoint(in[i+1:])
+			if size == 0 {
+				n += copy(to[n:], `\u`)
 				continue
 			}
-			to = utf8.AppendRune(to, r)
-			i += n
+			n += utf8.EncodeRune(to[n:], r)
+			i += size
 		default:
-			to = append(to, '\\', c)
+			to[n], to[n+1] = '\\', in[i]
+			n += 2
 		}
 	}
-	return to
+	return to[:n]
+}
+
+// unescaped gives what the letter behind a backslash stands for, 0 if for nothing.
+func unescaped(letter byte) byte {
+	switch letter {
+	case '"', '\\', '/':
+		return letter
+	case 'n':
+		return '\n'
+	case 't':
+		return '\t'
+	case 'r':
+		return '\r'
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	}
+	return 0
 }
 
 // codePoint reads what follows \u: four hexadecimal digits, or a pair of surrogates.

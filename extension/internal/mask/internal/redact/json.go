@@ -291,28 +291,28 @@ func same(out, in []byte) bool {
 func stringEnd(in []byte, i int) (end int, whole, escaped bool) {
 	const short = 32 // most strings are; a loop is faster for them than a search that has to be called
 	at := i + 1
-	for last := min(len(in), at+short); at < last; at++ {
-		if c := in[at]; c == '"' {
+	for last := min(len(in), at+short); at < last && in[at] != '\\'; at++ {
+		if in[at] == '"' {
 			return at + 1, true, false
-		} else if c == '\\' {
-			break
 		}
 	}
-	for {
-		q := bytes.IndexByte(in[at:], '"')
-		if q < 0 {
-			return len(in), false, bytes.IndexByte(in[i:], '\\') >= 0
+	if at < len(in) && in[at] != '\\' { // a long one
+		q := indexOr(in[at:], '"', len(in)-at)
+		escape := bytes.IndexByte(in[at:at+q], '\\')
+		if escape < 0 {
+			return min(at+q+1, len(in)), at+q < len(in), false
 		}
-		at += q
-		escapes := at - 1
-		for escapes > i && in[escapes] == '\\' {
-			escapes--
-		}
-		at++
-		if (at-escapes)%2 == 0 {
-			return at, true, bytes.IndexByte(in[i:at], '\\') >= 0
+		at += escape
+	}
+	for begin := at; at < len(in); at++ {
+		switch in[at] {
+		case '"':
+			return at + 1, true, at > begin
+		case '\\':
+			at++
 		}
 	}
+	return len(in), false, bytes.IndexByte(in[i:], '\\') >= 0
 }
 
 // contentEnd gives the index behind a string's content, before its closing quote.

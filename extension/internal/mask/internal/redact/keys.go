@@ -17,6 +17,7 @@ const (
 	isNames                          // so do the texts in its value
 	isOperand                        // and these are the operands
 	isAllowed                        // the user wants to see its values
+	isVoid                           // the element of HTML never has an end
 	anything     verdict = 0
 )
 
@@ -128,11 +129,38 @@ func glue(key string) string {
 	return string(letters)
 }
 
+// A memory is the verdict on one key, at the place that its ends and length give it: looking there costs a third of looking it up.
+type memory struct {
+	key string
+	v   verdict
+}
+
+// A few times the number of keys of most documents.
+const (
+	memoryBits = 8
+	memories   = 1 << memoryBits
+)
+
 // judge gives the verdict on a key, from memory if it was seen lately.
 func (w *work) judge(key []byte) verdict {
-	if v, ok := w.verdicts[string(key)]; ok {
-		return v
+	if len(key) == 0 {
+		return anything
 	}
+	const spread = 0x9e3779b1 // Knuth's, for multiplicative hashing
+	at := (uint32(len(key))<<24 ^ uint32(key[0])<<16 ^ uint32(key[len(key)-1])<<8 ^ uint32(key[len(key)/2])) * spread >> (32 - memoryBits)
+	m := &w.lately[at]
+	if m.key != string(key) {
+		*m = w.recall(key)
+	}
+	return m.v
+}
+
+// recall is judge for what was not seen very lately.
+func (w *work) recall(key []byte) memory {
+	if m, ok := w.verdicts[string(key)]; ok {
+		return m
+	}
+	whole := string(key)
 	if len(key) > maxKey {
 		key = key[len(key)-maxKey:]
 	}
@@ -143,12 +171,16 @@ func (w *work) judge(key []byte) verdict {
 	if w.text(&e, 0, len(key), 0); e.changed {
 		v |= leaks
 	}
+	if isVoidElement(key) {
+		v |= isVoid
+	}
 	w.depth = outer
 	if len(w.verdicts) >= maxVerdicts {
 		clear(w.verdicts)
 	}
-	w.verdicts[string(key)] = v
-	return v
+	m := memory{whole, v}
+	w.verdicts[whole] = m
+	return m
 }
 
 // judge looks up every run of words.

@@ -32,17 +32,18 @@ type Rules struct {
 // New makes rules.
 func New(o Options) *Rules {
 	r := &Rules{keys: newKeyRules(o), tokens: newTokenRules(o), paths: newPaths(o.Paths), strict: o.Preset == Strict}
-	r.work.New = func() any { return &work{rules: r, verdicts: make(map[string]verdict, 64)} }
+	r.work.New = func() any { return &work{rules: r, verdicts: make(map[string]memory, 64)} }
 	return r
 }
 
 // A work is what one call needs, kept for the next one.
 type work struct {
 	rules    *Rules
-	verdicts map[string]verdict // of keys seen lately
-	stack    []byte             // of the JSON document that is being read, and above it those of documents in its strings
-	plain    []byte             // strings without their escapes, used like a stack
-	letters  []byte             // of the key that is being judged
+	verdicts map[string]memory // of keys seen lately
+	lately   [memories]memory  // of keys seen very lately
+	stack    []byte            // of the JSON document that is being read, and above it those of documents in its strings
+	plain    []byte            // strings without their escapes, used like a stack
+	letters  []byte            // of the key that is being judged
 	bounds   []int
 	depth    int // of documents in encodings in documents, where text is being read
 

@@ -95,6 +95,7 @@ func (m *markup) tag(i int, t tag) {
 	if !m.hiding.open() && !t.bare {
 		secret = m.w.attributes(m.e, i+1, t.end, lastCut(m.cut, t.end == m.j)) || secret
 	}
+	t.empty = t.empty || v&isVoid != 0
 	opens := !t.closes && !t.empty
 	switch {
 	case m.hiding.open():
@@ -167,7 +168,7 @@ func readTag(in []byte, i int) tag {
 	}
 	t.name = in[begin:at]
 	if at > begin && at < len(in) && in[at] == '>' {
-		t.bare, t.empty, t.end = true, isVoid(t.name), at+1
+		t.bare, t.end = true, at+1
 		return t
 	}
 	quote := byte(0)
@@ -180,7 +181,7 @@ func readTag(in []byte, i int) tag {
 		case c == '"' || c == '\'':
 			quote = c
 		case c == '>':
-			t.empty = in[at-1] == '/' || len(t.name) == 0 || isVoid(t.name)
+			t.empty = in[at-1] == '/' || len(t.name) == 0
 			t.end = at + 1
 			return t
 		}
@@ -281,8 +282,8 @@ func skipSpaces(in []byte, i int) int {
 	return i
 }
 
-// isVoid tells whether an element of HTML never has an end.
-func isVoid(name []byte) bool {
+// isVoidElement tells whether an element of HTML never has an end.
+func isVoidElement(name []byte) bool {
 	for _, void := range [...]string{"input", "meta", "br", "img", "link", "hr", "source", "wbr", "embed", "col"} {
 		if len(name) == len(void) && bytes.EqualFold(name, []byte(void)) {
 			return true
