@@ -15,10 +15,12 @@ const (
 	HiddenDomain     = "domain"     // the host is one whose traffic is never shown
 	HiddenBinary     = "binary"     // it is no text, so nobody can tell what is in it
 	HiddenCompressed = "compressed" // the same
+	HiddenUnknown    = "unknown"    // it is text without keys, and the settings say that such is left out
 )
 
-// body masks content of an HTTP request or response, or of an event. What cannot be understood is not passed through.
-func (m *Masker) body(b event.Body, headers []event.Header) Body {
+// body masks content of an HTTP request or response, or of an event. What cannot be understood is not passed through: it is looked through for credentials,
+// or left out.
+func (m *Masker) body(b event.Body, headers []event.Header, p part) Body {
 	data := b.Data.Reveal()
 	out := Body{Size: b.Size, Truncated: b.Truncated}
 	if out.Size <= 0 && !b.Truncated {
@@ -27,18 +29,26 @@ func (m *Masker) body(b event.Body, headers []event.Header) Body {
 	if len(data) == 0 {
 		return out
 	}
-	contentType := headerValue(headers, "content-type")
+	rules, contentType := m.of(p), headerValue(headers, "content-type")
+	separator := boundary(contentType)
 	switch {
 	case isCompressed(data, headerValue(headers, "content-encoding")):
 		out.Hidden = Text{HiddenCompressed}
 	case isBinary(data, contentType, b.Truncated):
 		out.Hidden = Text{HiddenBinary}
-	case isForm(contentType):
-		out.Text = m.redact(data, func(in []byte) []byte { return m.rules.Form(in, cutOf(b)) })
-	case isMultipart(contentType):
-		out.Text = m.redact(data, func(in []byte) []byte { return m.rules.Multipart(in, boundary(contentType), cutOf(b)) })
+	case isForm(contentType) && (!m.dropUnknown || bytes.IndexByte(data, '=') >= 0):
+		out.Text = m.redact(data, func(in []byte) []byte { return rules.Form(in, cutOf(b)) })
+	case isMultipart(contentType) && (!m.dropUnknown || separator != "" && bytes.Contains(data, []byte("--"+separator))):
+		out.Text = m.redact(data, func(in []byte) []byte { return rules.Multipart(in, separator, cutOf(b)) })
 	default:
-		out.Text = m.redact(data, func(in []byte) []byte { return m.rules.Content(in, cutOf(b)) })
+		understood := true
+		out.Text = m.redact(data, func(in []byte) (masked []byte) {
+			masked, understood = rules.Document(in, cutOf(b))
+			return masked
+		})
+		if m.dropUnknown && !understood {
+			out.Text, out.Hidden = Text{}, Text{HiddenUnknown}
+		}
 	}
 	return out
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 )
 
-// domains are the hosts whose headers and bodies are never shown.
+// domains are hosts of which something is never shown.
 type domains struct {
 	hosts    map[string]bool // with or without a port
 	suffixes []string        // with the leading dot
@@ -19,9 +19,9 @@ var secretServices = [...]string{"secretsmanager", "ssm", "kms", "sts"}
 // secrets. https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-integration-lambda-extensions.html
 var localSecrets = [...]string{"169.254.170.2", "169.254.170.23", "169.254.169.254", "localhost:2773", "127.0.0.1:2773"}
 
-func newDomains(users []string) domains {
+func newDomains(users, builtIn []string) domains {
 	d := domains{hosts: map[string]bool{}}
-	for _, host := range localSecrets {
+	for _, host := range builtIn {
 		d.hosts[host] = true
 	}
 	for _, domain := range users {
@@ -36,20 +36,22 @@ func newDomains(users []string) domains {
 	return d
 }
 
-// secret tells whether nothing of a call but its address may be shown. The service that enrich recognised counts too: with a local or private
+// isSecretService tells whether nothing of a call but its address may be shown. The service that enrich recognised counts too: with a local or private
 // endpoint the host says nothing.
-func (d domains) secret(c *event.Call) bool {
+func isSecretService(c *event.Call) bool {
 	for _, service := range secretServices {
 		if strings.EqualFold(c.Target.Service, service) {
 			return true
 		}
 	}
+	return isSecretHost(hostName(hostOf(c.URL.Reveal())))
+}
+
+// has tells whether a call goes to one of the hosts.
+func (d domains) has(c *event.Call) bool {
 	host := hostOf(c.URL.Reveal())
-	name := host
-	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {
-		name = host[:colon]
-	}
-	if d.hosts[host] || d.hosts[name] || isSecretHost(name) {
+	name := hostName(host)
+	if d.hosts[host] || d.hosts[name] {
 		return true
 	}
 	for _, suffix := range d.suffixes {
@@ -58,6 +60,14 @@ func (d domains) secret(c *event.Call) bool {
 		}
 	}
 	return false
+}
+
+// hostName takes the port off a host.
+func hostName(host string) string {
+	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {
+		return host[:colon]
+	}
+	return host
 }
 
 // isSecretHost knows the services by a label of their host in any partition: kms.eu-west-1.amazonaws.com, secretsmanager-fips.us-gov-west-1.amazonaws.com,

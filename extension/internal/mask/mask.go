@@ -8,34 +8,18 @@
 //     is hidden too.
 //   - Masked JSON has the shape that it had. Bodies that are no text are left out, and their size is told.
 //   - What goes to and comes from Secrets Manager, SSM, KMS and STS is left out altogether, by host and by recognised service, headers
-//     included; so is what the environment's own addresses for credentials answer.
+//     included; so is what the environment's own addresses for credentials answer. No preset and no allowed key changes that.
+//   - The user's options add to the rules and take away from them: see Options. A part that is hidden keeps its shape and loses every value.
 //   - Nothing is written into the input, and nothing fails: a piece on which a rule breaks is hidden as a whole.
 package mask
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 	"github.com/afterglow-lambda/afterglow/extension/internal/mask/internal/redact"
 )
-
-// Options are the user's additions to the built-in rules.
-type Options struct {
-	Keys      []string // further keys whose values are hidden
-	AllowKeys []string // keys that are shown although a rule for keys would hide them
-	Domains   []string // further hosts whose headers and bodies are never shown; a leading dot means every host below
-}
-
-// A Masker holds the rules. It is safe for concurrent use.
-type Masker struct {
-	rules   *redact.Rules
-	domains domains
-}
-
-// New makes a Masker.
-func New(o Options) *Masker {
-	return &Masker{rules: redact.New(o.Keys, o.AllowKeys), domains: newDomains(o.Domains)}
-}
 
 // Apply masks an invocation.
 func (m *Masker) Apply(inv event.Invocation) Invocation {
@@ -43,13 +27,14 @@ func (m *Masker) Apply(inv event.Invocation) Invocation {
 		ID: m.text(inv.ID), ARN: Text{inv.ARN}, Tenant: m.text(inv.Tenant),
 		Start: inv.Start, Deadline: inv.Deadline, Duration: inv.Duration, Open: inv.Open, Cold: inv.Cold, Late: inv.Late,
 		Process:        m.process(inv.Process),
-		Event:          m.body(inv.Event, nil),
-		Response:       m.body(inv.Response, nil),
+		Event:          m.body(inv.Event, nil, partEvent),
+		Response:       m.body(inv.Response, nil, partResult),
 		ResponseStatus: inv.ResponseStatus, Streaming: inv.Streaming,
 		Error:   m.failure(inv.Error),
 		Trigger: m.trigger(inv.Trigger),
 		Trace:   inv.Identity.Trace, Span: inv.Identity.Span, Parent: inv.Identity.Parent, Links: m.links(inv.Identity.Links),
 	}
+	countUnknown(&out.Dropped, out.Event, out.Response)
 	for i := range inv.Calls {
 		out.Calls = append(out.Calls, m.call(&inv.Calls[i]))
 	}
@@ -69,13 +54,27 @@ func (m *Masker) call(c *event.Call) Call {
 		Target: m.target(c.Target),
 		Trace:  c.Identity.Trace, Span: c.Identity.Span, Parent: c.Identity.Parent, Links: m.links(c.Identity.Links),
 	}
-	if m.domains.secret(c) {
+	if isSecretService(c) || m.domains.has(c) {
 		out.Request, out.Response = withheld(c.Request), withheld(c.Response)
 		return out
 	}
-	out.RequestHeaders, out.ResponseHeaders = m.headers(c.RequestHeaders), m.headers(c.ResponseHeaders)
-	out.Request, out.Response = m.body(c.Request, c.RequestHeaders), m.body(c.Response, c.ResponseHeaders)
+	out.RequestHeaders, out.ResponseHeaders = m.headers(c.RequestHeaders, partRequestHeaders), m.headers(c.ResponseHeaders, partResponseHeaders)
+	if m.headersOnly.has(c) {
+		out.Request, out.Response = withheld(c.Request), withheld(c.Response)
+		return out
+	}
+	out.Request, out.Response = m.body(c.Request, c.RequestHeaders, partRequestBody), m.body(c.Response, c.ResponseHeaders, partResponseBody)
+	countUnknown(&out.Dropped, out.Request, out.Response)
 	return out
+}
+
+// countUnknown counts bodies that were left out because nobody could tell what is in them.
+func countUnknown(d *Dropped, bodies ...Body) {
+	for _, b := range bodies {
+		if b.Hidden.s == HiddenUnknown {
+			d.Unknown++
+		}
+	}
 }
 
 // withheld is a body of a call whose traffic is never shown.
@@ -87,13 +86,13 @@ func withheld(b event.Body) Body {
 	return out
 }
 
-func (m *Masker) headers(headers []event.Header) []Header {
+func (m *Masker) headers(headers []event.Header, p part) []Header {
 	out := make([]Header, 0, len(headers))
 	for _, h := range headers {
 		masked := Header{Name: m.text(h.Name)}
 		switch value := h.Value.Reveal(); {
 		case value == "":
-		case m.rules.Key(h.Name):
+		case m.rules.Key(h.Name), m.hidden[p] && !m.rules.Allows(h.Name):
 			masked.Value = Text{redact.Mask}
 		case isURLHeader(h.Name):
 			masked.Value = m.url(h.Value)
@@ -118,6 +117,9 @@ func isURLHeader(name string) bool {
 func (m *Masker) failure(e *event.Error) *Error {
 	if e == nil {
 		return nil
+	}
+	if m.hidden[partErrors] {
+		return &Error{Type: m.text(e.Type), Message: hidden(e.Message), Stack: hidden(e.Stack)}
 	}
 	return &Error{Type: m.text(e.Type), Message: m.cutText(e.Message.Reveal()), Stack: m.cutText(e.Stack.Reveal())}
 }
@@ -190,15 +192,42 @@ func (m *Masker) attributes(attributes []event.Attribute) []Attribute {
 func (m *Masker) attribute(name string, value event.Text) Text {
 	switch name {
 	case "url.query":
-		return m.redact([]byte(value.Reveal()), func(in []byte) []byte { return m.rules.Form(in, 0) })
+		return m.redact([]byte(value.Reveal()), func(in []byte) []byte { return m.of(partQuery).Form(in, 0) })
 	case "url.full", "url.path", "aws.sqs.queue.url":
 		return m.url(value)
+	}
+	if m.everything && !isResource(name) {
+		return hidden(value)
 	}
 	return m.text(value.Reveal())
 }
 
+// hidden is the mask for a text that is not empty.
+func hidden(t event.Text) Text {
+	if t.Len() == 0 {
+		return Text{}
+	}
+	return Text{redact.Mask}
+}
+
 func (m *Masker) url(url event.Text) Text {
+	switch {
+	case m.everything:
+		return m.redact([]byte(url.Reveal()), m.strict.URL)
+	case m.hidden[partQuery]:
+		return m.redact([]byte(url.Reveal()), m.hideQuery)
+	}
 	return m.redact([]byte(url.Reveal()), m.rules.URL)
+}
+
+// hideQuery masks a URL, and every value in its query and fragment.
+func (m *Masker) hideQuery(url []byte) []byte {
+	masked := m.rules.URL(url)
+	query := bytes.IndexAny(masked, "?#") + 1
+	if query == 0 {
+		return masked
+	}
+	return append(bytes.Clone(masked[:query]), m.strict.Form(masked[query:], 0)...)
 }
 
 func (m *Masker) text(s string) Text {

@@ -146,7 +146,7 @@ func TestHeaders(t *testing.T) {
 		"X-Forwarded-Access-Token": {"", ""},
 		"User-Agent":               {"Boto3/1.43 md/Botocore#1.43 ua/2.1 os/linux", "Boto3/1.43 md/Botocore#1.43 ua/2.1 os/linux"},
 	} {
-		got := m.headers([]event.Header{{Name: name, Value: event.TextOf(test.value)}})
+		got := m.headers([]event.Header{{Name: name, Value: event.TextOf(test.value)}}, partRequestHeaders)
 		if got[0].Name.String() != name || got[0].Value.String() != test.want {
 			t.Errorf("%s: %s became %s, want %s", name, test.value, got[0].Value, test.want)
 		}
@@ -233,7 +233,7 @@ func TestBodiesThatAreNoText(t *testing.T) {
 	m := New(Options{})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := m.body(test.body, test.headers)
+			got := m.body(test.body, test.headers, partRequestBody)
 			if got.Hidden.String() != test.hidden || got.Text.String() != test.text {
 				t.Errorf("got %q, hidden %q", got.Text, got.Hidden)
 			}
@@ -361,7 +361,7 @@ func TestPlainFields(t *testing.T) {
 func TestMultipartBody(t *testing.T) {
 	data := "preamble\r\n--x y\r\nX-First: 1\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n" + secret + "\r\n--x y--\r\n"
 	headers := []event.Header{{Name: "Content-Type", Value: event.TextOf(`multipart/form-data; boundary="x y"`)}}
-	got := New(Options{}).body(event.Body{Data: event.BytesOf([]byte(data))}, headers)
+	got := New(Options{}).body(event.Body{Data: event.BytesOf([]byte(data))}, headers, partRequestBody)
 	if want := strings.Replace(data, secret, "****", 1); got.Text.String() != want {
 		t.Errorf("got %q", got.Text)
 	}

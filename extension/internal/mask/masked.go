@@ -118,14 +118,16 @@ type Link struct {
 	Attributes []Attribute
 }
 
-// Dropped counts what limit left out or shortened.
+// Dropped counts what limit left out or shortened, and bodies that were left out because they could not be understood.
 type Dropped struct {
+	Unknown                                             int
 	Bodies, Headers, Attributes, Links, Messages, Calls int
 	Bytes                                               int64
 }
 
 // Add adds up.
 func (d *Dropped) Add(o Dropped) {
+	d.Unknown += o.Unknown
 	d.Bodies += o.Bodies
 	d.Headers += o.Headers
 	d.Attributes += o.Attributes

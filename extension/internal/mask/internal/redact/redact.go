@@ -103,6 +103,13 @@ func (r *Rules) Key(key string) bool {
 	return w.judge([]byte(key))&hides != 0
 }
 
+// Allows tells whether the user wants to see the values of a key.
+func (r *Rules) Allows(key string) bool {
+	w := r.get()
+	defer r.work.Put(w)
+	return w.judge([]byte(key))&isAllowed != 0
+}
+
 // content finds out what kind of content this is.
 func (w *work) content(in []byte, cut Cut, depth int) []byte {
 	at := 0
