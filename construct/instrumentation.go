@@ -35,6 +35,24 @@ const (
 	CompressionNone Compression = "none"
 )
 
+// A MaskPreset is the set of rules that masking begins with.
+type MaskPreset string
+
+const (
+	MaskPresetDefault MaskPreset = "default"
+	MaskPresetStrict  MaskPreset = "strict"
+	MaskPresetPCI     MaskPreset = "pci"
+	MaskPresetOff     MaskPreset = "off"
+)
+
+// A MaskUnknown is what becomes of bodies that masking cannot understand.
+type MaskUnknown string
+
+const (
+	MaskUnknownDetect MaskUnknown = "detect"
+	MaskUnknownDrop   MaskUnknown = "drop"
+)
+
 // Instrumentation says what Afterglow keeps, hides and sends, and where to. Every field is optional. A field becomes an
 // environment variable of the function only where it differs from the default, because Lambda allows 4 KB for all of them.
 //
@@ -78,22 +96,50 @@ type Instrumentation struct {
 	// Default: 16 KiB.
 	CaptureHeaderSize awscdk.Size
 
+	// The rules to begin with: default; strict, which hides every value but those of allowed keys; pci, which also hides the data of cardholders and leaves out
+	// what it cannot understand; off, which hides only what the other fields name.
+	// Default: default.
+	MaskPreset MaskPreset
 	// Further keys whose values are hidden. Case and the style of writing (api_key, apiKey, API-KEY) do not matter.
 	// Default: the built-in keys only.
 	MaskKeys *[]*string
 	// Keys that are shown although a rule for keys would hide them. What looks like a credential is hidden all the same.
 	// Default: none.
 	MaskAllowKeys *[]*string
+	// Exact places in JSON, forms and queries whose values are hidden, as keys with dots between them: customer.address.street. Case does not matter; * is any
+	// key; lists and DynamoDB's types count for nothing.
+	// Default: none.
+	MaskPaths *[]*string
+	// Parts of which every value is hidden, but those of allowed keys: event, response, request_headers, request_body, response_headers, response_body, query,
+	// errors.
+	// Default: none.
+	MaskAll *[]*string
+	// Kinds of credentials that are not looked for in values: aws, jwt, auth, pem, cards, urls, vendors.
+	// Default: none, all are looked for.
+	MaskDetectorsOff *[]*string
+	// What becomes of a body that is neither JSON nor XML nor a form: with detect, credentials in it are looked for and hidden; with drop, it is left out and
+	// counted.
+	// Default: detect.
+	MaskUnknown MaskUnknown
 	// Further hosts whose headers and bodies are never exported; a leading dot means every host below.
 	// Default: Secrets Manager, SSM, KMS and STS, which are hidden in any case.
 	MaskDomains *[]*string
+	// Hosts whose bodies are never exported, while headers are; a leading dot means every host below.
+	// Default: none.
+	MaskHeadersOnlyDomains *[]*string
 
 	// Most that is exported of one body, message or stack, after masking, from 64 bytes to 1 MiB. Twice that on failure.
 	// Default: 2 KiB.
 	LimitFieldSize awscdk.Size
+	// Most that is exported of one call, from 1 KiB to 4 MiB. Its bodies go first, then its headers. Twice that where it failed.
+	// Default: 64 KiB.
+	LimitCallSize awscdk.Size
 	// Most that is exported of one invocation, from 16 KiB to 8 MiB.
 	// Default: 512 KiB.
 	LimitInvocationSize awscdk.Size
+	// Most that is sent in one export request, before compression, from 16 KiB to 8 MiB. No invocation is larger.
+	// Default: 1 MiB.
+	LimitBatchSize awscdk.Size
 
 	// What the extension leaves of an invocation's time: it stops this long before the deadline, from 10 ms to 10 s.
 	// Default: 150 milliseconds.
@@ -131,11 +177,19 @@ func (i *Instrumentation) rows() []row {
 		{"CaptureBodySize", "AFTERGLOW_CAPTURE_BODY_BYTES", i.CaptureBodySize},
 		{"CaptureEventSize", "AFTERGLOW_CAPTURE_EVENT_BYTES", i.CaptureEventSize},
 		{"CaptureHeaderSize", "AFTERGLOW_CAPTURE_HEADER_BYTES", i.CaptureHeaderSize},
+		{"MaskPreset", "AFTERGLOW_MASK_PRESET", i.MaskPreset},
 		{"MaskKeys", "AFTERGLOW_MASK_KEYS", i.MaskKeys},
 		{"MaskAllowKeys", "AFTERGLOW_MASK_ALLOW_KEYS", i.MaskAllowKeys},
+		{"MaskPaths", "AFTERGLOW_MASK_PATHS", i.MaskPaths},
+		{"MaskAll", "AFTERGLOW_MASK_ALL", i.MaskAll},
+		{"MaskDetectorsOff", "AFTERGLOW_MASK_DETECTORS_OFF", i.MaskDetectorsOff},
+		{"MaskUnknown", "AFTERGLOW_MASK_UNKNOWN", i.MaskUnknown},
 		{"MaskDomains", "AFTERGLOW_MASK_DOMAINS", i.MaskDomains},
+		{"MaskHeadersOnlyDomains", "AFTERGLOW_MASK_HEADERS_ONLY_DOMAINS", i.MaskHeadersOnlyDomains},
 		{"LimitFieldSize", "AFTERGLOW_LIMIT_FIELD_BYTES", i.LimitFieldSize},
+		{"LimitCallSize", "AFTERGLOW_LIMIT_CALL_BYTES", i.LimitCallSize},
 		{"LimitInvocationSize", "AFTERGLOW_LIMIT_INVOCATION_BYTES", i.LimitInvocationSize},
+		{"LimitBatchSize", "AFTERGLOW_LIMIT_BATCH_BYTES", i.LimitBatchSize},
 		{"DeadlineMargin", "AFTERGLOW_DEADLINE_MARGIN", i.DeadlineMargin},
 		{"SpoolDir", "AFTERGLOW_SPOOL_DIR", i.SpoolDir},
 		{"SpoolDirSize", "AFTERGLOW_SPOOL_DIR_BYTES", i.SpoolDirSize},
@@ -225,6 +279,10 @@ func render(value any) (string, error) {
 	case LogLevel:
 		return string(v), nil
 	case Compression:
+		return string(v), nil
+	case MaskPreset:
+		return string(v), nil
+	case MaskUnknown:
 		return string(v), nil
 	case awscdk.Duration:
 		ms, err := whole(v.ToMilliseconds(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)}), "milliseconds")

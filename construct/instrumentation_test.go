@@ -63,6 +63,8 @@ func TestEnumsHaveTheSettingsValues(t *testing.T) {
 	for name, constants := range map[string][]string{
 		"AFTERGLOW_LOG_LEVEL":            {string(LogLevelDebug), string(LogLevelInfo), string(LogLevelWarn), string(LogLevelError), string(LogLevelOff)},
 		"OTEL_EXPORTER_OTLP_COMPRESSION": {string(CompressionGzip), string(CompressionNone)},
+		"AFTERGLOW_MASK_PRESET":          {string(MaskPresetDefault), string(MaskPresetStrict), string(MaskPresetPCI), string(MaskPresetOff)},
+		"AFTERGLOW_MASK_UNKNOWN":         {string(MaskUnknownDetect), string(MaskUnknownDrop)},
 	} {
 		if s, _ := settings.Lookup(name); !slices.Equal(s.Values, constants) {
 			t.Errorf("%s takes %v, the constants are %v", name, s.Values, constants)
@@ -87,11 +89,13 @@ func TestEnvironment(t *testing.T) {
 			OTLPEndpoint: jsii.String("https://collector.example.com"), OTLPCompression: CompressionNone,
 			OTLPTimeout: awscdk.Duration_Millis(jsii.Number(250)), Disabled: jsii.Bool(true), CaptureBodySize: awscdk.Size_Mebibytes(jsii.Number(1)),
 			MaskKeys:           jsii.Strings("iban", "tax_id"),
+			MaskPreset:         MaskPresetPCI,
+			MaskAll:            jsii.Strings("query", "errors"),
 			ResourceAttributes: &map[string]*string{"team": jsii.String("shop, web"), "deployment.environment.name": jsii.String("test")},
 		}, map[string]string{
 			"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example.com", "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
 			"OTEL_EXPORTER_OTLP_TIMEOUT": "250ms", "AFTERGLOW_DISABLED": "true", "AFTERGLOW_CAPTURE_BODY_BYTES": "1048576",
-			"AFTERGLOW_MASK_KEYS": "iban,tax_id", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test,team=shop%2C%20web",
+			"AFTERGLOW_MASK_KEYS": "iban,tax_id", "AFTERGLOW_MASK_PRESET": "pci", "AFTERGLOW_MASK_ALL": "query,errors", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test,team=shop%2C%20web",
 		}},
 		{"tokens", Instrumentation{OTLPEndpoint: token}, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": *token}},
 	} {

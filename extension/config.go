@@ -64,15 +64,8 @@ func setUp(getenv func(string) string, born time.Time, log zerolog.Logger) (life
 	}
 	dir := v.String("AFTERGLOW_SPOOL_DIR")
 	stages := &lifecycle.Stages{
-		Masker: mask.New(mask.Options{
-			Keys:      v.List("AFTERGLOW_MASK_KEYS"),
-			AllowKeys: v.List("AFTERGLOW_MASK_ALLOW_KEYS"),
-			Domains:   v.List("AFTERGLOW_MASK_DOMAINS"),
-		}),
-		Limits: limit.Limits{
-			FieldBytes:      v.Bytes("AFTERGLOW_LIMIT_FIELD_BYTES"),
-			InvocationBytes: v.Bytes("AFTERGLOW_LIMIT_INVOCATION_BYTES"),
-		},
+		Masker:   masker(v),
+		Limits:   limits(v),
 		Resource: resource(v, getenv),
 	}
 	in := intake.New(dir, born)
@@ -81,6 +74,7 @@ func setUp(getenv func(string) string, born time.Time, log zerolog.Logger) (life
 		Intake:  in,
 		Render:  stages.Render,
 		Margin:  v.Duration("AFTERGLOW_DEADLINE_MARGIN"),
+		Batch:   v.Bytes("AFTERGLOW_LIMIT_BATCH_BYTES"),
 		Log:     log,
 	}
 	sender, err := newSender(v)
@@ -96,6 +90,30 @@ func setUp(getenv func(string) string, born time.Time, log zerolog.Logger) (life
 		p.Sender = sender
 	}
 	return p, nil
+}
+
+// masker makes the rules for what is private out of the settings.
+func masker(v *settings.Values) *mask.Masker {
+	return mask.New(mask.Options{
+		Preset:       v.String("AFTERGLOW_MASK_PRESET"),
+		Keys:         v.List("AFTERGLOW_MASK_KEYS"),
+		AllowKeys:    v.List("AFTERGLOW_MASK_ALLOW_KEYS"),
+		Paths:        v.List("AFTERGLOW_MASK_PATHS"),
+		All:          v.Set("AFTERGLOW_MASK_ALL"),
+		DetectorsOff: v.Set("AFTERGLOW_MASK_DETECTORS_OFF"),
+		Domains:      v.List("AFTERGLOW_MASK_DOMAINS"),
+		HeadersOnly:  v.List("AFTERGLOW_MASK_HEADERS_ONLY_DOMAINS"),
+		DropUnknown:  v.String("AFTERGLOW_MASK_UNKNOWN") == "drop",
+	})
+}
+
+// limits are the most that is exported. An invocation has to fit into a request.
+func limits(v *settings.Values) limit.Limits {
+	return limit.Limits{
+		FieldBytes:      v.Bytes("AFTERGLOW_LIMIT_FIELD_BYTES"),
+		CallBytes:       v.Bytes("AFTERGLOW_LIMIT_CALL_BYTES"),
+		InvocationBytes: min(v.Bytes("AFTERGLOW_LIMIT_INVOCATION_BYTES"), v.Bytes("AFTERGLOW_LIMIT_BATCH_BYTES")),
+	}
 }
 
 // resource collects what the environment tells of the function. The rest comes with each invocation.

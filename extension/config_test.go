@@ -2,13 +2,16 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 	"github.com/afterglow-lambda/afterglow/extension/internal/lifecycle"
+	"github.com/afterglow-lambda/afterglow/settings"
 )
 
 // TestAnExporterThatCannotBeMade: the hooks write all the same, so somebody must keep the spool empty. And what is wrong must not be quoted.
@@ -29,5 +32,70 @@ func TestAnExporterThatCannotBeMade(t *testing.T) {
 				t.Errorf("log: %s", log.String())
 			}
 		})
+	}
+}
+
+// TestWrongSettingsOfMaskingAndLimits: each is a warning that names it and what to write, shows no secret, and changes nothing.
+func TestWrongSettingsOfMaskingAndLimits(t *testing.T) {
+	const secret = "hunter2hunter2hunter2"
+	for name, remedy := range map[string]string{
+		"AFTERGLOW_MASK_PRESET":            "strict",
+		"AFTERGLOW_MASK_UNKNOWN":           "drop",
+		"AFTERGLOW_MASK_ALL":               "request_body",
+		"AFTERGLOW_MASK_DETECTORS_OFF":     "cards",
+		"AFTERGLOW_LIMIT_FIELD_BYTES":      "2048",
+		"AFTERGLOW_LIMIT_CALL_BYTES":       "65536",
+		"AFTERGLOW_LIMIT_INVOCATION_BYTES": "524288",
+		"AFTERGLOW_LIMIT_BATCH_BYTES":      "1048576",
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			w, err := setUp(func(key string) string {
+				if key == name {
+					return secret
+				}
+				return ""
+			}, time.Now(), zerolog.New(&log))
+			p, ok := w.(*lifecycle.Pipeline)
+			if err != nil || !ok {
+				t.Fatalf("got %T %v", w, err)
+			}
+			if got := log.String(); strings.Contains(got, secret) || !strings.Contains(got, name) || !strings.Contains(got, remedy) {
+				t.Errorf("log: %s", got)
+			}
+			if p.Batch != 1<<20 {
+				t.Errorf("batch of %d bytes", p.Batch)
+			}
+			v := settings.Read(func(string) string { return "" })
+			if l := limits(v); l.FieldBytes != 2048 || l.CallBytes != 1<<16 || l.InvocationBytes != 1<<19 {
+				t.Errorf("limits: %+v", l)
+			}
+		})
+	}
+}
+
+// TestSettingsOfMaskingReachTheMasker: each one changes what is shown of the same call.
+func TestSettingsOfMaskingReachTheMasker(t *testing.T) {
+	inv := event.Invocation{Calls: []event.Call{{
+		URL: event.TextOf("https://h/?q=word"), RequestHeaders: []event.Header{{Name: "X-A", Value: event.TextOf("word")}},
+		Request:  event.Body{Data: event.BytesOf([]byte(`{"a":{"b":"word"},"token":"word","n":"4111111111111111"}`))},
+		Response: event.Body{Data: event.BytesOf([]byte("word"))},
+	}}}
+	shown := func(env map[string]string) string {
+		v := settings.Read(func(key string) string { return env[key] })
+		got := fmt.Sprintf("%+v", masker(v).Apply(inv).Calls)
+		if len(v.Warnings()) > 0 {
+			t.Errorf("%v: %v", env, v.Warnings())
+		}
+		return got
+	}
+	plain := shown(nil)
+	for name, value := range map[string]string{
+		"AFTERGLOW_MASK_PRESET": "strict", "AFTERGLOW_MASK_KEYS": "b", "AFTERGLOW_MASK_ALLOW_KEYS": "token", "AFTERGLOW_MASK_PATHS": "x,A.B", "AFTERGLOW_MASK_ALL": "query",
+		"AFTERGLOW_MASK_DETECTORS_OFF": "cards", "AFTERGLOW_MASK_DOMAINS": "h", "AFTERGLOW_MASK_HEADERS_ONLY_DOMAINS": "h", "AFTERGLOW_MASK_UNKNOWN": "drop",
+	} {
+		if got := shown(map[string]string{name: value}); got == plain {
+			t.Errorf("%s=%s changes nothing: %s", name, value, got)
+		}
 	}
 }

@@ -33,6 +33,7 @@ This page is generated from the table in ` + "`settings/table.go`" + ` (` + "`go
 | bytes | a whole number of bytes |
 | duration | ` + "`250ms`, `1.5s`, `2m`" + `; a bare number is milliseconds |
 | list | entries separated by commas |
+| set | some of the values, separated by commas; a wrong one is left out |
 | pairs | ` + "`key=value`" + ` separated by commas, percent-encoded |
 | path | an absolute path |
 | url | an absolute http or https URL |
@@ -42,6 +43,8 @@ This page is generated from the table in ` + "`settings/table.go`" + ` (` + "`go
 
 func (s Setting) describe() string {
 	switch {
+	case s.Type == Set:
+		return "set of " + strings.Join(s.Values, " · ")
 	case s.Type == Enum:
 		return strings.Join(s.Values, " · ")
 	case s.Type == Bytes && s.Max > 0:

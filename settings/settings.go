@@ -21,6 +21,7 @@ const (
 	Bytes    Type = "bytes"    // whole number of bytes
 	Duration Type = "duration" // 250ms, 1.5s, 2m; a bare number is milliseconds, as OpenTelemetry's variables have it
 	Enum     Type = "enum"     // one of Values
+	Set      Type = "set"      // comma-separated, each one of Values; a wrong entry does not take the others with it
 	List     Type = "list"     // comma-separated, white space around an entry ignored
 	Pairs    Type = "pairs"    // comma-separated key=value, percent-encoded, as OpenTelemetry's variables have it
 	Path     Type = "path"     // absolute path
@@ -87,7 +88,7 @@ func (s Setting) Check(value string) error {
 
 func (s Setting) parse(value string) (any, error) {
 	bad := func(problem, remedy string) (any, error) {
-		return nil, &Error{s.Name, value, problem, remedy}
+		return nil, &Error{s.Name, shown(value), problem, remedy}
 	}
 	switch s.Type {
 	case Bool:
@@ -123,6 +124,8 @@ func (s Setting) parse(value string) (any, error) {
 			}
 		}
 		return bad("not one of its values", "write one of "+strings.Join(s.Values, ", "))
+	case Set:
+		return s.parseSet(value)
 	case List:
 		return splitList(value), nil
 	case Pairs:
@@ -145,6 +148,41 @@ func (s Setting) parse(value string) (any, error) {
 	default:
 		return value, nil
 	}
+}
+
+// shown is a value as an error may show it: somebody may have mistaken one variable for another, and put a secret into it. What is too long for a word or a
+// number, or holds what none of them does, is left out.
+func shown(value string) string {
+	const longest = 20 // no issuer's key is as short
+	if len(value) > longest {
+		return "…"
+	}
+	for _, c := range []byte(value) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("@?=&%;:/", c) >= 0 {
+			return "…"
+		}
+	}
+	return value
+}
+
+// parseSet gives the entries that are right, beside an error for one that is not.
+func (s Setting) parseSet(value string) (any, error) {
+	var right []string
+	var err error
+	for _, entry := range splitList(value) {
+		known := ""
+		for _, v := range s.Values {
+			if strings.EqualFold(entry, v) {
+				known = v
+			}
+		}
+		if known == "" {
+			err = &Error{s.Name, shown(entry), "not one of its values, and left out", "write some of " + strings.Join(s.Values, ", ")}
+			continue
+		}
+		right = append(right, known)
+	}
+	return right, err
 }
 
 func (s Setting) parsePairs(value string) (any, error) {

@@ -29,8 +29,8 @@ func TestTableIsSound(t *testing.T) {
 		if len(s.Readers) == 0 || s.Doc == "" || !strings.HasSuffix(s.Doc, ".") {
 			t.Errorf("%s: no readers, or no doc that is a sentence", s.Name)
 		}
-		if (s.Type == Enum) != (len(s.Values) > 0) {
-			t.Errorf("%s: values are for enums", s.Name)
+		if (s.Type == Enum || s.Type == Set) != (len(s.Values) > 0) {
+			t.Errorf("%s: values are for enums and sets", s.Name)
 		}
 	}
 }
@@ -64,6 +64,12 @@ func TestCheck(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic%20YQ==,x-a=b", true},
 		{"OTEL_EXPORTER_OTLP_HEADERS", "authorization", false},
 		{"OTEL_EXPORTER_OTLP_HEADERS", "a=%zz", false},
+		{"AFTERGLOW_MASK_PRESET", "Strict", true},
+		{"AFTERGLOW_MASK_PRESET", "stirct", false},
+		{"AFTERGLOW_MASK_ALL", " request_body , QUERY,", true},
+		{"AFTERGLOW_MASK_ALL", "request_body,headers", false},
+		{"AFTERGLOW_MASK_DETECTORS_OFF", "cards", true},
+		{"AFTERGLOW_MASK_DETECTORS_OFF", "all", false},
 		{"AFTERGLOW_NO_SUCH_THING", "1", false},
 	}
 	for _, c := range cases {
@@ -86,6 +92,11 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://user:hunter2@collector"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "user:hunter2@collector:4318"},
 		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector/?api-key=hunter2"},
+		{"AFTERGLOW_DISABLED", "password=hunter2"},
+		{"AFTERGLOW_LIMIT_FIELD_BYTES", "a-long-key-of-somebody-hunter2"},
+		{"AFTERGLOW_MASK_PRESET", "Bearer hunter2"},
+		{"AFTERGLOW_MASK_ALL", "query,me:hunter2"},
+		{"AFTERGLOW_SPOOL_DIR", "s3://me:hunter2@h/"},
 	} {
 		if err := Parse(c.name, c.value); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s=%s: the error shows it, or there is none: %v", c.name, c.value, err)
@@ -128,6 +139,18 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// TestSetsKeepWhatIsRight: a misspelt part must not show all the others.
+func TestSetsKeepWhatIsRight(t *testing.T) {
+	v := Read(func(string) string { return "Query, headers,errors" })
+	if got := strings.Join(v.Set("AFTERGLOW_MASK_ALL"), "|"); got != "query|errors" {
+		t.Errorf("got %q", got)
+	}
+	var e *Error
+	if len(v.Warnings()) != 1 || !errors.As(v.Warnings()[0], &e) || e.Name != "AFTERGLOW_MASK_ALL" || e.Value != "headers" || !strings.Contains(e.Remedy, "request_headers") {
+		t.Errorf("warnings: %v", v.Warnings())
+	}
+}
+
 // TestEverySettingCanBeRead reads each setting by its own type, so that no getter can panic in an extension.
 func TestEverySettingCanBeRead(t *testing.T) {
 	for _, set := range []string{"", "garbage"} {
@@ -142,6 +165,8 @@ func TestEverySettingCanBeRead(t *testing.T) {
 				v.Duration(s.Name)
 			case List:
 				v.List(s.Name)
+			case Set:
+				v.Set(s.Name)
 			case Pairs:
 				v.Pairs(s.Name)
 			default:

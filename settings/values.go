@@ -31,6 +31,9 @@ func (v *Values) String(name string) string { return get[string](v, name, "") }
 // List gives a setting of type List.
 func (v *Values) List(name string) []string { return get[[]string](v, name, List) }
 
+// Set gives a setting of type Set, as its Values are written.
+func (v *Values) Set(name string) []string { return get[[]string](v, name, Set) }
+
 // Pairs gives a setting of type Pairs.
 func (v *Values) Pairs(name string) map[string]string { return get[map[string]string](v, name, Pairs) }
 
@@ -48,6 +51,9 @@ func get[T any](v *Values, name string, want Type) T {
 			return x.(T)
 		}
 		v.warnings = append(v.warnings, err)
+		if some, ok := x.(T); ok && x != nil { // what was right in it
+			return some
+		}
 	}
 	if s.Default == "" {
 		return zero

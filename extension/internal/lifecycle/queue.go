@@ -4,7 +4,7 @@ package lifecycle
 // the smallest function's memory. An outbox on disk will stand behind it.
 const MaxQueueBytes = 4 << 20
 
-// maxBatchBytes bounds one request. Collectors and what stands before them commonly take 4 MiB, some 1 MiB, before decompression.
+// maxBatchBytes bounds one request where the settings do not. Collectors and what stands before them commonly take 4 MiB, some 1 MiB, before decompression.
 const maxBatchBytes = 1 << 20
 
 // A rendered invocation is ready to be sent: masked, limited, encoded.
@@ -30,10 +30,13 @@ func (q *queue) push(r rendered) (dropped []rendered) {
 	return dropped
 }
 
-// batch joins the oldest items, at most so many, to one payload. n is how many they are.
-func (q *queue) batch(most int) (payload []byte, n int) {
+// batch joins the oldest items, at most so many and so many bytes, to one payload; one alone may be larger. n is how many they are.
+func (q *queue) batch(most, mostBytes int) (payload []byte, n int) {
+	if mostBytes <= 0 {
+		mostBytes = maxBatchBytes
+	}
 	size := 0
-	for n < len(q.items) && n < most && (n == 0 || size+len(q.items[n].payload) <= maxBatchBytes) {
+	for n < len(q.items) && n < most && (n == 0 || size+len(q.items[n].payload) <= mostBytes) {
 		size += len(q.items[n].payload)
 		n++
 	}

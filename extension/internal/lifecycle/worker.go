@@ -64,6 +64,7 @@ type Pipeline struct {
 	Render  func(event.Invocation) (payload []byte, spans int) // enrich, correlate, mask, limit, span, otlp
 	Sender  Sender
 	Margin  time.Duration // AFTERGLOW_DEADLINE_MARGIN
+	Batch   int           // most bytes of one request: AFTERGLOW_LIMIT_BATCH_BYTES; 0 for the default
 	Log     zerolog.Logger
 
 	policy Policy
@@ -236,7 +237,7 @@ func (p *Pipeline) deliver(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		payload, n := p.queue.batch(most)
+		payload, n := p.queue.batch(most, p.Batch)
 		result, err := p.Sender.Send(ctx, payload)
 		var refused *export.Error
 		switch {

@@ -1,6 +1,6 @@
 // Package limit makes a masked invocation small enough to export.
 //
-// It takes a mask.Invocation and gives one in which no field and not the whole is larger than asked for. It promises: it only shortens and leaves out; what
+// It takes a mask.Invocation and gives one in which no field, no call and not the whole is larger than asked for. It promises: it only shortens and leaves out; what
 // it was given stays as it is; everything that is missing afterwards is counted in Dropped or marked as truncated; the invocation itself, its error, what links
 // it to others, and the call that failed last are the last to go.
 //
@@ -16,6 +16,7 @@ import (
 // Limits are the most that may be exported. Zero means no limit.
 type Limits struct {
 	FieldBytes      int // of one body, header, message, stack or attribute; twice that where there is an error
+	CallBytes       int // of one call; twice that if it failed
 	InvocationBytes int // of one invocation, all its calls included
 }
 
@@ -27,6 +28,11 @@ func Apply(inv mask.Invocation, l Limits) mask.Invocation {
 	inv = clone(inv)
 	if l.FieldBytes > 0 {
 		shortenFields(&inv, l.FieldBytes)
+	}
+	if l.CallBytes > 0 {
+		for i := range inv.Calls {
+			shrinkCall(&inv.Calls[i], l.CallBytes)
+		}
 	}
 	if l.InvocationBytes > 0 {
 		sacrifice(&inv, l.InvocationBytes)

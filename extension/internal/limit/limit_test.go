@@ -171,3 +171,40 @@ func TestThousandsOfCallsAndLinks(t *testing.T) {
 		t.Errorf("%d calls and %d links left, dropped %+v", len(got.Calls), len(got.Links), got.Dropped)
 	}
 }
+
+// TestCalls: of a call that is too large its bodies go before its headers, and all that goes is counted.
+func TestCalls(t *testing.T) {
+	header := []event.Header{{Name: "X", Value: event.TextOf(strings.Repeat("h", 300))}}
+	inv := event.Invocation{Calls: []event.Call{{URL: event.TextOf("https://h/"), Status: 200, Request: body(500), Response: body(700), RequestHeaders: header}, {Request: body(100), Status: 200}}}
+	whole := masked(inv)
+	full := callSize(&whole.Calls[0])
+	for name, test := range map[string]struct {
+		budget, status             int
+		response, request, headers bool
+	}{
+		"fits":             {full, 200, true, true, true},
+		"response goes":    {full - 1, 200, false, true, true},
+		"request goes":     {full - 701, 200, false, false, true},
+		"headers go":       {full - 1201, 200, false, false, false},
+		"nothing more":     {1, 200, false, false, false},
+		"failed, fits":     {full/2 + 1, 500, true, true, true},
+		"failed, does not": {full/2 - 1, 500, false, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inv.Calls[0].Status = test.status
+			got := Apply(masked(inv), Limits{CallBytes: test.budget}).Calls[0]
+			if (got.Response.Text.Len() > 0) != test.response || (got.Request.Text.Len() > 0) != test.request || (len(got.RequestHeaders) > 0) != test.headers {
+				t.Errorf("response %v, request %v, headers %v", got.Response, got.Request, got.RequestHeaders)
+			}
+			lost := 0
+			for _, b := range []mask.Body{got.Response, got.Request} {
+				if b.Text.Len() == 0 {
+					lost++
+				}
+			}
+			if got.Dropped.Bodies != lost || (got.Dropped.Headers == 1) == test.headers || callSize(&got)+int(got.Dropped.Bytes) != full {
+				t.Errorf("dropped %+v", got.Dropped)
+			}
+		})
+	}
+}

@@ -83,6 +83,23 @@ func sacrifice(inv *mask.Invocation, budget int) {
 	inv.Calls = left
 }
 
+// shrinkCall leaves out parts of a call until no more than budget bytes are left: first the response's body, most of which is told by its size and status,
+// then the request's, then headers. What it was and how it ended stays.
+func shrinkCall(c *mask.Call, budget int) {
+	if c.Failed() {
+		budget *= failureFactor
+	}
+	total := callSize(c)
+	for _, b := range [...]*mask.Body{&c.Response, &c.Request} {
+		if total > budget {
+			total -= dropBody(b, &c.Dropped)
+		}
+	}
+	if total > budget {
+		dropHeaders(c)
+	}
+}
+
 // failingCall is the last call that went wrong, which is most likely why the function did; -1 if there is none.
 func failingCall(calls []mask.Call) int {
 	for i, c := range slices.Backward(calls) {

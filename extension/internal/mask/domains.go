@@ -25,7 +25,7 @@ func newDomains(users, builtIn []string) domains {
 		d.hosts[host] = true
 	}
 	for _, domain := range users {
-		switch domain = strings.ToLower(strings.TrimSpace(domain)); {
+		switch domain = bareDomain(domain); {
 		case domain == "":
 		case strings.HasPrefix(domain, "."):
 			d.suffixes = append(d.suffixes, domain)
@@ -34,6 +34,16 @@ func newDomains(users, builtIn []string) domains {
 		}
 	}
 	return d
+}
+
+// bareDomain takes off what people write around a host and what would keep it from ever being met: https://, a path, a star for every host below.
+func bareDomain(domain string) string {
+	domain = strings.ToLower(strings.TrimSpace(domain))
+	if _, rest, ok := strings.Cut(domain, "://"); ok {
+		domain = rest
+	}
+	domain, _, _ = strings.Cut(domain, "/")
+	return strings.TrimPrefix(domain, "*")
 }
 
 // isSecretService tells whether nothing of a call but its address may be shown. The service that enrich recognised counts too: with a local or private

@@ -115,6 +115,7 @@ func appendLost(to []otlp.KeyValue, lost []mask.Loss) []otlp.KeyValue {
 
 // appendDropped adds what limit left out.
 func appendDropped(to []otlp.KeyValue, d mask.Dropped) []otlp.KeyValue {
+	to = appendCount(to, prefixDropped+"unknown", int64(d.Unknown))
 	to = appendCount(to, prefixDropped+"bodies", int64(d.Bodies))
 	to = appendCount(to, prefixDropped+"headers", int64(d.Headers))
 	to = appendCount(to, prefixDropped+"attributes", int64(d.Attributes))

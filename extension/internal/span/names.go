@@ -18,7 +18,7 @@ const (
 	suffixContent   = ".content"   // string
 	suffixSize      = ".size"      // bytes of the whole, if known; int
 	suffixTruncated = ".truncated" // content is not the whole; bool, only if so
-	suffixHidden    = ".hidden"    // why content that was captured is not shown: domain, binary, compressed; string
+	suffixHidden    = ".hidden"    // why content that was captured is not shown: domain, binary, compressed, unknown; string
 
 	attrOpen      = "afterglow.open"               // no end was seen: of an invocation, it timed out or was killed; of a call, it was being waited for; bool
 	attrInit      = "afterglow.init"               // the call was made before the first invocation; bool
@@ -30,7 +30,7 @@ const (
 
 	// What is not there. See Loss in package event for the reasons of lost, Dropped in package mask for what is counted in dropped.
 	prefixLost    = "afterglow.lost."    // + reason + .records and .bytes; int
-	prefixDropped = "afterglow.dropped." // + bodies, headers, attributes, links, messages, calls, bytes; int
+	prefixDropped = "afterglow.dropped." // + unknown (bodies of no known kind), bodies, headers, attributes, links, messages, calls, bytes; int
 )
 
 // Values of error.type where nobody gave one.
