@@ -22,6 +22,9 @@ import (
 // ErrMissing is in the chain of every error that says that something has to be installed first.
 var ErrMissing = errors.New("missing on this machine")
 
+// ErrVersion is in the chain of every error that says that no client here takes a version, whatever is installed.
+var ErrVersion = errors.New("AWS's clients here do not take this version")
+
 // Runtime is how to start one of Lambda's runtimes.
 type Runtime struct {
 	Name string // "python3.13"
@@ -191,9 +194,9 @@ func noSuchVersion(family, language, version string, versions []string) error {
 	}
 	remedy := fmt.Sprintf("known here are %s: deploy the function for one of them", strings.Join(names, ", "))
 	if oldest := versions[0]; versionBefore(version, oldest) {
-		return fmt.Errorf("AWS's client needs %s %s or newer here, and Lambda has deprecated %s; %s", language, oldest, join(family, version), remedy)
+		return fmt.Errorf("%w: %s %s or newer is needed, and Lambda has deprecated %s; %s", ErrVersion, language, oldest, join(family, version), remedy)
 	}
-	return fmt.Errorf("no client for %s %s is known here; %s", language, version, remedy)
+	return fmt.Errorf("%w: there is none for %s %s; %s", ErrVersion, language, version, remedy)
 }
 
 // versionBefore compares "3.8" with "3.10" by their numbers.

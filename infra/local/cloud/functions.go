@@ -132,7 +132,7 @@ func (c *Cloud) findRuntime(ctx context.Context, name string, step *progress.Ste
 	var err error
 	if c.opt.Nearest {
 		rt, note, err = runtimes.Nearest(ctx, name, opt)
-	} else if rt, err = runtimes.Find(ctx, name, opt); errors.Is(err, runtimes.ErrMissing) {
+	} else if rt, err = runtimes.Find(ctx, name, opt); errors.Is(err, runtimes.ErrMissing) || errors.Is(err, runtimes.ErrVersion) {
 		err = fmt.Errorf("%w; or run it on the nearest version that is here: up --nearest", err)
 	}
 	if err != nil {
