@@ -108,13 +108,21 @@ type Cloud struct {
 
 	versionsMu sync.Mutex // one version at a time is read
 
+	deploys deploys        // that have passed through the front
+	taking  sync.WaitGroup // functions that are taken over for somebody who invokes them
+	life    context.Context
+	end     context.CancelFunc
+
 	mu       sync.Mutex
 	slots    map[string]*slot            // of functions by name
 	versions map[string]*slot            // of published versions by name:version
 	runtimes map[string]runtimes.Runtime // by the name that functions ask for
 	retired  []*tenure                   // that still work
 	retiring sync.WaitGroup
-	starts   int // how often functions were started, for folder names
+	starts   int                      // how often functions were started, for folder names
+	turns    map[string]chan struct{} // of who takes a function over, by name
+	stands   bool                     // Up is done: what is taken over now is news
+	ending   bool                     // Down has begun
 	triggers []deployed.Trigger
 	told     map[string]string // addresses, by what they are
 }
@@ -142,8 +150,11 @@ func Up(ctx context.Context, opt Options) (*Cloud, error) {
 	}
 	c := &Cloud{
 		opt: opt, dir: dir, kind: KindOwn, nudge: make(chan struct{}, 1), stopped: func() {},
-		slots: map[string]*slot{}, versions: map[string]*slot{}, runtimes: map[string]runtimes.Runtime{}, told: map[string]string{},
+		told: map[string]string{}, turns: map[string]chan struct{}{},
+		slots: map[string]*slot{}, versions: map[string]*slot{}, runtimes: map[string]runtimes.Runtime{},
 	}
+	c.deploys.checked = map[string]int{}
+	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	up := c.upOwn
 	if opt.Endpoint != "" {
 		up = c.upEndpoint
@@ -154,6 +165,7 @@ func Up(ctx context.Context, opt Options) (*Cloud, error) {
 		defer cancel()
 		return nil, errors.Join(err, c.Down(down))
 	}
+	c.standing()
 	if opt.Changed != nil && c.kind != KindAWS { // nobody's account is asked every two seconds
 		watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 		c.stopped = stop
@@ -188,14 +200,14 @@ func (c *Cloud) open(ctx context.Context, endpoint deployed.Endpoint) (err error
 	c.sender = destination.New(endpoint.URL, endpoint.Region, endpoint.AccessKey, endpoint.SecretKey, endpoint.SessionToken)
 	opt := front.Options{
 		Upstream: endpoint.URL, Port: c.opt.Port, Through: c.opt.Through, Log: c.say,
-		Qualified: c.qualified, Control: control.Handler(c), Passed: c.passed, Mend: c.plain,
+		Qualified: c.qualified, Current: c.current, Control: control.Handler(c), Passed: c.passed, Mend: c.plain,
 		Deployed: c.client, Send: c.sender.Send, AtOnce: c.opt.Environments, Haste: c.opt.RetrySpeed,
 	}
 	if c.kind == KindAWS {
 		opt.Refuse = func(*http.Request) error {
 			return fmt.Errorf("%s is a real account: its functions run here, but nothing is passed on to it", endpoint.URL)
 		}
-		opt.Deployed, opt.Send = nil, nil // an account is not asked at every invocation, and gets nothing
+		opt.Current, opt.Deployed, opt.Send = nil, nil, nil // an account is not asked at every invocation, and gets nothing
 	}
 	c.front, err = front.Start(ctx, opt)
 	return err
@@ -294,6 +306,7 @@ func (c *Cloud) Down(ctx context.Context) error {
 	if c.front != nil { // first, so that nothing is invoked any more
 		failed = append(failed, c.front.Close(ctx))
 	}
+	c.takeNothingMore()
 	failed = append(failed, c.stopFunctions(ctx))
 	if c.client != nil {
 		c.client.Close()

@@ -43,16 +43,36 @@ var otlpVariables = [...]string{
 func (c *Cloud) serve(ctx context.Context, functions []deployed.Function, step *progress.Step) (string, error) {
 	var used []string
 	for _, f := range functions {
-		f, err := c.adopt(ctx, f, step)
+		f, err := c.settle(ctx, f, step)
 		if err != nil {
 			return "", err
 		}
 		if f.Problem == nil {
-			used = append(used, c.runtimes[f.Runtime].Name)
+			used = append(used, c.runtimeOf(f).Name)
 		}
 	}
 	slices.Sort(used)
 	return strings.Join(slices.Compact(used), ", "), nil
+}
+
+// settle adopts a function that a deploy has not had taken over.
+func (c *Cloud) settle(ctx context.Context, f deployed.Function, step *progress.Step) (deployed.Function, error) {
+	done, err := c.turn(ctx, f.Name)
+	if err != nil {
+		return f, err
+	}
+	defer done()
+	if known, is := c.known(f.Name); is && known.Fingerprint == f.Fingerprint {
+		return known, nil
+	}
+	return c.adopt(ctx, f, step)
+}
+
+// runtimeOf is what a function that runs here runs on.
+func (c *Cloud) runtimeOf(f deployed.Function) runtimes.Runtime {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.runtimes[f.Runtime]
 }
 
 // adopt starts a function anew in its slot, makes it known and has its triggers lead here. What is wrong with the function
@@ -81,10 +101,10 @@ func (c *Cloud) adopt(ctx context.Context, f deployed.Function, step *progress.S
 	return f, c.redirect(ctx, f)
 }
 
-// redirect has a function's triggers lead here. One that cannot run here is left to a MiniStack that is not ours;
-// ours would run it in a way of its own, which is nobody's wish.
+// redirect has a function's triggers lead here; those of a MiniStack of our own do from the start. One that cannot run here
+// is left to a MiniStack that is not ours.
 func (c *Cloud) redirect(ctx context.Context, f deployed.Function) error {
-	if c.kind == KindOwn || c.kind == KindMiniStack && f.Problem == nil {
+	if c.kind == KindMiniStack && f.Problem == nil {
 		return c.client.Redirect(ctx, f, c.front.ProxyURL(f.Name))
 	}
 	return nil
@@ -126,6 +146,8 @@ func (c *Cloud) findRuntime(ctx context.Context, name string, step *progress.Ste
 	opt := runtimes.Options{Root: filepath.Join(c.opt.Checkout, ".afterglow", "runtimes")}
 	if step != nil {
 		opt.Progress = step
+	} else {
+		opt.Progress = notes(c.note) // somebody waits for it without knowing
 	}
 	var rt runtimes.Runtime
 	var note string
@@ -166,14 +188,20 @@ func (c *Cloud) begin(f deployed.Function, change func(*lambdalocal.Function)) (
 	c.mu.Lock()
 	c.starts++
 	dir := c.dir.path(filepath.Join("environments", fmt.Sprintf("%d-%s", c.starts, f.Name)))
-	rt := c.runtimes[f.Runtime]
 	c.mu.Unlock()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make folder of environments: %w", err)
 	}
+	rt, err := forCustomResources(f, c.runtimeOf(f))
+	if err != nil {
+		return nil, err
+	}
 	files := []string{dir}
 	if strings.HasPrefix(f.Code, c.dir.root+string(filepath.Separator)) { // not the user's own folder
 		files = append(files, f.Code)
+		if err := layBeside(f.Code); err != nil {
+			return nil, err
+		}
 	}
 	return &tenure{files: files, pool: lambdalocal.NewPool(local, lambdalocal.Options{
 		Dir: dir, Runtime: rt, Log: c.lines.of(f.Name), ExtraEnv: c.platformEnv(f), IdleLimit: idleLimit,

@@ -99,9 +99,13 @@ func (c *Cloud) startAWS(ctx context.Context, command []string) (string, error) 
 	if c.server, err = localaws.Start(ctx, localaws.Options{Command: command, Dir: c.dir.path("aws"), Output: log, Place: c.place()}); err != nil {
 		return "", err
 	}
-	return c.server.Endpoint(), c.open(ctx, deployed.Endpoint{
+	err = c.open(ctx, deployed.Endpoint{
 		URL: c.server.Endpoint(), Region: c.region(), AccessKey: localaws.AccessKey, SecretKey: localaws.SecretKey, Code: c.opt.Code,
 	})
+	if err != nil {
+		return "", err
+	}
+	return c.server.Endpoint(), c.server.Lead(c.front.ProxyBase())
 }
 
 func (c *Cloud) cdk(command []string, output io.Writer) localaws.CDK {
@@ -152,9 +156,13 @@ func explain(err error) error {
 	return err
 }
 
-// read reads all functions, telling of each.
+// read reads all functions but those that a deploy has invoked already, telling of each.
 func (c *Cloud) read(ctx context.Context, s *progress.Step) ([]deployed.Function, error) {
-	return c.client.Functions(ctx, c.dir.path("functions"), func(name string) { fmt.Fprintln(s, name) })
+	return c.client.Functions(ctx, c.dir.path("functions"), func(seen deployed.Seen) (deployed.Function, bool) {
+		fmt.Fprintln(s, seen.Name)
+		f, known := c.known(seen.Name)
+		return f, known && f.Fingerprint == seen.Fingerprint
+	})
 }
 
 // note tells the user something beside the steps.

@@ -3,7 +3,6 @@ package cloud
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -80,6 +79,7 @@ func (c *Cloud) passed(r *http.Request) {
 	if !deploys {
 		return
 	}
+	c.deploys.passed(time.Now())
 	select {
 	case c.nudge <- struct{}{}:
 	default: // somebody else's is waiting
@@ -101,11 +101,9 @@ func (c *Cloud) reload(ctx context.Context) error {
 		f, there := known[s.Name]
 		delete(known, s.Name)
 		switch {
-		case !there:
-			failed = append(failed, c.renew(ctx, s, "new function "+s.Name))
-		case f.Fingerprint != s.Fingerprint:
-			failed = append(failed, c.renew(ctx, s, fmt.Sprintf("%s: new %s", s.Name, s.Fingerprint.Differs(f.Fingerprint))))
-		case !c.leadsHere(ctx, s):
+		case !there, f.Fingerprint != s.Fingerprint:
+			failed = append(failed, unlessGone(c.renew(ctx, s)))
+		case c.kind == KindMiniStack && !c.leadsHere(ctx, s):
 			failed = append(failed, c.redirect(ctx, f))
 		}
 	}
@@ -114,22 +112,6 @@ func (c *Cloud) reload(ctx context.Context) error {
 		c.opt.Changed("removed function " + name)
 	}
 	return errors.Join(failed...)
-}
-
-// renew reads a function anew and replaces what runs.
-func (c *Cloud) renew(ctx context.Context, s deployed.Seen, what string) error {
-	f, err := c.client.Read(ctx, s, c.dir.path("functions"))
-	if errors.Is(err, deployed.ErrNotFound) {
-		return nil // deleted since the look: the next one sees it
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := c.adopt(ctx, f, nil); err != nil {
-		return err
-	}
-	c.opt.Changed(what)
-	return nil
 }
 
 // leadsHere tells whether a function's triggers come to us, or are meant to stay where they are: with another `up` that

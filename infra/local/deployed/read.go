@@ -40,16 +40,28 @@ func (c *Client) Look(ctx context.Context) ([]Seen, error) {
 	return all, nil
 }
 
+// Find is Look for one function. Its error wraps ErrNotFound if there is none.
+func (c *Client) Find(ctx context.Context, name string) (Seen, error) {
+	out, err := c.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: aws.String(name)})
+	if err != nil {
+		return Seen{}, fmt.Errorf("find function %s: %w", name, translated(err))
+	}
+	return c.seen(out.Configuration), nil
+}
+
 // Functions reads every function and unpacks it below dir. A function that cannot be read or run is given with its
-// Problem; progress is told of each.
-func (c *Client) Functions(ctx context.Context, dir string, progress func(name string)) ([]Function, error) {
+// Problem; known is asked for each before, and may have it already.
+func (c *Client) Functions(ctx context.Context, dir string, known func(Seen) (Function, bool)) ([]Function, error) {
 	all, err := c.Look(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var functions []Function
 	for _, s := range all {
-		progress(s.Name)
+		if f, have := known(s); have {
+			functions = append(functions, f)
+			continue
+		}
 		f, err := c.Read(ctx, s, dir)
 		if errors.Is(err, ErrNotFound) {
 			continue // deleted since the look

@@ -112,6 +112,10 @@ type Options struct {
 	// if there is none; nil means that there are none at all.
 	Qualified func(ctx context.Context, name, qualifier string) (Function, error)
 
+	// Current is asked before a function is invoked: it serves a function that is new, and one that has changed anew. Its
+	// error wraps ErrNoSuchFunction if there is none; any other only refuses what is not served already. May be nil.
+	Current func(ctx context.Context, name string) error
+
 	// Control serves what lies below ControlURL; may be nil.
 	Control http.Handler
 
@@ -185,7 +189,10 @@ func (f *Front) URL() string { return f.base }
 func (f *Front) ControlURL() string { return f.URL() + controlPath }
 
 // ProxyURL is where MiniStack has to send a function's invocations.
-func (f *Front) ProxyURL(name string) string { return f.URL() + proxyPath + url.PathEscape(name) }
+func (f *Front) ProxyURL(name string) string { return f.ProxyBase() + url.PathEscape(name) }
+
+// ProxyBase is ProxyURL without the name.
+func (f *Front) ProxyBase() string { return f.URL() + proxyPath }
 
 // Serve makes a function known, or replaces it.
 func (f *Front) Serve(function Function) {
@@ -206,6 +213,24 @@ func (f *Front) function(name string) (Function, bool) {
 	defer f.mu.Unlock()
 	function, ok := f.functions[name]
 	return function, ok
+}
+
+// current is function, once it has been made sure that it is the one that is deployed.
+func (f *Front) current(ctx context.Context, name string) (Function, error) {
+	var err error
+	if f.opt.Current != nil {
+		err = f.opt.Current(ctx, name)
+	}
+	function, ok := f.function(name)
+	switch {
+	case errors.Is(err, ErrNoSuchFunction), err == nil && !ok:
+		return Function{}, ErrNoSuchFunction
+	case !ok:
+		return Function{}, err
+	case err != nil:
+		f.log(fmt.Sprintf("look whether %s has changed: %v", name, err))
+	}
+	return function, nil
 }
 
 // Expose listens on a port of its own for one host name of the local AWS, a function URL's or an

@@ -54,12 +54,14 @@ func (f *Front) resolve(ctx context.Context, text, qualifier string) (Function, 
 	case qualifier != "" && qualifier != r.qualifier:
 		return Function{}, invalidParameter("The derived qualifier from the function name does not match the specified qualifier.")
 	}
-	function, ok := f.function(r.name)
-	if !ok {
+	function, err := f.current(ctx, r.name)
+	switch {
+	case errors.Is(err, ErrNoSuchFunction):
 		return Function{}, notFound(text)
+	case err != nil:
+		return Function{}, serviceError(err)
 	}
 	if r.qualifier != "" && r.qualifier != latest {
-		var err error
 		if function, err = f.qualified(ctx, r.name, r.qualifier); err != nil {
 			if errors.Is(err, ErrNoSuchFunction) {
 				return Function{}, notFound(fmt.Sprintf("%s:%s", r.name, r.qualifier))

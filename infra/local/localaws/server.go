@@ -139,6 +139,22 @@ func writeMend(dir string) error {
 
 func mendFolder(dir string) string { return filepath.Join(dir, "python") }
 
+// leadFile has the address at which functions are invoked.
+func leadFile(dir string) string { return filepath.Join(dir, "lead") }
+
+// Lead has every function, deployed already or not, invoked at base with its name behind it. Nothing of it shows in the
+// function's configuration.
+func (s *Server) Lead(base string) error {
+	half := leadFile(s.dir) + ".half" // who reads the file sees all of it
+	if err := os.WriteFile(half, []byte(base), 0o644); err != nil {
+		return fmt.Errorf("lead invocations to %s: %w", base, err)
+	}
+	if err := os.Rename(half, leadFile(s.dir)); err != nil {
+		return fmt.Errorf("lead invocations to %s: %w", base, err)
+	}
+	return nil
+}
+
 // serverEnv is all that MiniStack sees. In particular it does not see the user's AWS settings.
 func serverEnv(dir string, port int, place Place) []string {
 	return []string{
@@ -148,6 +164,7 @@ func serverEnv(dir string, port int, place Place) []string {
 		"LANG=C.UTF-8",
 		"PYTHONUNBUFFERED=1",
 		"PYTHONPATH=" + mendFolder(dir),
+		"AFTERGLOW_LEAD=" + leadFile(dir),
 		"GATEWAY_PORT=" + strconv.Itoa(port),
 		"BIND_HOST=" + host,      // otherwise every interface
 		"MINISTACK_HOST=" + host, // in the addresses that it hands out: queue URLs, code locations
