@@ -33,6 +33,10 @@ func nodePins() map[string]nodePin {
 	}
 }
 
+// nodeLayout is raised when what is installed changes: checkouts of different age may share the folder of runtimes, and each
+// keeps its own.
+const nodeLayout = "-2"
+
 func nodeMajors() []string { return []string{"20", "22", "24"} }
 
 // buildTools are what the client's native part is built with.
@@ -67,7 +71,7 @@ func findNode(ctx context.Context, major string, opt Options) (Runtime, error) {
 		return Runtime{}, err
 	}
 	name := join(familyNode, major)
-	dir, err := in.ensure(ctx, name, stamp, func(ctx context.Context, tmp string) error {
+	dir, err := in.ensure(ctx, name+nodeLayout, stamp, func(ctx context.Context, tmp string) error {
 		return (&nodeInstall{installer: in, pin: pin, dir: tmp, system: system, hasSystem: hasSystem}).run(ctx)
 	})
 	if err != nil {

@@ -1,7 +1,7 @@
 """A CDK app for tests, without the CDK's library: it writes the cloud assembly itself, from state.json beside it.
 
-state.json maps logical ids of functions to what is special about them: "code", "env", "queue", "properties". One with a
-"queue" is given the messages of a queue of that name.
+state.json maps logical ids of functions to what is special about them: "code", "env", "queue", "custom", "properties". One with a
+"queue" is given the messages of a queue of that name, one that is "custom" has to answer for a custom resource.
 """
 
 import json
@@ -29,6 +29,11 @@ for logical_id, function in state.items():
             **function.get("properties", {}),
         },
     }
+    if function.get("custom"):
+        resources[logical_id + "Custom"] = {
+            "Type": "Custom::Test",
+            "Properties": {"ServiceToken": {"Fn::GetAtt": [logical_id, "Arn"]}},
+        }
     if "queue" in function:
         queue = logical_id + "Queue"
         resources[queue] = {
