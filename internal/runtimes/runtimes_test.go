@@ -34,7 +34,7 @@ func TestFindInstalled(t *testing.T) {
 		lang  string // a file of the interpreter; %s is the version
 	}{
 		{"python3.13", []string{"bootstrap.py", "awslambdaric/bootstrap.py", "boto3/__init__.py"}, "bin/python%s"},
-		{"nodejs22.x", []string{"index.mjs", "rapid-client.node", "node_modules/@aws-sdk/client-s3/package.json"}, "bin/node"},
+		{"nodejs22.x", []string{"index.mjs", "rapid-client.node", "node_modules/@aws-sdk/client-s3/package.json", "node_modules/@aws-sdk/client-sfn/package.json"}, "bin/node"},
 		{"java17", []string{"lib/" + javaLib, "lib/" + javaEntry, "lib/jni/" + javaNative()}, "bin/java"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -70,7 +70,7 @@ func (c *Cloud) current(ctx context.Context, name string) error {
 	// Who invokes it may go away; what has begun is of use to the next one.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeOverWithin)
 	defer cancel()
-	defer context.AfterFunc(c.life, cancel)()
+	defer context.AfterFunc(c.life, cancel)() //nolint:contextcheck // the end of everything ends it as well
 	seen, err := c.client.Find(ctx, name)
 	if err == nil {
 		err = c.renew(ctx, seen)

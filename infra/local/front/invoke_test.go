@@ -283,3 +283,49 @@ func TestASnapshotThatCannotBeRestored(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What is invoked is looked at first: a function that is new is served by then, one that is gone is not there, and if nobody
+// can tell, what is served already goes on.
+func TestCurrent(t *testing.T) {
+	server, _ := upstream(t)
+	boom := errors.New("nobody answers")
+	var f *Front
+	serve := func(name string) {
+		f.Serve(Function{Name: name, Invoker: newInvoker(lambdalocal.Result{Payload: []byte(`"` + name + `"`)}, nil)})
+	}
+	tests := []struct {
+		name    string
+		before  bool // it is served
+		current func() error
+		want    string
+	}{
+		{"new", false, func() error { serve("new"); return nil }, `"new"`},
+		{"known", true, func() error { return nil }, `"known"`},
+		{"gone", true, func() error { return fmt.Errorf("look: %w", ErrNoSuchFunction) }, "ResourceNotFoundException"},
+		{"never-was", false, func() error { return ErrNoSuchFunction }, "ResourceNotFoundException"},
+		{"unclear", true, func() error { return boom }, `"unclear"`},
+		{"unclear-and-unknown", false, func() error { return boom }, "nobody answers"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f = startOptions(t, Options{Upstream: server.URL, Current: func(_ context.Context, name string) error {
+				if name != test.name {
+					t.Errorf("it is asked for %q", name)
+				}
+				return test.current()
+			}})
+			if test.before {
+				serve(test.name)
+			}
+			response, err := http.Post(f.URL()+"/2015-03-31/functions/"+test.name+"/invocations", "application/json", strings.NewReader(`{}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, _ := io.ReadAll(response.Body)
+			if got := response.Header.Get("X-Amzn-Errortype") + string(body); !strings.Contains(got, test.want) {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+}
