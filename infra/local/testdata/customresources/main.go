@@ -26,10 +26,9 @@ def handler(event, context):
 	inNode = `
 const response = require("cfn-response");
 const { SFNClient, ListStateMachinesCommand } = require("@aws-sdk/client-sfn");
-exports.handler = (event, context) => {
-  new SFNClient().send(new ListStateMachinesCommand({})).then(
-    () => response.send(event, context, response.SUCCESS, { Answer: "from Node.js" }),
-    (error) => response.send(event, context, response.FAILED, { error: String(error) }));
+exports.handler = async (event, context) => {
+  await new SFNClient().send(new ListStateMachinesCommand({}));
+  await response.send(event, context, response.SUCCESS, { Answer: "from Node.js" });
 };
 `
 	provided = `
