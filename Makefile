@@ -33,7 +33,7 @@ up: tools-go ## deploy a CDK app to a local AWS and run it until Ctrl-C (APP=fol
 down: tools-go ## stop a demo that was left up, and whatever a killed one left
 	@$(GO) run ./infra/local down
 
-prepare: tools-go ## install what demo and tests need, below .afterglow
+prepare: tools-go ## install what demo and tests need, below .afterglow (as root on Debian also missing packages of the system)
 	@echo "==> compiling what installs (the first time: about a minute)"
 	@mkdir -p .afterglow/bin && $(GO) build -o .afterglow/bin/local ./infra/local
 	@exec .afterglow/bin/local prepare

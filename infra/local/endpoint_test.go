@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -179,11 +180,24 @@ func (d *demoProcess) stop() {
 func TestUpAtSomebodysMiniStack(t *testing.T) {
 	endpoint := someMiniStack(t)
 	client := someFunctions(t, endpoint, "arn:aws:iam::000000000000:role/test", "greeter", "other")
+	if _, err := client.CreateFunctionUrlConfig(context.Background(), &lambda.CreateFunctionUrlConfigInput{
+		FunctionName: aws.String("greeter"), AuthType: types.FunctionUrlAuthTypeNone}); err != nil {
+		t.Fatal(err)
+	}
 	asTheyWere := configurations(t, client)
 	binary := buildDemo(t)
 	before := childrenOf(os.Getpid())
 	up := startLocal(t, binary, testRuns(t), "up", "--endpoint", endpoint)
 	up.awaitLine("taken over and said here")
+	t.Run("its function URL is told", func(t *testing.T) {
+		told := regexp.MustCompile(`(http://127\.0\.0\.1:\d+/)  function URL of greeter`).FindStringSubmatch(up.output())
+		if told == nil {
+			t.Fatalf("it is not:\n%s", up.output())
+		}
+		if response, body := ask(t, told[1]); response.StatusCode != http.StatusOK || body != "hello nobody" {
+			t.Errorf("it answers %s %q", response.Status, body)
+		}
+	})
 	t.Run("a trigger leads here", func(t *testing.T) {
 		// An asynchronous invocation at the MiniStack itself is what SNS, S3 and EventBridge make there.
 		if _, err := client.Invoke(context.Background(), &lambda.InvokeInput{
@@ -216,6 +230,20 @@ func TestUpAtSomebodysMiniStack(t *testing.T) {
 	if runtime.GOOS == "linux" {
 		up.mustLeaveNothing(before)
 	}
+}
+
+func ask(t *testing.T, address string) (*http.Response, string) {
+	t.Helper()
+	response, err := directClient().Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(text)
 }
 
 // testAWSCLI invokes with a client that nobody here wrote.

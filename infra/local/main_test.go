@@ -11,6 +11,7 @@ import (
 
 	"github.com/afterglow-lambda/afterglow/infra/local/child"
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
+	"github.com/afterglow-lambda/afterglow/infra/local/deployed"
 	"github.com/afterglow-lambda/afterglow/infra/local/tools"
 )
 
@@ -52,6 +53,15 @@ func TestFollowed(t *testing.T) {
 		if err := followed(t.Context(), follow, other); !errors.Is(err, other) {
 			t.Errorf("following %t: got %v", follow, err)
 		}
+	}
+}
+
+func TestCalled(t *testing.T) {
+	got := called(map[string]string{"Url": "http://127.0.0.1:1/", "Table": "t"}, []deployed.Address{{What: "REST API shop, stage prod", URL: "http://127.0.0.1:2/prod/"}})
+	const want = "\nTo be called, with curl or a browser, at\n  http://127.0.0.1:2/prod/  REST API shop, stage prod\n" +
+		"\nOutputs of the app, with this machine's addresses\n  Table = t\n  Url = http://127.0.0.1:1/\n"
+	if got != want || called(nil, nil) != "" {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,7 +147,7 @@ func (u up) howTo(c *cloud.Cloud, addresses []deployed.Address) string {
 				fmt.Fprintf(&text, "  %s (%s)\n", f.Name, runtimeOf(f))
 			}
 		}
-		text.WriteString(called(c, addresses))
+		text.WriteString(called(c.Outputs(), addresses))
 		fmt.Fprintf(&text, "\nFrom another terminal:\n  go run ./infra/local invoke%s %s --payload '{}'\n", u.runsFlag(), functions[0])
 	} else {
 		fmt.Fprintf(&text, "\nUp at %s until Ctrl-C, without a function so far.\n\nFrom another terminal:\n", c.URL())
@@ -168,7 +170,7 @@ func (u up) howTo(c *cloud.Cloud, addresses []deployed.Address) string {
 }
 
 // called tells what of the app can be called, and its outputs, by addresses that work on this machine.
-func called(c *cloud.Cloud, addresses []deployed.Address) string {
+func called(outputs map[string]string, addresses []deployed.Address) string {
 	var text strings.Builder
 	if len(addresses) > 0 {
 		text.WriteString("\nTo be called, with curl or a browser, at\n")
@@ -176,12 +178,11 @@ func called(c *cloud.Cloud, addresses []deployed.Address) string {
 	for _, address := range addresses {
 		fmt.Fprintf(&text, "  %s  %s\n", address.URL, address.What)
 	}
-	names := c.OutputNames()
-	if len(names) > 0 {
+	if len(outputs) > 0 {
 		text.WriteString("\nOutputs of the app, with this machine's addresses\n")
 	}
-	for _, name := range names {
-		fmt.Fprintf(&text, "  %s = %s\n", name, c.Output(name))
+	for _, name := range slices.Sorted(maps.Keys(outputs)) {
+		fmt.Fprintf(&text, "  %s = %s\n", name, outputs[name])
 	}
 	return text.String()
 }

@@ -3,8 +3,6 @@ package cloud
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/afterglow-lambda/afterglow/infra/local/deployed"
 )
@@ -33,6 +31,3 @@ func (c *Cloud) Addresses(ctx context.Context) ([]deployed.Address, error) {
 	}
 	return fresh, nil
 }
-
-// OutputNames are the names of the app's outputs, sorted.
-func (c *Cloud) OutputNames() []string { return slices.Sorted(maps.Keys(c.outputs)) }

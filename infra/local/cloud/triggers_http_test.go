@@ -60,6 +60,7 @@ func (s *triggers) testFunctionURL(t *testing.T) {
 	if response.StatusCode != http.StatusBadGateway || body != "Internal Server Error" {
 		t.Errorf("an error is answered with %s: %s", response.Status, body)
 	}
+	s.isTold(t, "function URL of probe", "url/told")
 }
 
 func (s *triggers) testStream(t *testing.T) {
