@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -47,6 +48,8 @@ type Options struct {
 	CertificateFile       string // PEM: the only authorities that are trusted; "": the system's
 	ClientCertificateFile string // PEM: shown to a collector that asks for one; with its key, or neither
 	ClientKeyFile         string
+
+	Authorize Authorizer // adds further headers to each request; nil: none
 }
 
 // A Client sends to one collector. It is not safe for concurrent use.
@@ -57,6 +60,7 @@ type Client struct {
 	timeout   time.Duration
 	transport *http.Transport
 	secrets   secrets
+	auth      Authorizer
 	zip       *gzip.Writer // made when first needed: it takes most of a megabyte
 	zipped    bytes.Buffer
 	used      time.Time // wall clock; the monotonic one may stand still in a freeze
@@ -89,7 +93,7 @@ func New(o Options) (*Client, error) {
 	header.Set("Content-Type", "application/x-protobuf")
 	header.Set("User-Agent", o.UserAgent)
 	return &Client{
-		url: u, header: header, compress: o.Compress, timeout: o.Timeout, secrets: secrets,
+		url: u, header: header, compress: o.Compress, timeout: o.Timeout, secrets: secrets, auth: o.Authorize,
 		// HTTP/1.1 only: an HTTP/2 connection that died in a freeze is found out by pings, which take longer than an invocation has left.
 		transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
@@ -147,13 +151,31 @@ func (c *Client) Send(ctx context.Context, payload []byte) (Result, error) {
 	if now := time.Now().Round(0); now.Sub(c.used) > stale {
 		c.transport.CloseIdleConnections()
 	}
+	result, err := c.attempt(ctx, body)
+	if unauthorized(err) && c.auth != nil && c.auth.refused() && ctx.Err() == nil {
+		result, err = c.attempt(ctx, body)
+	}
+	var e *Error
+	if unauthorized(err) && c.auth != nil && errors.As(err, &e) {
+		e.Retry = true // somebody else keeps the key or the role, and can mend it
+	}
+	c.used = time.Now().Round(0)
+	return result, err
+}
+
+func unauthorized(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden)
+}
+
+// attempt posts, and posts once more on a fresh connection if the kept one had died without telling. Spans have ids of their own: the same
+// ones twice are the same ones.
+func (c *Client) attempt(ctx context.Context, body []byte) (Result, error) {
 	result, dead, err := c.post(ctx, body)
 	if dead && ctx.Err() == nil {
-		// The connection had died without telling. Spans have ids of their own: the same ones twice are the same ones.
 		c.transport.CloseIdleConnections()
 		result, _, err = c.post(ctx, body)
 	}
-	c.used = time.Now().Round(0)
 	return result, err
 }
 
@@ -184,34 +206,55 @@ func (c *Client) body(payload []byte) ([]byte, error) {
 	return c.zipped.Bytes(), nil
 }
 
+// request makes one, with what the Authorizer adds to it. known is what must not be shown of it.
+func (c *Client) request(ctx context.Context, body []byte) (r *http.Request, known secrets, err error) {
+	r, err = http.NewRequestWithContext(ctx, http.MethodPost, c.url.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, &Error{Text: "the endpoint is not a URL", cause: errors.New("the endpoint is not a URL")}
+	}
+	r.Header = c.header.Clone()
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host
+	}
+	if c.auth == nil {
+		return r, c.secrets, nil
+	}
+	if err := c.auth.authorize(r, body); err != nil {
+		return nil, nil, &Error{Retry: true, Text: c.secrets.readable([]byte(err.Error())), cause: err}
+	}
+	added := http.Header{}
+	for name, values := range r.Header {
+		if !slices.Equal(values, c.header[name]) {
+			added[name] = values
+		}
+	}
+	return r, append(secretsOf(added, &url.URL{}), c.secrets...).sorted(), nil
+}
+
 // post makes one request. dead tells that it failed on a connection which had been used before, without a byte of an answer: a connection
 // that ends in the middle of an answer was alive, and so was whoever took the spans.
 func (c *Client) post(ctx context.Context, body []byte) (result Result, dead bool, err error) {
+	request, known, err := c.request(ctx, body)
+	if err != nil {
+		return Result{}, false, err
+	}
 	ctx, connecting := newConnecting(ctx)
 	defer connecting.end()
 	var reused, answered atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	request = request.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) {
 			connecting.done()
 			reused.Store(i.Reused)
 		},
 		GotFirstResponseByte: func() { answered.Store(true) },
-	})
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url.String(), bytes.NewReader(body))
-	if err != nil {
-		return Result{}, false, &Error{Text: "the endpoint is not a URL", cause: errors.New("the endpoint is not a URL")}
-	}
-	request.Header = c.header.Clone()
-	if host := request.Header.Get("Host"); host != "" {
-		request.Host = host
-	}
+	}))
 	// Not http.Client: it would follow redirects and put the URL, which may hold a key, into its errors.
 	response, err := c.transport.RoundTrip(request)
 	if err != nil {
 		if ended := ctx.Err(); ended != nil {
 			err = ended // and not that its connection was closed
 		}
-		return Result{}, reused.Load() && !answered.Load(), &Error{Retry: true, Text: c.secrets.readable([]byte(err.Error())), cause: err}
+		return Result{}, reused.Load() && !answered.Load(), &Error{Retry: true, Text: known.readable([]byte(err.Error())), cause: err}
 	}
 	defer response.Body.Close()
 	timer := time.AfterFunc(longestAnswer, connecting.end)
@@ -219,16 +262,16 @@ func (c *Client) post(ctx context.Context, body []byte) (result Result, dead boo
 	// Whether it can be read or not: the status has told what became of the spans. Sent again they would be there twice.
 	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if response.StatusCode/100 != 2 {
-		return Result{}, false, c.refusal(response, answer)
+		return Result{}, false, refusal(response, answer, known)
 	}
 	result = parseSuccess(answer)
-	result.Text = c.secrets.readable([]byte(result.Text))
+	result.Text = known.readable([]byte(result.Text))
 	return result, false, nil
 }
 
 // refusal tells by the rules of OTLP whether another try makes sense.
-func (c *Client) refusal(r *http.Response, answer []byte) *Error {
-	e := &Error{Status: r.StatusCode, Text: c.secrets.readable(message(answer))}
+func refusal(r *http.Response, answer []byte, known secrets) *Error {
+	e := &Error{Status: r.StatusCode, Text: known.readable(message(answer))}
 	switch r.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		e.Retry = true

@@ -48,6 +48,10 @@ func secretsOf(header http.Header, u *url.URL) secrets {
 			add(value, shortestWord)
 		}
 	}
+	return s.sorted()
+}
+
+func (s secrets) sorted() secrets {
 	slices.SortFunc(s, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	return slices.Compact(s)
 }
