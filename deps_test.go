@@ -24,7 +24,8 @@ const imports = `
 	E/mask/internal/...                                 < E/mask/...
 	E/mask                                              < E/limit
 	E/mask, E/event, E/otlp                             < E/span
-	E/otlp                                              < E/export
+	E/otlp, extension/otlplog                           < E/export
+	extension/otlplog                                   < infra/local/...
 	spool, E/event, E/intake, E/enrich, E/correlate     < E/lifecycle
 	E/mask, E/limit, E/span, E/otlp, E/export           < E/lifecycle
 	E/lambdaapi                                         < E/lifecycle

@@ -16,10 +16,17 @@ import (
 // fileOfTheFunction: whoever puts it into the package or a layer sets the variable beside it.
 const fileOfTheFunction = "names a file that the function's package or a layer brings along"
 
+// needsPermission: a field has to grant the function's role what the exporter asks AWS for. Until there is one, both are set by hand (docs/exporting.md).
+const needsPermission = "needs a permission of the function's role, which no field grants yet"
+
 // elsewhere are the settings that have no field, each with the reason.
 var elsewhere = map[string]string{
 	"AFTERGLOW_EXEC_WRAPPER_NEXT": "made of the function's own AWS_LAMBDA_EXEC_WRAPPER",
 	"OTEL_EXPORTER_OTLP_HEADERS":  "holds credentials, which must not get into a template",
+
+	"AFTERGLOW_EXPORTERS":          needsPermission,
+	"AFTERGLOW_OTLP_SECRET":        needsPermission,
+	"AFTERGLOW_OTLP_SECRET_HEADER": needsPermission,
 
 	"OTEL_EXPORTER_OTLP_TRACES_HEADERS":            "holds credentials, which must not get into a template",
 	"OTEL_EXPORTER_OTLP_PROTOCOL":                  "there is but one, the default",

@@ -53,7 +53,7 @@ func newLog(getenv func(string) string, w io.Writer) zerolog.Logger {
 const gcPercent = 50
 
 // setUp makes the worker out of the settings: nil where Afterglow is switched off.
-func setUp(getenv func(string) string, born time.Time, log zerolog.Logger) (lifecycle.Worker, error) {
+func setUp(getenv func(string) string, born time.Time, stdout io.Writer, log zerolog.Logger) (lifecycle.Worker, error) {
 	debug.SetGCPercent(gcPercent)
 	if err := lifecycle.LowerPriority(); err != nil {
 		log.Debug().Err(err).Msg("runs at the function's priority")
@@ -77,17 +77,20 @@ func setUp(getenv func(string) string, born time.Time, log zerolog.Logger) (life
 		Batch:   v.Bytes("AFTERGLOW_LIMIT_BATCH_BYTES"),
 		Log:     log,
 	}
-	sender, err := newSender(v)
+	sender, unset, errs := newSender(v, getenv, stdout)
 	for _, w := range v.Warnings() {
 		log.Warn().Err(w).Msg("a setting is not understood and counts as unset")
 	}
-	switch {
-	case err != nil:
+	p.Sender = sender
+	for _, err := range errs {
+		if sender != nil {
+			log.Error().Err(err).Msg("one exporter is left out")
+			continue
+		}
 		log.Error().Err(err).Msg("nothing is exported") // as without an endpoint: the hooks write all the same, and somebody must make room
-	case sender == nil:
-		log.Warn().Msg("nothing is exported: OTEL_EXPORTER_OTLP_ENDPOINT is not set")
-	default:
-		p.Sender = sender
+	}
+	if unset {
+		log.Warn().Msg("nothing is exported: neither OTEL_EXPORTER_OTLP_ENDPOINT nor AFTERGLOW_EXPORTERS is set")
 	}
 	return p, nil
 }

@@ -23,7 +23,7 @@ func TestAnExporterThatCannotBeMade(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			w, err := setUp(func(key string) string { return env[key] }, time.Now(), zerolog.New(&log))
+			w, err := setUp(func(key string) string { return env[key] }, time.Now(), &log, zerolog.New(&log))
 			p, ok := w.(*lifecycle.Pipeline)
 			if err != nil || !ok || p.Sender != nil {
 				t.Errorf("got %T %v", w, err)
@@ -55,7 +55,7 @@ func TestWrongSettingsOfMaskingAndLimits(t *testing.T) {
 					return secret
 				}
 				return ""
-			}, time.Now(), zerolog.New(&log))
+			}, time.Now(), &log, zerolog.New(&log))
 			p, ok := w.(*lifecycle.Pipeline)
 			if err != nil || !ok {
 				t.Fatalf("got %T %v", w, err)

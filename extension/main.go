@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return 1
 	}
 	return lifecycle.Run(ctx, api, log, func(context.Context) (lifecycle.Worker, error) {
-		return setUp(getenv, born, log)
+		return setUp(getenv, born, stdout, log)
 	})
 }
 

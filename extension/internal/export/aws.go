@@ -70,6 +70,26 @@ func (a *AWS) endpoint(service, region string) string {
 	return "https://" + service + "." + region + "." + dnsSuffix(region)
 }
 
+// Region is the function's.
+func (a *AWS) Region() string { return a.region }
+
+// XRayURL is X-Ray's OTLP endpoint for traces in the function's region.
+func (a *AWS) XRayURL() string { return a.endpoint("xray", a.region) + "/v1/traces" }
+
+// XRayRegion tells the region of a URL that is X-Ray's OTLP endpoint, "" of any other.
+func XRayRegion(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return ""
+	}
+	service, rest, _ := strings.Cut(u.Hostname(), ".")
+	region, suffix, _ := strings.Cut(rest, ".")
+	if service != "xray" || suffix != dnsSuffix(region) {
+		return ""
+	}
+	return region
+}
+
 // dnsSuffix gives the domain of a region's partition; the names are those of the SDKs' partitions.json.
 func dnsSuffix(region string) string {
 	for _, p := range [...]struct{ prefix, suffix string }{

@@ -1,5 +1,5 @@
-// Package export sends encoded spans to a collector: OTLP over HTTP with protobuf, as
-// opentelemetry.io/docs/specs/otlp/#otlphttp has it.
+// Package export sends encoded spans to where the user wants them: to a collector by OTLP over HTTP with protobuf, as
+// opentelemetry.io/docs/specs/otlp/#otlphttp has it, to AWS X-Ray's OTLP endpoint, into the function's log, or to several of them.
 //
 // It takes the bytes of a request and gives back what became of them: accepted, partly refused, refused for good, or not delivered and
 // worth another try. It promises that a Send ends when its context does, and with it whatever it began; that it never follows a redirect;
@@ -113,12 +113,14 @@ func http1() *http.Protocols {
 	return p
 }
 
-// An Error says that nothing was accepted.
+// An Error says that nothing was accepted, or, of a Group, not by every exporter.
 type Error struct {
 	Status int           // of HTTP; 0 if there was no answer
 	Retry  bool          // the same bytes may be accepted later
 	After  time.Duration // how long the collector asked to wait; 0 if it did not
 	Text   string        // what the collector said, or why there was no answer; shortened, without credentials
+	Partly bool          // of a Group: only some of the exporters lack something, and nobody need wait for them
+	Paused bool          // of a Group: those that lack something were not asked this time
 	cause  error
 }
 

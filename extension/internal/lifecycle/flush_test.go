@@ -70,17 +70,17 @@ func TestQueue(t *testing.T) {
 		for _, b := range []byte("abc") {
 			q.push(item(b, 2))
 		}
-		if p, n := q.batch(2, 0); string(p) != "aabb" || n != 2 {
+		if p, n := q.batch(0, 2, 0); string(p) != "aabb" || n != 2 {
 			t.Errorf("got %s %d", p, n)
 		}
-		if p, n := q.batch(1, 0); string(p) != "aa" || n != 1 {
+		if p, n := q.batch(0, 1, 0); string(p) != "aa" || n != 1 {
 			t.Errorf("got %s %d", p, n)
 		}
-		q.pop(2)
-		if p, n := q.batch(10, 0); string(p) != "cc" || n != 1 || q.bytes != 2 {
+		q.remove(0, 2)
+		if p, n := q.batch(0, 10, 0); string(p) != "cc" || n != 1 || q.bytes != 2 {
 			t.Errorf("got %s %d, %d bytes", p, n, q.bytes)
 		}
-		q.pop(1)
+		q.remove(0, 1)
 		if q.items != nil || q.bytes != 0 {
 			t.Errorf("left: %v", q)
 		}
@@ -91,11 +91,11 @@ func TestQueue(t *testing.T) {
 			q.push(item(b, 10))
 		}
 		for _, want := range []int{10, 20, 10} {
-			p, n := q.batch(10, want+9)
+			p, n := q.batch(0, 10, want+9)
 			if len(p) != want {
 				t.Errorf("%d bytes of %d items, want %d", len(p), n, want)
 			}
-			q.pop(n)
+			q.remove(0, n)
 		}
 	})
 	t.Run("a batch is bounded, but for a single item", func(t *testing.T) {
@@ -104,11 +104,11 @@ func TestQueue(t *testing.T) {
 		q.push(item('b', maxBatchBytes))
 		q.push(item('c', 1))
 		for _, want := range []int{maxBatchBytes + 1, maxBatchBytes, 1} {
-			p, n := q.batch(10, 0)
+			p, n := q.batch(0, 10, 0)
 			if len(p) != want || n != 1 {
 				t.Errorf("%d bytes of %d items, want %d", len(p), n, want)
 			}
-			q.pop(n)
+			q.remove(0, n)
 		}
 	})
 	t.Run("the oldest go first", func(t *testing.T) {

@@ -119,6 +119,9 @@ func (p *Pipeline) Shutdown(ctx context.Context, e lambdaapi.Event) {
 	if p.Sender == nil || p.broken || p.panics >= mostPanics || !p.policy.Flush(moment(ctx, true)) {
 		return
 	}
+	if s, ok := p.Sender.(interface{ Last() }); ok {
+		s.Last() // export.Group leaves nobody alone at the end
+	}
 	p.within(ctx, func() { p.flush(ctx, true) })
 }
 
@@ -233,28 +236,36 @@ func (p *Pipeline) render(inv event.Invocation) {
 // deliver sends the queue. It returns false if something is left in it.
 func (p *Pipeline) deliver(ctx context.Context) bool {
 	most := math.MaxInt
-	for len(p.queue.items) > 0 {
+	from := 0 // what stands before is left for exporters that lack it; the others have it
+	for from < len(p.queue.items) {
 		if ctx.Err() != nil {
 			return false
 		}
-		payload, n := p.queue.batch(most, p.Batch)
+		payload, n := p.queue.batch(from, most, p.Batch)
 		result, err := p.Sender.Send(ctx, payload)
+		if result.Rejected > 0 {
+			p.lose(LossRefused, result.Rejected, 0)
+			p.Log.Warn().Int64("spans", result.Rejected).Str("reason", result.Text).Msg("the collector refused a part")
+		}
 		var refused *export.Error
 		switch {
 		case err == nil:
 			p.policy = p.policy.Worked()
-			if result.Rejected > 0 {
-				p.lose(LossRefused, result.Rejected, 0)
-				p.Log.Warn().Int64("spans", result.Rejected).Str("reason", result.Text).Msg("the collector refused a part")
+			p.queue.remove(from, n)
+			continue
+		case errors.As(err, &refused) && refused.Partly:
+			p.policy = p.policy.Worked()
+			from += n
+			if !refused.Paused {
+				p.Log.Warn().Err(err).Int("kept", len(p.queue.items)).Msg("cannot export to all")
 			}
-			p.queue.pop(n)
 			continue
 		case errors.As(err, &refused) && !refused.Retry && n > 1:
 			most = 1 // one of them may be the reason
 			continue
 		case errors.As(err, &refused) && !refused.Retry:
-			p.lose(LossRefused, int64(p.queue.items[0].spans), int64(len(payload)))
-			p.queue.pop(1)
+			p.lose(LossRefused, int64(p.queue.items[from].spans), int64(len(payload)))
+			p.queue.remove(from, 1)
 		}
 		var after time.Duration
 		if refused != nil {
@@ -264,7 +275,7 @@ func (p *Pipeline) deliver(ctx context.Context) bool {
 		p.Log.Warn().Err(err).Int("kept", len(p.queue.items)).Msg("cannot export")
 		return len(p.queue.items) == 0
 	}
-	return true
+	return len(p.queue.items) == 0
 }
 
 func (p *Pipeline) lose(reason string, records, bytes int64) {

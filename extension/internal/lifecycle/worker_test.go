@@ -478,3 +478,50 @@ func TestAnnouncementsOfAStuckPipelineAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestOneOfSeveralExportersLags: the others get what comes later, at once, and what the one lacks is kept for it.
+func TestOneOfSeveralExportersLags(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		lags := &export.Error{Retry: true, Partly: true, Text: "log: full"}
+		s.send = func(context.Context, int) (export.Result, error) {
+			return export.Result{Rejected: 1, Text: "one"}, lags
+		}
+		for n, id := range []string{"A", "B"} {
+			s.invoke(id)
+			if s.sends != n+1 || len(s.queue.items) != n+1 {
+				t.Errorf("%d sends, %d in the queue", s.sends, len(s.queue.items))
+			}
+		}
+		s.send = nil
+		s.invoke("C")
+		if got := strings.Join(s.sent, " "); got != "A;B[refused:1];C[refused:1];" || len(s.queue.items) != 0 {
+			t.Errorf("sent %q, %d left", got, len(s.queue.items))
+		}
+		if !strings.Contains(s.log.String(), "cannot export to all") {
+			t.Errorf("log: %s", s.log.String())
+		}
+	})
+}
+
+// A lastStand is told of the end, as export.Group is.
+type lastStand struct {
+	*stand
+	told int // sends before it was told
+}
+
+func (l *lastStand) Last() { l.told = l.sends }
+
+func TestTheSenderIsToldOfTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		l := &lastStand{stand: s, told: -1}
+		s.Sender = l
+		s.invoke("A")
+		s.spool("B")
+		s.shutdown()
+		if l.told != 1 || s.sends != 2 {
+			t.Errorf("told after %d sends of %d", l.told, s.sends)
+		}
+	})
+}
