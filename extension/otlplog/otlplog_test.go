@@ -120,6 +120,7 @@ func TestDamage(t *testing.T) {
 		{"a line is missing", whole[1:], 1, 0},
 		{"a line is cut", []string{whole[0][:len(whole[0])-9], whole[1]}, 0, 1},
 		{"a letter is another", []string{strings.Replace(small, "gzip H", "gzip I", 1)}, 0, 1},
+		{"another name", []string{strings.Replace(small, strings.Fields(small)[2], "0123456789abcdef", 1)}, 0, 1},
 		{"another count", []string{whole[0], strings.Replace(whole[1], "2/2", "2/3", 1)}, 1, 1},
 		{"another signal", []string{whole[0], strings.Replace(whole[1], "traces", "metrics", 1)}, 1, 1},
 		{"a newer version", []string{strings.Replace(small, "OTLP/1", "OTLP/2", 1)}, 0, 0},

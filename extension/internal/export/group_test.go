@@ -109,23 +109,29 @@ func TestEachGetsEverythingOnce(t *testing.T) {
 }
 
 func TestAllFail(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		x, y := &fake{answer: func(int, []byte) error { return &Error{Status: 429, Retry: true, After: 20 * time.Second} }}, &fake{answer: down}
-		g := NewGroup(Exporter{Name: "x", Sender: x}, Exporter{Name: "y", Sender: y})
-		_, err := g.Send(t.Context(), request(1, "a"))
-		var e *Error
-		if !errors.As(err, &e) || e.Partly || !e.Retry || e.After != firstBreak {
-			t.Errorf("got %+v", err)
-		}
-		x.answer, y.answer = nil, nil
-		if _, err = g.Send(t.Context(), request(1, "a")); !errors.As(err, &e) || !e.Paused || x.sends+y.sends != 2 {
-			t.Errorf("got %+v", err)
-		}
-		g.Last()
-		if _, err = g.Send(t.Context(), request(1, "a")); err != nil {
-			t.Error(err)
-		}
-	})
+	for name, turn := range map[string]func([]Exporter){"the longer pause first": func([]Exporter) {}, "the shorter pause first": slices.Reverse[[]Exporter]} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x, y := &fake{answer: func(int, []byte) error { return &Error{Status: 429, Retry: true, After: 20 * time.Second} }}, &fake{answer: down}
+				exporters := []Exporter{{Name: "x", Sender: x}, {Name: "y", Sender: y}}
+				turn(exporters)
+				g := NewGroup(exporters...)
+				_, err := g.Send(t.Context(), request(1, "a"))
+				var e *Error
+				if !errors.As(err, &e) || e.Partly || !e.Retry || e.After != firstBreak {
+					t.Errorf("got %+v", err)
+				}
+				x.answer, y.answer = nil, nil
+				if _, err = g.Send(t.Context(), request(1, "a")); !errors.As(err, &e) || !e.Paused || x.sends+y.sends != 2 {
+					t.Errorf("got %+v", err)
+				}
+				g.Last()
+				if _, err = g.Send(t.Context(), request(1, "a")); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 // TestTheySendAtTheSameTime: one that hangs does not keep the others' data, and all have the same deadline.

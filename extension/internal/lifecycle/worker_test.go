@@ -525,3 +525,26 @@ func TestTheSenderIsToldOfTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatOneExporterLacksIsNotInTheWay: batches behind one that an exporter lacks are sent, and it is kept where it was.
+func TestWhatOneExporterLacksIsNotInTheWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		s.Batch = 1 // each invocation is a batch
+		s.send = func(_ context.Context, n int) (export.Result, error) {
+			if n <= 2 {
+				return export.Result{}, &export.Error{Retry: true, Partly: true}
+			}
+			return export.Result{}, nil
+		}
+		s.invoke("A")
+		s.invoke("B")
+		if got := strings.Join(s.sent, " "); got != "B;" || len(s.queue.items) != 1 || s.queue.bytes != len("A;") {
+			t.Errorf("sent %q, %d left of %d bytes", got, len(s.queue.items), s.queue.bytes)
+		}
+		s.invoke("C")
+		if got := strings.Join(s.sent, " "); got != "B; A; C;" || len(s.queue.items) != 0 {
+			t.Errorf("sent %q, %d left", got, len(s.queue.items))
+		}
+	})
+}
