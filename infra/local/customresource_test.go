@@ -63,7 +63,7 @@ func TestUpWithACustomResourceThatFails(t *testing.T) {
 		function map[string]any
 		want     []string
 	}{
-		{"cannot run here", map[string]any{"properties": map[string]any{"Runtime": "cobol85"}}, []string{"test-broken", "cobol85", "no client for this runtime"}},
+		{"cannot run here", map[string]any{"properties": map[string]any{"Runtime": "cobol85"}}, []string{"test-broken", "cobol85", "Lambda has no such runtime"}},
 		{"raises before it answers", map[string]any{"code": `def handler(event, context): raise ValueError("no answer from me")`},
 			[]string{"test-broken failed: ValueError: no answer from me"}},
 	}
