@@ -16,6 +16,7 @@ func (w *work) base64(e *edit, i, j int, cut Cut, depth int) bool {
 	if len(in) < minBase64 || depth >= maxDepth || !headIsText(in) { // most ids, digests and texts are told by their beginning
 		return false
 	}
+	w.steps += len(in)
 	encoding, ok := base64Alphabet(in)
 	if !ok {
 		return false
@@ -63,6 +64,7 @@ func (w *work) base64Run(e *edit, s *scan, from, i int) int {
 	}
 	end, wrapped := base64End(in, from)
 	s.digits = end
+	w.steps += end - from
 	if end-from < minBase64Run || from == s.begin && end == s.end { // the whole was tried
 		return i
 	}

@@ -23,6 +23,7 @@ func (w *work) percents(e *edit, s *scan, i int) int {
 		end++
 	}
 	s.percents = end
+	w.steps += end - from
 	if !holds {
 		return next
 	}
@@ -69,6 +70,7 @@ func (w *work) entities(e *edit, s *scan, i int) int {
 	}
 	end := i + indexOr(in[i:], '<', s.end-i)
 	s.entities = end
+	w.steps += end - from
 	plain := make([]byte, 0, end-from)
 	for at := from; at < end; {
 		c, n := entity(in[at:end])

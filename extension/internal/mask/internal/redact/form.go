@@ -14,6 +14,7 @@ func (w *work) form(e *edit, i, j int, cut Cut, depth int) {
 	defer w.forget(root)
 	for i < j {
 		end := i + indexOr(in[i:], '&', j-i)
+		w.steps += end - i + 1
 		if eq := bytes.IndexByte(in[i:end], '='); eq < 0 {
 			w.formValue(e, i, end, lastCut(cut, end == j), depth)
 		} else if key := decode(in[i : i+eq]); w.isSecretField(root, key) {
@@ -47,6 +48,7 @@ func (w *work) formValue(e *edit, i, j int, cut Cut, depth int) {
 	if i >= j {
 		return
 	}
+	w.steps += j - i
 	in := e.in[i:j]
 	escaped := bytes.IndexByte(in, '%') >= 0 || bytes.IndexByte(in, '+') >= 0
 	if at := bytes.LastIndexByte(in, '%'); cut&CutEnd != 0 && at >= 0 && at > len(in)-len("%20") { // cut in the middle of an escape
@@ -105,6 +107,10 @@ func indexOr(in []byte, c byte, otherwise int) int {
 func (r *Rules) URL(in []byte) []byte {
 	w := r.get()
 	defer r.work.Put(w)
+	return w.url(in)
+}
+
+func (w *work) url(in []byte) []byte {
 	e := edit{in: in}
 	path := 0
 	if at := bytes.Index(in, []byte("://")); at >= 0 {
@@ -112,7 +118,7 @@ func (r *Rules) URL(in []byte) []byte {
 		path = host + indexAnyOr(in[host:], "/?#", len(in)-host)
 	}
 	query := path + indexAnyOr(in[path:], "?#", len(in)-path)
-	if secret := secretPath(in[:query]); secret > 0 && r.tokens.on&URLs != 0 {
+	if secret := secretPath(in[:query]); secret > 0 && w.rules.tokens.on&URLs != 0 {
 		e.hide(secret, query)
 	} else {
 		w.urlPath(&e, path, query)

@@ -54,6 +54,7 @@ func (w *work) json(e *edit, i int, cut Cut, depth int) (end int, secret bool) {
 	r.start = w.root()
 	r.place = r.start
 	for r.i < len(e.in) {
+		w.steps++
 		c := e.in[r.i]
 		if isSpace(c) {
 			r.i++
@@ -145,6 +146,7 @@ func (r *reader) close() {
 func (r *reader) readKey() {
 	i := r.i
 	end, whole, escaped := stringEnd(r.e.in, i)
+	r.w.steps += end - i
 	if r.key = anything; whole {
 		r.key = r.w.judgeQuoted(r.e.in[i+1:end-1], escaped)
 	}
@@ -165,6 +167,7 @@ func (r *reader) readText() {
 	i := r.i
 	end, whole, escaped := stringEnd(r.e.in, i)
 	last := contentEnd(end, whole)
+	r.w.steps += end - i
 	r.i, r.next = end, aCommaOrEnd
 	holds := r.inherited()
 	if holds&(hideAll|hideText) != 0 {
@@ -193,6 +196,7 @@ func (r *reader) readLiteral() bool {
 	if end < 0 {
 		return false
 	}
+	r.w.steps += end - r.i
 	word, holds, cards := r.e.in[r.i:end], r.inherited(), &r.w.rules.tokens
 	strict := r.w.strictly() && holds&allowed == 0
 	cutOff := end == len(r.e.in) && r.cut&CutEnd != 0
@@ -275,6 +279,7 @@ func (w *work) jsonString(e *edit, i, j int, escaped bool, cut Cut, depth int) {
 	}
 	from := len(w.plain)
 	w.plain = unescape(w.plain, e.in[i:j])
+	w.steps += j - i
 	plain := w.plain[from:]
 	if out := w.content(plain, cut, depth+1); !same(out, plain) {
 		e.replace(i, j, string(escape(out)))

@@ -62,6 +62,7 @@ func (w *work) parts(e *edit, i int, delimiter []byte, cut Cut, depth int) {
 		} else {
 			end += i + 1
 		}
+		w.steps += end - i
 		w.part(e, i, end, lastCut(cut, end == len(in)), depth)
 		i = end + 1
 	}
@@ -71,7 +72,8 @@ func (w *work) parts(e *edit, i int, delimiter []byte, cut Cut, depth int) {
 func (w *work) part(e *edit, i, j int, cut Cut, depth int) {
 	in := e.in[:j]
 	header, gap := bytes.Index(in[i:], []byte("\r\n\r\n")), 4
-	if header < 0 {
+	if w.steps += header; header < 0 {
+		w.steps += j - i
 		header, gap = bytes.Index(in[i:], []byte("\n\n")), 2
 	}
 	if header < 0 {

@@ -52,6 +52,8 @@ type work struct {
 	lower  []byte   // the key that is being followed
 	outer  int32    // the set of the string that the document being read stands in
 
+	steps int // bytes that were looked at, each time that one was: tests see that they are proportional to the input
+
 	allowed bool // strict rules do not hold: what is being read stands below an allowed key
 	unknown bool // the content is none of the kinds that have values
 }
@@ -66,7 +68,7 @@ const (
 
 func (r *Rules) get() *work {
 	w := r.work.Get().(*work)
-	w.stack, w.plain, w.depth = w.stack[:0], w.plain[:0], 0
+	w.stack, w.plain, w.depth, w.steps = w.stack[:0], w.plain[:0], 0, 0
 	w.sets, w.levels, w.outer, w.allowed, w.unknown = w.sets[:0], w.levels[:0], nowhere, false, false
 	return w
 }
@@ -123,6 +125,7 @@ func (w *work) content(in []byte, cut Cut, depth int) []byte {
 	if at == len(in) {
 		return in
 	}
+	w.steps += at
 	e, outer := edit{in: in}, w.depth
 	w.depth = depth
 	switch c := in[at]; {

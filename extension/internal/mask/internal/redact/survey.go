@@ -13,6 +13,7 @@ func (r *reader) names(key verdict, among bool, text []byte, escaped bool) bool 
 
 // mentions tells whether a word of an expression or a statement is a secret key.
 func (w *work) mentions(text []byte) bool {
+	w.steps += len(text)
 	for i := 0; i < len(text); {
 		if text[i] == '\\' { // an escape, whose letter is no part of the word
 			i += 2
@@ -41,7 +42,7 @@ func (l level) names() bool { return l&1 != 0 }
 // survey reads the rest of the open object ahead, from i on, when its value comes and no name was seen: the name may stand behind. What it finds
 // of objects below is kept for later, so that no byte is surveyed twice.
 func (r *reader) survey(i int) {
-	in, key := r.e.in, anything
+	in, key, from := r.e.in, anything, i
 	open := append(make([]level, 0, 16), 0)
 	found := func(depth int) {
 		switch {
@@ -89,5 +90,6 @@ func (r *reader) survey(i int) {
 		}
 		i++
 	}
+	r.w.steps += i - from
 	r.surveyed = i
 }

@@ -25,6 +25,7 @@ type scan struct {
 func (w *work) textFrom(e *edit, begin, i, j int, cut Cut) {
 	in, classes := e.in[:j], &w.rules.tokens.classes
 	s := scan{begin: begin, end: j, cut: cut}
+	w.steps += j - i
 	for i < j {
 		class := classes[in[i]]
 		switch {
@@ -90,6 +91,7 @@ const maxValueAhead = 1 << 10
 func (w *work) assigned(e *edit, s *scan, i int) int {
 	in := e.in[:s.end]
 	key, quoted := keyBefore(in, max(s.begin, i-maxLookBack), i)
+	w.steps += len(key)
 	if len(key) == 0 {
 		return i + 1
 	}
@@ -106,6 +108,7 @@ func (w *work) assigned(e *edit, s *scan, i int) int {
 		in = in[:reach]
 	}
 	from, to := value(in, at, v&toLine != 0)
+	w.steps += to - i
 	switch {
 	case secret:
 		if from == to || v&numbers != 0 && isNumber(in[from:to]) {
@@ -167,6 +170,7 @@ func (w *work) option(e *edit, s *scan, i int) int {
 		return w.pem(e, i, s.end)
 	}
 	from, to := value(in, end+1, false)
+	w.steps += to - i
 	if from == to {
 		return end
 	}
@@ -205,6 +209,7 @@ loop:
 			port = port && (colon < 0 || isDigit(c))
 		}
 	}
+	w.steps += end - i
 	switch {
 	case at > i:
 		e.hide(i, at)
@@ -241,6 +246,7 @@ func (w *work) pem(e *edit, i, j int) int {
 	} else {
 		to += at
 	}
+	w.steps += to - i
 	e.hide(at, to)
 	return to
 }
@@ -270,6 +276,9 @@ func (w *work) element(e *edit, s *scan, i int) int {
 	}
 	content := end + 1
 	to := bytes.IndexByte(in[content:], '<')
+	if w.steps += to; to < 0 {
+		w.steps += s.end - content
+	}
 	switch {
 	case to < 0 && s.cut&CutEnd != 0:
 		to = s.end - content

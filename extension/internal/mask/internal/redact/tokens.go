@@ -132,7 +132,7 @@ func (w *work) token(e *edit, begin, i, j int, cut Cut) int {
 		return t.card(e, begin, i, j, cut)
 	}
 	if (c == 'B' || c == 'b') && t.on&Schemes != 0 {
-		if end := credentials(e, i, j, cut); end > i {
+		if end := w.credentials(e, i, j, cut); end > i {
 			return end
 		}
 	}
@@ -146,6 +146,7 @@ func (w *work) token(e *edit, begin, i, j int, cut Cut) int {
 		for end < j && t.classes[in[end]]&s.chars != 0 {
 			end++
 		}
+		w.steps += end - i
 		if c == 'e' {
 			return w.jwt(e, i, end, j, cut)
 		}
@@ -175,6 +176,7 @@ func (w *work) jwt(e *edit, i, end, j int, cut Cut) int {
 		parts++
 		end = next
 	}
+	w.steps += end - i
 	if parts == 1 && (end < j || cut&CutEnd == 0) {
 		return i
 	}
@@ -183,7 +185,7 @@ func (w *work) jwt(e *edit, i, end, j int, cut Cut) int {
 }
 
 // credentials hides what follows the name of an authentication scheme. Basic is also a word: what follows has to be base64 of name and password.
-func credentials(e *edit, i, j int, cut Cut) int {
+func (w *work) credentials(e *edit, i, j int, cut Cut) int {
 	const leastBearer, leastBasic = 8, 6
 	in := e.in[:j]
 	bearer := hasPrefixFold(in[i:], "bearer")
@@ -208,6 +210,7 @@ func credentials(e *edit, i, j int, cut Cut) int {
 		to++
 	}
 	cutOff := to == j && cut&CutEnd != 0 && to > from
+	w.steps += to - i
 	switch {
 	case cutOff, bearer && to-from >= leastBearer, !bearer && to-from >= leastBasic && isUserPassword(in[from:to]):
 		e.hide(from, to)

@@ -48,12 +48,14 @@ func (w *work) xml(e *edit, i, j int, cut Cut) {
 		switch {
 		case in[i] != '<':
 			end := i + indexOr(in[i:], '<', j-i)
+			w.steps += end - i
 			m.content(i, end)
 			i = end
 		case in[min(i+1, j-1)] == '!' && bytes.HasPrefix(in[i:], []byte(cdata)):
 			i = m.cdata(i + len(cdata))
 		default:
 			t := readTag(in, i)
+			w.steps += t.end - i
 			m.tag(i, t)
 			i = t.end
 		}
@@ -120,14 +122,20 @@ func (w *work) isSecretName(in []byte) bool {
 // nameElementFollows tells whether behind the value's content, from i on, stands <name>secret.
 func (w *work) nameElementFollows(in []byte, i int) bool {
 	end := bytes.IndexByte(in[i:], '<')
+	if w.steps += end; end < 0 {
+		w.steps += len(in) - i
+	}
 	if end < 0 || !bytes.HasPrefix(in[i+end:], []byte("</")) {
 		return false
 	}
-	at := skipSpaces(in, readTag(in, i+end).end)
+	closing := readTag(in, i+end)
+	at := skipSpaces(in, closing.end)
+	w.steps += at - i
 	if at+1 >= len(in) || in[at] != '<' || in[at+1] == '/' {
 		return false
 	}
 	next := readTag(in, at)
+	w.steps += next.end - at
 	if w.judge(next.name)&isName == 0 {
 		return false
 	}
@@ -143,6 +151,7 @@ func (m *markup) cdata(i int) int {
 		end = i + at
 		next = end + len(closing)
 	}
+	m.w.steps += end - i
 	m.content(i, end)
 	return next
 }
@@ -268,6 +277,7 @@ func (w *work) eachAttribute(in []byte, i int, visit func(v verdict, key []byte,
 		}
 		key, _ := keyBefore(in, i, eq)
 		from, to := value(in, skipSpaces(in, eq+1), false)
+		w.steps += max(to, eq) - i
 		if to > from {
 			visit(w.judge(key), key, from, to)
 		}
