@@ -81,6 +81,9 @@ func setUp(getenv func(string) string, born time.Time, stdout io.Writer, log zer
 	for _, w := range v.Warnings() {
 		log.Warn().Err(w).Msg("a setting is not understood and counts as unset")
 	}
+	if v.String("AFTERGLOW_MASK_PRESET") == "off" {
+		log.Warn().Msg("only what settings name is masked: AFTERGLOW_MASK_PRESET is off")
+	}
 	p.Sender = sender
 	for _, err := range errs {
 		if sender != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -97,5 +98,28 @@ func TestSettingsOfMaskingReachTheMasker(t *testing.T) {
 		if got := shown(map[string]string{name: value}); got == plain {
 			t.Errorf("%s=%s changes nothing: %s", name, value, got)
 		}
+	}
+}
+
+// TestDebugOutputShowsNoSecret: elsewhere, it printed the environment with the collector's token in it.
+func TestDebugOutputShowsNoSecret(t *testing.T) {
+	const secret = "hunter2"
+	env := map[string]string{"AFTERGLOW_LOG_LEVEL": "debug", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": secret}
+	for _, s := range settings.Table() {
+		if _, set := env[s.Name]; !set && s.Name != "AFTERGLOW_DISABLED" && s.Type != settings.Path {
+			env[s.Name] = "api-key=" + secret
+		}
+	}
+	var out bytes.Buffer
+	getenv := func(key string) string { return env[key] }
+	log := newLog(getenv, &out)
+	if log.GetLevel() != zerolog.DebugLevel {
+		t.Fatalf("level %v", log.GetLevel())
+	}
+	if _, err := setUp(getenv, time.Now(), io.Discard, log); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.Contains(got, "AFTERGLOW_LIMIT_FIELD_BYTES") || strings.Contains(got, secret) {
+		t.Errorf("log: %s", got)
 	}
 }

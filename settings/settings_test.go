@@ -148,6 +148,7 @@ func TestSetsKeepWhatIsRight(t *testing.T) {
 	if got := strings.Join(v.Set("AFTERGLOW_MASK_ALL"), "|"); got != "query|errors" {
 		t.Errorf("got %q", got)
 	}
+	v.Set("AFTERGLOW_MASK_ALL") // a second time, and still one warning
 	var e *Error
 	if len(v.Warnings()) != 1 || !errors.As(v.Warnings()[0], &e) || e.Name != "AFTERGLOW_MASK_ALL" || e.Value != "headers" || !strings.Contains(e.Remedy, "request_headers") {
 		t.Errorf("warnings: %v", v.Warnings())

@@ -1,6 +1,9 @@
 package settings
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Values reads settings out of an environment. A value that does not parse counts as unset and leaves a warning.
 type Values struct {
@@ -50,7 +53,9 @@ func get[T any](v *Values, name string, want Type) T {
 		if err == nil {
 			return x.(T)
 		}
-		v.warnings = append(v.warnings, err)
+		if !slices.ContainsFunc(v.warnings, func(w error) bool { return w.Error() == err.Error() }) { // read twice
+			v.warnings = append(v.warnings, err)
+		}
 		if some, ok := x.(T); ok && x != nil { // what was right in it
 			return some
 		}

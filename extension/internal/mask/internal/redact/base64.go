@@ -91,6 +91,9 @@ func (w *work) base64Run(e *edit, s *scan, from, i int) int {
 
 // headIsText tells whether in begins with base64 of text. Most words, paths and ids do not.
 func headIsText(in []byte) bool {
+	if isDigit(in[0]) && !continues(in[1]) { // most ids that begin with a digit end here
+		return false
+	}
 	var digits [minBase64Head]byte
 	for k, c := range in[:minBase64Head] {
 		switch {
@@ -106,6 +109,15 @@ func headIsText(in []byte) bool {
 	var head [minBase64Head / 4 * 3]byte
 	_, err := base64.RawStdEncoding.Decode(head[:], digits[:])
 	return err == nil && (head[0] == '{' || head[0] == '[' || isText(head[:]))
+}
+
+// continues tells whether a second digit of base64 makes the second byte one that can stand behind the first of several, which is what begins with a digit.
+func continues(digit byte) bool {
+	switch digit {
+	case 'I', 'J', 'K', 'L', 'Y', 'Z', 'a', 'b', 'o', 'p', 'q', 'r', '4', '5', '6', '7':
+		return true
+	}
+	return false
 }
 
 // base64End gives the index behind the base64 that begins at i, and whether there are line ends in it.

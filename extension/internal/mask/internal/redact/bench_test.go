@@ -2,12 +2,15 @@ package redact
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
-// BenchmarkContent masks a megabyte of each kind; the mark is 200 MB/s of JSON on one core.
+// BenchmarkContent masks a megabyte of each kind; the mark is 200 MB/s on one core. Beside it stands how long that takes compared with the standard library's check that
+// the same is JSON, in the same run: that says more than a number of a busy machine.
 func BenchmarkContent(b *testing.B) {
 	const size = 1 << 20
 	repeat := func(format string) []byte {
@@ -44,6 +47,16 @@ func BenchmarkContent(b *testing.B) {
 			b.ReportAllocs()
 			for range b.N {
 				rules.Content(doc, 0)
+			}
+			each := b.Elapsed() / time.Duration(b.N)
+			b.StopTimer()
+			const rounds = 10
+			start := time.Now()
+			for range rounds {
+				json.Valid(doc)
+			}
+			if json.Valid(doc) { // what is no JSON is left at its first byte
+				b.ReportMetric(float64(each)/float64(time.Since(start)/rounds), "×json.Valid")
 			}
 		})
 	}

@@ -10,13 +10,16 @@ func unescape(to, in []byte) []byte {
 	n := len(to)
 	to = slices.Grow(to, len(in))[:n+len(in)] // no escape stands for more than it takes
 	for i := 0; i < len(in); i++ {
-		c := in[i]
-		if c != '\\' {
-			to[n] = c
-			n++
-			continue
+		run := to[n:]
+		from := in[i:]
+		run = run[:len(from)]
+		k := 0
+		for k < len(from) && from[k] != '\\' {
+			run[k] = from[k]
+			k++
 		}
-		if i++; i == len(in) {
+		n += k
+		if i += k + 1; i >= len(in) {
 			break
 		}
 		plain := unescaped(in[i])

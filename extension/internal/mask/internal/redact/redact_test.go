@@ -262,7 +262,7 @@ func TestHostileInputIsLinear(t *testing.T) {
 	const (
 		size  = 32 << 10
 		slack = 16 << 10 // what a look ahead costs at most, once
-		most  = 64       // looks at a byte, over all encodings that it may be in
+		most  = 128      // looks at a byte, over all encodings that it may be in
 	)
 	for _, unit := range []string{
 		"[", "{", `{"a":`, `"`, `\`, `\"`, "=", ":", "a:", "token=", "token=,", "token=,a", "password=(", "://", "x://a:b/", "<", "<token>", "<token", "</", "-", "-----BEGIN ",
