@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/afterglow-lambda/afterglow/bench/host"
 )
 
 // TestBenchRuns runs everything once: the programs build, start, and end. How long they take is for the report.
@@ -55,7 +57,7 @@ func TestShareRuns(t *testing.T) {
 // floor builds one floor for tests of the measuring itself.
 func floor(t *testing.T) program {
 	t.Helper()
-	module, err := moduleDir(t.Context())
+	module, err := host.ModuleDir(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,13 +19,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/bench/host"
 )
 
 // defaultRuns give a median that repeats within a few percent on two shared cores, in about two minutes altogether.
@@ -91,11 +92,11 @@ func parse(args []string, stderr io.Writer) (options, error) {
 }
 
 func bench(ctx context.Context, opt options, stdout, stderr io.Writer) error {
-	module, err := moduleDir(ctx)
+	module, err := host.ModuleDir(ctx)
 	if err != nil {
 		return err
 	}
-	load := loadAverage() // before the build makes one
+	load := host.LoadAverage() // before the build makes one
 	if warning := busy(load); warning != "" {
 		fmt.Fprintln(stderr, warning)
 	}
@@ -159,17 +160,4 @@ func measureAll(ctx context.Context, programs []program, runs int, share *share)
 		}
 	}
 	return samples, nil
-}
-
-// moduleDir is where go.mod is.
-func moduleDir(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
-	if err != nil {
-		return "", fmt.Errorf("find module: %w", err)
-	}
-	file := strings.TrimSpace(string(out))
-	if file == "" || file == os.DevNull {
-		return "", errors.New("find module: run this inside Afterglow's source")
-	}
-	return filepath.Dir(file), nil
 }

@@ -4,13 +4,12 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/afterglow-lambda/afterglow/bench/host"
 )
 
 // A machine counts as busy when other work keeps more than this part of its cores from the programs that are measured.
@@ -27,7 +26,7 @@ func write(programs []program, all []series, runs int, load float64, leftOut []s
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Cold start of the extension\n\n")
 	fmt.Fprintf(&b, "Written by `go run ./bench/coldstart`; run it again rather than compare across machines.\n\n")
-	fmt.Fprintf(&b, "%s. %s. %d runs of each program, one after the other in turn; medians, the 90th percentile in brackets.\n", machine(), time.Now().UTC().Format("2 January 2006"), runs)
+	fmt.Fprintf(&b, "%s. %s. %d runs of each program, one after the other in turn; medians, the 90th percentile in brackets.\n", host.Machine(), time.Now().UTC().Format("2 January 2006"), runs)
 	fmt.Fprintf(&b, "× is the median's ratio to %q: the same program with nothing in it but `register` and `next`.\n", baseline)
 	if warning := busy(load); warning != "" {
 		fmt.Fprintf(&b, "\n**%s**\n", warning)
@@ -113,37 +112,4 @@ func busy(load float64) string {
 		return ""
 	}
 	return fmt.Sprintf("The machine was busy with other work (load average %.1f at the start): medians waver, 90th percentiles mean nothing.", load)
-}
-
-// loadAverage is that of the last minute, 0 when it cannot be told.
-func loadAverage() float64 {
-	var load float64
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return 0
-	}
-	if _, err := fmt.Sscan(string(text), &load); err != nil {
-		return 0
-	}
-	return load
-}
-
-// machine says what it ran on, as far as another can judge by it.
-func machine() string {
-	model := "unknown processor"
-	info, _ := os.ReadFile("/proc/cpuinfo") // no file, no name
-	for text := range strings.Lines(string(info)) {
-		if key, value, ok := strings.Cut(text, ":"); ok && strings.TrimSpace(key) == "model name" {
-			model = strings.TrimSpace(value)
-			break
-		}
-	}
-	kernel := ""
-	var name unix.Utsname
-	if unix.Uname(&name) == nil {
-		release := unix.ByteSliceToString(name.Release[:])
-		parts := strings.SplitN(release, ".", 3) // what follows is the builder's own business
-		kernel = ", Linux " + strings.Join(parts[:min(2, len(parts))], ".")
-	}
-	return fmt.Sprintf("%s, %d cores%s, %s/%s, %s", model, runtime.NumCPU(), kernel, runtime.GOOS, runtime.GOARCH, runtime.Version())
 }

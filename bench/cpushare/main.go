@@ -19,13 +19,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/afterglow-lambda/afterglow/bench/host"
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 )
 
@@ -88,7 +88,7 @@ func bench(ctx context.Context, runs int, length time.Duration, output string, s
 	if err := os.WriteFile(filepath.Join(dir, "bootstrap"), program, 0o755); err != nil { //nolint:gosec // a program
 		return fmt.Errorf("write function: %w", err)
 	}
-	load := loadAverage()
+	load := host.LoadAverage()
 	var all []shares
 	for _, mb := range sizes() {
 		fmt.Fprintf(stderr, "%d MB: %d runs of %v\n", mb, runs, length)
@@ -106,7 +106,7 @@ func bench(ctx context.Context, runs int, length time.Duration, output string, s
 		return nil
 	}
 	if !filepath.IsAbs(output) {
-		module, err := moduleDir(ctx)
+		module, err := host.ModuleDir(ctx)
 		if err != nil {
 			return err
 		}
@@ -147,16 +147,4 @@ func measure(ctx context.Context, code string, mb, runs int, length time.Duratio
 		given = append(given, share)
 	}
 	return given, nil
-}
-
-func moduleDir(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
-	if err != nil {
-		return "", fmt.Errorf("find module: %w", err)
-	}
-	file := strings.TrimSpace(string(out))
-	if file == "" || file == os.DevNull {
-		return "", errors.New("find module: run this inside Afterglow's source")
-	}
-	return filepath.Dir(file), nil
 }

@@ -4,13 +4,11 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/afterglow-lambda/afterglow/bench/host"
 )
 
 // write makes the report.
@@ -19,7 +17,7 @@ func write(all []shares, length time.Duration, load float64) string {
 	fmt.Fprintf(&b, "# A function's share of the CPU\n\n")
 	fmt.Fprintf(&b, "Written by `go run ./bench/cpushare`; run it again rather than compare across machines.\n\n")
 	fmt.Fprintf(&b, "%s. %s. %d runs of %v for each memory, load average %.1f at the start.\n\n",
-		machine(), time.Now().UTC().Format("2 January 2006"), len(all[0].runs), length, load)
+		host.Machine(), time.Now().UTC().Format("2 January 2006"), len(all[0].runs), length, load)
 	b.WriteString("| memory MB | target: MB / 1,769 | median | of the target | most | of the target |\n|---|---|---|---|---|---|\n")
 	for _, s := range all {
 		runs := slices.Sorted(slices.Values(s.runs))
@@ -35,36 +33,4 @@ func write(all []shares, length time.Duration, load float64) string {
 - The limit holds over 20 ms. A function that was idle before begins with a period's worth at once.
 `)
 	return b.String()
-}
-
-// loadAverage is that of the last minute, 0 when it cannot be told.
-func loadAverage() float64 {
-	var load float64
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return 0
-	}
-	if _, err := fmt.Sscan(string(text), &load); err != nil {
-		return 0
-	}
-	return load
-}
-
-// machine says what it ran on, as far as another can judge by it.
-func machine() string {
-	model := "unknown processor"
-	info, _ := os.ReadFile("/proc/cpuinfo") // no file, no name
-	for text := range strings.Lines(string(info)) {
-		if key, value, ok := strings.Cut(text, ":"); ok && strings.TrimSpace(key) == "model name" {
-			model = strings.TrimSpace(value)
-			break
-		}
-	}
-	kernel := ""
-	var name unix.Utsname
-	if unix.Uname(&name) == nil {
-		parts := strings.SplitN(unix.ByteSliceToString(name.Release[:]), ".", 3) // what follows is the builder's own business
-		kernel = ", Linux " + strings.Join(parts[:min(2, len(parts))], ".")
-	}
-	return fmt.Sprintf("%s, %d cores%s, %s/%s, %s", model, runtime.NumCPU(), kernel, runtime.GOOS, runtime.GOARCH, runtime.Version())
 }

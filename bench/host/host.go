@@ -1,0 +1,62 @@
+//go:build linux
+
+// Package host says what a benchmark runs on: what its report has to name, and where its sources are.
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// LoadAverage is that of the last minute, 0 when it cannot be told.
+func LoadAverage() float64 {
+	var load float64
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	if _, err := fmt.Sscan(string(text), &load); err != nil {
+		return 0
+	}
+	return load
+}
+
+// Machine says what it ran on, as far as another can judge by it.
+func Machine() string {
+	model := "unknown processor"
+	info, _ := os.ReadFile("/proc/cpuinfo") // no file, no name
+	for text := range strings.Lines(string(info)) {
+		if key, value, ok := strings.Cut(text, ":"); ok && strings.TrimSpace(key) == "model name" {
+			model = strings.TrimSpace(value)
+			break
+		}
+	}
+	kernel := ""
+	var name unix.Utsname
+	if unix.Uname(&name) == nil {
+		parts := strings.SplitN(unix.ByteSliceToString(name.Release[:]), ".", 3) // what follows is the builder's own business
+		kernel = ", Linux " + strings.Join(parts[:min(2, len(parts))], ".")
+	}
+	return fmt.Sprintf("%s, %d cores%s, %s/%s, %s", model, runtime.NumCPU(), kernel, runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
+// ModuleDir is where Afterglow's go.mod is.
+func ModuleDir(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("find module: %w", err)
+	}
+	file := strings.TrimSpace(string(out))
+	if file == "" || file == os.DevNull {
+		return "", errors.New("find module: run this inside Afterglow's source")
+	}
+	return filepath.Dir(file), nil
+}
