@@ -28,11 +28,22 @@ type Invocation struct {
 	Error          *Error // what the handler raised, or why it could not be loaded
 
 	Calls []Call
+	Lines []Line // of the function's log
 	Lost  []Loss
+
+	Platform Platform // what Lambda told
+	Outcome  string   // why there is no end, if Open: an Outcome… constant, or "" if nobody knows
 
 	Trigger  Trigger  // by enrich
 	Identity Identity // by correlate
 }
+
+// Outcomes of an invocation whose end no hook saw.
+const (
+	OutcomeTimeout     = "timeout"
+	OutcomeOutOfMemory = "out-of-memory"
+	OutcomeKilled      = "killed" // the process ended, or was ended, before its handler did
+)
 
 // A Process is the process of the function that the invocation ran in.
 type Process struct {

@@ -1,0 +1,27 @@
+package lifecycle
+
+import (
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+)
+
+// A Platform is what Lambda tells through its Telemetry API. telemetry.Listener is the real one. Both methods may be called at any time,
+// by different goroutines.
+type Platform interface {
+	// Ended gives a channel that is closed when platform.runtimeDone of that invocation came, or had come before.
+	Ended(id string) <-chan struct{}
+	// Take gives the facts that came since the last Take, oldest first.
+	Take() []event.Fact
+	// Told is false where nothing will ever come: not subscribed, refused, or an environment that only says so (202).
+	Told() bool
+}
+
+// A Meter makes metrics. metric.Meter is the real one.
+type Meter interface {
+	Invocation(inv event.Invocation) // each once, not those that are Late
+	Fact(f event.Fact)
+	Lost(l event.Loss)
+	// Collect gives a request with what was counted since the last time, and its number of data points; nil if it is not due, unless it is the last.
+	Collect(now time.Time, last bool) (payload []byte, points int)
+}
