@@ -20,15 +20,15 @@ const (
 
 // Answer is how one request is answered. The zero value accepts it with 200 and an empty response message.
 type Answer struct {
-	Status          int           // HTTP status; 0 means 200. Spans are kept only for 2xx
+	Status          int           // HTTP status; 0 means 200. What came is kept only for 2xx
 	RetryAfter      string        // the Retry-After header: seconds or an HTTP date
 	Message         string        // error message of the partial success or of the failure
-	PartialRejected int           // 200 with partial success: the first so many spans (of a traces request) are not kept
+	PartialRejected int           // 200 with partial success: the first so many spans, data points or log records are not kept
 	Slow            time.Duration // pause before the answer
 	Drip            time.Duration // pause before each byte of the answer's body
 	Hang            bool          // read the request and never answer, until the client gives up or Close
 	Reset           bool          // read the request and reset the connection
-	Keep            bool          // keep the spans even though the answer does not say that they were accepted
+	Keep            bool          // keep what came even though the answer does not say that they were accepted
 }
 
 // Script queues answers: each request, on whatever path, takes the next. When none is left, [Receiver.Otherwise] holds.

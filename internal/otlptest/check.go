@@ -53,11 +53,15 @@ func checkTraces(traces *tracepb.TracesData) []string {
 }
 
 func (c *checker) checkResource(where string, resource *tracepb.ResourceSpans) {
-	attributes := resource.GetResource().GetAttributes()
-	c.checkAttributes(where, attributes)
+	c.checkService(where, resource.GetResource().GetAttributes())
 	if len(resource.GetScopeSpans()) == 0 {
 		c.say(where, "no scope spans")
 	}
+}
+
+// checkService holds a resource of any signal to have a name, the one attribute that the conventions require of all.
+func (c *checker) checkService(where string, attributes []*commonpb.KeyValue) {
+	c.checkAttributes(where, attributes)
 	for _, attribute := range attributes {
 		if attribute.GetKey() == "service.name" && attribute.GetValue().GetStringValue() != "" {
 			return

@@ -2,13 +2,14 @@
 //
 // It takes POST /v1/traces, /v1/metrics and /v1/logs as binary protobuf, plain or gzip, decodes them
 // with OpenTelemetry's official types, and gives back what arrived: the requests byte for byte
-// ([Receiver.Requests]), the accepted spans flattened ([Receiver.Spans]) and everything that a strict
-// reader of the protocol would object to ([Receiver.Violations]).
+// ([Receiver.Requests]), the accepted spans, data points and log records flattened ([Receiver.Spans],
+// [Receiver.Points], [Receiver.LogRecords]) and everything that a strict reader of the protocol would
+// object to ([Receiver.Violations]), a delta that counts the same time twice included.
 //
 // It promises that
 //   - it listens on loopback only;
 //   - a request is recorded before it is answered, whatever the answer is;
-//   - Spans holds exactly what the answers claimed to have accepted (plus what [Answer.Keep] asks for),
+//   - Spans, Points and LogRecords hold exactly what the answers claimed to have accepted (plus what [Answer.Keep] asks for),
 //     so that "delivered + counted = produced" can be checked against it;
 //   - nothing in it polls or sleeps: waiting is woken by arrival.
 //
@@ -74,7 +75,10 @@ type Receiver struct {
 	requests   []*Request
 	spans      []Span
 	metrics    []*metricspb.MetricsData
+	points     []Point
+	series     series
 	logs       []*logspb.LogsData
+	records    []LogRecord
 	violations []string
 }
 
@@ -98,6 +102,7 @@ func Start(opt Options) (*Receiver, error) {
 		stop:     stop,
 		stopped:  stopped,
 		changed:  make(chan struct{}),
+		series:   series{},
 	}
 	if opt.TLS != nil {
 		r.scheme = "https"
@@ -155,6 +160,20 @@ func (r *Receiver) Spans() []Span {
 	return slices.Clone(r.spans)
 }
 
+// Points returns the accepted data points in the order of arrival. The slice is the caller's own; what is in it is shared.
+func (r *Receiver) Points() []Point {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.points)
+}
+
+// LogRecords returns the accepted log records in the order of arrival. The slice is the caller's own; the maps in it are shared.
+func (r *Receiver) LogRecords() []LogRecord {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.records)
+}
+
 // Metrics returns the accepted bodies of /v1/metrics.
 func (r *Receiver) Metrics() []*metricspb.MetricsData {
 	r.mu.Lock()
@@ -197,6 +216,16 @@ func (r *Receiver) Wait(ctx context.Context, done func([]Span) bool) error {
 	return r.wait(ctx, func() bool { return done(r.Spans()) })
 }
 
+// WaitPoints is Wait for data points.
+func (r *Receiver) WaitPoints(ctx context.Context, done func([]Point) bool) error {
+	return r.wait(ctx, func() bool { return done(r.Points()) })
+}
+
+// WaitLogRecords is Wait for log records.
+func (r *Receiver) WaitLogRecords(ctx context.Context, done func([]LogRecord) bool) error {
+	return r.wait(ctx, func() bool { return done(r.LogRecords()) })
+}
+
 // WaitRequests is Wait for requests, for tests in which no span is accepted.
 func (r *Receiver) WaitRequests(ctx context.Context, done func([]Request) bool) error {
 	return r.wait(ctx, func() bool { return done(r.Requests()) })
@@ -224,8 +253,8 @@ func (r *Receiver) wait(ctx context.Context, done func() bool) error {
 func (r *Receiver) waitError(cause error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return fmt.Errorf("wait for what is received (%d requests, %d spans, %d violations so far): %w",
-		len(r.requests), len(r.spans), len(r.violations), cause)
+	return fmt.Errorf("wait for what is received (%d requests, %d spans, %d data points, %d log records, %d violations so far): %w",
+		len(r.requests), len(r.spans), len(r.points), len(r.records), len(r.violations), cause)
 }
 
 // announceLocked wakes every Wait. The caller holds mu.

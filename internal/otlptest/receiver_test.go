@@ -13,8 +13,6 @@ import (
 
 	"github.com/afterglow-lambda/afterglow/internal/otlptest"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
-	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
-	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -287,26 +285,6 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("status %d, violations %q", response.StatusCode, r.Violations())
 		}
 	})
-}
-
-func TestMetricsAndLogs(t *testing.T) {
-	r := start(t, otlptest.Options{})
-	metrics := &metricspb.MetricsData{ResourceMetrics: []*metricspb.ResourceMetrics{{SchemaUrl: "m"}}}
-	logs := &logspb.LogsData{ResourceLogs: []*logspb.ResourceLogs{{SchemaUrl: "l"}}}
-	for path, message := range map[string]proto.Message{"/v1/metrics": metrics, "/v1/logs": logs} {
-		if response, _, err := post(t, r.URL()+path, encode(t, message)); err != nil || response.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %v %v", path, response, err)
-		}
-	}
-	if got := r.Metrics(); len(got) != 1 || !proto.Equal(got[0], metrics) {
-		t.Errorf("metrics: %v", got)
-	}
-	if got := r.Logs(); len(got) != 1 || !proto.Equal(got[0], logs) {
-		t.Errorf("logs: %v", got)
-	}
-	if got := r.Violations(); len(got) > 0 || len(r.Spans()) > 0 {
-		t.Errorf("violations %q, spans %v", got, r.Spans())
-	}
 }
 
 func TestOnlyLoopback(t *testing.T) {

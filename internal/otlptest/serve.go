@@ -40,11 +40,13 @@ func refuse(status int, format string, args ...any) *refusal {
 	return &refusal{status: status, reason: fmt.Sprintf(format, args...)}
 }
 
-// decoded is a request's content: exactly one of the three is set, by path.
+// decoded is a request's content: spans, or metrics with their points, or logs with their records, by path.
 type decoded struct {
 	spans   []Span
 	metrics *metricspb.MetricsData
+	points  []Point
 	logs    *logspb.LogsData
+	records []LogRecord
 }
 
 func (r *Receiver) serve(w http.ResponseWriter, request *http.Request) {
@@ -91,10 +93,25 @@ func (r *Receiver) keepLocked(content decoded, answer Answer, number int) {
 	}
 	r.spans = append(r.spans, content.spans[min(answer.PartialRejected, len(content.spans)):]...)
 	if content.metrics != nil {
+		points := content.points[min(answer.PartialRejected, len(content.points)):]
+		for i := range points {
+			points[i].Request = number
+		}
 		r.metrics = append(r.metrics, content.metrics)
+		r.points = append(r.points, points...)
+		if answer.accepts() && answer.Slow == 0 && answer.Drip == 0 { // of any other answer the client may not have learned, and so come again
+			for _, violation := range r.series.add(points) {
+				r.violations = append(r.violations, fmt.Sprintf("request %d: %s", number, violation))
+			}
+		}
 	}
 	if content.logs != nil {
+		records := content.records[min(answer.PartialRejected, len(content.records)):]
+		for i := range records {
+			records[i].Request = number
+		}
 		r.logs = append(r.logs, content.logs)
+		r.records = append(r.records, records...)
 	}
 }
 
@@ -122,10 +139,16 @@ func decode(record *Request, readErr error) (content decoded, violations []strin
 	switch record.Path {
 	case pathMetrics:
 		content.metrics = new(metricspb.MetricsData)
-		violations, err = unmarshal(record.Body, content.metrics)
+		if violations, err = unmarshal(record.Body, content.metrics); err == nil {
+			violations = append(violations, checkMetrics(content.metrics)...)
+			content.points = flattenMetrics(content.metrics)
+		}
 	case pathLogs:
 		content.logs = new(logspb.LogsData)
-		violations, err = unmarshal(record.Body, content.logs)
+		if violations, err = unmarshal(record.Body, content.logs); err == nil {
+			violations = append(violations, checkLogs(content.logs)...)
+			content.records = flattenLogs(content.logs)
+		}
 	default:
 		traces := new(tracepb.TracesData)
 		if violations, err = unmarshal(record.Body, traces); err == nil {
