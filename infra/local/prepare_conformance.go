@@ -11,8 +11,7 @@ import (
 	"github.com/afterglow-lambda/afterglow/infra/local/tools"
 )
 
-// conformance is what the conformance suite of the local Lambda runs against and with. The machine is known
-// when these are done.
+// conformance is what tests run against that others wrote. The machine is known when these are done.
 func conformance(ctx context.Context, checkout string, machine *tools.Machine) []preparation {
 	folder := cloud.ToolsFolder(checkout)
 	return []preparation{
@@ -31,6 +30,10 @@ func conformance(ctx context.Context, checkout string, machine *tools.Machine) [
 		{"building AWS's Lambda Web Adapter (the first time: some minutes)", func(s *progress.Step) (string, error) {
 			_, err := tools.WebAdapter(ctx, folder, s)
 			return withoutCargo("lambda_web_adapter "+tools.WebAdapterVersion, err)
+		}},
+		{"building an OpenTelemetry Collector (the first time: some minutes)", func(s *progress.Step) (string, error) {
+			_, err := tools.Collector(ctx, folder, s)
+			return "otelcol " + tools.CollectorVersion, err
 		}},
 	}
 }

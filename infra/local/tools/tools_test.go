@@ -30,6 +30,11 @@ func TestTheVersionsThatAreToldAreThoseThatArePinned(t *testing.T) {
 			t.Errorf("package-lock.json has a download address for %s", name)
 		}
 	}
+	for line := range strings.Lines(string(collectorParts)) {
+		if strings.Contains(line, "gomod:") && !strings.HasSuffix(line, " v"+CollectorVersion+"\n") {
+			t.Errorf("collector.yaml takes %q, want version %s", strings.TrimSpace(line), CollectorVersion)
+		}
+	}
 	for name, list := range map[string][]byte{"requirements.txt": requirements, "peers.txt": peers} {
 		for line := range strings.Lines(string(list)) {
 			if line = strings.TrimSpace(line); line != "" && line[0] != '#' && !strings.Contains(line, "==") {
