@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/enrich/internal/document"
@@ -12,6 +13,7 @@ import (
 type proxyRequest struct {
 	method, path, query, route string
 	scheme, domain, client     string
+	port                       string
 	userAgent, protocol        string
 	requestID                  string
 	trace                      string
@@ -39,6 +41,9 @@ func (r proxyRequest) trigger(source string) event.Trigger {
 	}
 	t.Attributes = append(t.Attributes, event.Attribute{Name: "url.scheme", Value: r.scheme})
 	text("server.address", r.domain)
+	if port, err := strconv.ParseUint(r.port, 10, 16); err == nil && r.domain != "" {
+		t.Attributes = append(t.Attributes, event.Attribute{Name: "server.port", Value: int64(port)})
+	}
 	text("client.address", r.client)
 	text("user_agent.original", r.userAgent)
 	if version, ok := strings.CutPrefix(r.protocol, "HTTP/"); ok {
@@ -56,6 +61,8 @@ func (r *proxyRequest) readHeaders(headers document.Value) {
 			r.trace = value.String()
 		case bytes.EqualFold(name, []byte("x-forwarded-proto")):
 			r.scheme = value.String()
+		case bytes.EqualFold(name, []byte("x-forwarded-port")):
+			r.port = value.String()
 		case bytes.EqualFold(name, []byte("user-agent")) && r.userAgent == "":
 			r.userAgent = value.String()
 		}
