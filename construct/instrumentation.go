@@ -81,6 +81,10 @@ type Instrumentation struct {
 	// Switches everything off at run time, before anything is touched, while layer and environment stay in place.
 	// Default: false, Afterglow works.
 	Disabled *bool
+	// Whether Lambda is asked to tell what it knows of invocations: ends that no hook could see, such as timeouts, duration, memory and
+	// cost. Without it spans come from hooks alone.
+	// Default: true.
+	Telemetry *bool
 	// How much Afterglow writes into the function's log. Content of requests is never logged.
 	// Default: LogLevelWarn.
 	LogLevel LogLevel
@@ -173,6 +177,7 @@ func (i *Instrumentation) rows() []row {
 		{"ServiceName", "OTEL_SERVICE_NAME", i.ServiceName},
 		{"ResourceAttributes", "OTEL_RESOURCE_ATTRIBUTES", i.ResourceAttributes},
 		{"Disabled", "AFTERGLOW_DISABLED", i.Disabled},
+		{"Telemetry", "AFTERGLOW_TELEMETRY", i.Telemetry},
 		{"LogLevel", "AFTERGLOW_LOG_LEVEL", i.LogLevel},
 		{"CaptureBodySize", "AFTERGLOW_CAPTURE_BODY_BYTES", i.CaptureBodySize},
 		{"CaptureEventSize", "AFTERGLOW_CAPTURE_EVENT_BYTES", i.CaptureEventSize},

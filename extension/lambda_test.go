@@ -49,7 +49,10 @@ type lambda struct {
 	env    []string
 	refuse func(n int, w http.ResponseWriter) bool // answers the n-th registration itself
 
+	subscribe func(w http.ResponseWriter) // answers the subscription; nil says OK
+
 	registered chan registration
+	subscribed chan string // what was subscribed with
 	nexts      chan bool   // one for every next that is asked for
 	events     chan string // what next answers
 
@@ -80,7 +83,7 @@ func (b *syncBuffer) String() string {
 func newLambda(t *testing.T, env ...string) *lambda {
 	l := &lambda{
 		t: t, dir: filepath.Join(t.TempDir(), "afterglow"), ended: make(chan error, 1),
-		registered: make(chan registration, 100), nexts: make(chan bool, 100), events: make(chan string),
+		registered: make(chan registration, 100), subscribed: make(chan string, 100), nexts: make(chan bool, 100), events: make(chan string),
 	}
 	mux := http.NewServeMux()
 	var n atomic.Int32
@@ -92,6 +95,15 @@ func newLambda(t *testing.T, env ...string) *lambda {
 		}
 		w.Header().Set("Lambda-Extension-Identifier", "11111111-2222-3333-4444-555555555555")
 		io.WriteString(w, `{"functionName":"orders","functionVersion":"$LATEST","handler":"app.handler","accountId":"123456789012"}`)
+	})
+	mux.HandleFunc("PUT /2022-07-01/telemetry", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		l.subscribed <- string(body)
+		if l.subscribe != nil {
+			l.subscribe(w)
+			return
+		}
+		io.WriteString(w, `"OK"`)
 	})
 	mux.HandleFunc("GET /2020-01-01/extension/event/next", func(w http.ResponseWriter, r *http.Request) {
 		l.nexts <- true

@@ -28,8 +28,8 @@ func main() {
 	os.Exit(run(context.Background(), os.Args, os.Getenv, os.Stdout))
 }
 
-// run is the whole life of the extension. It registers before anything else, since Lambda starts no runtime until it has, and asks for the
-// first event before it sets anything up. It returns when Lambda said SHUTDOWN, or when there is no Lambda any more.
+// run is the whole life of the extension. It registers before anything else, since Lambda starts no runtime until it has, subscribes to
+// telemetry, which only goes before the first event is asked for, and asks for that before it sets anything up. It returns when Lambda said SHUTDOWN, or when there is no Lambda any more.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) int {
 	born := time.Now()
 	// The log is a pipe to Lambda. Should it ever close, Go would end the process at the next line.
@@ -41,6 +41,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		log.Error().Err(err).Msg("there is no lambda to work for")
 		return 1
 	}
+	listen(ctx, api, getenv, log)
 	return lifecycle.Run(ctx, api, log, func(context.Context) (lifecycle.Worker, error) {
 		return setUp(getenv, born, stdout, log)
 	})

@@ -26,7 +26,8 @@ type Fact struct {
 	MemoryUsed     int64         // bytes
 	DroppedRecords int64
 	DroppedBytes   int64
-	Line           Text // of the function's log
+	Reason         string // of a FactDropped: a Dropped… constant
+	Line           Text   // of the function's log
 	Level          string
 	LineTruncated  bool
 }
@@ -36,15 +37,23 @@ type FactKind int
 
 // Kinds of facts.
 const (
-	FactStart       FactKind = iota + 1 // platform.start
-	FactDone                            // platform.runtimeDone
-	FactReport                          // platform.report
-	FactInitStart                       // platform.initStart
-	FactInitDone                        // platform.initRuntimeDone
-	FactInitReport                      // platform.initReport
-	FactRestoreDone                     // platform.restoreReport
-	FactDropped                         // platform.logsDropped
-	FactLine                            // function
+	FactStart        FactKind = iota + 1 // platform.start
+	FactDone                             // platform.runtimeDone
+	FactReport                           // platform.report
+	FactInitStart                        // platform.initStart; of phase snap-start it is told again, with its old time, after each restore
+	FactInitDone                         // platform.initRuntimeDone
+	FactInitReport                       // platform.initReport
+	FactRestoreStart                     // platform.restoreStart
+	FactRestoreDone                      // platform.restoreReport
+	FactDropped                          // platform.logsDropped, or what was dropped on this side
+	FactLine                             // function
+)
+
+// Reasons of a FactDropped, which do for a Loss as well.
+const (
+	DroppedByLambda = "telemetry-dropped" // Lambda had no room for them, or did not get rid of them in time
+	DroppedFull     = "telemetry-full"    // they did not fit into what is kept between two flushes
+	DroppedDamaged  = "telemetry-damaged" // they were not understood
 )
 
 // A Platform is what Lambda told of one invocation. The zero Platform: nothing.

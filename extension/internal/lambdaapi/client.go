@@ -36,6 +36,7 @@ type Client struct {
 func New(address string) *Client { return &Client{address: address} }
 
 type answer struct {
+	status int
 	header http.Header
 	body   []byte
 }
@@ -47,20 +48,20 @@ func (c *Client) do(ctx context.Context, method, path string, header http.Header
 	}
 	conn := c.conn
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // it fails only for a connection that is closed
-	a, status, keep, err := c.roundTrip(method, path, header, body)
+	a, keep, err := c.roundTrip(method, path, header, body)
 	if !stop() || !keep || err != nil {
 		c.Close()
 	}
 	if err != nil {
 		return answer{}, errors.Join(ctx.Err(), err)
 	}
-	if status/100 != 2 {
-		return answer{}, parseError(status, a.body)
+	if a.status/100 != 2 {
+		return answer{}, parseError(a.status, a.body)
 	}
 	return a, nil
 }
 
-func (c *Client) roundTrip(method, path string, header http.Header, body []byte) (a answer, status int, keep bool, err error) {
+func (c *Client) roundTrip(method, path string, header http.Header, body []byte) (a answer, keep bool, err error) {
 	request := &http.Request{
 		Method: method, URL: &url.URL{Scheme: "http", Host: c.address, Path: path}, Host: c.address,
 		Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
@@ -69,21 +70,21 @@ func (c *Client) roundTrip(method, path string, header http.Header, body []byte)
 		request.Body = nil
 	}
 	if err := request.Write(c.conn); err != nil {
-		return answer{}, 0, false, fmt.Errorf("send request: %w", err)
+		return answer{}, false, fmt.Errorf("send request: %w", err)
 	}
 	response, err := http.ReadResponse(c.reader, request)
 	if err != nil {
-		return answer{}, 0, false, fmt.Errorf("read answer: %w", err)
+		return answer{}, false, fmt.Errorf("read answer: %w", err)
 	}
 	defer response.Body.Close()
 	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
-		return answer{}, 0, false, fmt.Errorf("read answer: %w", err)
+		return answer{}, false, fmt.Errorf("read answer: %w", err)
 	}
 	if len(content) > maxAnswer {
-		return answer{}, 0, false, &Error{Status: response.StatusCode, Message: fmt.Sprintf("an answer of more than %d bytes", maxAnswer)}
+		return answer{}, false, &Error{Status: response.StatusCode, Message: fmt.Sprintf("an answer of more than %d bytes", maxAnswer)}
 	}
-	return answer{response.Header, content}, response.StatusCode, !response.Close, nil
+	return answer{response.StatusCode, response.Header, content}, !response.Close, nil
 }
 
 // connect makes sure of a connection. One that Lambda closed meanwhile must be found out before a request is written to it: afterwards

@@ -6,10 +6,13 @@ import (
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 )
 
-// A Platform is what Lambda tells through its Telemetry API. telemetry.Listener is the real one. Both methods may be called at any time,
+// A Platform is what Lambda tells through its Telemetry API. telemetry.Listener is the real one. Its methods may be called at any time,
 // by different goroutines.
 type Platform interface {
-	// Ended gives a channel that is closed when platform.runtimeDone of that invocation came, or had come before.
+	// Began says that INVOKE told of an invocation. It is called for each, before Ended, also where Ended is not: a second attempt has the id of the
+	// first, whose end may be known already and is not its own.
+	Began(id string)
+	// Ended gives a channel that is closed when platform.runtimeDone of that invocation came, or had come before. It may stay open for good.
 	Ended(id string) <-chan struct{}
 	// Take gives the facts that came since the last Take, oldest first.
 	Take() []event.Fact

@@ -1,0 +1,219 @@
+package telemetry
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+)
+
+const (
+	// host is the name that the platform posts to: the only one that it takes (TEL "Destination protocols").
+	host = "sandbox.localdomain"
+	// reservedPort is Lambda's own (TEL).
+	reservedPort = 9001
+	// maxPost is read of a post; what is longer is thrown away and counted. Lambda's are of up to twice the buffer that was asked for, 256 KiB, and
+	// something for the envelopes (TEL "Buffering").
+	maxPost = 1 << 20
+	// keptBuffer is the largest buffer that a connection keeps for its next post.
+	keptBuffer = 16 << 10
+	// maxConnections at a time. The platform has one; after a freeze it may have another while the dead one is still here. One too many, and the oldest is closed.
+	maxConnections = 8
+	// acceptPause is the wait after an Accept that failed: there are no descriptors left, which are the function's as well.
+	acceptPause = 100 * time.Millisecond
+)
+
+// answerOK is the answer to everything: a post that is not accepted comes again and again (TEL), and would be the same then.
+const answerOK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+// Listen opens the port. Lambda wants it open before it is asked for a subscription (TEL).
+//
+// It listens on every address: sandbox.localdomain has one of its own on Lambda, the platform may as well come from loopback, and to look a name
+// up costs more than all the rest, or takes seconds where nobody knows it.
+func Listen(ctx context.Context, opt Options) (*Listener, error) {
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // nobody there speaks it, and to find that out takes a system call more
+	l := &Listener{opt: opt, seed: maphash.MakeSeed()}
+	for tries := 0; ; tries++ {
+		listener, err := config.Listen(ctx, "tcp4", "0.0.0.0:0")
+		if err != nil {
+			return nil, fmt.Errorf("listen for telemetry: %w", err)
+		}
+		l.listener = listener
+		if l.port() != reservedPort {
+			break
+		}
+		defer listener.Close() // after the next has got another
+	}
+	l.serving.Add(1)
+	go func() {
+		defer l.serving.Done()
+		defer func() {
+			if r := recover(); r != nil {
+				l.damaged(0)
+			}
+		}()
+		l.accept()
+	}()
+	return l, nil
+}
+
+func (l *Listener) port() int { return l.listener.Addr().(*net.TCPAddr).Port }
+
+// URI is the destination to subscribe with.
+func (l *Listener) URI() string {
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(l.port())) + "/"
+}
+
+// Close ends listening and waits until no post is worked on. What was taken in can still be had.
+func (l *Listener) Close() {
+	l.mu.Lock()
+	l.closed = true
+	conns := l.conns
+	l.conns = nil
+	l.mu.Unlock()
+	if l.listener != nil {
+		_ = l.listener.Close() // nothing can be done about it, nor below
+	}
+	for _, c := range conns {
+		_ = c.Close()
+	}
+	l.serving.Wait()
+}
+
+func (l *Listener) accept() {
+	for {
+		conn, err := l.listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			time.Sleep(acceptPause)
+			continue
+		case l.opt.Guarded && !isOurs(conn), !l.enter(conn):
+			_ = conn.Close()
+			continue
+		}
+		go func() {
+			defer l.leave(conn)
+			defer func() {
+				if r := recover(); r != nil {
+					l.damaged(0)
+				}
+			}()
+			l.serve(conn)
+		}()
+	}
+}
+
+// IsLoopback tells whether an address, host:port, is of loopback: then whoever is behind it posts from this machine.
+func IsLoopback(address string) bool {
+	name, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(name)
+	return name == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// isOurs tells whether a connection comes from this machine.
+func isOurs(conn net.Conn) bool {
+	from, ok1 := conn.RemoteAddr().(*net.TCPAddr)
+	to, ok2 := conn.LocalAddr().(*net.TCPAddr)
+	return ok1 && ok2 && (from.IP.IsLoopback() || from.IP.Equal(to.IP))
+}
+
+// enter notes a connection. It returns false if listening has ended.
+func (l *Listener) enter(conn net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	if len(l.conns) >= maxConnections {
+		_ = l.conns[0].Close() // its own goroutine takes it off
+		l.conns = l.conns[1:]
+	}
+	l.conns = append(l.conns, conn)
+	l.serving.Add(1)
+	return true
+}
+
+func (l *Listener) leave(conn net.Conn) {
+	_ = conn.Close()
+	l.mu.Lock()
+	l.conns = slices.DeleteFunc(l.conns, func(c net.Conn) bool { return c == conn })
+	l.mu.Unlock()
+	l.serving.Done()
+}
+
+func (l *Listener) damaged(bytes int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lose(event.DroppedDamaged, 1, bytes)
+}
+
+// serve answers the posts of one connection. There is no time limit on any of them: a freeze would use it up.
+func (l *Listener) serve(conn net.Conn) {
+	r := bufio.NewReader(conn)
+	var buffer []byte
+	for {
+		request, err := http.ReadRequest(r)
+		if err != nil {
+			return // it was idle and is closed, or nobody who speaks HTTP: whatever it was, it will be sent again
+		}
+		if strings.EqualFold(request.Header.Get("Expect"), "100-continue") {
+			if _, err := io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
+				return
+			}
+		}
+		post, more, err := readUpTo(buffer[:0], request.Body, maxPost)
+		if err != nil {
+			return // it has no answer yet, so it will be sent again
+		}
+		if _, err := io.WriteString(conn, answerOK); err != nil {
+			return
+		}
+		if more > 0 {
+			l.damaged(int64(len(post)) + more)
+		} else if len(post) > 0 {
+			l.read(post)
+		}
+		if buffer = post; cap(buffer) > keptBuffer {
+			buffer = nil
+		}
+		if request.Close {
+			return
+		}
+	}
+}
+
+// readUpTo appends what r has to b, up to most bytes; more is what was left out.
+func readUpTo(b []byte, r io.Reader, most int) (_ []byte, more int64, err error) {
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):min(cap(b), most)])
+		b = b[:len(b)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return b, 0, nil
+		case err != nil:
+			return b, 0, err
+		case len(b) == most:
+			more, err := io.Copy(io.Discard, r)
+			return b, more, err
+		}
+	}
+}
