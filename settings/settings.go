@@ -59,8 +59,10 @@ func (e *Error) Error() string {
 }
 
 // Lookup finds a setting by name.
-func Lookup(name string) (Setting, bool) {
-	for _, s := range Table() {
+func Lookup(name string) (Setting, bool) { return find(Table(), name) }
+
+func find(table []Setting, name string) (Setting, bool) {
+	for _, s := range table {
 		if s.Name == name {
 			return s, true
 		}

@@ -8,12 +8,13 @@ import (
 // Values reads settings out of an environment. A value that does not parse counts as unset and leaves a warning.
 type Values struct {
 	getenv   func(string) string
+	table    []Setting // made once: it is larger than most of what it is asked for, and the extension's memory is the function's
 	warnings []error
 }
 
 // Read prepares the reading of settings; getenv is os.Getenv or a test's.
 func Read(getenv func(string) string) *Values {
-	return &Values{getenv: getenv}
+	return &Values{getenv: getenv, table: Table()}
 }
 
 // Warnings gives what was wrong with the values read so far. Each is an *Error.
@@ -44,7 +45,7 @@ func (v *Values) Pairs(name string) map[string]string { return get[map[string]st
 // the package's tests would have shown: every reader names its settings by constant strings.
 func get[T any](v *Values, name string, want Type) T {
 	var zero T
-	s, ok := Lookup(name)
+	s, ok := find(v.table, name)
 	if !ok || want != "" && s.Type != want {
 		panic("settings: no " + string(want) + " setting " + name)
 	}
