@@ -72,7 +72,7 @@ func setUp(getenv func(string) string, born time.Time, stdout io.Writer, log zer
 	p := &lifecycle.Pipeline{
 		Endings: lifecycle.NewWatch(dir, in.IsPast),
 		Intake:  in,
-		Render:  stages.Render,
+		Render:  stages.Traces,
 		Margin:  v.Duration("AFTERGLOW_DEADLINE_MARGIN"),
 		Batch:   v.Bytes("AFTERGLOW_LIMIT_BATCH_BYTES"),
 		Log:     log,

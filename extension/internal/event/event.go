@@ -32,13 +32,13 @@ type Invocation struct {
 	Lost  []Loss
 
 	Platform Platform // what Lambda told
-	Outcome  string   // why there is no end, if Open: an Outcome… constant, or "" if nobody knows
+	Outcome  string   // why it did not end as it should, one of the Outcome… constants; "" if it did, or if nobody knows
 
 	Trigger  Trigger  // by enrich
 	Identity Identity // by correlate
 }
 
-// Outcomes of an invocation whose end no hook saw.
+// Outcomes of an invocation that something else than its handler has ended.
 const (
 	OutcomeTimeout     = "timeout"
 	OutcomeOutOfMemory = "out-of-memory"

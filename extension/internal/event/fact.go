@@ -65,6 +65,15 @@ type Platform struct {
 	Duration  time.Duration // of runtimeDone
 	Produced  int64
 	Report    *Report // rarely there in time: Lambda makes it when all extensions are done
+	Init      *Init   // what this invocation had to wait for before it began; nil if the environment was there
+}
+
+// An Init is how an environment came to be: by its set-up, or out of a snapshot.
+type Init struct {
+	Type     string // on-demand, snap-start, …
+	Phase    string // init, or invoke after a reset: then it is a part of the invocation's own time
+	Duration time.Duration
+	Restore  time.Duration // out of a snapshot; Duration is zero then: the set-up was long ago and elsewhere
 }
 
 // A Report is what an invocation cost.

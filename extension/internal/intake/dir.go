@@ -62,38 +62,59 @@ func Names(dir string) ([]spool.Name, error) {
 //	past         last written before this life: whole
 //	superseded   of a process that has a newer one: whole
 //	growing      anything else: what is new in it
+//
+// What one look at the directory found is read in several rounds if need be. It is looked at again where a round was not released, because its files have
+// to be read again, and where something was told since.
 func (in *Intake) choose(final bool) (files []file, more bool) {
+	if !in.goesOn || len(in.rest) == 0 || final != in.final {
+		in.rest, in.crowded = in.look(final)
+	}
+	in.goesOn, in.final = false, final
+	var bytes int64
+	for n, f := range in.rest {
+		if len(files) >= MaxFiles || len(files) > 0 && bytes+f.size > MaxBytes {
+			in.rest = in.rest[n:]
+			return files, true
+		}
+		bytes += f.size
+		files = append(files, f)
+	}
+	in.rest = nil
+	return files, in.crowded
+}
+
+// look lists the files to read, and notes of which invocations there are some that may still grow. crowded tells that there may be more names than it
+// looks at, and that some of those that it has seen will be gone when it looks again.
+func (in *Intake) look(final bool) (files []file, crowded bool) {
 	newest := map[int]int{} // number of the newest file of each process of this life
-	all := in.list()
+	all, full := in.list()
 	in.forget(all)
 	for _, f := range all {
 		if !f.past {
 			newest[f.name.PID] = max(newest[f.name.PID], f.name.Number)
 		}
 	}
-	var bytes int64
+	in.join.growing = map[string]bool{}
 	for _, f := range all {
 		key := keyOf(f.name)
 		f.whole = final || f.past || f.name.State == spool.StateDone || f.name.Number < newest[f.name.PID]
-		if !f.whole && (in.broken[key] || in.visited[key] || f.size <= in.seen[key]) {
-			continue
+		if !f.whole {
+			in.join.growing[f.name.Invocation] = true
 		}
-		if len(files) >= MaxFiles || len(files) > 0 && bytes+f.size > MaxBytes {
-			return files, true
+		if f.whole || !in.broken[key] && !in.visited[key] && f.size > in.seen[key] {
+			files = append(files, f)
 		}
-		bytes += f.size
-		files = append(files, f)
+		crowded = crowded || full && f.whole
 	}
-	return files, false
+	return files, crowded
 }
 
-// list gives the regular files that have a name of the spool's, the processes' files in order.
-func (in *Intake) list() []file {
+// list gives the regular files that have a name of the spool's, the processes' files in order. full tells that there may be more.
+func (in *Intake) list() (files []file, full bool) {
 	names, err := Names(in.dir)
 	if err != nil && len(names) == 0 {
-		return nil // whoever cannot read the directory did not see a hook write there either
+		return nil, false // whoever cannot read the directory did not see a hook write there either
 	}
-	var files []file
 	for _, n := range names {
 		if in.done[n.String()] {
 			continue
@@ -115,7 +136,7 @@ func (in *Intake) list() []file {
 		}
 		return a.name.Number < b.name.Number
 	})
-	return files
+	return files, len(names) == MaxNames
 }
 
 // forget drops what is remembered of files that are not there any more.

@@ -26,6 +26,11 @@ const (
 	LossTooLarge   = "file-too-large" // the part of a file beyond MaxFileBytes
 	LossOrphanEnd  = "orphan-end"     // the end of a call whose start is not known
 	LossTooMany    = "too-many-calls" // records of calls beyond MaxCalls
+
+	LossLate         = "late-invocation"      // records of an invocation that was given already, because Lambda told that it had ended
+	LossTooManyTold  = "too-many-invocations" // invocations of which Lambda told, beyond MaxKnown
+	LossTooManyLines = "too-many-lines"       // of the log, beyond MaxLines and MaxLineBytes
+	LossNotTold      = "telemetry-dropped"    // what Lambda itself dropped of what it had to tell
 )
 
 // Limits of one round. The smallest function has 128 MB for everything that runs in it.
@@ -37,7 +42,11 @@ const (
 	MaxFileBytes = 24 << 20 // bytes read of one file: half as much again as a hook writes for an invocation by default
 	MaxCalls     = 4096     // calls of one invocation, and calls that wait for their end: several times what an export has room for
 	MaxHeld      = 2 << 20  // bytes of calls that wait for their end
-	MaxKnown     = 64       // invocations remembered, so that what comes late finds its place
+	MaxKnown     = 8192     // invocations announced and not given yet: more than begin between two looks at the spool, a few seconds apart
+	MaxRecent    = 64       // invocations that were given and are remembered, so that what comes late finds its place
+	MaxGone      = 4096     // invocations that were given before those, of which nothing else is remembered
+	MaxLines     = 16384    // lines of the log that wait for their invocation
+	MaxLineBytes = 4 << 20  // bytes of them
 	MaxLosses    = 64       // losses told apart
 	// What follows is beyond what any function does, and below what a damaged spool could make of the bytes of one round.
 	MaxInvocations = 1024
@@ -55,6 +64,11 @@ type Intake struct {
 	visited  map[fileKey]bool  // files that still grow and were read since a Collect last reached no limit: once is enough
 	broken   map[fileKey]bool  // files that cannot be read although they still grow
 	done     map[string]bool   // names that were read and could not be deleted
+
+	rest    []file // that the last look at the directory found and no round has read yet
+	final   bool   // what that look was for
+	crowded bool   // there may be more than that look could tell
+	goesOn  bool   // the last round was released and nothing was told since: the next one may take the rest
 
 	join joiner
 }
@@ -80,10 +94,24 @@ func New(dir string, born time.Time) *Intake {
 type Announcement struct {
 	ID, ARN, Trace string
 	Deadline       time.Time
+	At             time.Time // when it was told; zero if nobody looked at a clock
 }
 
 // Announce makes an invocation known, before Collect.
-func (in *Intake) Announce(a Announcement) { in.join.announce(a) }
+func (in *Intake) Announce(a Announcement) {
+	in.goesOn = false
+	in.join.announce(a)
+}
+
+// Observe takes what Lambda told, before Collect and after the announcements that came until then. Facts may be missing, doubled, late and of
+// invocations that nobody knows.
+func (in *Intake) Observe(f event.Fact) {
+	in.goesOn = false
+	in.join.observe(f, !f.Time.IsZero() && in.IsPast(f.Time))
+}
+
+// Ends says that the environment ends and why, before the last Collect: the reason that SHUTDOWN gives.
+func (in *Intake) Ends(reason string) { in.join.reason = reason }
 
 // A Round is what one Collect found.
 type Round struct {
@@ -111,8 +139,11 @@ func (in *Intake) Collect(final bool) Round {
 		}
 	}
 	last := final && !r.More
-	r.Invocations = in.join.settle(last)
-	if last {
+	in.join.born = in.born
+	var left bool
+	r.Invocations, left = in.join.settle(last, !r.More)
+	r.More = r.More || left
+	if last && !left {
 		r.Lost = in.join.unplaced()
 	}
 	return r
@@ -124,6 +155,7 @@ func (in *Intake) Release(r Round) {
 	for _, name := range r.files {
 		in.remove(name)
 	}
+	in.goesOn = r.More
 }
 
 // Discard deletes what Collect would read whole, unread: for an extension that has nowhere to export to.

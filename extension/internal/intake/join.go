@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -15,8 +16,14 @@ const longest = 24 * time.Hour
 // A joiner puts records together: the two halves of a call, the files of an invocation. What waits for its other half waits in it
 // from round to round.
 type joiner struct {
-	known   []known // the most recent last
-	current string  // id of the invocation announced last
+	memory      memory
+	past        map[string]*attempt // what Lambda tells of attempts of an earlier life
+	current     string              // id of the invocation announced last
+	born        time.Time           // of this life
+	reason      string              // why the environment ends, if it does
+	environment environment
+	hooked      event.Process   // the process that last told of an invocation
+	growing     map[string]bool // invocations with a file that may still grow
 
 	drafts []*draft
 	latest map[string]*draft // by request id
@@ -27,6 +34,10 @@ type joiner struct {
 
 	losses []placedLoss
 	kept   int // calls in drafts
+
+	lines                []waitingLine
+	stray                []event.Line // of no invocation that anybody knows
+	linesKept, lineBytes int          // of lines that were not given yet
 
 	file    file          // being read
 	process event.Process // that wrote it
@@ -47,12 +58,14 @@ type callKey struct {
 type draft struct {
 	event.Invocation
 	life     life
-	source   fileKey // file in which start or end stood
-	main     bool    // start or end was seen
-	ended    bool    // end was seen
-	complete bool    // source will not grow any more
-	renamed  bool    // source says that the invocation ended, even if its last record did not make it
-	since    string  // the invocation that was current when the draft began
+	source   fileKey  // file in which start or end stood
+	main     bool     // start or end was seen
+	ended    bool     // end was seen
+	complete bool     // source will not grow any more
+	renamed  bool     // source says that the invocation ended, even if its last record did not make it
+	since    string   // the invocation that was current when the draft began
+	records  int      // of start and end that were seen
+	told     *attempt // Lambda told that it is over, and no hook will
 }
 
 // An openCall is a call whose end was not seen yet.
@@ -64,14 +77,6 @@ type openCall struct {
 	held  bool // over a round, its content copied
 }
 
-// A known invocation is what is remembered of one.
-type known struct {
-	Announcement
-	tenant   string
-	process  event.Process
-	exported bool
-}
-
 // A placedLoss is a loss and the invocation that it belongs to.
 type placedLoss struct {
 	inv string
@@ -79,28 +84,21 @@ type placedLoss struct {
 }
 
 func newJoiner() joiner {
-	return joiner{latest: map[string]*draft{}, inits: map[life]*draft{}, open: map[callKey]*openCall{}}
+	return joiner{
+		memory: newMemory(), past: map[string]*attempt{},
+		latest: map[string]*draft{}, inits: map[life]*draft{}, open: map[callKey]*openCall{},
+	}
 }
 
+// announce begins an attempt, unless Lambda told of it already.
 func (j *joiner) announce(a Announcement) {
 	j.current = a.ID
-	k := j.know(a.ID)
-	k.Announcement = a
-	k.exported = false // a retry of an asynchronous invocation comes with the same id
-}
-
-// know finds or makes the memory of an invocation.
-func (j *joiner) know(id string) *known {
-	for i := range j.known {
-		if j.known[i].ID == id {
-			return &j.known[i]
-		}
+	b := j.memory.first(a.ID, func(b *attempt) bool { return !b.announced && b.given == nobody && !b.platform.Start.IsZero() })
+	if b == nil {
+		b = j.attempted(a.ID)
 	}
-	if len(j.known) >= MaxKnown {
-		j.known = append(j.known[:0], j.known[1:]...)
-	}
-	j.known = append(j.known, known{Announcement: Announcement{ID: id}})
-	return &j.known[len(j.known)-1]
+	a.Trace = cmp.Or(a.Trace, b.Trace)
+	b.Announcement, b.announced = a, true
 }
 
 // begin says which file the following records are from.
@@ -200,6 +198,7 @@ func (j *joiner) start(r spool.Record) {
 		d = j.begun(d.ID, j.writer())
 	}
 	j.isMain(d)
+	d.records++
 	d.ARN, d.Trace, d.Tenant = r.ARN, r.Trace, r.Tenant
 	if r.Deadline > 0 {
 		d.Deadline = time.UnixMilli(r.Deadline)
@@ -220,6 +219,7 @@ func (j *joiner) end(r spool.Record) {
 		j.isMain(d)
 	}
 	d.ended = true
+	d.records++
 	d.Duration = micros(r.Duration)
 	d.Error = errorOf(r.Error)
 	d.ResponseStatus = r.Status

@@ -6,7 +6,6 @@ import (
 	"sort"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
-	"github.com/afterglow-lambda/afterglow/spool"
 )
 
 // close moves a call to its invocation. It stays open in name if its end was not seen.
@@ -28,11 +27,17 @@ func (j *joiner) close(c *openCall) {
 // settle ends a round: it gives the invocations that are complete, and what came late for those given before. Calls that have no end yet wait
 // for it over one more invocation, because a function may go on with them after it is thawed; then they are given as they are. Where
 // nobody can write their end any more, they are given at once: this is what the function was waiting for.
-func (j *joiner) settle(final bool) []event.Invocation {
+//
+// full says that all files were looked at. more says that it has to be called again, because Lambda told of more invocations than a round takes.
+func (j *joiner) settle(final, full bool) (out []event.Invocation, more bool) {
 	j.giveUp(final)
+	j.placeLines(final)
+	if full {
+		more = j.tell(final)
+	}
 	var ready, rest []*draft
 	for _, d := range j.drafts {
-		if j.isReady(d, final) {
+		if j.isReady(d, final, full) {
 			ready = append(ready, d)
 		} else {
 			rest = append(rest, d)
@@ -41,17 +46,22 @@ func (j *joiner) settle(final bool) []event.Invocation {
 	j.drafts = rest
 	ready = j.mergeInits(ready, final)
 	j.placeLosses(ready)
-	var out []event.Invocation
 	for _, d := range ready {
 		j.kept -= len(d.Calls)
-		if d.main || d.Error != nil || len(d.Calls) > 0 {
-			out = append(out, j.finish(d))
+		if d.isShown() {
+			out = append(out, j.finish(d, final))
 		}
 		if j.latest[d.ID] == d {
 			delete(j.latest, d.ID)
 		}
 	}
-	return out
+	j.memory.tidy()
+	return append(out, j.lateLines(final && !more)...), more
+}
+
+// isShown tells whether there is something to show of an invocation.
+func (d *draft) isShown() bool {
+	return d.main || d.told != nil || d.Error != nil || len(d.Calls) > 0 || len(d.Lines) > 0
 }
 
 // giveUp closes the calls whose end will not be waited for, and detaches the others from the files they were read of.
@@ -83,16 +93,18 @@ func (j *joiner) failed(id string) bool {
 	return d != nil && d.main && d.complete && (d.Error != nil || !d.ended)
 }
 
-func (j *joiner) isReady(d *draft, final bool) bool {
+func (j *joiner) isReady(d *draft, final, full bool) bool {
 	switch {
 	case final || d.life.past:
 		return true
+	case d.told != nil:
+		return true
 	case d.main:
 		return d.complete
-	case j.exported(d.ID):
+	case j.isGiven(d.ID):
 		return true
 	}
-	return d.since != j.current // its own process has not told of it in a whole invocation's time
+	return full && d.since != j.current // its own process has not told of it in a whole invocation's time
 }
 
 // mergeInits gives what a process did before its first invocation to that invocation, and what a child process did to the invocation
@@ -145,44 +157,17 @@ func merge(d, from *draft) {
 	}
 }
 
-// finish fills in what Lambda told and remembers the invocation for what comes late.
-func (j *joiner) finish(d *draft) event.Invocation {
-	inv := d.Invocation
-	sort.SliceStable(inv.Calls, func(a, b int) bool { return inv.Calls[a].Start.Before(inv.Calls[b].Start) })
-	if inv.ID == spool.InvocationInit {
-		if inv.Start.IsZero() && len(inv.Calls) > 0 {
-			inv.Start = inv.Calls[0].Start
-		}
-		return inv
-	}
-	k := j.know(inv.ID)
-	inv.Late = !d.main && k.exported
-	inv.Open = !inv.Late && !d.ended && !d.renamed
-	if inv.ARN == "" {
-		inv.ARN = k.ARN
-	}
-	if inv.Trace == "" {
-		inv.Trace = k.Trace
-	}
-	if inv.Deadline.IsZero() {
-		inv.Deadline = k.Deadline
-	}
-	if d.main {
-		k.ARN, k.Trace, k.Deadline, k.tenant, k.process = inv.ARN, inv.Trace, inv.Deadline, inv.Tenant, inv.Process
-	} else {
-		inv.Tenant, inv.Process = k.tenant, k.process
-	}
-	k.exported = true
-	return inv
-}
-
-// exported tells whether an invocation was given before.
-func (j *joiner) exported(id string) bool {
-	return slices.ContainsFunc(j.known, func(k known) bool { return k.ID == id && k.exported })
+// isGiven tells whether the newest attempt at an invocation was given before.
+func (j *joiner) isGiven(id string) bool {
+	a := j.memory.last(id)
+	return a != nil && a.given != nobody
 }
 
 // lose counts a loss of an invocation's, or of whoever can carry it.
 func (j *joiner) lose(inv string, l event.Loss) {
+	if l.Records <= 0 && l.Bytes <= 0 {
+		return
+	}
 	id := j.place(inv)
 	i := slices.IndexFunc(j.losses, func(p placedLoss) bool { return p.inv == id && p.Reason == l.Reason })
 	if i < 0 && len(j.losses) >= MaxLosses {
@@ -198,7 +183,7 @@ func (j *joiner) lose(inv string, l event.Loss) {
 
 // placeLosses gives every loss to its invocation, or to the last one that is given if its own was given before or never comes.
 func (j *joiner) placeLosses(ready []*draft) {
-	ready = slices.DeleteFunc(slices.Clone(ready), func(d *draft) bool { return !d.main && d.Error == nil })
+	ready = slices.DeleteFunc(slices.Clone(ready), func(d *draft) bool { return !d.main && d.told == nil && d.Error == nil })
 	var keep []placedLoss
 	for _, p := range j.losses {
 		i := slices.IndexFunc(ready, func(d *draft) bool { return d.ID == p.inv })

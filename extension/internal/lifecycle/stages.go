@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/correlate"
+	"github.com/afterglow-lambda/afterglow/extension/internal/deliver"
 	"github.com/afterglow-lambda/afterglow/extension/internal/enrich"
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 	"github.com/afterglow-lambda/afterglow/extension/internal/limit"
@@ -17,12 +18,14 @@ type Stages struct {
 	Masker   *mask.Masker
 	Limits   limit.Limits
 	Resource span.Resource
+	NoTraces bool // the settings leave them out
+	Logs     bool // the settings ask for them
 
 	environment correlate.Environment
 }
 
-// Render leads an invocation through them, in the order that the data takes, to the bytes of a request.
-func (s *Stages) Render(inv event.Invocation) (payload []byte, spans int) {
+// Render leads an invocation through them, in the order that the data takes, to the bytes of requests: at most one for each signal.
+func (s *Stages) Render(inv event.Invocation) []deliver.Batch {
 	if s.environment.Instance == "" {
 		// Not before the first invocation: what was drawn before is the same in every environment made of one snapshot (SnapStart).
 		s.environment.Instance = rand.Text()
@@ -30,6 +33,27 @@ func (s *Stages) Render(inv event.Invocation) (payload []byte, spans int) {
 	enrich.Apply(&inv)
 	correlate.Apply(&inv, s.environment)
 	masked := limit.Apply(s.Masker.Apply(inv), s.Limits)
-	built := span.Build(masked, s.Resource)
-	return otlp.AppendRequest(nil, built), len(built.Spans)
+	var batches []deliver.Batch
+	if !s.NoTraces {
+		if built := span.Build(masked, s.Resource); len(built.Spans) > 0 {
+			batches = append(batches, deliver.Batch{Signal: signalTraces, Payload: otlp.AppendRequest(nil, built), Records: len(built.Spans)})
+		}
+	}
+	return batches
+}
+
+// Signals of a Batch.
+const (
+	signalTraces = "traces"
+	signalLogs   = "logs"
+)
+
+// Traces gives the spans of what Render makes, for a Pipeline that knows one signal.
+func (s *Stages) Traces(inv event.Invocation) (payload []byte, spans int) {
+	for _, b := range s.Render(inv) {
+		if b.Signal == signalTraces {
+			return b.Payload, b.Records
+		}
+	}
+	return nil, 0
 }

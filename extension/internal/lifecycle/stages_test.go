@@ -29,7 +29,7 @@ func TestRenderLeadsThroughAllStages(t *testing.T) {
 		}},
 	}
 	stages := newStages()
-	payload, n := stages.Render(inv)
+	payload, n := stages.Traces(inv)
 	if bytes.Contains(payload, []byte(secret)) {
 		t.Error("a secret came through")
 	}
@@ -50,7 +50,7 @@ func TestRenderLeadsThroughAllStages(t *testing.T) {
 	}
 
 	inv.Late = true
-	late, n := stages.Render(inv)
+	late, n := stages.Traces(inv)
 	if err := proto.Unmarshal(late, &data); err != nil || n != 1 {
 		t.Fatalf("%d spans of late calls, %v", n, err)
 	}

@@ -470,10 +470,11 @@ func TestAnnouncementsOfAStuckPipelineAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t)
 		s.ending = Expired
-		for n := range 1000 {
+		const invocations = intake.MaxKnown + 1000
+		for n := range invocations {
 			s.Invoke(t.Context(), lambdaapi.Event{RequestID: fmt.Sprint(n), Deadline: time.Now().Add(timeout)})
 		}
-		if len(s.announced) != intake.MaxKnown || s.announced[len(s.announced)-1].ID != "999" {
+		if len(s.announced) != intake.MaxKnown || s.announced[len(s.announced)-1].ID != fmt.Sprint(invocations-1) {
 			t.Errorf("%d announcements", len(s.announced))
 		}
 	})

@@ -1,0 +1,137 @@
+package intake
+
+import (
+	"cmp"
+	"sort"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/spool"
+)
+
+// finish fills in what Lambda told and remembers the invocation for what comes late.
+func (j *joiner) finish(d *draft, final bool) event.Invocation {
+	inv := d.Invocation
+	sort.SliceStable(inv.Calls, func(a, b int) bool { return inv.Calls[a].Start.Before(inv.Calls[b].Start) })
+	if inv.ID == spool.InvocationInit {
+		if inv.Start.IsZero() && len(inv.Calls) > 0 {
+			inv.Start = inv.Calls[0].Start
+		}
+		return inv
+	}
+	a := j.attemptFor(d)
+	if a.given == byHook && !d.main || a.given == byOthers {
+		return j.finishLate(d, a)
+	}
+	j.fillIn(&inv, a, d.main)
+	inv.Lines = j.takeLines(a)
+	inv.Platform = a.platform
+	if a.first {
+		inv.Platform.Init = j.environment.init
+	}
+	inv.Cold = (inv.Cold || d.told != nil && a.first) && !j.isReadyMade(inv.Process)
+	inv.Open = !d.ended && !d.renamed
+	conclude(&inv, d.ended, j.ending(d, final))
+	a.given = byOthers
+	if d.main {
+		a.given = byHook
+	}
+	return inv
+}
+
+// finishLate gives what came for an invocation after it was given: calls. What a hook says of the invocation itself is too late then; it happens only if
+// its file could not be seen when Lambda told of the end.
+func (j *joiner) finishLate(d *draft, a *attempt) event.Invocation {
+	inv := a.late(j.takeLines(a))
+	inv.Calls, inv.Lost = d.Calls, d.Lost
+	if d.main {
+		inv.Lost = append(inv.Lost, event.Loss{Reason: LossLate, Records: int64(d.records)})
+	}
+	return inv
+}
+
+// attemptFor finds the attempt that a draft is of: the one with its deadline, else the oldest that was not given.
+func (j *joiner) attemptFor(d *draft) *attempt {
+	switch {
+	case d.told != nil:
+		return d.told
+	case d.life.past:
+		if a := j.pastAttempt(d.ID); a != nil {
+			return a
+		}
+		return &attempt{Announcement: Announcement{ID: d.ID}}
+	}
+	last := j.memory.last(d.ID)
+	if d.main {
+		isOpen := func(a *attempt) bool { return a.given == nobody }
+		if a := j.memory.first(d.ID, func(a *attempt) bool { return isOpen(a) && !d.Deadline.IsZero() && a.Deadline.Equal(d.Deadline) }); a != nil {
+			return a
+		}
+		if a := j.memory.first(d.ID, isOpen); a != nil {
+			return a
+		}
+		if last != nil && last.given == byHook { // nobody announced another attempt, or a round that was not released is read again
+			last = nil
+		}
+	}
+	if last == nil {
+		last = j.attempted(d.ID)
+	}
+	return last
+}
+
+// fillIn fills in what the hook could not write. What it wrote is remembered instead, if it is the process that ran the handler.
+func (j *joiner) fillIn(inv *event.Invocation, a *attempt, main bool) {
+	inv.ARN, inv.Trace, inv.Tenant = cmp.Or(inv.ARN, a.ARN), cmp.Or(inv.Trace, a.Trace), cmp.Or(inv.Tenant, a.tenant)
+	if inv.Deadline.IsZero() {
+		inv.Deadline = a.Deadline
+	}
+	if main {
+		a.process = inv.Process
+		if inv.Process.Runtime != "" {
+			j.hooked = inv.Process
+		}
+	} else {
+		if a.process.PID == 0 {
+			a.process = j.ownProcess()
+		}
+		inv.Process = a.process
+	}
+	a.ARN, a.Trace, a.tenant, a.Deadline = inv.ARN, inv.Trace, inv.Tenant, inv.Deadline
+	p := &a.platform
+	switch {
+	case !inv.Start.IsZero():
+	case !p.Start.IsZero():
+		inv.Start = p.Start
+	case !p.Done.IsZero():
+		inv.Start = p.Done.Add(-p.Duration)
+	default:
+		inv.Start = a.At
+	}
+}
+
+// ownProcess describes the function's process where its hook did not: as it was told last, or by what Lambda calls the environment.
+func (j *joiner) ownProcess() event.Process {
+	if j.hooked.PID != 0 || j.environment.instance == "" {
+		return j.hooked
+	}
+	return event.Process{Env: map[string]string{logStream: j.environment.instance}}
+}
+
+// isReadyMade tells whether no invocation waits for the environment's set-up.
+func (j *joiner) isReadyMade(p event.Process) bool {
+	t := cmp.Or(p.Env[initTypeVariable], j.environment.initType)
+	return t == initProvisioned || t == initManaged
+}
+
+// ending gives what is known of how a draft's invocation ended beside its facts.
+func (j *joiner) ending(d *draft, final bool) ending {
+	e := ending{past: d.life.past, known: time.Now()}
+	if e.past {
+		e.known = j.born
+	}
+	if final {
+		e.reason, e.last = j.reason, d.ID == j.current || j.isConcurrent()
+	}
+	return e
+}
