@@ -5,6 +5,7 @@ GO ?= go
 ARGS ?=
 APP ?=
 TEST_TIMEOUT ?= 30m
+FUZZTIME ?= 60s
 
 # Tools are run by version and are in no go.mod.
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
@@ -59,8 +60,13 @@ docs: tools-go ## generate docs/settings.md and docs/conformance.md
 	$(GO) test ./settings -update
 	$(GO) test ./internal/lambdalocal/conformance -run Docs -update
 
-fuzz: tools-go ## fuzz the spool's reader for a minute
-	$(GO) test ./spool -run '^$$' -fuzz FuzzRead -fuzztime 60s
+fuzz: tools-go ## fuzz every target for FUZZTIME (60s), one after the other (ARGS=mask: those with mask in package or name)
+	@set -e; list=$$(git grep -E '^func Fuzz' -- '*_test.go' | sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*).*|./\1 \2|' | grep -e '$(ARGS)') || { echo "make: no fuzz target matches $(ARGS)" >&2; exit 1; }; \
+	total=$$(printf '%s\n' "$$list" | wc -l); n=0; \
+	printf '%s\n' "$$list" | while read -r package target; do n=$$((n+1)); \
+		echo "==> [$$n/$$total] $$target of $$package for $(FUZZTIME)"; \
+		nice -n 10 $(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10s </dev/null; \
+	done
 
 bench: tools-go ## measure the extension's start and a function's share of the CPU and write bench/results
 	$(GO) run ./bench/coldstart $(ARGS)

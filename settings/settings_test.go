@@ -195,15 +195,3 @@ func TestDocsAreTheTable(t *testing.T) {
 		t.Error("docs/settings.md is not what the table says: go test ./settings -update")
 	}
 }
-
-func FuzzCheck(f *testing.F) {
-	f.Add("a=b,c=%20")
-	f.Add("1.5s")
-	f.Fuzz(func(t *testing.T, value string) {
-		for _, s := range Table() {
-			if err := s.Check(value); err != nil {
-				_ = err.Error()
-			}
-		}
-	})
-}

@@ -225,36 +225,6 @@ func TestReadHost(t *testing.T) {
 	}
 }
 
-func FuzzTrigger(f *testing.F) {
-	for _, path := range fixtures(f, "triggers") {
-		f.Add(read(f, path).Reveal())
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		inv := event.Invocation{Event: event.Body{Data: event.BytesOf(data)}}
-		Apply(&inv)
-		for _, key := range keys(inv.Trigger) {
-			if key.Space == "" || !isID(key.ID) {
-				t.Errorf("key %v", key)
-			}
-		}
-	})
-}
-
-func FuzzCall(f *testing.F) {
-	for _, path := range fixtures(f, "calls") {
-		c := readCall(f, path)
-		f.Add(c.URL.Reveal(), header(c.RequestHeaders, "x-amz-target"), header(c.RequestHeaders, "authorization"), c.Request.Data.Reveal(), c.Response.Data.Reveal())
-	}
-	f.Fuzz(func(_ *testing.T, url, target, authorization string, request, response []byte) {
-		inv := event.Invocation{Calls: []event.Call{{
-			Method: "POST", URL: event.TextOf(url), Status: 200,
-			RequestHeaders: []event.Header{{Name: "x-amz-target", Value: event.TextOf(target)}, {Name: "authorization", Value: event.TextOf(authorization)}},
-			Request:        event.Body{Data: event.BytesOf(request)}, Response: event.Body{Data: event.BytesOf(response)},
-		}}}
-		Apply(&inv)
-	})
-}
-
 // fixtures gives the inputs below testdata. Every one has its golden file beside it.
 func fixtures(t testing.TB, dir string) []string {
 	t.Helper()
