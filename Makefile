@@ -65,7 +65,7 @@ fuzz: tools-go ## fuzz every target for FUZZTIME (60s), one after the other (ARG
 	total=$$(printf '%s\n' "$$list" | wc -l); n=0; \
 	printf '%s\n' "$$list" | while read -r package target; do n=$$((n+1)); \
 		echo "==> [$$n/$$total] $$target of $$package for $(FUZZTIME)"; \
-		nice -n 10 $(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10s </dev/null; \
+		nice -n 10 $(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s </dev/null; \
 	done
 
 bench: tools-go ## measure the extension's start and a function's share of the CPU and write bench/results

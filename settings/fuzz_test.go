@@ -18,6 +18,8 @@ func FuzzValues(f *testing.F) {
 	for _, value := range []string{"a=b,c=%20", "1.5s", "-1", "9223372036854775808", "1e9h", "TRUE ", ",,", "http://[::1", "/\x00", "none,log", "\xff", "0x10", "5", "://", "otlp, nonsense"} {
 		f.Add(value)
 	}
+	f.Add("!#" + strings.Repeat("\xf8", 1000)) // stood in the log, byte for byte
+	f.Add("glpat" + strings.Repeat("A1b2", 20))
 	f.Fuzz(func(t *testing.T, value string) {
 		for _, s := range Table() {
 			v := Read(func(name string) string {
@@ -36,7 +38,7 @@ func FuzzValues(f *testing.F) {
 				if !errors.As(w, &e) || e.Name != s.Name || e.Problem == "" || e.Remedy == "" {
 					t.Errorf("%s=%q: %v does not tell what to do", s.Name, value, w)
 				}
-				if text := w.Error(); len(text) > longestWarning+len(s.Doc) || strings.ContainsAny(text, "\n\r") || !utf8.ValidString(text) {
+				if text := w.Error(); len(text) > longestWarning || len(value) > longestShown && strings.Contains(text, value) || strings.ContainsAny(text, "\n\r") || !utf8.ValidString(text) {
 					t.Errorf("%s=%q: %q", s.Name, value, text)
 				}
 			}
@@ -44,8 +46,12 @@ func FuzzValues(f *testing.F) {
 	})
 }
 
-// longestWarning is what a line of a log may take: names, values and remedies are short.
-const longestWarning = 1024
+const (
+	// longestWarning is what a line of a log may take: names, problems and remedies are short.
+	longestWarning = 512
+	// longestShown is what a value may take that is shown in it.
+	longestShown = 100
+)
 
 // inBounds reads a setting by its type.
 func inBounds(t *testing.T, s Setting, v *Values) {

@@ -140,11 +140,7 @@ func (s Setting) parse(value string) (any, error) {
 	case URL:
 		u, err := url.Parse(strings.TrimSpace(value))
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			shown := value
-			if strings.ContainsAny(value, "@?=&%;") { // where credentials stand in what was meant to be a URL
-				shown = "…"
-			}
-			return nil, &Error{s.Name, shown, "not an absolute http or https URL", "write one like https://collector.example.com:4318"}
+			return nil, &Error{s.Name, shownURL(value), "not an absolute http or https URL", "write one like https://collector.example.com:4318"}
 		}
 		return strings.TrimSpace(value), nil
 	default:
@@ -165,6 +161,23 @@ func shown(value string) string {
 		}
 	}
 	return value
+}
+
+// shownURL is shown for what was meant to be a URL: one with a scheme or a port is shown too, if no credentials can stand in it.
+func shownURL(value string) string {
+	const longest = 100 // names of hosts are shorter
+	for _, c := range []byte(value) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("@?=&%;", c) >= 0 {
+			return "…"
+		}
+	}
+	host, _, _ := strings.Cut(value, "/")
+	port := host[strings.LastIndexByte(host, ':')+1:]
+	_, err := strconv.ParseUint(port, 10, 16)
+	if len(value) <= longest && (strings.Contains(value, "://") || err == nil && port != host) {
+		return value
+	}
+	return shown(value)
 }
 
 // parseSet gives the entries that are right, beside an error for one that is not.

@@ -125,9 +125,12 @@ func call(t *testing.T, path string) event.Call {
 // render leads an invocation through all stages and reads the bytes as a collector does. Every invocation of one function has the same resource.
 func render(t *testing.T, inv event.Invocation) []*tracepb.Span {
 	t.Helper()
-	payload, spans := newStages().Render(inv)
+	batches := newStages().Render(inv)
+	if len(batches) != 1 || batches[0].Signal != "traces" {
+		t.Fatalf("rendered %+v", batches)
+	}
 	data := new(tracepb.TracesData)
-	if err := proto.Unmarshal(payload, data); err != nil {
+	if err := proto.Unmarshal(batches[0].Payload, data); err != nil {
 		t.Fatal(err)
 	}
 	if unknown := data.ProtoReflect().GetUnknown(); len(unknown) > 0 {
@@ -137,8 +140,8 @@ func render(t *testing.T, inv event.Invocation) []*tracepb.Span {
 		t.Fatalf("%d resources", len(data.ResourceSpans))
 	}
 	rs := data.ResourceSpans[0]
-	if got := rs.ScopeSpans[0].Spans; len(got) != spans {
-		t.Errorf("%d spans are told, %d there are", spans, len(got))
+	if got := rs.ScopeSpans[0].Spans; len(got) != batches[0].Records {
+		t.Errorf("%d spans are told, %d there are", batches[0].Records, len(got))
 	}
 	compare(t, "resource", showResource(rs))
 	return rs.ScopeSpans[0].Spans
