@@ -69,6 +69,10 @@ type Options struct {
 	// extension's next, with what REPORT prints. The next invocation waits for its return.
 	Report func(Report)
 
+	// ExtensionEnded, if set, is told how each external extension left at a shutdown that it was to be told of, that of a
+	// reset included. It is called before the environment goes on, and must not call it.
+	ExtensionEnded func(ExtensionEnd)
+
 	// StreamRate is how many bytes a second a streamed response gets after its first 6 MiB. 0 means
 	// Lambda's 2 MiB, a negative one no limit.
 	StreamRate int64
@@ -105,6 +109,14 @@ type Options struct {
 	allCPU       bool // no limit of it
 	byPath       bool
 	watch        func(telemetry.Event)
+}
+
+// ExtensionEnd is how an extension left. Lambda tells nobody of it; a test of an extension has to know.
+type ExtensionEnd struct {
+	Name   string
+	Reason string // of the SHUTDOWN: spindown, timeout or failure
+	InTime bool   // it ended by itself, before its time was over
+	Status string // "exit status 0", "signal: killed"
 }
 
 // Source tells who wrote a Line.

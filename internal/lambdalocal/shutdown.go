@@ -110,11 +110,15 @@ func (e *Environment) shutdownExtensions(g *generation, reason string, deadline 
 		x.process.end()
 	}
 	for _, x := range asked {
-		clean := x.process.endsBy(deadline) && x.process.status.ok()
+		inTime := x.process.endsBy(deadline)
+		clean := inTime && x.process.status.ok()
 		if x.process.alive() {
 			x.process.end()
 		}
 		g.update(func() { x.ended(clean) })
+		if e.opt.ExtensionEnded != nil {
+			e.opt.ExtensionEnded(ExtensionEnd{Name: x.name, Reason: strings.ToLower(reason), InTime: inTime, Status: x.process.status.String()})
+		}
 	}
 }
 

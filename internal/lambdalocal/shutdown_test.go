@@ -3,6 +3,7 @@ package lambdalocal
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -119,5 +120,33 @@ func TestCloseWhileWorking(t *testing.T) {
 	}
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("close took %v", took)
+	}
+}
+
+// How an extension left is told for every shutdown, that of a reset included.
+func TestExtensionEnded(t *testing.T) {
+	t.Parallel()
+	ends := make(chan ExtensionEnd, 4)
+	e, _ := lambda{
+		bootstrap:  "onterm=say loop",
+		extensions: map[string]string{"good": "", "bad": "register=INVOKE,SHUTDOWN next next exit=3", "slow": "register=SHUTDOWN next sleep=1h", "deaf": "register=INVOKE loop"},
+		change:     func(_ *Function, o *Options) { o.ExtensionEnded = func(end ExtensionEnd) { ends <- end } },
+	}.start(t)
+	invoke(t, e, `{}`)
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]ExtensionEnd{}
+	for len(ends) > 0 {
+		end := <-ends
+		got[end.Name] = end
+	}
+	want := map[string]ExtensionEnd{
+		"good": {"good", "spindown", true, "exit status 0"},
+		"bad":  {"bad", "spindown", true, "exit status 3"},
+		"slow": {"slow", "spindown", false, "signal: killed"},
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("told of %v", got)
 	}
 }
