@@ -27,7 +27,8 @@ type file struct {
 // Names reads the names of the spool's files: at most MaxNames, among at most MaxEntries of whatever is in the directory. A directory that is
 // not there is empty.
 func Names(dir string) ([]spool.Name, error) {
-	d, err := os.Open(dir)
+	// What stands there may be a pipe, which nobody opens at its other end: to open it would take for ever.
+	d, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -175,6 +175,16 @@ func TestAPipeIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+func TestAPipeInTheSpoolsPlaceIsNotWaitedFor(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "afterglow")
+	if err := syscall.Mkfifo(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := Names(dir); err == nil || len(names) > 0 {
+		t.Errorf("found %v, %v in a pipe", names, err)
+	}
+}
+
 func TestAFileThatCannotBeRead(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root can read everything")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/intake"
@@ -146,7 +147,7 @@ func opened(n spool.Name) spool.Name {
 // runsHandler tells whether the process that wrote a file runs the handler, and remembers it: children write files for the same
 // invocation, and their end is not its end.
 func (w *Watch) runsHandler(n spool.Name) bool {
-	f, err := os.Open(filepath.Join(w.dir, n.String()))
+	f, err := os.OpenFile(filepath.Join(w.dir, n.String()), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) // as intake opens it
 	if err != nil {
 		return false
 	}
