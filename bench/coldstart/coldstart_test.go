@@ -5,13 +5,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/afterglow-lambda/afterglow/bench/host"
+	"github.com/afterglow-lambda/afterglow/construct/layer"
 )
 
 // TestBenchRuns runs everything once: the programs build, start, and end. How long they take is for the report.
@@ -28,10 +31,36 @@ func TestBenchRuns(t *testing.T) {
 	if string(report) != stdout.String() {
 		t.Error("the file is not what was printed")
 	}
-	for _, name := range []string{"floor: raw socket", "floor: net/http", "Afterglow"} {
+	names := []string{"floor: raw socket", "floor: net/http", "Afterglow"}
+	if _, err := exec.LookPath("cargo"); err == nil || os.Getenv("CI") == "true" {
+		names = append(names, foreign)
+	} else {
+		t.Log("NOT MEASURED: the extension on AWS's Rust crate, for want of cargo")
+	}
+	for _, name := range names {
 		row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(name) + ` \|( [0-9.]+( \([0-9.]+\))? \|){7}$`)
 		if !row.Match(report) {
 			t.Errorf("no row of figures for %s in\n%s", name, report)
+		}
+	}
+}
+
+// TestSizeMark holds the mark for the extension's size in the layer, for both processors. Every module and every package of the standard
+// library that joins weighs on each cold start.
+func TestSizeMark(t *testing.T) {
+	const most = 3 << 20
+	for _, arch := range []string{layer.X86_64, layer.ARM64} {
+		file := filepath.Join(t.TempDir(), "extension")
+		if err := extractExtension(t.Context(), arch, "", file, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		p := program{name: "Afterglow", file: file}
+		if err := p.weigh(); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %.2f MiB, zipped %.3f MiB", arch, float64(p.size)/mib, float64(p.zipped)/mib)
+		if p.zipped > most {
+			t.Errorf("%s: the extension has %.3f MiB zipped, more than %.1f; what grew: go tool nm -size -sort size", arch, float64(p.zipped)/mib, float64(most)/mib)
 		}
 	}
 }

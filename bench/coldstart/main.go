@@ -1,8 +1,8 @@
 //go:build linux
 
 // Command coldstart measures what an extension costs before the first invocation: the time from its start to its registration and to
-// its first request for an event, CPU time, memory at idle, and size. It runs Afterglow's extension beside the bare programs of
-// bench/floors, interleaved, because a figure without its neighbours measured in the same minutes says little.
+// its first request for an event, CPU time, memory at idle, and size. It runs Afterglow's extension beside the programs of
+// bench/floors, two bare ones and an extension on AWS's Rust crate, interleaved, because a figure without its neighbours measured in the same minutes says little.
 //
 // It takes the module's source (run it inside) and builds every program the way the layer is built. It gives a Markdown report, on
 // the standard output and in bench/results. It promises to leave no process and no cgroup behind, also when it is interrupted.
@@ -100,12 +100,11 @@ func bench(ctx context.Context, opt options, stdout, stderr io.Writer) error {
 	if warning := busy(load); warning != "" {
 		fmt.Fprintln(stderr, warning)
 	}
-	programs, err := build(ctx, module, opt.extensions, stderr)
+	programs, leftOut, err := build(ctx, module, opt.extensions, stderr)
 	if err != nil {
 		return err
 	}
 	var all []series
-	var leftOut []string
 	for _, mb := range opt.memory {
 		share, err := newShare(mb)
 		if err != nil {

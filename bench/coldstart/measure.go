@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -48,7 +49,11 @@ func measure(ctx context.Context, p program, share *share) (s sample, err error)
 
 	var output bytes.Buffer
 	command := exec.CommandContext(ctx, p.file)
-	command.Env = environment(api.address, tmp)
+	port, err := freePort(ctx)
+	if err != nil {
+		return sample{}, err
+	}
+	command.Env = environment(api.address, tmp, port)
 	command.Dir = tmp
 	command.Stdout, command.Stderr = &output, &output
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -112,7 +117,7 @@ func follow(api *api, started time.Time, ended <-chan struct{}, pid int) (s samp
 }
 
 // environment is what Lambda gives an extension, as far as any of them looks at it, and nothing of this process's own.
-func environment(address, tmp string) []string {
+func environment(address, tmp, port string) []string {
 	return []string{
 		"AWS_LAMBDA_RUNTIME_API=" + address,
 		"AWS_LAMBDA_FUNCTION_NAME=coldstart",
@@ -128,7 +133,18 @@ func environment(address, tmp string) []string {
 		"AFTERGLOW_SPOOL_DIR=" + tmp + "/afterglow",
 		// A port that nobody listens on: a cold start has nothing to send.
 		"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9",
+		"TELEMETRY_PORT=" + port, // of bench/floors/rust; Afterglow's takes any
 	}
+}
+
+// freePort finds a port to listen on; between here and there another could take it, which no run has seen.
+func freePort(ctx context.Context) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a port: %w", err)
+	}
+	defer listener.Close()
+	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port), nil
 }
 
 // residentMemory reads VmRSS.

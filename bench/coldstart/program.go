@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/afterglow-lambda/afterglow/construct/layer"
+	"github.com/afterglow-lambda/afterglow/infra/local/tools"
 )
 
 // baseline is the program that the others are divided by: what every extension written the ordinary way pays.
@@ -29,42 +31,52 @@ type program struct {
 	zipped int64
 }
 
-// build makes the floors and the extension and adds the files given by flag.
-func build(ctx context.Context, module string, others []string, progress io.Writer) ([]program, error) {
+// foreign is an extension that is not ours: bench/floors/rust, on AWS's own crate.
+const foreign = "on AWS's Rust crate"
+
+// build makes the floors, the extension and the foreign one, and adds the files given by flag. leftOut tells what this machine cannot make.
+func build(ctx context.Context, module string, others []string, progress io.Writer) (programs []program, leftOut []string, err error) {
 	dir := filepath.Join(module, ".afterglow", "bench")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make build directory: %w", err)
+		return nil, nil, fmt.Errorf("make build directory: %w", err)
 	}
 	floors := []struct{ name, pkg, file string }{
 		{"floor: raw socket", "./bench/floors/rawsocket", "floor-rawsocket"},
 		{baseline, "./bench/floors/nethttp", "floor-nethttp"},
 	}
-	var programs []program
 	for _, floor := range floors {
 		file := filepath.Join(dir, floor.file)
 		if err := buildFloor(ctx, module, floor.pkg, file); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		programs = append(programs, program{name: floor.name, file: file})
 	}
 	file := filepath.Join(dir, "afterglow")
-	if err := extractExtension(ctx, dir, file, progress); err != nil {
-		return nil, err
+	if err := extractExtension(ctx, hostArch(), filepath.Join(dir, "layer"), file, progress); err != nil {
+		return nil, nil, err
 	}
 	programs = append(programs, program{name: "Afterglow", file: file})
+	switch file, err := tools.RustExtension(ctx, filepath.Join(module, "bench", "floors", "rust"), filepath.Join(module, ".afterglow", "tools"), progress); {
+	case err == nil:
+		programs = append(programs, program{name: foreign, file: file})
+	case errors.Is(err, tools.ErrNoCargo):
+		leftOut = append(leftOut, "the extension "+foreign+": "+err.Error())
+	default:
+		return nil, nil, err
+	}
 	for _, other := range others {
 		name, file, _ := strings.Cut(other, "=")
 		programs = append(programs, program{name: name, file: file})
 	}
 	for i := range programs {
 		if err := programs[i].weigh(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return programs, nil
+	return programs, leftOut, nil
 }
 
-// buildFloor uses the flags of package construct/layer, so that the comparison is one of programs and not of builds.
+// buildFloor builds as package construct/layer does, but for the packages that it compiles without inlining: floors stay what they were.
 func buildFloor(ctx context.Context, module, pkg, file string) error {
 	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags=nethttpomithttp2", "-ldflags=-s -w -buildid=", "-o", file, pkg)
 	command.Dir = module
@@ -75,13 +87,16 @@ func buildFloor(ctx context.Context, module, pkg, file string) error {
 	return nil
 }
 
-// extractExtension takes the binary out of the layer itself: what is measured is what is deployed.
-func extractExtension(ctx context.Context, cache, file string, progress io.Writer) error {
-	arch := layer.X86_64
+func hostArch() string {
 	if runtime.GOARCH == "arm64" {
-		arch = layer.ARM64
+		return layer.ARM64
 	}
-	made, err := layer.Make(ctx, layer.Options{Arch: arch, CacheDir: filepath.Join(cache, "layer"), Progress: progress})
+	return layer.X86_64
+}
+
+// extractExtension takes the binary out of the layer itself: what is measured is what is deployed.
+func extractExtension(ctx context.Context, arch, cache, file string, progress io.Writer) error {
+	made, err := layer.Make(ctx, layer.Options{Arch: arch, CacheDir: cache, Progress: progress})
 	if err != nil {
 		return fmt.Errorf("build layer: %w", err)
 	}

@@ -57,6 +57,8 @@ func write(programs []program, all []series, runs int, load float64, leftOut []s
 - Time zero is just before the fork; the arrival is noted by the API's handler. Both processes share the machine's cores.
 - A share is a cgroup with quota = 20 ms × MB / 1,769, as Lambda's; the API runs outside it.
 - CPU is user and system time of the whole life: start, idle, SHUTDOWN, exit.
+- The extension on AWS's Rust crate (bench/floors/rust) subscribes to the Telemetry API and has an OTLP exporter ready; it masks, keeps and recognises nothing.
+- The floors are built with Go's usual inlining, Afterglow as its layer is: without it where little runs.
 - RSS is VmRSS 0.1 s after the first ` + "`next`" + `, no invocation yet. It counts the pages of the binary that were touched.
 `)
 	return b.String()

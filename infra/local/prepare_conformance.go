@@ -31,6 +31,10 @@ func conformance(ctx context.Context, checkout string, machine *tools.Machine) [
 			_, err := tools.WebAdapter(ctx, folder, s)
 			return withoutCargo("lambda_web_adapter "+tools.WebAdapterVersion, err)
 		}},
+		{"building the extension that benchmarks compare with ours (the first time: some minutes)", func(s *progress.Step) (string, error) {
+			_, err := tools.RustExtension(ctx, filepath.Join(checkout, "bench", "floors", "rust"), folder, s)
+			return withoutCargo("lambda-extension, opentelemetry-otlp", err)
+		}},
 		{"building an OpenTelemetry Collector (the first time: some minutes)", func(s *progress.Step) (string, error) {
 			_, err := tools.Collector(ctx, folder, s)
 			return "otelcol " + tools.CollectorVersion, err

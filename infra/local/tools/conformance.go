@@ -94,15 +94,26 @@ func unpackOne(archive, name, to string) error {
 // RustParts builds the extension and the runtime of a source folder, which are on AWS's own crates, and
 // returns the folder with the programs.
 func RustParts(ctx context.Context, source, folder string, output io.Writer) (string, error) {
+	return rustPrograms(ctx, "rust-parts", source, folder, output, "src/extension.rs", "src/runtime.rs")
+}
+
+// RustExtension builds the extension of a source folder that benchmarks compare with ours, and returns its path.
+func RustExtension(ctx context.Context, source, folder string, output io.Writer) (string, error) {
+	bin, err := rustPrograms(ctx, "rust-extension", source, folder, output, "src/main.rs")
+	return filepath.Join(bin, "rust-extension"), err
+}
+
+// rustPrograms builds a package and returns the folder with its programs.
+func rustPrograms(ctx context.Context, thing, source, folder string, output io.Writer, files ...string) (string, error) {
 	var inputs [][]byte
-	for _, name := range []string{"Cargo.toml", "Cargo.lock", "src/extension.rs", "src/runtime.rs"} {
+	for _, name := range append([]string{"Cargo.toml", "Cargo.lock"}, files...) {
 		content, err := os.ReadFile(filepath.Join(source, name))
 		if err != nil {
 			return "", fmt.Errorf("read Rust source: %w", err)
 		}
 		inputs = append(inputs, content)
 	}
-	dir := placeOf(folder, "rust-parts")
+	dir := placeOf(folder, thing)
 	err := install(ctx, dir, inputs, output, func() error {
 		return cargo(ctx, filepath.Join(dir, "target"), output, "install", "--path", source, "--locked", "--root", dir)
 	})
