@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -189,6 +190,7 @@ func show(inv event.Invocation) string {
 	}
 	flag(inv.Open, "open")
 	flag(inv.Late, "late")
+	flag(inv.Outcome != "", inv.Outcome)
 	flag(inv.Error != nil, "failed")
 	flag(inv.Start.IsZero() && !inv.Late, "unseen")
 	for _, c := range inv.Calls {
@@ -199,6 +201,9 @@ func show(inv event.Invocation) string {
 		if c.Init {
 			b.WriteString("(init)")
 		}
+	}
+	for _, l := range inv.Lines {
+		b.WriteString(" " + strconv.Quote(l.Body.Reveal()))
 	}
 	for _, l := range inv.Lost {
 		fmt.Fprintf(&b, " lost:%s:%d", l.Reason, l.Records)
@@ -258,7 +263,7 @@ func TestCollect(t *testing.T) {
 		}, []string{"A failed 17-1(open)"}},
 		{"a killed invocation", []step{
 			announce("A"), write("A.17.1.open", process(17), begin("A"), call("A", "17-1")), final, list,
-		}, []string{"A open 17-1(open)", "files:"}},
+		}, []string{"A open timeout 17-1(open)", "files:"}},
 		{"what an earlier life left", []step{
 			write("init.17.1.open", process(17)), old("init.17.1.open"),
 			write("A.17.2.open", process(17), begin("A"), call("A", "17-1")), old("A.17.2.open"),
@@ -338,20 +343,27 @@ func TestCollect(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			dir := t.TempDir()
-			in := New(dir, born)
-			var got []string
-			for _, s := range test.steps {
-				if words := s(t, dir, in); words != "" {
-					got = append(got, words)
-				}
-			}
-			if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
-				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(test.want, "\n\t"))
-			}
+			in := walk(t, test.steps, test.want)
 			if len(in.progress) > 1 || len(in.broken) > 0 || len(in.join.open) > 1 || in.join.kept > 1 {
 				t.Errorf("left behind: %v %v %v %d", in.progress, in.broken, in.join.open, in.join.kept)
 			}
 		})
 	}
+}
+
+// walk takes steps and compares what they say.
+func walk(t *testing.T, steps []step, want []string) *Intake {
+	t.Helper()
+	dir := t.TempDir()
+	in := New(dir, born)
+	var got []string
+	for _, s := range steps {
+		if words := s(t, dir, in); words != "" {
+			got = append(got, words)
+		}
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+	return in
 }

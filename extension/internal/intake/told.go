@@ -176,7 +176,7 @@ func (j *joiner) tell(final bool) (more bool) {
 		if len(j.drafts) >= MaxInvocations {
 			return true
 		}
-		d := j.latest[a.ID]
+		d := j.draftOfThisLife(a.ID)
 		if d == nil {
 			d = j.begun(a.ID, life{})
 		}
@@ -191,7 +191,7 @@ func (j *joiner) isTold(a *attempt, newestStart time.Time, final bool) bool {
 	if a.given != nobody || a != j.memory.first(a.ID, func(b *attempt) bool { return b.given == nobody }) {
 		return false
 	}
-	d := j.latest[a.ID]
+	d := j.draftOfThisLife(a.ID)
 	if d != nil && (d.main || d.told != nil) {
 		return false
 	}
@@ -211,6 +211,14 @@ func (j *joiner) isTold(a *attempt, newestStart time.Time, final bool) bool {
 		return waited
 	}
 	return false
+}
+
+// draftOfThisLife gives what files tell of an invocation; nil if they tell nothing, or of an earlier life alone.
+func (j *joiner) draftOfThisLife(id string) *draft {
+	if d := j.latest[id]; d != nil && !d.life.past {
+		return d
+	}
+	return nil
 }
 
 // fileName is how an invocation is called in the names of its files.
