@@ -53,18 +53,29 @@ func Apply(inv *event.Invocation, env Environment) {
 		instance = stream
 	}
 	name := invocationName(inv, instance)
-	inv.Identity = event.Identity{Trace: traceOf(inv, name), Span: spanID(event.Key{Space: spaceInvocation, ID: name})}
+	inv.Identity = event.Identity{Trace: traceOf(inv, instance), Span: spanID(event.Key{Space: spaceInvocation, ID: name})}
 	link(inv)
 	taken := map[event.SpanID]bool{inv.Identity.Span: true}
 	for i := range inv.Calls {
 		c := &inv.Calls[i]
-		identify(c, inv.Identity, event.Key{Space: spaceCall, ID: instance + "/" + inv.ID + "/" + c.ID}, taken)
+		identify(c, inv.Identity, event.Key{Space: spaceCall, ID: instance + "/" + name + "/" + c.ID}, taken)
 	}
 }
 
-// invocationName gives what no other invocation is called. What runs outside of one (while the environment is set up, or in a process that cannot
-// know) has no request id and is named by its environment and process.
+// invocationName gives what no other invocation is called. A second attempt at an asynchronous one has the same request id, here or in another environment, and
+// another deadline, which Lambda tells hook and extension alike. Where a hook's first record is lost and the next process exports the rest, the deadline is not
+// known and the name is another one.
 func invocationName(inv *event.Invocation, instance string) string {
+	name := requestName(inv, instance)
+	if !inv.Deadline.IsZero() {
+		name += fmt.Sprintf("/%d", inv.Deadline.UnixMilli())
+	}
+	return name
+}
+
+// requestName gives what all attempts at an invocation are called. What runs outside of one (while the environment is set up, or in a process that cannot
+// know) has no request id and is named by its environment and process.
+func requestName(inv *event.Invocation, instance string) string {
 	switch inv.ID {
 	default:
 		return inv.ID
@@ -77,14 +88,14 @@ func invocationName(inv *event.Invocation, instance string) string {
 	return fmt.Sprintf("%s/%s/%d/%s", instance, inv.ID, inv.Process.PID, first)
 }
 
-// traceOf gives the trace of the header that Lambda gave, else of the one that the event carries, else one of its own.
-func traceOf(inv *event.Invocation, name string) event.TraceID {
+// traceOf gives the trace of the header that Lambda gave, else of the one that the event carries, else one of its own, which all attempts share.
+func traceOf(inv *event.Invocation, instance string) event.TraceID {
 	for _, header := range [...]string{inv.Trace, inv.Trigger.Trace} {
 		if id, ok := parseRoot(header); ok {
 			return id
 		}
 	}
-	return traceID(name)
+	return traceID(requestName(inv, instance))
 }
 
 // link leads from the invocation to what caused it: the sender's span of every message, and the caller's request.

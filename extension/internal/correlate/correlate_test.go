@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 )
@@ -183,4 +184,24 @@ func FuzzParseRoot(f *testing.F) {
 			t.Errorf("%q: %s, %v", header, hex.EncodeToString(id[:]), ok)
 		}
 	})
+}
+
+// TestAttemptsAreApart: a second attempt at an asynchronous invocation has the same request id, and may run in the same environment after a reset, where ids of
+// processes, and so of calls, come again.
+func TestAttemptsAreApart(t *testing.T) {
+	attempt := func(deadline int64) event.Invocation {
+		inv := event.Invocation{ID: request, Deadline: time.UnixMilli(deadline), Calls: []event.Call{{ID: "17-1"}}}
+		Apply(&inv, Environment{Instance: "i"})
+		return inv
+	}
+	first, again, second := attempt(1_000), attempt(1_000), attempt(61_000)
+	if first.Identity.Span != again.Identity.Span || first.Calls[0].Identity.Span != again.Calls[0].Identity.Span {
+		t.Error("the same attempt has other ids when it is exported again")
+	}
+	if first.Identity.Span == second.Identity.Span || first.Calls[0].Identity.Span == second.Calls[0].Identity.Span {
+		t.Error("the second attempt has the ids of the first")
+	}
+	if first.Identity.Trace != second.Identity.Trace {
+		t.Error("attempts are in different traces")
+	}
 }
