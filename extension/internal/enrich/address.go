@@ -50,7 +50,7 @@ func readHost(host string) address {
 		break
 	}
 	switch {
-	case ofUsers(a.service):
+	case ofUsers(a.service), !isName(a.service):
 		return address{region: a.region}
 	case a.service == "queue": // SQS, long ago: queue.amazonaws.com, eu-west-1.queue.amazonaws.com
 		a.service = "sqs"
