@@ -53,6 +53,15 @@ const (
 	MaskUnknownDrop   MaskUnknown = "drop"
 )
 
+// A Flush is when the extension exports.
+type Flush string
+
+const (
+	FlushAdaptive Flush = "adaptive"
+	FlushEnd      Flush = "end"
+	FlushInterval Flush = "interval"
+)
+
 // Instrumentation says what Afterglow keeps, hides and sends, and where to. Every field is optional. A field becomes an
 // environment variable of the function only where it differs from the default, because Lambda allows 4 KB for all of them.
 //
@@ -145,6 +154,14 @@ type Instrumentation struct {
 	// Default: 1 MiB.
 	LimitBatchSize awscdk.Size
 
+	// When the extension exports: with adaptive, after the response of each invocation while they are rare, every interval while they are frequent; with end,
+	// after the response of each; with interval, every interval. Always also at the end of the environment.
+	// Default: FlushAdaptive.
+	Flush Flush
+	// Invocations that come in shorter intervals than this, from 100 ms to 10 min, are frequent, and are exported together.
+	// Default: 5 seconds.
+	FlushInterval awscdk.Duration
+
 	// What the extension leaves of an invocation's time: it stops this long before the deadline, from 10 ms to 10 s.
 	// Default: 150 milliseconds.
 	DeadlineMargin awscdk.Duration
@@ -195,6 +212,8 @@ func (i *Instrumentation) rows() []row {
 		{"LimitCallSize", "AFTERGLOW_LIMIT_CALL_BYTES", i.LimitCallSize},
 		{"LimitInvocationSize", "AFTERGLOW_LIMIT_INVOCATION_BYTES", i.LimitInvocationSize},
 		{"LimitBatchSize", "AFTERGLOW_LIMIT_BATCH_BYTES", i.LimitBatchSize},
+		{"Flush", "AFTERGLOW_FLUSH", i.Flush},
+		{"FlushInterval", "AFTERGLOW_FLUSH_INTERVAL", i.FlushInterval},
 		{"DeadlineMargin", "AFTERGLOW_DEADLINE_MARGIN", i.DeadlineMargin},
 		{"SpoolDir", "AFTERGLOW_SPOOL_DIR", i.SpoolDir},
 		{"SpoolDirSize", "AFTERGLOW_SPOOL_DIR_BYTES", i.SpoolDirSize},
@@ -288,6 +307,8 @@ func render(value any) (string, error) {
 	case MaskPreset:
 		return string(v), nil
 	case MaskUnknown:
+		return string(v), nil
+	case Flush:
 		return string(v), nil
 	case awscdk.Duration:
 		ms, err := whole(v.ToMilliseconds(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)}), "milliseconds")

@@ -72,6 +72,7 @@ func TestEnumsHaveTheSettingsValues(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_COMPRESSION": {string(CompressionGzip), string(CompressionNone)},
 		"AFTERGLOW_MASK_PRESET":          {string(MaskPresetDefault), string(MaskPresetStrict), string(MaskPresetPCI), string(MaskPresetOff)},
 		"AFTERGLOW_MASK_UNKNOWN":         {string(MaskUnknownDetect), string(MaskUnknownDrop)},
+		"AFTERGLOW_FLUSH":                {string(FlushAdaptive), string(FlushEnd), string(FlushInterval)},
 	} {
 		if s, _ := settings.Lookup(name); !slices.Equal(s.Values, constants) {
 			t.Errorf("%s takes %v, the constants are %v", name, s.Values, constants)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"runtime/debug"
 	"strconv"
@@ -26,10 +27,14 @@ func eventsFor(getenv func(string) string) []lambdaapi.EventType {
 	switch {
 	case settings.Read(getenv).Bool("AFTERGLOW_DISABLED"):
 		return nil
-	case getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == managedInstances:
+	case isManaged(getenv):
 		return []lambdaapi.EventType{lambdaapi.Shutdown}
 	}
 	return []lambdaapi.EventType{lambdaapi.Invoke, lambdaapi.Shutdown}
+}
+
+func isManaged(getenv func(string) string) bool {
+	return getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == managedInstances
 }
 
 // newLog makes the extension's own log: one line of JSON an entry into the function's log.
@@ -53,7 +58,7 @@ func newLog(getenv func(string) string, w io.Writer) zerolog.Logger {
 const gcPercent = 50
 
 // setUp makes the worker out of the settings: nil where Afterglow is switched off.
-func setUp(getenv func(string) string, born time.Time, stdout io.Writer, log zerolog.Logger) (lifecycle.Worker, error) {
+func setUp(ctx context.Context, getenv func(string) string, born time.Time, platform lifecycle.Platform, stdout io.Writer, log zerolog.Logger) (lifecycle.Worker, error) {
 	debug.SetGCPercent(gcPercent)
 	if err := lifecycle.LowerPriority(); err != nil {
 		log.Debug().Err(err).Msg("runs at the function's priority")
@@ -69,14 +74,19 @@ func setUp(getenv func(string) string, born time.Time, stdout io.Writer, log zer
 		Resource: resource(v, getenv),
 	}
 	in := intake.New(dir, born)
+	managed := isManaged(getenv)
+	in.Concurrent = managed
 	p := &lifecycle.Pipeline{
-		Endings: lifecycle.NewWatch(dir, in.IsPast),
-		Intake:  in,
-		Render:  stages.Traces,
-		Margin:  v.Duration("AFTERGLOW_DEADLINE_MARGIN"),
-		Batch:   v.Bytes("AFTERGLOW_LIMIT_BATCH_BYTES"),
-		Log:     log,
+		Endings:  &lifecycle.Ends{Watch: lifecycle.NewWatch(dir, in.IsPast), Platform: platform, Log: log},
+		Intake:   in,
+		Platform: platform,
+		Render:   stages.Render,
+		Policy:   lifecycle.Policy{Strategy: lifecycle.Strategy(v.String("AFTERGLOW_FLUSH")), Interval: v.Duration("AFTERGLOW_FLUSH_INTERVAL")},
+		Margin:   v.Duration("AFTERGLOW_DEADLINE_MARGIN"),
+		Timed:    managed,
+		Log:      log,
 	}
+	batch := v.Bytes("AFTERGLOW_LIMIT_BATCH_BYTES")
 	sender, unset, errs := newSender(v, getenv, stdout)
 	for _, w := range v.Warnings() {
 		log.Warn().Err(w).Msg("a setting is not understood and counts as unset")
@@ -84,7 +94,9 @@ func setUp(getenv func(string) string, born time.Time, stdout io.Writer, log zer
 	if v.String("AFTERGLOW_MASK_PRESET") == "off" {
 		log.Warn().Msg("only what settings name is masked: AFTERGLOW_MASK_PRESET is off")
 	}
-	p.Sender = sender
+	if sender != nil {
+		p.Delivery = &lifecycle.Memory{Sender: sender, Batch: batch, Log: log}
+	}
 	for _, err := range errs {
 		if sender != nil {
 			log.Error().Err(err).Msg("one exporter is left out")
@@ -95,6 +107,7 @@ func setUp(getenv func(string) string, born time.Time, stdout io.Writer, log zer
 	if unset {
 		log.Warn().Msg("nothing is exported: neither OTEL_EXPORTER_OTLP_ENDPOINT nor AFTERGLOW_EXPORTERS is set")
 	}
+	p.Start(ctx)
 	return p, nil
 }
 

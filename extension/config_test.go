@@ -24,9 +24,9 @@ func TestAnExporterThatCannotBeMade(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			w, err := setUp(func(key string) string { return env[key] }, time.Now(), &log, zerolog.New(&log))
+			w, err := setUp(t.Context(), func(key string) string { return env[key] }, time.Now(), nil, &log, zerolog.New(&log))
 			p, ok := w.(*lifecycle.Pipeline)
-			if err != nil || !ok || p.Sender != nil {
+			if err != nil || !ok || p.Delivery != nil {
 				t.Errorf("got %T %v", w, err)
 			}
 			if strings.Contains(log.String(), secret) || !strings.Contains(log.String(), "nothing is exported") {
@@ -51,21 +51,17 @@ func TestWrongSettingsOfMaskingAndLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			w, err := setUp(func(key string) string {
+			w, err := setUp(t.Context(), func(key string) string {
 				if key == name {
 					return secret
 				}
 				return ""
-			}, time.Now(), &log, zerolog.New(&log))
-			p, ok := w.(*lifecycle.Pipeline)
-			if err != nil || !ok {
+			}, time.Now(), nil, &log, zerolog.New(&log))
+			if err != nil || w == nil {
 				t.Fatalf("got %T %v", w, err)
 			}
 			if got := log.String(); strings.Contains(got, secret) || !strings.Contains(got, name) || !strings.Contains(got, remedy) {
 				t.Errorf("log: %s", got)
-			}
-			if p.Batch != 1<<20 {
-				t.Errorf("batch of %d bytes", p.Batch)
 			}
 			v := settings.Read(func(string) string { return "" })
 			if l := limits(v); l.FieldBytes != 2048 || l.CallBytes != 1<<16 || l.InvocationBytes != 1<<19 {
@@ -116,7 +112,7 @@ func TestDebugOutputShowsNoSecret(t *testing.T) {
 	if log.GetLevel() != zerolog.DebugLevel {
 		t.Fatalf("level %v", log.GetLevel())
 	}
-	if _, err := setUp(getenv, time.Now(), io.Discard, log); err != nil {
+	if _, err := setUp(t.Context(), getenv, time.Now(), nil, io.Discard, log); err != nil {
 		t.Fatal(err)
 	}
 	if got := out.String(); !strings.Contains(got, "AFTERGLOW_LIMIT_FIELD_BYTES") || strings.Contains(got, secret) {

@@ -41,9 +41,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		log.Error().Err(err).Msg("there is no lambda to work for")
 		return 1
 	}
-	listen(ctx, api, getenv, log)
-	return lifecycle.Run(ctx, api, log, func(context.Context) (lifecycle.Worker, error) {
-		return setUp(getenv, born, stdout, log)
+	platform := listen(ctx, api, getenv, log)
+	return lifecycle.Run(ctx, api, log, func(ctx context.Context) (lifecycle.Worker, error) {
+		return setUp(ctx, getenv, born, platform, stdout, log)
 	})
 }
 

@@ -61,7 +61,7 @@ func Names(dir string) ([]spool.Name, error) {
 // choose lists the files to read, in the order in which each process wrote them, within the round's limits. A file in state open is
 //
 //	past         last written before this life: whole
-//	superseded   of a process that has a newer one: whole
+//	superseded   of a process that has a newer one, and does one thing after the other: whole
 //	growing      anything else: what is new in it
 //
 // What one look at the directory found is read in several rounds if need be. It is looked at again where a round was not released, because its files have
@@ -98,7 +98,7 @@ func (in *Intake) look(final bool) (files []file, crowded bool) {
 	in.join.growing = map[string]bool{}
 	for _, f := range all {
 		key := keyOf(f.name)
-		f.whole = final || f.past || f.name.State == spool.StateDone || f.name.Number < newest[f.name.PID]
+		f.whole = final || f.past || f.name.State == spool.StateDone || !in.Concurrent && f.name.Number < newest[f.name.PID]
 		if !f.whole {
 			in.join.growing[f.name.Invocation] = true
 		}
@@ -138,6 +138,20 @@ func (in *Intake) list() (files []file, full bool) {
 		return a.name.Number < b.name.Number
 	})
 	return files, len(names) == MaxNames
+}
+
+// Size adds up the bytes of the spool's files, those that were read and not released included.
+func (in *Intake) Size() (bytes int64) {
+	names, err := Names(in.dir)
+	if err != nil && len(names) == 0 {
+		return 0 // then nobody can read it either
+	}
+	for _, n := range names {
+		if info, err := os.Lstat(filepath.Join(in.dir, n.String())); err == nil && info.Mode().IsRegular() {
+			bytes += info.Size()
+		}
+	}
+	return bytes
 }
 
 // forget drops what is remembered of files that are not there any more.
@@ -266,5 +280,7 @@ func (in *Intake) remove(name string) {
 	err := os.Remove(filepath.Join(in.dir, name))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		in.done[name] = true // read once, and not again
+		return
 	}
+	delete(in.done, name)
 }

@@ -55,6 +55,9 @@ const (
 
 // An Intake reads one spool directory over the life of an environment. It is not safe for concurrent use.
 type Intake struct {
+	// Concurrent says that processes run several invocations side by side, so that an older file of a process is no less likely to grow than a newer one.
+	Concurrent bool
+
 	dir     string
 	born    time.Time // files older than this were left by processes that are gone; see IsPast
 	started time.Time // the same moment, by the clock that nobody sets
@@ -156,6 +159,13 @@ func (in *Intake) Release(r Round) {
 		in.remove(name)
 	}
 	in.goesOn = r.More
+}
+
+// Hold keeps the files of a round, whose content is in the memory of this process alone, without reading them again. Release deletes them once it is safe.
+func (in *Intake) Hold(r Round) {
+	for _, name := range r.files {
+		in.done[name] = true
+	}
 }
 
 // Discard deletes what Collect would read whole, unread: for an extension that has nowhere to export to.

@@ -1,53 +1,95 @@
 package lifecycle
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
-// A Moment is what is known when it is decided whether to flush.
-type Moment struct {
-	Now      time.Time
-	Left     time.Duration // of the time that may be used
-	Shutdown bool          // there will be no other moment
+// A Strategy says what a Policy goes by.
+type Strategy string
+
+// Strategies, as AFTERGLOW_FLUSH names them.
+const (
+	Adaptive Strategy = "adaptive" // at the end of each invocation while they are rare, every interval while they are frequent
+	AtEnd    Strategy = "end"      // at the end of each
+	Interval Strategy = "interval" // every interval
+)
+
+// A Policy decides when the spool is read and exported: at the end of the invocation that has just begun, so that the function's response goes out
+// first, or not in this one, so that the next event can be asked for at once. What is not exported stays in the spool.
+//
+// It is a pure function of a Moment, without a clock, a memory or a connection of its own.
+type Policy struct {
+	Strategy Strategy      // anything else than the constants is Adaptive
+	Interval time.Duration // AFTERGLOW_FLUSH_INTERVAL
 }
 
-// A Policy decides when the spool is read and exported. It is asked after an invocation's response has gone out, and at SHUTDOWN. This one
-// flushes after every invocation, unless the collector failed lately.
-//
-// It is a value without a clock or a connection of its own, so that every decision can be tested by a table.
-type Policy struct {
-	failures  int       // in a row
-	notBefore time.Time // wall clock: a frozen environment's monotonic clock may stand still
+// recent is how many invocations the next one is foretold by. Three gaps make it likely that traffic is traffic, and not somebody who tries a function out
+// and wants to see what came of it.
+const recent = 4
+
+// A Moment is what is known when it is decided. Times are by the wall clock: a frozen environment's other clock may stand still.
+type Moment struct {
+	Now      time.Time
+	Left     time.Duration     // of the time that may be used
+	Shutdown bool              // there will be no other moment
+	Due      bool              // somebody who can be exported to may be asked
+	Recent   [recent]time.Time // when the last invocations began, this one included and last; zero where there was none
+	Oldest   time.Time         // when the first of those began of which nothing has been exported yet
+	Waiting  int               // how many these are, this one included
+	Bytes    int64             // that the spool has of them, as far as that can be told without looking
+	Hold     time.Duration     // how long the last flush kept the function's next invocation waiting
 }
 
 const (
 	// leastTime is what a flush is not begun without: a round trip within a region takes some 10 ms with everything around it.
 	leastTime = 20 * time.Millisecond
-	// A collector that failed is left alone for a second, then twice as long each time, so that an outage costs a busy function one timeout a
-	// minute and not one an invocation. What is not exported meanwhile stays in the spool, which has its own limit.
-	firstBreak   = time.Second
-	longestBreak = time.Minute
+	// manyWait is what one round of the intake reads. Rendering them takes some 100 ms of the smallest function's CPU, which is long enough for one invocation.
+	manyWait = 256
+	// muchWaits is a sixteenth of what the hooks may write by default before they stop, and takes, rendered, a few MiB of the function's memory.
+	muchWaits = 4 << 20
+	// cheap is what a flush may hold up an invocation on the average, while traffic is frequent: export goes on being put off until so many share in it, or
+	// until it was put off for patience intervals.
+	cheap    = 400 * time.Microsecond
+	patience = 4
 )
 
 // Flush decides.
 func (p Policy) Flush(m Moment) bool {
-	if m.Left < leastTime {
+	switch {
+	case m.Left < leastTime:
+		return false
+	case m.Shutdown, m.Bytes >= muchWaits, m.Waiting >= manyWait:
+		return true // also where nobody may be asked: there is an outbox, and the spool must not fill up
+	case !m.Due:
 		return false
 	}
-	return m.Shutdown || !m.Now.Before(p.notBefore)
-}
-
-// Waits tells whether a flush may be decided on before a deadline, so that the end of the invocation is worth waiting for.
-func (p Policy) Waits(deadline time.Time) bool {
-	return deadline.IsZero() || deadline.After(p.notBefore)
-}
-
-// Failed gives the policy after an export that failed; after is how long the collector asked to be left alone.
-func (p Policy) Failed(now time.Time, after time.Duration) Policy {
-	pause := longestBreak
-	if p.failures < 6 { // 1 s doubled six times is beyond the longest
-		pause = min(firstBreak<<p.failures, longestBreak)
+	age := m.Now.Sub(m.Oldest)
+	overdue := age >= p.Interval || age < 0 // a clock that was set back tells nothing
+	switch p.Strategy {
+	case AtEnd:
+		return true
+	case Interval:
+		return overdue
 	}
-	return Policy{failures: p.failures + 1, notBefore: now.Round(0).Add(max(pause, after))}
+	switch {
+	case m.gap() > p.Interval:
+		return true // nobody knows when the next one comes, and this environment may stand still until then
+	case !overdue:
+		return false
+	}
+	return m.Waiting >= int(m.Hold/cheap) || age >= patience*p.Interval || age < 0
 }
 
-// Worked gives the policy after an export that worked.
-func (p Policy) Worked() Policy { return Policy{} }
+// gap is the longest time between recent invocations, and so what the next one may be expected within. Traffic that slows down is believed at once, traffic that
+// sets in is not.
+func (m Moment) gap() (longest time.Duration) {
+	for i := range m.Recent[1:] {
+		gap := m.Recent[i+1].Sub(m.Recent[i])
+		if m.Recent[i].IsZero() || gap < 0 {
+			return math.MaxInt64
+		}
+		longest = max(longest, gap)
+	}
+	return longest
+}

@@ -1,40 +1,23 @@
 package lifecycle
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
-	"github.com/afterglow-lambda/afterglow/extension/internal/export"
 	"github.com/afterglow-lambda/afterglow/extension/internal/intake"
 	"github.com/afterglow-lambda/afterglow/extension/internal/lambdaapi"
 )
-
-// A collector is a Sender that a test can switch off.
-type collector struct {
-	down bool
-	got  strings.Builder
-}
-
-func (c *collector) Send(_ context.Context, payload []byte) (export.Result, error) {
-	if c.down {
-		return export.Result{}, tryLater
-	}
-	c.got.Write(payload)
-	return export.Result{}, nil
-}
 
 // TestAFullSpoolIsEmptiedOnceTheCollectorIsBack plays a hook that has room for five files: beyond them it opens none, so that nothing tells
 // of its invocations any more.
 func TestAFullSpoolIsEmptiedOnceTheCollectorIsBack(t *testing.T) {
 	const room, outage, after = 5, 8, 3
 	d := newSpoolDir(t)
-	c := &collector{down: true}
-	p := &Pipeline{Endings: d.Watch, Intake: intake.New(d.dir, time.Now().Add(-time.Minute)), Render: renderText, Sender: c, Margin: margin, Log: zerolog.Nop()}
+	s := newStand(t)
+	p := s.Pipeline
+	p.Endings, p.Intake = d.Watch, intake.New(d.dir, time.Now().Add(-time.Minute))
 	number := 1
 	d.open("init.17.1.open", false)
 	d.rename("init.17.1.open")
@@ -54,9 +37,7 @@ func TestAFullSpoolIsEmptiedOnceTheCollectorIsBack(t *testing.T) {
 	}
 	full := 0
 	for n := range outage {
-		if n == 1 {
-			p.policy = Policy{}.Failed(time.Now(), time.Hour) // as after many attempts: the spool fills up meanwhile
-		}
+		s.notDue = n > 0 // the spool fills up meanwhile
 		if !invoke(fmt.Sprintf("down%d", n)) {
 			full++
 		}
@@ -64,14 +45,13 @@ func TestAFullSpoolIsEmptiedOnceTheCollectorIsBack(t *testing.T) {
 	if full == 0 {
 		t.Fatal("the spool never was full")
 	}
-	c.down = false
-	p.policy = Policy{}.Failed(time.Now().Add(-time.Hour), 0) // the pause is over
+	s.notDue = false
 	for n := range after {
 		if written := invoke(fmt.Sprintf("up%d", n)); written != (n > 0) {
 			t.Errorf("invocation %d with the collector back: the hook wrote: %v", n, written)
 		}
 	}
-	if got := strings.Count(c.got.String(), ";"); got != outage-full+after-1 {
-		t.Errorf("%d invocations arrived, %d did not fit: %s", got, full, c.got.String())
+	if got := strings.Count(strings.Join(s.sent, ""), ";"); got != outage-full+after-1 {
+		t.Errorf("%d invocations arrived, %d did not fit: %q", got, full, s.sent)
 	}
 }

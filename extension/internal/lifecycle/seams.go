@@ -18,6 +18,8 @@ type Platform interface {
 	Take() []event.Fact
 	// Told is false where nothing will ever come: not subscribed, refused, or an environment that only says so (202).
 	Told() bool
+	// Heard is true once anything has come.
+	Heard() bool
 }
 
 // A Meter makes metrics. metric.Meter is the real one.

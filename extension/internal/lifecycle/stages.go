@@ -44,16 +44,7 @@ func (s *Stages) Render(inv event.Invocation) []deliver.Batch {
 
 // Signals of a Batch.
 const (
-	signalTraces = "traces"
-	signalLogs   = "logs"
+	signalTraces  = "traces"
+	signalLogs    = "logs"
+	signalMetrics = "metrics"
 )
-
-// Traces gives the spans of what Render makes, for a Pipeline that knows one signal.
-func (s *Stages) Traces(inv event.Invocation) (payload []byte, spans int) {
-	for _, b := range s.Render(inv) {
-		if b.Signal == signalTraces {
-			return b.Payload, b.Records
-		}
-	}
-	return nil, 0
-}

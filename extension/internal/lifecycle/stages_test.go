@@ -29,7 +29,11 @@ func TestRenderLeadsThroughAllStages(t *testing.T) {
 		}},
 	}
 	stages := newStages()
-	payload, n := stages.Traces(inv)
+	batches := stages.Render(inv)
+	if len(batches) != 1 || batches[0].Signal != "traces" {
+		t.Fatalf("%d batches", len(batches))
+	}
+	payload, n := batches[0].Payload, batches[0].Records
 	if bytes.Contains(payload, []byte(secret)) {
 		t.Error("a secret came through")
 	}
@@ -50,8 +54,9 @@ func TestRenderLeadsThroughAllStages(t *testing.T) {
 	}
 
 	inv.Late = true
-	late, n := stages.Traces(inv)
-	if err := proto.Unmarshal(late, &data); err != nil || n != 1 {
+	late := stages.Render(inv)[0]
+	n = late.Records
+	if err := proto.Unmarshal(late.Payload, &data); err != nil || n != 1 {
 		t.Fatalf("%d spans of late calls, %v", n, err)
 	}
 	if again := data.ResourceSpans[0].ScopeSpans[0].Spans[0]; !bytes.Equal(again.ParentSpanId, function.SpanId) || !bytes.Equal(again.SpanId, call.SpanId) {

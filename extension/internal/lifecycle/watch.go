@@ -59,16 +59,16 @@ type sight struct {
 }
 
 // Await implements Endings.
-func (w *Watch) Await(ctx context.Context, id string) Ending {
-	if !spool.IsInvocation(id) {
-		id = spool.InvocationNone // as the hook names its file then
+func (w *Watch) Await(ctx context.Context, a Attempt) Ending {
+	if !spool.IsInvocation(a.ID) {
+		a.ID = spool.InvocationNone // as the hook names its file then
 	}
 	defer w.remember()
 	// Watching begins before looking: what happens in between is seen twice, not missed.
 	w.watch()
-	s := w.look(id)
+	s := w.look(a)
 	for looks := 1; !w.hooked && s.moved && looks < mostLooks; looks++ {
-		s = w.look(id) // it was the hook's first sign of life
+		s = w.look(a) // it was the hook's first sign of life
 	}
 	if !w.hooked {
 		return NoHook
@@ -85,11 +85,11 @@ func (w *Watch) Await(ctx context.Context, id string) Ending {
 		if !s.began && (deadline.IsZero() || appears.Before(deadline)) {
 			deadline = appears
 		}
-		changed := w.wait(ctx, id, deadline)
+		changed := w.wait(ctx, a.ID, deadline)
 		if ctx.Err() != nil {
 			return Expired
 		}
-		if s = w.look(id); !changed && !s.began && !s.ended && !time.Now().Before(appears) {
+		if s = w.look(a); !changed && !s.began && !s.ended && !time.Now().Before(appears) {
 			w.silent++
 			return Silent
 		}
@@ -107,14 +107,14 @@ func (w *Watch) remember() {
 }
 
 // look reads the directory.
-func (w *Watch) look(id string) (s sight) {
+func (w *Watch) look(a Attempt) (s sight) {
 	names, err := intake.Names(w.dir)
 	if err != nil && len(names) == 0 {
 		return s
 	}
 	w.names = names
 	for _, n := range names {
-		if !w.hooked || n.Invocation == id {
+		if !w.hooked || n.Invocation == a.ID {
 			info, err := os.Lstat(filepath.Join(w.dir, n.String()))
 			s.moved = s.moved || errors.Is(err, fs.ErrNotExist)
 			if err != nil || !info.Mode().IsRegular() || w.isPast(info.ModTime()) {
@@ -123,10 +123,11 @@ func (w *Watch) look(id string) (s sight) {
 			w.hooked = true
 		}
 		switch {
-		case w.known[n.String()], n.Invocation == id && w.known[opened(n).String()]:
+		case w.known[n.String()], n.Invocation == a.ID && w.known[opened(n).String()]:
 			// The second: an attempt that was not seen to end has ended since.
-		case n.Invocation != id:
+		case n.Invocation != a.ID:
 			s.others = s.others || n.Invocation != spool.InvocationInit
+		case a.Again && w.isEarlier(n, a):
 		case n.State == spool.StateOpen:
 			s.began = true
 		case n.PID == w.main || w.runsHandler(n):
@@ -147,25 +148,39 @@ func opened(n spool.Name) spool.Name {
 // runsHandler tells whether the process that wrote a file runs the handler, and remembers it: children write files for the same
 // invocation, and their end is not its end.
 func (w *Watch) runsHandler(n spool.Name) bool {
+	if _, ok := w.start(n); !ok {
+		return false
+	}
+	w.main = n.PID
+	return true
+}
+
+// isEarlier tells whether a file is of an earlier attempt: Lambda gives each a deadline of its own, which the hook writes down.
+func (w *Watch) isEarlier(n spool.Name, a Attempt) bool {
+	deadline, ok := w.start(n)
+	return ok && !deadline.IsZero() && !a.Deadline.IsZero() && !deadline.Equal(a.Deadline)
+}
+
+// start reads the deadline of the invocation that a file tells the start or the end of, zero if it does not say. It returns false if the file tells of neither.
+func (w *Watch) start(n spool.Name) (deadline time.Time, ok bool) {
 	f, err := os.OpenFile(filepath.Join(w.dir, n.String()), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) // as intake opens it
 	if err != nil {
-		return false
+		return deadline, false
 	}
 	defer f.Close()
 	head := make([]byte, headBytes)
 	size, _ := f.ReadAt(head, 0)
 	found := errors.New("found")
 	_, err = spool.Read(head[:size], func(r spool.Record) error {
-		if r.Kind == spool.KindInvocationStart || r.Kind == spool.KindInvocationEnd {
-			return found
+		if r.Kind != spool.KindInvocationStart && r.Kind != spool.KindInvocationEnd {
+			return nil
 		}
-		return nil
+		if r.Deadline > 0 {
+			deadline = time.UnixMilli(r.Deadline)
+		}
+		return found
 	})
-	if errors.Is(err, found) {
-		w.main = n.PID
-		return true
-	}
-	return false
+	return deadline, errors.Is(err, found)
 }
 
 // watch makes sure that changes of the directory are told. If they cannot be, wait polls.

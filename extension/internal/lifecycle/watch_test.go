@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -40,7 +41,15 @@ func watched(t *testing.T, dir string) *spoolDir {
 }
 
 // open makes the file of a process that runs the handler, or of a child.
-func (d *spoolDir) open(name string, child bool) {
+func (d *spoolDir) open(name string, child bool) { d.t.Helper(); d.make(name, child, 0) }
+
+// openUntil makes the file of an invocation with a deadline.
+func (d *spoolDir) openUntil(name string, deadline time.Time) {
+	d.t.Helper()
+	d.make(name, false, deadline.UnixMilli())
+}
+
+func (d *spoolDir) make(name string, child bool, deadline int64) {
 	d.t.Helper()
 	n, ok := spool.ParseName(name)
 	if !ok {
@@ -50,7 +59,7 @@ func (d *spoolDir) open(name string, child bool) {
 	b := spool.AppendHead(nil, mark)
 	b, _ = spool.AppendRecord(b, mark, spool.Header{Kind: spool.KindProcess, Process: &spool.Process{PID: n.PID}})
 	if !child && n.Invocation != spool.InvocationInit {
-		b, _ = spool.AppendRecord(b, mark, spool.Header{Kind: spool.KindInvocationStart, Invocation: n.Invocation})
+		b, _ = spool.AppendRecord(b, mark, spool.Header{Kind: spool.KindInvocationStart, Invocation: n.Invocation, Deadline: deadline})
 	}
 	if err := os.WriteFile(filepath.Join(d.dir, name), b, 0o600); err != nil {
 		d.t.Fatal(err)
@@ -67,8 +76,12 @@ func (d *spoolDir) rename(name string) {
 
 // await starts an Await and gives the channel of its result. It returns when Await has begun to wait, or ended.
 func (d *spoolDir) await(ctx context.Context, id string) chan Ending {
+	return d.awaitAttempt(ctx, Attempt{ID: id})
+}
+
+func (d *spoolDir) awaitAttempt(ctx context.Context, a Attempt) chan Ending {
 	result := make(chan Ending, 1)
-	go func() { result <- d.Await(ctx, id) }()
+	go func() { result <- d.Await(ctx, a) }()
 	return result
 }
 
@@ -215,6 +228,41 @@ func TestAnotherAttempt(t *testing.T) {
 			d.expect(d.await(within(t, 20*time.Second), "A"), Silent)
 		})
 	}
+}
+
+// TestAnotherAttemptAfterOneThatNobodyAwaited: the file of the first is there and done, and tells nothing of the second.
+func TestAnotherAttemptAfterOneThatNobodyAwaited(t *testing.T) {
+	first := time.Now().Truncate(time.Millisecond).Add(time.Minute)
+	second := first.Add(time.Minute)
+	for mode, poll := range map[string]bool{"notified": false, "polling": true} {
+		t.Run(mode, func(t *testing.T) {
+			d := newSpoolDir(t)
+			d.noNotify = poll
+			d.appearance = 10 * time.Second
+			d.openUntil("A.17.1.open", first)
+			d.rename("A.17.1.open")
+			got := d.awaitAttempt(within(t, 20*time.Second), Attempt{ID: "A", Deadline: second, Again: true})
+			d.stillWaits(got)
+			d.openUntil("A.17.2.open", second)
+			d.stillWaits(got)
+			d.rename("A.17.2.open")
+			d.expect(got, Ended)
+		})
+	}
+	t.Run("over before anybody looked", func(t *testing.T) {
+		d := newSpoolDir(t)
+		for n, deadline := range []time.Time{first, second} {
+			name := fmt.Sprintf("A.17.%d.open", n+1)
+			d.openUntil(name, deadline)
+			d.rename(name)
+		}
+		d.expect(d.awaitAttempt(within(t, 20*time.Second), Attempt{ID: "A", Deadline: second, Again: true}), Ended)
+	})
+	t.Run("a hook that writes down no deadline", func(t *testing.T) {
+		d := newSpoolDir(t)
+		d.open("A.17.1.done", false)
+		d.expect(d.awaitAttempt(within(t, 20*time.Second), Attempt{ID: "A", Deadline: second, Again: true}), Ended)
+	})
 }
 
 // TestSilentHook: after a few invocations without a word none is waited for, until there is one.

@@ -88,6 +88,13 @@ func (l *Listener) Told() bool {
 	return l.posts > 0 || l.subscribed && l.begun < silentAfter
 }
 
+// Heard is true once Lambda has told of anything.
+func (l *Listener) Heard() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.posts > 0
+}
+
 // Began says that Lambda has told of an invocation. It is for each INVOKE, before Ended is asked for it: only so can a second attempt, which
 // has the id of the first, be told from it.
 func (l *Listener) Began(id string) {

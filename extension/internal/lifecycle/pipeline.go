@@ -1,0 +1,221 @@
+package lifecycle
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/deliver"
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/extension/internal/intake"
+	"github.com/afterglow-lambda/afterglow/extension/internal/lambdaapi"
+)
+
+const (
+	// lastMargin is what is left of SHUTDOWN's two seconds: whatever still runs at their end is killed.
+	lastMargin = 100 * time.Millisecond
+	// withoutDeadline bounds an event that came without a deadline. There is none such on Lambda; 3 s is the default timeout of a function.
+	withoutDeadline = time.Second
+	// lastWords is for what a flush does when its time is over: it writes what was not accepted to disk or to the log.
+	lastWords = 100 * time.Millisecond
+	// mostPanics of stages, and the rest of the environment's data is not worth the trouble.
+	mostPanics = 3
+	// maxAnnounced bounds what is remembered of invocations whose data waits: several times what waits before it is flushed, should a flush get stuck. Hooks write
+	// all that is in an announcement, and Lambda's telemetry tells most of it, so what is dropped costs nothing but functions that have neither.
+	maxAnnounced = 4 * manyWait
+)
+
+// A Pipeline is a Worker that leads what the spool holds through the stages. Fields are set before its first use. With a nil Delivery it
+// only keeps the spool empty.
+//
+// Its state belongs to one goroutine at a time: to the one that calls Invoke and Shutdown, and while a flush runs, to that. Whoever finds one running
+// touches nothing but announced.
+type Pipeline struct {
+	Endings  Endings
+	Intake   *intake.Intake
+	Platform Platform                               // nil: nothing is told
+	Render   func(event.Invocation) []deliver.Batch // enrich, correlate, mask, limit, span, otlp
+	Delivery deliver.Delivery
+	Meter    Meter // nil: no metrics
+	Policy   Policy
+	Margin   time.Duration // AFTERGLOW_DEADLINE_MARGIN
+	Timed    bool          // the environment is never frozen and tells of no invocations: flush by the clock
+	Log      zerolog.Logger
+
+	traffic   traffic
+	announced []intake.Announcement
+
+	lost   []event.Loss   // to be told with the next invocation
+	owed   bool           // what an earlier life left untold was asked for
+	held   []intake.Round // read, but not yet in anything that outlives this process
+	panics int
+	broken bool // a panic between the stages: nothing is touched any more
+
+	working chan struct{} // closed when the work that outlasted its invocation is done; nil if there is none
+	timer   *timer        // nil if not Timed
+}
+
+// Invoke returns at once if the policy leaves the spool alone. Otherwise it waits for the end of the invocation, or until it is clear that nobody will tell
+// of it, and flushes what is complete then.
+func (p *Pipeline) Invoke(ctx context.Context, e lambdaapi.Event) {
+	now := time.Now().Round(0)
+	p.announce(e, now)
+	p.traffic.arrived(now)
+	if p.isWorking() || p.broken {
+		// Work that did not end in its invocation's time goes on beside this one, at the lowest priority. This one's data can wait.
+		return
+	}
+	m := p.moment(now, e.Deadline)
+	if !p.Policy.Flush(m) {
+		return
+	}
+	ctx, cancel := until(ctx, e.Deadline, p.Margin)
+	defer cancel()
+	if p.idle() {
+		p.within(ctx, func(context.Context) { p.Intake.Discard() }) // it would only fill the function's /tmp
+		p.traffic.flushed(0, true, 0)
+		return
+	}
+	if p.Endings.Await(ctx, p.attempt(e)) == Expired {
+		return
+	}
+	ended := time.Now().Round(0)
+	if m.Left = left(ctx); !p.Policy.Flush(m) {
+		return
+	}
+	// Also where no hook told of this invocation: hooks whose spool is full write nothing, and nothing would ever make room for them.
+	var done flushed
+	finished := p.within(ctx, func(ctx context.Context) { done = p.flush(ctx, "") })
+	if !finished {
+		done = flushed{} // it is still being written
+	}
+	p.traffic.flushed(done.bytes, done.all, time.Now().Round(0).Sub(ended))
+}
+
+// idle tells whether there is nothing to do but to keep the spool from filling up.
+func (p *Pipeline) idle() bool { return p.Delivery == nil || p.panics >= mostPanics }
+
+// moment is what the policy is asked with.
+func (p *Pipeline) moment(now, deadline time.Time) Moment {
+	if p.traffic.look() {
+		p.traffic.looked(p.Intake.Size())
+	}
+	left := withoutDeadline
+	if !deadline.IsZero() {
+		left = deadline.Add(-p.Margin).Sub(now)
+	}
+	return p.traffic.moment(now, left, p.Delivery == nil || p.Delivery.Due(now))
+}
+
+// announce keeps what Lambda told of an invocation until the intake is free to take it.
+func (p *Pipeline) announce(e lambdaapi.Event, now time.Time) {
+	if p.Platform != nil {
+		p.Platform.Began(e.RequestID)
+	}
+	if len(p.announced) >= maxAnnounced {
+		p.announced = append(p.announced[:0], p.announced[1:]...)
+	}
+	p.announced = append(p.announced, intake.Announcement{ID: e.RequestID, ARN: e.ARN, Trace: e.Trace, Deadline: e.Deadline, At: now})
+}
+
+// attempt is the invocation announced last, as Endings wants to have it.
+func (p *Pipeline) attempt(e lambdaapi.Event) Attempt {
+	a := Attempt{ID: e.RequestID, Deadline: e.Deadline}
+	for _, before := range p.announced[:len(p.announced)-1] {
+		a.Again = a.Again || before.ID == a.ID
+	}
+	return a
+}
+
+// Shutdown exports all that is there. After a timeout or a failure there will be another life of the environment, which finds what is left in /tmp.
+func (p *Pipeline) Shutdown(ctx context.Context, e lambdaapi.Event) {
+	ctx, cancel := until(ctx, e.Deadline, lastMargin)
+	defer cancel()
+	if p.timer != nil && !p.timer.stop(ctx) {
+		return
+	}
+	if p.isWorking() {
+		select {
+		case <-p.working:
+		case <-ctx.Done():
+			return
+		}
+	}
+	if p.broken || p.idle() {
+		return
+	}
+	p.within(ctx, func(ctx context.Context) { p.flush(ctx, reasonOf(e)) })
+}
+
+// reasonOf gives the reason of a SHUTDOWN, which is never empty.
+func reasonOf(e lambdaapi.Event) string {
+	if e.Reason == "" {
+		return "unknown"
+	}
+	return e.Reason
+}
+
+func until(ctx context.Context, deadline time.Time, margin time.Duration) (context.Context, context.CancelFunc) {
+	if deadline.IsZero() {
+		return context.WithTimeout(ctx, withoutDeadline)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-margin))
+}
+
+// left is what a context has left.
+func left(ctx context.Context) time.Duration {
+	if ctx.Err() != nil {
+		return 0
+	}
+	if d, ok := ctx.Deadline(); ok {
+		return time.Until(d)
+	}
+	return math.MaxInt64
+}
+
+// within works for as long as the context allows, and tells whether that was enough. What is not done then goes on by itself, and isWorking tells of it. So
+// that there is something left to be done in the time, the work's own context ends a little earlier: what was not accepted then has to go somewhere.
+func (p *Pipeline) within(ctx context.Context, work func(context.Context)) bool {
+	done := make(chan struct{})
+	p.working = done
+	announced := p.announced
+	p.announced = nil
+	l := left(ctx)
+	go func() {
+		defer close(done)
+		defer func() {
+			if r := recover(); r != nil {
+				p.broken = true
+				logPanic(p.Log, "flush", r)
+			}
+		}()
+		for _, a := range announced {
+			p.Intake.Announce(a)
+		}
+		shorter, cancel := context.WithTimeout(ctx, l-min(l/10, lastWords))
+		defer cancel()
+		work(shorter)
+	}()
+	select {
+	case <-done:
+		p.working = nil
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (p *Pipeline) isWorking() bool {
+	if p.working == nil {
+		return false
+	}
+	select {
+	case <-p.working:
+		p.working = nil
+		return false
+	default:
+		return true
+	}
+}

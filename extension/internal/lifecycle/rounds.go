@@ -1,0 +1,192 @@
+package lifecycle
+
+import (
+	"context"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/deliver"
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/extension/internal/intake"
+)
+
+// LossPanic is the reason of a Loss that is found here: an invocation on which a stage broke.
+const LossPanic = "panic"
+
+// muchRead is what may leave several times as much memory behind. Go gives it back by and by, which a frozen process does not live to see; so it is
+// given back at once, for a few milliseconds of work.
+const muchRead = 4 << 20
+
+// Reasons of a SHUTDOWN after which the environment lives on: what is left in /tmp is found by its next life.
+// docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html: a reset does not clear /tmp.
+const (
+	reasonTimeout = "timeout"
+	reasonFailure = "failure"
+)
+
+// A flushed is what a flush came to.
+type flushed struct {
+	bytes int64 // read
+	all   bool  // nothing was left in the spool that could have been read
+}
+
+// flush brings what is in the spool to the exporters, round by round. A round's files are deleted when the delivery says that their content is safe: a
+// process that is killed before leaves them to the next life of the environment, which may send them a second time, with the same ids. reason is that of
+// SHUTDOWN, "" before.
+func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
+	last := reason != ""
+	p.facts()
+	if !p.owed {
+		p.owed = true
+		p.lose(p.Delivery.Owed()...)
+	}
+	if last {
+		p.Intake.Ends(reason)
+	}
+	for ctx.Err() == nil && !done.all {
+		round := p.Intake.Collect(last)
+		done.bytes += round.Bytes
+		for _, inv := range round.Invocations {
+			p.render(inv)
+		}
+		p.lose(round.Lost...)
+		done.all = !round.More
+		if done.all {
+			p.collect(last)
+		}
+		if p.deliver(ctx, last, round.More) {
+			p.release(round)
+			continue
+		}
+		p.hold(round)
+		if !last {
+			break // what is read now would only pile up in memory
+		}
+	}
+	if last {
+		p.end(reason, done)
+	}
+	if !last && done.bytes > muchRead {
+		debug.FreeOSMemory()
+	}
+	return done
+}
+
+// facts tells the intake and the meter what Lambda has told.
+func (p *Pipeline) facts() {
+	if p.Platform == nil {
+		return
+	}
+	for _, f := range p.Platform.Take() {
+		p.Intake.Observe(f)
+		if p.Meter != nil {
+			p.Meter.Fact(f)
+		}
+	}
+}
+
+// deliver sends what was added. While there is more to read before the end, it takes half of the time that is left at most: what nobody has read by then is lost.
+func (p *Pipeline) deliver(ctx context.Context, last, more bool) (safe bool) {
+	if deadline, ok := ctx.Deadline(); ok && last && more {
+		half, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+		ctx = half
+	}
+	report := p.Delivery.Flush(ctx, last)
+	p.lose(report.Lost...)
+	return report.Safe
+}
+
+// release deletes the files of a round, and of those before it.
+func (p *Pipeline) release(round intake.Round) {
+	for _, r := range p.held {
+		p.Intake.Release(r)
+	}
+	p.held = nil
+	p.Intake.Release(round)
+}
+
+// hold keeps the files of a round for as long as their content is in memory alone. They are not read again in this life.
+func (p *Pipeline) hold(round intake.Round) {
+	p.Intake.Hold(round)
+	p.held = append(p.held, round)
+}
+
+// render makes batches of an invocation. A stage that panics costs this invocation.
+func (p *Pipeline) render(inv event.Invocation) {
+	var told []event.Loss
+	if !inv.Late { // what is late has no span that could tell
+		told, p.lost = p.lost, nil
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			p.panics++
+			p.lost = append(told, p.lost...)
+			p.lose(event.Loss{Reason: LossPanic, Records: int64(1 + len(inv.Calls))})
+			logPanic(p.Log, "render", r)
+		}
+	}()
+	if p.Meter != nil && !inv.Late {
+		p.Meter.Invocation(inv)
+	}
+	inv.Lost = append(inv.Lost, told...)
+	batches := p.Render(inv)
+	if len(batches) == 0 {
+		p.lost = append(told, p.lost...)
+	}
+	for _, b := range batches {
+		p.Delivery.Add(b)
+	}
+}
+
+// collect adds metrics, if they are due.
+func (p *Pipeline) collect(last bool) {
+	if p.Meter == nil {
+		return
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			p.panics++
+			logPanic(p.Log, "metrics", r)
+		}
+	}()
+	if payload, points := p.Meter.Collect(time.Now(), last); points > 0 {
+		p.Delivery.Add(deliver.Batch{Signal: signalMetrics, Payload: payload, Records: points})
+	}
+}
+
+// lose counts what nobody will get, for the meter and for the next invocation that is exported.
+func (p *Pipeline) lose(losses ...event.Loss) {
+	for _, l := range losses {
+		if p.Meter != nil {
+			p.Meter.Lost(l)
+		}
+		if i := slices.IndexFunc(p.lost, func(k event.Loss) bool { return k.Reason == l.Reason }); i >= 0 {
+			p.lost[i].Records += l.Records
+			p.lost[i].Bytes += l.Bytes
+			continue
+		}
+		p.lost = append(p.lost, l)
+	}
+}
+
+// end is the last thing that this process does. What could not be told is told by the next life of the environment, or else in the log.
+func (p *Pipeline) end(reason string, done flushed) {
+	if !p.Timed && (reason == reasonTimeout || reason == reasonFailure) {
+		p.Delivery.Owe(p.lost)
+		return
+	}
+	p.Delivery.Abandon()
+	if len(p.lost) == 0 && done.all {
+		return
+	}
+	e := p.Log.Warn()
+	for _, l := range p.lost {
+		e = e.Int64(l.Reason, l.Records)
+	}
+	if !done.all {
+		e = e.Int64("unread bytes", p.Intake.Size())
+	}
+	e.Msg("not everything could be exported before the end")
+}

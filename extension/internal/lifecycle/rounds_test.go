@@ -1,0 +1,228 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/extension/internal/intake"
+)
+
+// TestFilesStayUntilTheirContentIsSafe: whatever ends the process meanwhile, they are there for the next one.
+func TestFilesStayUntilTheirContentIsSafe(t *testing.T) {
+	for name, test := range map[string]struct {
+		works, unsafe bool
+		want          int
+	}{
+		"accepted": {works: true}, "in the outbox": {}, "in memory": {unsafe: true, want: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStand(t)
+				during := 0
+				s.unsafe = test.unsafe
+				s.flush = func(context.Context) bool { during = s.files(); return test.works }
+				s.invoke("A")
+				if during != 1 || s.files() != test.want {
+					t.Errorf("%d files meanwhile, %d afterwards", during, s.files())
+				}
+				s.flush = nil
+				s.invoke("B")
+				if got := strings.Join(s.sent, ""); s.files() != 0 || got != "A;B;" {
+					t.Errorf("%d files left in the end, sent %s", s.files(), got)
+				}
+			})
+		})
+	}
+}
+
+// TestNoMoreIsReadThanIsSafe: what nobody takes over stays on disk.
+func TestNoMoreIsReadThanIsSafe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		s.flush, s.unsafe = fail, true
+		const files = 2*intake.MaxFiles + 1
+		for n := range files - 1 {
+			s.spool(fmt.Sprintf("R%d", n))
+		}
+		s.invoke("last")
+		if len(s.added) != intake.MaxFiles {
+			t.Errorf("%d are in memory", len(s.added))
+		}
+		s.flush = nil
+		s.invoke("another")
+		if got := strings.Count(strings.Join(s.sent, ""), ";"); got != files+1 || s.files() != 0 {
+			t.Errorf("%d arrived, %d files left", got, s.files())
+		}
+	})
+}
+
+func TestMoreThanARoundAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		const files = 2*intake.MaxFiles + 1
+		for n := range files {
+			s.spool(fmt.Sprintf("R%d", n))
+		}
+		s.shutdown()
+		if got := strings.Count(strings.Join(s.sent, ""), ";"); got != files || s.files() != 0 {
+			t.Errorf("%d of %d arrived, %d files left", got, files, s.files())
+		}
+	})
+}
+
+// TestAHangDoesNotKeepTheRestFromBeingRead: at the end what nobody has read is lost.
+func TestAHangDoesNotKeepTheRestFromBeingRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		s.flush = hang
+		const files = 4*intake.MaxFiles + 1
+		for n := range files {
+			s.spool(fmt.Sprintf("R%d", n))
+		}
+		s.shutdown()
+		if len(s.added) != files || s.files() != 0 || !s.left {
+			t.Errorf("%d of %d were handed over, %d files left, abandoned: %v", len(s.added), files, s.files(), s.left)
+		}
+	})
+}
+
+// TestTheEnd: after a reset the environment lives on, with /tmp, and its next life tells what this one could not.
+func TestTheEnd(t *testing.T) {
+	for reason, survives := range map[string]bool{"spindown": false, "timeout": true, "failure": true, "": false, "another": false} {
+		t.Run(reason, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStand(t)
+				s.spool("A")
+				s.flush = fail
+				s.told = []event.Loss{{Reason: "refused", Records: 2}}
+				s.shutdownFor(reason)
+				said := strings.Contains(s.log.String(), `"refused":2`)
+				if owes := len(s.owing) == 1; owes != survives || s.left == survives || said == survives {
+					t.Errorf("owed %v, abandoned: %v, log: %s", s.owing, s.left, s.log.String())
+				}
+			})
+		})
+	}
+}
+
+// TestWhatIsUnreadAtTheEndIsSaid: there was no time.
+func TestWhatIsUnreadAtTheEndIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		for n := range intake.MaxFiles + 1 {
+			s.spool(fmt.Sprintf("R%d", n))
+		}
+		s.flush = func(context.Context) bool { time.Sleep(2*time.Second - lastMargin - lastWords); return false } // and minds no context
+		s.shutdown()
+		if !strings.Contains(s.log.String(), `"unread bytes":`) {
+			t.Errorf("log: %s", s.log.String())
+		}
+	})
+}
+
+func TestLosses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		m := &meter{}
+		s.Meter = m
+		s.owedNow = []event.Loss{{Reason: "outbox-full", Records: 3}}
+		s.invoke("A")
+		s.told = []event.Loss{{Reason: "refused", Records: 1}, {Reason: "refused", Records: 1}}
+		s.invoke("B")
+		s.invoke("C")
+		s.expect("A[outbox-full:3];metrics1;", "B;metrics2;", "C[refused:2];metrics3;")
+		if m.lost != 5 || m.invocations != 3 {
+			t.Errorf("%d lost, %d invocations", m.lost, m.invocations)
+		}
+	})
+}
+
+// TestWhatIsLateTellsOfNoLoss: it has no span that could.
+func TestWhatIsLateTellsOfNoLoss(t *testing.T) {
+	s := newStand(t)
+	m := &meter{}
+	s.Meter = m
+	s.lose(event.Loss{Reason: "refused", Records: 1})
+	s.render(event.Invocation{ID: "A", Late: true})
+	s.render(event.Invocation{ID: "B"})
+	if got := strings.Join(s.added, ""); got != "A;B[refused:1];" || m.invocations != 1 {
+		t.Errorf("got %s, %d invocations counted", got, m.invocations)
+	}
+}
+
+// A meter counts what it is told.
+type meter struct {
+	invocations int
+	facts       []event.FactKind
+	lost        int64
+	collected   []bool
+	panics      bool
+}
+
+func (m *meter) Invocation(event.Invocation) { m.invocations++ }
+func (m *meter) Fact(f event.Fact)           { m.facts = append(m.facts, f.Kind) }
+func (m *meter) Lost(l event.Loss)           { m.lost += l.Records }
+func (m *meter) Collect(_ time.Time, last bool) ([]byte, int) {
+	if m.panics {
+		panic("meter")
+	}
+	m.collected = append(m.collected, last)
+	return []byte(fmt.Sprintf("metrics%d;", m.invocations)), m.invocations
+}
+
+// A platform tells what it is given.
+type platform struct {
+	facts []event.Fact
+	ended map[string]chan struct{}
+	told  bool
+	heard atomic.Bool
+	began []string
+}
+
+func (p *platform) Ended(id string) <-chan struct{} {
+	if p.ended[id] == nil {
+		p.ended[id] = make(chan struct{})
+	}
+	return p.ended[id]
+}
+
+func (p *platform) Take() []event.Fact {
+	f := p.facts
+	p.facts = nil
+	return f
+}
+
+func (p *platform) Began(id string) { p.began = append(p.began, id) }
+
+func (p *platform) Heard() bool { return p.heard.Load() }
+
+func (p *platform) Told() bool { return p.told }
+
+func TestFactsAndMetrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		m := &meter{}
+		s.Meter = m
+		s.Platform = &platform{facts: []event.Fact{{Kind: event.FactInitStart}, {Kind: event.FactStart}}}
+		s.invoke("A")
+		s.shutdown()
+		if got := s.Platform.(*platform).began; !reflect.DeepEqual(got, []string{"A"}) {
+			t.Errorf("began: %q", got)
+		}
+		want := []event.FactKind{event.FactInitStart, event.FactStart}
+		if !reflect.DeepEqual(m.facts, want) || !reflect.DeepEqual(m.collected, []bool{false, true}) {
+			t.Errorf("metered %v, collected %v", m.facts, m.collected)
+		}
+		s.expect("A;metrics1;", "metrics1;")
+		m.panics = true
+		s.invoke("B")
+		s.expect("B;")
+	})
+}
