@@ -1,9 +1,12 @@
 package telemetry
 
 import (
+	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 )
@@ -23,87 +26,95 @@ func samples() []string {
 	}
 }
 
-// FuzzParse: no post makes the parser panic; every event is a fact, one that is not passed on, or counted; and what is a number stays within its bounds.
+// FuzzParse: whatever is posted, nothing is given that Lambda could not have told; and what package json understands is understood alike.
 func FuzzParse(f *testing.F) {
 	for _, sample := range samples() {
 		f.Add([]byte(sample))
 	}
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	f.Add([]byte(invocationPost))
+	f.Add([]byte(list(`{"time":"2026-01-12T00:00:15:064Z","type":"function","record":"a\u0000\nb"}`, `{"type":"function","record":{"level":"INFO","message":"m","requestId":"A"}}`)))
+	f.Add([]byte(list(`{"type":"platform.logsDropped","record":{"droppedRecords":1e3,"droppedBytes":-1}}`, `5`, `{"type":"x"}`)))
+	f.Add([]byte(invocationPost)[:700])
+	f.Add([]byte("{\"type\":\"platform.start\",\"record\":{}}\n{}"))
+	f.Add([]byte(`[{"type":"platform.start","record":{"requestId":"A","requestId":"B"},"type":"function"}]`))
 	f.Fuzz(func(t *testing.T, post []byte) {
-		var facts []event.Fact
-		damaged := new(parser).parse(post, now, func(f event.Fact) { facts = append(facts, f) })
-		for _, fact := range facts {
-			sane(t, fact)
+		before := bytes.Clone(post)
+		now := time.Unix(1_700_000_000, 0)
+		var p parser
+		var got []event.Fact
+		understood, damaged := p.parse(post, now, func(f event.Fact) { got = append(got, f) })
+		if !bytes.Equal(post, before) {
+			t.Fatal("the post was changed")
 		}
-		if n := int64(len(facts)) + damaged; n < 0 || n > int64(len(post)) {
-			t.Errorf("%d events of %d bytes", n, len(post))
+		if int64(len(got)) > understood {
+			t.Errorf("%d facts of %d events", len(got), understood)
+		}
+		for _, f := range got {
+			check(t, f)
 		}
 		var events []json.RawMessage
-		if json.Unmarshal(post, &events) != nil || events == nil {
-			return // then only bounds hold
+		if json.Unmarshal(post, &events) != nil || events == nil || bytes.IndexByte(post, '\\') >= 0 {
+			return // names with escapes in them are not taken for what they mean
 		}
-		passed, readable := 0, 0
-		for _, e := range events {
-			switch kind, ok := read(e); {
-			case !ok:
-			case kindOf(kind) == 0:
-				readable++
-			default:
-				passed++
-			}
-		}
-		if len(facts) < passed || len(facts) > len(events)-readable || damaged > int64(len(events)-passed-readable) {
-			t.Errorf("%d facts and %d damaged of %d events, of which %d are to be passed on and %d not\n%s", len(facts), damaged, len(events), passed, readable, post)
-		}
+		compare(t, events, got, understood, damaged)
 	})
 }
 
-// read is what encoding/json makes of an event that is as the documentation has it. Names are taken as they are written, and twice the same one is not.
-func read(e json.RawMessage) (kind string, ok bool) {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(e, &fields) != nil || json.Unmarshal(fields["type"], &kind) != nil || fields["type"][0] != '"' {
-		return "", false
-	}
-	if twice(e) {
-		return "", false
-	}
-	record := fields["record"]
-	switch {
-	case kindOf(kind) == event.FactLine:
-		return kind, len(record) > 0 && (record[0] == '"' || record[0] == '{')
-	case kindOf(kind) != 0:
-		return kind, len(record) > 0 && record[0] == '{'
-	}
-	return kind, true
-}
-
-// twice tells whether an object has a name more than once, or one with an escape in it: readers of JSON differ there.
-func twice(e json.RawMessage) bool {
-	seen := map[string]bool{}
-	again := false
-	members(e, func(name, _ []byte) {
-		again = again || seen[string(name)] || string(name) != text([]byte(`"`+string(name)+`"`))
-		seen[string(name)] = true
-	})
-	return again
-}
-
-func sane(t *testing.T, f event.Fact) {
-	t.Helper()
-	for name, d := range map[string]time.Duration{"duration": f.Duration, "billed": f.Billed, "init": f.Init, "restore": f.Restore, "overhead": f.Overhead} {
-		if d < 0 {
-			t.Errorf("%s of %v", name, d)
-		}
-	}
-	for name, n := range map[string]int64{"produced": f.Produced, "memory": f.MemorySize, "used": f.MemoryUsed, "dropped": f.DroppedRecords, "bytes": f.DroppedBytes} {
-		if n < 0 {
-			t.Errorf("%d of %s", n, name)
-		}
-	}
-	if f.Kind < event.FactStart || f.Kind > event.FactLine {
+// check tells of values that would do harm further on.
+func check(t *testing.T, f event.Fact) {
+	if f.Kind < event.FactStart || f.Kind > event.FactLine || f.Time.IsZero() {
 		t.Errorf("kind %d at %v", f.Kind, f.Time)
 	}
-	if f.Line.Len() > maxLine {
-		t.Errorf("a line of %d bytes", f.Line.Len())
+	for _, n := range []int64{int64(f.Duration), int64(f.Billed), int64(f.Init), int64(f.Restore), int64(f.Overhead), f.Produced, f.MemorySize, f.MemoryUsed, f.DroppedRecords, f.DroppedBytes} {
+		if n < 0 {
+			t.Errorf("a negative figure in %+v", f)
+		}
+	}
+	for _, s := range []string{f.ID, f.Status, f.ErrorType, f.Phase, f.InitType, f.Instance, f.Trace, f.Tenant, f.Level} {
+		if len(s) > 3*maxWord || !utf8.ValidString(s) { // a byte that is no UTF-8 becomes three
+			t.Errorf("text %q", s)
+		}
+	}
+	if line := f.Line.Reveal(); len(line) > maxLine || !utf8.ValidString(line) {
+		t.Errorf("a line of %d bytes", len(line))
+	}
+}
+
+// compare has package json read the same events.
+func compare(t *testing.T, events []json.RawMessage, got []event.Fact, understood, damaged int64) {
+	if understood+damaged != int64(len(events)) {
+		t.Fatalf("%d events, %d understood and %d damaged", len(events), understood, damaged)
+	}
+	n := 0
+	for _, raw := range events {
+		var e map[string]json.RawMessage
+		var kind, id string
+		if json.Unmarshal(raw, &e) != nil || json.Unmarshal(e["type"], &kind) != nil || len(kind) > maxWord/2 || kindOf(kind) == 0 {
+			continue
+		}
+		var record map[string]json.RawMessage
+		object := json.Unmarshal(e["record"], &record) == nil && record != nil
+		var line string
+		text := json.Unmarshal(e["record"], &line) == nil && bytes.HasPrefix(e["record"], []byte(`"`))
+		if !object && (!text || kindOf(kind) != event.FactLine) {
+			continue
+		}
+		if n >= len(got) || got[n].Kind != kindOf(kind) {
+			t.Fatalf("event %s is not there: %+v", raw, got)
+		}
+		f := got[n]
+		n++
+		if text {
+			if want := strings.TrimRight(line, "\r\n"); len(want) <= maxLine && f.Line.Reveal() != want {
+				t.Errorf("line %q, want %q", f.Line.Reveal(), want)
+			}
+			continue
+		}
+		if _, java := record["AWSRequestId"]; !java && json.Unmarshal(record["requestId"], &id) == nil && len(id) < maxWord/2 && f.ID != id {
+			t.Errorf("id %q, want %q", f.ID, id)
+		}
+	}
+	if n != len(got) {
+		t.Errorf("%d facts, want %d", len(got), n)
 	}
 }

@@ -9,6 +9,13 @@ import (
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 )
 
+const (
+	// maxLine is kept of one line, as hooks keep it of a body (AFTERGLOW_CAPTURE_BODY_BYTES).
+	maxLine = 32 << 10
+	// maxWord is the longest id, word or header that is taken: AWS's own are of some hundred characters at most.
+	maxWord = 1 << 10
+)
+
 // kindOf gives the kind of a type of event; 0 for one that is not passed on. Source: docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html.
 func kindOf(name string) event.FactKind {
 	switch name {
@@ -42,32 +49,36 @@ type parser struct {
 }
 
 // parse calls emit with every fact of a post, a JSON list of events (TEL "Destination protocols"; one event, or one a line, would do as well).
-// It gives the number of events that could not be read. now stands in for a time that is not understood.
-func (p *parser) parse(post []byte, now time.Time, emit func(event.Fact)) (damaged int64) {
-	one := func(v []byte) bool {
-		if f, ok := p.event(v, now); !ok {
+// It gives the number of events that were understood, those that are not passed on included, and of those that were not. now stands in for a
+// time that is not understood.
+func (p *parser) parse(post []byte, now time.Time, emit func(event.Fact)) (understood, damaged int64) {
+	one := func(v []byte) {
+		f, ok := p.event(v, now)
+		if !ok {
 			damaged++
-		} else if f.Kind != 0 {
+			return
+		}
+		understood++
+		if f.Kind != 0 {
 			emit(f)
 		}
-		return true
 	}
 	post = skipSpace(post)
 	if len(post) > 0 && post[0] == '[' {
 		if !elements(post, one) {
 			damaged++
 		}
-		return damaged
+		return understood, damaged
 	}
 	for len(post) > 0 {
 		v, rest, ok := value(post)
 		if !ok {
-			return damaged + 1
+			return understood, damaged + 1
 		}
 		one(v)
 		post = skipSpace(rest)
 	}
-	return damaged
+	return understood, damaged
 }
 
 // event reads one event. ok is false if it is none; a fact of no kind is one that is not passed on.
@@ -86,11 +97,11 @@ func (p *parser) event(v []byte, now time.Time) (f event.Fact, ok bool) {
 	if !whole || len(kind) == 0 || kind[0] != '"' {
 		return event.Fact{}, false
 	}
-	f = event.Fact{Kind: kindOf(text(kind)), Time: instant(text(when), now)}
-	switch {
-	case f.Kind == 0:
+	f = event.Fact{Kind: kindOf(word(kind)), Time: instant(word(when), now)}
+	switch f.Kind {
+	case 0:
 		return f, true
-	case f.Kind == event.FactLine:
+	case event.FactLine:
 		return f, p.line(record, &f)
 	}
 	if !members(record, func(name, v []byte) { p.member(string(name), v, &f) }) {
@@ -106,19 +117,19 @@ func (p *parser) event(v []byte, now time.Time) (f event.Fact, ok bool) {
 func (p *parser) member(name string, v []byte, f *event.Fact) {
 	switch name {
 	case "requestId":
-		f.ID = p.share(&p.id, text(v))
+		f.ID = p.share(&p.id, word(v))
 	case "status":
 		f.Status = strings.ToLower(word(v))
 	case "errorType":
-		f.ErrorType = text(v)
+		f.ErrorType = word(v)
 	case "phase":
 		f.Phase = word(v)
 	case "initializationType":
 		f.InitType = word(v)
 	case "instanceId":
-		f.Instance = text(v)
+		f.Instance = word(v)
 	case "tenantId":
-		f.Tenant = text(v)
+		f.Tenant = word(v)
 	case "droppedRecords":
 		f.DroppedRecords = integer(v)
 	case "droppedBytes":
@@ -126,13 +137,13 @@ func (p *parser) member(name string, v []byte, f *event.Fact) {
 	case "tracing":
 		members(v, func(name, v []byte) {
 			if string(name) == "value" {
-				f.Trace = p.share(&p.trace, text(v))
+				f.Trace = p.share(&p.trace, word(v))
 			}
 		})
 	case "metrics":
 		members(v, func(name, v []byte) { metric(string(name), v, f) })
 	case "spans":
-		elements(v, func(v []byte) bool { overhead(v, f); return true })
+		elements(v, func(v []byte) { overhead(v, f) })
 	}
 }
 
@@ -180,7 +191,7 @@ func (p *parser) line(record []byte, f *event.Fact) bool {
 	case len(record) == 0:
 		return false
 	case record[0] == '"':
-		p.keep(text(record), f)
+		keep(text(record), f)
 		return true
 	case record[0] != '{':
 		return false
@@ -194,22 +205,22 @@ func (p *parser) line(record []byte, f *event.Fact) bool {
 		case "level":
 			f.Level = word(v)
 		case "requestId", "AWSRequestId": // the latter in Java's
-			f.ID = p.share(&p.id, text(v))
+			f.ID = p.share(&p.id, word(v))
 		case "timestamp":
 		default:
 			more = true
 		}
 	})
 	if whole && !more && len(message) > 0 && message[0] == '"' {
-		p.keep(text(message), f)
+		keep(text(message), f)
 	} else {
-		p.keep(string(record), f)
+		keep(strings.ToValidUTF8(string(record), string(utf8.RuneError)), f)
 	}
 	return true
 }
 
 // keep cuts a line to its most, between two characters, and its line break off.
-func (p *parser) keep(s string, f *event.Fact) {
+func keep(s string, f *event.Fact) {
 	s = strings.TrimRight(s, "\r\n")
 	if len(s) > maxLine {
 		n := maxLine
@@ -230,8 +241,12 @@ func (p *parser) share(last *string, s string) string {
 	return s
 }
 
-// word is text for the few words that Lambda uses over and over: they are kept once, by the program itself.
+// word is text for what is short. The few words that Lambda uses over and over are kept once, by the program itself; what is too long to be
+// one is none.
 func word(v []byte) string {
+	if len(v) > maxWord {
+		return ""
+	}
 	if len(v) > 2 {
 		switch string(v[1 : len(v)-1]) {
 		case "success":

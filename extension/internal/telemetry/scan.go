@@ -86,8 +86,8 @@ func isDelimiter(c byte) bool {
 	return isSpace(c) || c == ',' || c == ':' || c == '}' || c == ']' || c == '{' || c == '[' || c == '"'
 }
 
-// elements calls f with every value of the list b until f returns false. whole is false if b is no list, or ends before it does.
-func elements(b []byte, f func(v []byte) bool) (whole bool) {
+// elements calls f with every value of the list b. whole is false if b is no list, or ends before it does.
+func elements(b []byte, f func(v []byte)) (whole bool) {
 	b = skipSpace(b)
 	if len(b) == 0 || b[0] != '[' {
 		return false
@@ -100,9 +100,7 @@ func elements(b []byte, f func(v []byte) bool) (whole bool) {
 		if !ok {
 			return false
 		}
-		if !f(v) {
-			return true
-		}
+		f(v)
 		if b = skipSpace(rest); len(b) > 0 && b[0] == ',' {
 			b = b[1:]
 		}

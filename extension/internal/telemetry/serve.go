@@ -1,17 +1,14 @@
 package telemetry
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
@@ -20,41 +17,35 @@ import (
 const (
 	// host is the name that the platform posts to: the only one that it takes (TEL "Destination protocols").
 	host = "sandbox.localdomain"
+	// anyPort that is free, on every address.
+	anyPort = "0.0.0.0:0"
 	// reservedPort is Lambda's own (TEL).
 	reservedPort = 9001
-	// maxPost is read of a post; what is longer is thrown away and counted. Lambda's are of up to twice the buffer that was asked for, 256 KiB, and
-	// something for the envelopes (TEL "Buffering").
-	maxPost = 1 << 20
-	// keptBuffer is the largest buffer that a connection keeps for its next post.
-	keptBuffer = 16 << 10
 	// maxConnections at a time. The platform has one; after a freeze it may have another while the dead one is still here. One too many, and the oldest is closed.
 	maxConnections = 8
 	// acceptPause is the wait after an Accept that failed: there are no descriptors left, which are the function's as well.
 	acceptPause = 100 * time.Millisecond
 )
 
-// answerOK is the answer to everything: a post that is not accepted comes again and again (TEL), and would be the same then.
-const answerOK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-
 // Listen opens the port. Lambda wants it open before it is asked for a subscription (TEL).
 //
 // It listens on every address: sandbox.localdomain has one of its own on Lambda, the platform may as well come from loopback, and to look a name
 // up costs more than all the rest, or takes seconds where nobody knows it.
-func Listen(ctx context.Context, opt Options) (*Listener, error) {
+func Listen(ctx context.Context, opt Options) (*Listener, error) { return listenOn(ctx, anyPort, opt) }
+
+func listenOn(ctx context.Context, address string, opt Options) (*Listener, error) {
 	var config net.ListenConfig
 	config.SetMultipathTCP(false) // nobody there speaks it, and to find that out takes a system call more
-	l := &Listener{opt: opt, seed: maphash.MakeSeed()}
-	for tries := 0; ; tries++ {
-		listener, err := config.Listen(ctx, "tcp4", "0.0.0.0:0")
-		if err != nil {
-			return nil, fmt.Errorf("listen for telemetry: %w", err)
-		}
-		l.listener = listener
-		if l.port() != reservedPort {
-			break
-		}
-		defer listener.Close() // after the next has got another
+	listener, err := config.Listen(ctx, "tcp4", address)
+	if err == nil && portOf(listener) == reservedPort {
+		reserved := listener
+		listener, err = config.Listen(ctx, "tcp4", anyPort)
+		_ = reserved.Close() // only now, or it might be had again
 	}
+	if err != nil {
+		return nil, fmt.Errorf("listen for telemetry: %w", err)
+	}
+	l := &Listener{opt: opt, listener: listener, seed: maphash.MakeSeed()}
 	l.serving.Add(1)
 	go func() {
 		defer l.serving.Done()
@@ -68,7 +59,14 @@ func Listen(ctx context.Context, opt Options) (*Listener, error) {
 	return l, nil
 }
 
-func (l *Listener) port() int { return l.listener.Addr().(*net.TCPAddr).Port }
+func portOf(l net.Listener) int {
+	if a, ok := l.Addr().(*net.TCPAddr); ok {
+		return a.Port
+	}
+	return 0
+}
+
+func (l *Listener) port() int { return portOf(l.listener) }
 
 // URI is the destination to subscribe with.
 func (l *Listener) URI() string {
@@ -165,55 +163,22 @@ func (l *Listener) damaged(bytes int64) {
 
 // serve answers the posts of one connection. There is no time limit on any of them: a freeze would use it up.
 func (l *Listener) serve(conn net.Conn) {
-	r := bufio.NewReader(conn)
-	var buffer []byte
+	posts := newPosts(conn)
 	for {
-		request, err := http.ReadRequest(r)
+		post, size, more, err := posts.next()
 		if err != nil {
-			return // it was idle and is closed, or nobody who speaks HTTP: whatever it was, it will be sent again
-		}
-		if strings.EqualFold(request.Header.Get("Expect"), "100-continue") {
-			if _, err := io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
-				return
-			}
-		}
-		post, more, err := readUpTo(buffer[:0], request.Body, maxPost)
-		if err != nil {
-			return // it has no answer yet, so it will be sent again
+			return // it was idle and is closed, or has no answer yet, so that it will be sent again
 		}
 		if _, err := io.WriteString(conn, answerOK); err != nil {
 			return
 		}
-		if more > 0 {
-			l.damaged(int64(len(post)) + more)
-		} else if len(post) > 0 {
+		if size > int64(len(post)) {
+			l.damaged(size)
+		} else if size > 0 {
 			l.read(post)
 		}
-		if buffer = post; cap(buffer) > keptBuffer {
-			buffer = nil
-		}
-		if request.Close {
+		if !more {
 			return
-		}
-	}
-}
-
-// readUpTo appends what r has to b, up to most bytes; more is what was left out.
-func readUpTo(b []byte, r io.Reader, most int) (_ []byte, more int64, err error) {
-	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := r.Read(b[len(b):min(cap(b), most)])
-		b = b[:len(b)+n]
-		switch {
-		case errors.Is(err, io.EOF):
-			return b, 0, nil
-		case err != nil:
-			return b, 0, err
-		case len(b) == most:
-			more, err := io.Copy(io.Discard, r)
-			return b, more, err
 		}
 	}
 }

@@ -6,7 +6,7 @@
 // # What is where
 //
 //   - telemetry.go: the Listener and what it keeps.
-//   - serve.go: the port, connections and posts.
+//   - serve.go, post.go: the port, its connections, and HTTP.
 //   - parse.go, scan.go: from a post to facts, however it is damaged.
 //   - ends.go: which end is the end of which attempt.
 package telemetry
@@ -14,6 +14,7 @@ package telemetry
 import (
 	"hash/maphash"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,16 +22,16 @@ import (
 )
 
 const (
-	// maxFacts are kept between two Takes. An invocation has three, so this is some 2,700 invocations, which even a function that
-	// takes 2 ms does not have in the five seconds between two flushes; all of them are some 3 MiB.
-	maxFacts = 8192
-	// maxLineBytes of the function's log are kept between two Takes: what Lambda itself may send in two posts. What logs more between two flushes is
-	// no use to anybody in full.
+	// maxBytes of what the platform told are kept between two Takes. An invocation has three facts, some 1.4 KiB, so this is 3,000 invocations:
+	// what a function that takes 2 ms has in the five seconds between two flushes, and some more.
+	maxBytes = 4 << 20
+	// maxLineBytes of the function's log are kept beside them: what Lambda itself may send in two posts. Who logs more between two flushes does without
+	// the rest.
 	maxLineBytes = 1 << 20
-	// maxLine is kept of one line, as hooks keep it of a body (AFTERGLOW_CAPTURE_BODY_BYTES).
-	maxLine = 32 << 10
-	// silentAfter invocations without any post since the start, nothing will come: Lambda tells of the init before the first one, with a delay
-	// of 25 ms that a freeze may stretch into the second.
+	// factBytes is what a fact takes beside its texts.
+	factBytes = 400
+	// silentAfter so many invocations without a word since the start, nothing will come: Lambda tells of the init before the first one, with a
+	// delay of 25 ms that a freeze may stretch into the second.
 	silentAfter = 3
 	// rememberedPosts are known by their content. A post whose answer was lost comes again before any other does, over this or another connection.
 	rememberedPosts = 4
@@ -54,24 +55,20 @@ type Listener struct {
 	conns      []net.Conn // the oldest first
 	closed     bool
 	subscribed bool
-	posts      int // that were whole
-	begun      int // invocations
+	heard      bool // anything that was understood
+	begun      int  // invocations
 	facts      []event.Fact
-	lineBytes  int64
+	bytes      int64            // of them, but for lines
+	lineBytes  int64            // of lines
 	lost       map[string]*loss // by reason, since the last Take
 	ends       ends
+	posts      int
 	seen       [rememberedPosts]uint64 // hashes of the last posts
 	seed       maphash.Seed
 	parser     parser
 }
 
 type loss struct{ records, bytes int64 }
-
-// Counts are what a Listener keeps at the moment.
-type Counts struct {
-	Facts     int
-	LineBytes int64
-}
 
 // Subscribed says that Lambda has accepted the subscription.
 func (l *Listener) Subscribed() {
@@ -81,11 +78,11 @@ func (l *Listener) Subscribed() {
 }
 
 // Told is false where nothing will ever come: there is no subscription, or three invocations have begun and Lambda has not even told of
-// the init. A post makes it true in any case, for a subscription whose answer was lost.
+// the init. What comes makes it true in any case, for a subscription whose answer was lost.
 func (l *Listener) Told() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.posts > 0 || l.subscribed && l.begun < silentAfter
+	return l.heard || l.subscribed && l.begun < silentAfter
 }
 
 // Heard is true once Lambda has told of anything.
@@ -123,15 +120,15 @@ func (l *Listener) Take() []event.Fact {
 			facts = append(facts, event.Fact{Kind: event.FactDropped, Time: time.Now(), Reason: reason, DroppedRecords: n.records, DroppedBytes: n.bytes})
 		}
 	}
-	l.facts, l.lineBytes, l.lost = nil, 0, nil
+	l.facts, l.bytes, l.lineBytes, l.lost = nil, 0, 0, nil
 	return facts
 }
 
-// Waiting tells how much the next Take will give.
-func (l *Listener) Waiting() Counts {
+// Waiting tells how many bytes the next Take will give, roughly.
+func (l *Listener) Waiting() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Counts{Facts: len(l.facts), LineBytes: l.lineBytes}
+	return l.bytes + l.lineBytes
 }
 
 // read takes the content of a post.
@@ -144,14 +141,13 @@ func (l *Listener) read(post []byte) {
 		}
 	}()
 	hash := maphash.Bytes(l.seed, post)
-	for _, s := range l.seen {
-		if s == hash {
-			return // an earlier answer was lost
-		}
+	if slices.Contains(l.seen[:], hash) {
+		return // the answer to it was lost
 	}
 	l.seen[l.posts%rememberedPosts] = hash
 	l.posts++
-	damaged := l.parser.parse(post, time.Now(), l.add)
+	understood, damaged := l.parser.parse(post, time.Now(), l.add)
+	l.heard = l.heard || understood > 0
 	if damaged > 0 {
 		l.lose(event.DroppedDamaged, damaged, 0)
 	}
@@ -166,21 +162,26 @@ func (l *Listener) add(f event.Fact) {
 		l.ends.started(f.ID, f.Time)
 	case event.FactDone:
 		l.ends.done(f.ID, f.Time)
-	case event.FactLine:
+	}
+	used, most := &l.bytes, int64(maxBytes)
+	if f.Kind == event.FactLine {
 		if !l.opt.Lines {
 			return
 		}
-		if l.lineBytes+int64(f.Line.Len()) > maxLineBytes {
-			l.lose(event.DroppedFull, 1, int64(f.Line.Len()))
-			return
-		}
+		used, most = &l.lineBytes, maxLineBytes
 	}
-	if len(l.facts) >= maxFacts {
+	size := sizeOf(f)
+	if *used+size > most {
 		l.lose(event.DroppedFull, 1, int64(f.Line.Len()))
 		return
 	}
-	l.lineBytes += int64(f.Line.Len())
+	*used += size
 	l.facts = append(l.facts, f)
+}
+
+func sizeOf(f event.Fact) int64 {
+	return factBytes + int64(f.Line.Len()+len(f.ID)+len(f.Trace)+len(f.Tenant)+len(f.Instance)+
+		len(f.Status)+len(f.ErrorType)+len(f.Phase)+len(f.InitType)+len(f.Level))
 }
 
 func (l *Listener) lose(reason string, records, bytes int64) {

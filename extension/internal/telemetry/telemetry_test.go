@@ -4,9 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"hash/maphash"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
+	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -144,8 +149,302 @@ func TestHugePost(t *testing.T) {
 	l := start(t, Options{})
 	post(t, l, "["+string(bytes.Repeat([]byte(" "), maxPost))+startOf("A", 1)+"]")
 	post(t, l, list(startOf("B", 1)))
-	facts := take(t, l, 2)
-	if facts[0].ID != "B" || facts[1].Kind != event.FactDropped || facts[1].Reason != event.DroppedDamaged || facts[1].DroppedBytes <= maxPost {
+	l.Close()
+	facts := l.Take()
+	if len(facts) != 2 || facts[0].ID != "B" || facts[1].Kind != event.FactDropped || facts[1].Reason != event.DroppedDamaged || facts[1].DroppedBytes <= maxPost {
 		t.Errorf("got %+v", facts)
 	}
 }
+
+// TestWhatDoesNotFitIsCounted, and its ends are known all the same.
+func TestWhatDoesNotFitIsCounted(t *testing.T) {
+	l := start(t, Options{Lines: true})
+	fill := func(f event.Fact) (n int64) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for l.lost == nil {
+			l.add(f)
+			n++
+		}
+		return n
+	}
+	fact := event.Fact{Kind: event.FactReport} // none is smaller
+	if n := fill(fact); n < 9000 || n > 12_000 {
+		t.Errorf("room for %d facts", n)
+	}
+	l.Began("A")
+	post(t, l, list(startOf("A", 1), doneOf("A", 2), `{"type":"function","record":"there is room for lines"}`))
+	ended(t, l.Ended("A"))
+	if w := l.Waiting(); w < maxBytes-1000 || w > maxBytes+1000 {
+		t.Errorf("%d bytes are waiting", w)
+	}
+	l.Close()
+	facts := l.Take()
+	if last := facts[len(facts)-1]; last.Kind != event.FactDropped || last.Reason != event.DroppedFull || last.DroppedRecords != 3 || last.DroppedBytes != 0 {
+		t.Errorf("the last is %+v", last)
+	}
+	if line := facts[len(facts)-2]; line.Kind != event.FactLine {
+		t.Errorf("before it is %+v", line)
+	}
+	if more := l.Take(); len(more) != 0 || l.Waiting() != 0 {
+		t.Errorf("told twice: %+v, %d bytes", more, l.Waiting())
+	}
+	line := event.Fact{Kind: event.FactLine, Line: event.TextOf(strings.Repeat("x", 1000))}
+	if n := fill(line); n < 700 || n > 800 {
+		t.Errorf("room for %d lines", n)
+	}
+	l.mu.Lock()
+	l.add(fact)
+	l.mu.Unlock()
+	facts = l.Take()
+	if last := facts[len(facts)-1]; last.Reason != event.DroppedFull || last.DroppedRecords != 1 || last.DroppedBytes != 1000 || facts[len(facts)-2].Kind != event.FactReport {
+		t.Errorf("got %+v", facts[len(facts)-2:])
+	}
+}
+
+// TestSizeOfAFact: what is counted is what is kept.
+func TestSizeOfAFact(t *testing.T) {
+	if size := reflect.TypeFor[event.Fact]().Size(); size > factBytes {
+		t.Errorf("a fact takes %d bytes, counted are %d", size, factBytes)
+	}
+}
+
+// TestLinesThatNobodyWants come where another subscription had them.
+func TestLinesThatNobodyWants(t *testing.T) {
+	l := start(t, Options{})
+	post(t, l, list(`{"type":"function","record":"hunter2"}`, startOf("A", 1)))
+	if f := take(t, l, 1); len(f) != 1 || f[0].Kind != event.FactStart {
+		t.Errorf("got %+v", f)
+	}
+}
+
+// TestPostsThatComeTwice: Lambda posts again what it has no answer for (TEL); the answer may have been what was lost.
+func TestPostsThatComeTwice(t *testing.T) {
+	l := start(t, Options{})
+	first, second := list(startOf("A", 1)), list(doneOf("A", 2))
+	for _, p := range []string{first, first, second, first, second} {
+		post(t, l, p)
+	}
+	l.Close()
+	if facts := l.Take(); len(facts) != 2 {
+		t.Errorf("got %+v", facts)
+	}
+}
+
+// TestTold: see its contract.
+func TestTold(t *testing.T) {
+	began := func(l *Listener, n int) {
+		for i := range n {
+			l.Began(fmt.Sprint(i))
+		}
+	}
+	var none Listener
+	none.Subscribed()
+	none.Close()
+	if began(&none, 1); len(none.Take()) != 0 || none.Waiting() != 0 {
+		t.Error("the zero Listener has something to give")
+	}
+	open(t, none.Ended("A"))
+
+	l := start(t, Options{})
+	if began(l, 1); l.Told() {
+		t.Error("without a subscription")
+	}
+	l.Subscribed()
+	if !l.Told() {
+		t.Error("not in the first invocation")
+	}
+	if began(l, silentAfter-1); l.Told() {
+		t.Error("after three invocations without a word")
+	}
+	post(t, l, "not a word of Lambda's")
+	post(t, l, "[]")
+	l.mu.Lock()
+	heard := l.heard
+	l.mu.Unlock()
+	if heard || l.Told() {
+		t.Error("by somebody who is not Lambda")
+	}
+	post(t, l, list(`{"type":"platform.extension","record":{}}`))
+	take(t, l, 1) // what the first post was counted as
+	for end := time.Now().Add(patience); !l.Told(); {
+		if time.Now().After(end) {
+			t.Fatal("not by a word at last")
+		}
+	}
+	unsubscribed := start(t, Options{})
+	post(t, unsubscribed, list(startOf("A", 1)))
+	take(t, unsubscribed, 1)
+	if !unsubscribed.Told() {
+		t.Error("not although it is")
+	}
+}
+
+// TestCloseEndsAllThatServes: the port is free, connections are closed, and no goroutine is left.
+func TestCloseEndsAllThatServes(t *testing.T) {
+	l := start(t, Options{})
+	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(l.port())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf")
+	post(t, l, list(startOf("A", 1)))
+	l.Close()
+	l.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	if _, err := conn.Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "timeout") {
+		t.Errorf("the connection is still there: %v", err)
+	}
+	if again, err := net.Listen("tcp4", fmt.Sprintf("0.0.0.0:%d", l.port())); err != nil {
+		t.Errorf("the port is taken: %v", err)
+	} else {
+		again.Close()
+	}
+	if facts := l.Take(); len(facts) != 1 {
+		t.Errorf("got %+v", facts)
+	}
+}
+
+// TestGuardedPort: source of the worry: the API has no authentication, and the port is open on all addresses.
+func TestGuardedPort(t *testing.T) {
+	for address, want := range map[string]bool{
+		"127.0.0.1:9001": true, "127.5.5.5:1": true, "[::1]:80": true, "localhost:80": true, "169.254.100.1:9001": false, "10.0.0.1:80": false, "sandbox:80": false, "": false, "127.0.0.1": false,
+	} {
+		if got := IsLoopback(address); got != want {
+			t.Errorf("%q is of loopback: %v", address, got)
+		}
+	}
+	tcp := func(from, to string) net.Conn {
+		return fakeConn{from: &net.TCPAddr{IP: net.ParseIP(from)}, to: &net.TCPAddr{IP: net.ParseIP(to)}}
+	}
+	for _, c := range []struct {
+		from, to string
+		want     bool
+	}{{"127.0.0.1", "127.0.0.1", true}, {"169.254.79.2", "169.254.79.2", true}, {"10.0.0.2", "10.0.0.1", false}} {
+		if got := isOurs(tcp(c.from, c.to)); got != c.want {
+			t.Errorf("%s to %s: %v", c.from, c.to, got)
+		}
+	}
+}
+
+type fakeConn struct {
+	net.Conn
+	from, to net.Addr
+}
+
+func (c fakeConn) RemoteAddr() net.Addr { return c.from }
+func (c fakeConn) LocalAddr() net.Addr  { return c.to }
+
+// TestGuardRefuses: from an address of this machine that is not loopback it is let in, and what the guard refuses is closed before it is read.
+func TestGuardRefuses(t *testing.T) {
+	l := &Listener{opt: Options{Guarded: true}, seed: maphash.MakeSeed()}
+	stranger := &fakeListener{conns: make(chan net.Conn, 1), closed: make(chan bool)}
+	l.listener = stranger
+	ours, theirs := net.Pipe()
+	stranger.conns <- fakeConn{ours, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 2)}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)}}
+	ended := make(chan bool)
+	go func() { defer close(ended); l.accept() }()
+	theirs.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(theirs, "POST / HTTP/1.1\r\n\r\n"); err == nil {
+		t.Error("a stranger is listened to")
+	}
+	l.Close()
+	<-ended
+}
+
+// A fakeListener fails once, as without descriptors, before it gives what it has.
+type fakeListener struct {
+	failed bool
+	conns  chan net.Conn
+	closed chan bool
+}
+
+func (f *fakeListener) Accept() (net.Conn, error) {
+	if !f.failed {
+		f.failed = true
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	select {
+	case c := <-f.conns:
+		return c, nil
+	case <-f.closed:
+		return nil, net.ErrClosed
+	}
+}
+func (f *fakeListener) Close() error   { close(f.closed); return nil }
+func (f *fakeListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// TestListeningFails: the caller learns of it.
+func TestListeningFails(t *testing.T) {
+	taken := start(t, Options{})
+	if l, err := listenOn(t.Context(), fmt.Sprintf("0.0.0.0:%d", taken.port()), Options{}); err == nil {
+		l.Close()
+		t.Error("no error")
+	}
+}
+
+// TestReservedPort: source TEL. Another is taken, and the reserved one given back.
+func TestReservedPort(t *testing.T) {
+	l, err := listenOn(t.Context(), fmt.Sprintf("0.0.0.0:%d", reservedPort), Options{})
+	if err == nil {
+		t.Cleanup(l.Close)
+		if l.port() == reservedPort {
+			t.Error("it listens on the port that is Lambda's")
+		}
+		return
+	}
+	t.Logf("not tested: %v", err) // somebody else on this machine has it
+}
+
+// TestURI: sources TEL: http, the name, any port but 9001.
+func TestURI(t *testing.T) {
+	l := start(t, Options{})
+	u, err := url.Parse(l.URI())
+	if err != nil || u.Scheme != "http" || u.Hostname() != "sandbox.localdomain" || u.Port() == "" || u.Port() == "9001" {
+		t.Errorf("%s %v", l.URI(), err)
+	}
+}
+
+// TestAPanicCostsAPost: nothing here may end the process, nor the listening.
+func TestAPanicCostsAPost(t *testing.T) {
+	l := start(t, Options{})
+	l.mu.Lock()
+	seed := l.seed
+	l.seed = maphash.Seed{} // with which nothing can be hashed
+	l.mu.Unlock()
+	post(t, l, list(startOf("A", 1)))
+	if f := take(t, l, 1); f[0].Reason != event.DroppedDamaged || f[0].DroppedRecords != 1 {
+		t.Errorf("got %+v", f)
+	}
+	l.mu.Lock()
+	l.seed = seed
+	l.mu.Unlock()
+	post(t, l, list(startOf("B", 1)))
+	if f := take(t, l, 1); f[0].ID != "B" {
+		t.Errorf("got %+v", f)
+	}
+}
+
+// TestAPanicOfAConnection costs no more than it.
+func TestAPanicOfAConnection(t *testing.T) {
+	stranger := &fakeListener{conns: make(chan net.Conn, 1), closed: make(chan bool)}
+	l := &Listener{seed: maphash.MakeSeed(), listener: stranger}
+	ours, theirs := net.Pipe()
+	stranger.conns <- brokenConn{ours}
+	ended := make(chan bool)
+	go func() { defer close(ended); l.accept() }()
+	theirs.SetDeadline(time.Now().Add(patience))
+	if _, err := theirs.Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "timeout") {
+		t.Errorf("the connection is still there: %v", err)
+	}
+	l.Close()
+	<-ended
+	if f := l.Take(); len(f) != 1 || f[0].Reason != event.DroppedDamaged {
+		t.Errorf("got %+v", f)
+	}
+}
+
+type brokenConn struct{ net.Conn }
+
+func (brokenConn) Read([]byte) (int, error) { panic("broken") }
