@@ -153,6 +153,9 @@ type Instrumentation struct {
 	// Most that is sent in one export request, before compression, from 16 KiB to 8 MiB. No invocation is larger.
 	// Default: 1 MiB.
 	LimitBatchSize awscdk.Size
+	// Most that is exported of one line of the function's log, where lines are exported, from 64 bytes to 256 KiB.
+	// Default: 4 KiB.
+	LimitLogSize awscdk.Size
 
 	// When the extension exports: with adaptive, after the response of each invocation while they are rare, every interval while they are frequent; with end,
 	// after the response of each; with interval, every interval. Always also at the end of the environment.
@@ -212,6 +215,7 @@ func (i *Instrumentation) rows() []row {
 		{"LimitCallSize", "AFTERGLOW_LIMIT_CALL_BYTES", i.LimitCallSize},
 		{"LimitInvocationSize", "AFTERGLOW_LIMIT_INVOCATION_BYTES", i.LimitInvocationSize},
 		{"LimitBatchSize", "AFTERGLOW_LIMIT_BATCH_BYTES", i.LimitBatchSize},
+		{"LimitLogSize", "AFTERGLOW_LIMIT_LOG_BYTES", i.LimitLogSize},
 		{"Flush", "AFTERGLOW_FLUSH", i.Flush},
 		{"FlushInterval", "AFTERGLOW_FLUSH_INTERVAL", i.FlushInterval},
 		{"DeadlineMargin", "AFTERGLOW_DEADLINE_MARGIN", i.DeadlineMargin},

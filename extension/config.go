@@ -131,6 +131,7 @@ func limits(v *settings.Values) limit.Limits {
 	return limit.Limits{
 		FieldBytes:      v.Bytes("AFTERGLOW_LIMIT_FIELD_BYTES"),
 		CallBytes:       v.Bytes("AFTERGLOW_LIMIT_CALL_BYTES"),
+		LineBytes:       v.Bytes("AFTERGLOW_LIMIT_LOG_BYTES"),
 		InvocationBytes: min(v.Bytes("AFTERGLOW_LIMIT_INVOCATION_BYTES"), v.Bytes("AFTERGLOW_LIMIT_BATCH_BYTES")),
 	}
 }

@@ -18,6 +18,7 @@ type Invocation struct {
 	Duration time.Duration
 	Open     bool // the end was not seen: timed out, killed, or still running
 	Cold     bool // first invocation of its environment
+	Unhooked bool // no hook told of it: what is known is Lambda's word
 	Late     bool // its own span was exported before: only Calls are new, their parent is that span
 	Process  Process
 

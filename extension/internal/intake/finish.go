@@ -30,6 +30,10 @@ func (j *joiner) finish(d *draft, final bool) event.Invocation {
 		inv.Platform.Init = j.environment.init
 	}
 	inv.Cold = (inv.Cold || d.told != nil && a.first) && !j.isReadyMade(inv.Process)
+	inv.Unhooked = d.told != nil
+	if inv.Response.Size < 0 && inv.Platform.Produced > 0 {
+		inv.Response.Size = inv.Platform.Produced
+	}
 	inv.Open = !d.ended && !d.renamed
 	conclude(&inv, d.ended, j.ending(d, final))
 	a.given = byOthers

@@ -39,6 +39,10 @@ func (s *Stages) Render(inv event.Invocation) []deliver.Batch {
 			batches = append(batches, deliver.Batch{Signal: signalTraces, Payload: otlp.AppendRequest(nil, built), Records: len(built.Spans)})
 		}
 	}
+	if s.Logs && len(masked.Lines) > 0 {
+		built := span.BuildLogs(masked, s.Resource)
+		batches = append(batches, deliver.Batch{Signal: signalLogs, Payload: otlp.AppendLogs(nil, built), Records: len(built.Records)})
+	}
 	return batches
 }
 

@@ -17,8 +17,12 @@ import (
 type Limits struct {
 	FieldBytes      int // of one body, header, message, stack or attribute; twice that where there is an error
 	CallBytes       int // of one call; twice that if it failed
-	InvocationBytes int // of one invocation, all its calls included
+	InvocationBytes int // of one invocation, all its calls included; and once more of the lines of its log, which are a request of their own
+	LineBytes       int // of one line of the log
 }
+
+// maxLines of the log are exported of one invocation. Who prints more of them in one looks for them in the log.
+const maxLines = 1000
 
 // failureFactor is by how much more of a field is kept where something failed: that is what somebody will read.
 const failureFactor = 2
@@ -37,6 +41,7 @@ func Apply(inv mask.Invocation, l Limits) mask.Invocation {
 	if l.InvocationBytes > 0 {
 		sacrifice(&inv, l.InvocationBytes)
 	}
+	limitLines(&inv, l)
 	return inv
 }
 
@@ -51,6 +56,7 @@ func clone(inv mask.Invocation) mask.Invocation {
 	}
 	inv.Trigger.Attributes = slices.Clone(inv.Trigger.Attributes)
 	inv.Error = cloneError(inv.Error)
+	inv.Lines = slices.Clone(inv.Lines)
 	return inv
 }
 
@@ -64,7 +70,7 @@ func cloneError(e *mask.Error) *mask.Error {
 
 func shortenFields(inv *mask.Invocation, n int) {
 	most := n
-	if inv.Error != nil || inv.Open {
+	if inv.Error != nil || inv.Open || inv.Outcome.Len() > 0 {
 		most *= failureFactor
 	}
 	shortenBody(&inv.Event, most)

@@ -21,14 +21,50 @@ type Invocation struct {
 	Error           *Error
 
 	Calls   []Call
+	Lines   []Line
 	Lost    []Loss
 	Trigger Trigger
+
+	Platform Platform
+	Outcome  Text
+	Unhooked bool
 
 	Trace        event.TraceID
 	Span, Parent event.SpanID
 	Links        []Link
 
 	Dropped Dropped
+}
+
+// A Platform is what Lambda told of an invocation.
+type Platform struct {
+	Start, Done       time.Time
+	Status, ErrorType Text
+	Duration          time.Duration
+	Produced          int64
+	Report            *Report
+	Init              *Init
+}
+
+// A Report is what an invocation cost.
+type Report struct {
+	Status, ErrorType                         Text
+	Duration, Billed, Init, Restore, Overhead time.Duration
+	MemorySize, MemoryUsed                    int64 // bytes
+}
+
+// An Init is how the environment came to be that an invocation waited for.
+type Init struct {
+	Type, Phase       Text
+	Duration, Restore time.Duration
+}
+
+// A Line is one line of the function's log.
+type Line struct {
+	Time      time.Time
+	Level     Text // as Lambda told it; zero if it did not
+	Body      Text
+	Truncated bool // Body is not the whole
 }
 
 // A Process is what ran the function.
@@ -122,6 +158,7 @@ type Link struct {
 type Dropped struct {
 	Unknown                                             int
 	Bodies, Headers, Attributes, Links, Messages, Calls int
+	Lines                                               int
 	Bytes                                               int64
 }
 
@@ -134,6 +171,7 @@ func (d *Dropped) Add(o Dropped) {
 	d.Links += o.Links
 	d.Messages += o.Messages
 	d.Calls += o.Calls
+	d.Lines += o.Lines
 	d.Bytes += o.Bytes
 }
 

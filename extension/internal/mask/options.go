@@ -31,11 +31,12 @@ const (
 	partResponseBody
 	partQuery
 	partErrors
+	partLogs
 	partCount
 )
 
 // partNames are those that the user knows them by.
-var partNames = [partCount]string{"event", "response", "request_headers", "request_body", "response_headers", "response_body", "query", "errors"}
+var partNames = [partCount]string{"event", "response", "request_headers", "request_body", "response_headers", "response_body", "query", "errors", "logs"}
 
 func partsOf(o Options) (hidden [partCount]bool, any bool) {
 	for p, name := range partNames {

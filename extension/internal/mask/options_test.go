@@ -17,7 +17,7 @@ func parts() event.Invocation {
 		return &event.Error{Type: "E", Message: event.TextOf("m " + word), Stack: event.TextOf("s " + word)}
 	}
 	return event.Invocation{
-		Event: body("Event0"), Response: body("Response0"), Error: failure("Errors0"),
+		Event: body("Event0"), Response: body("Response0"), Error: failure("Errors0"), Lines: []event.Line{{Body: event.TextOf(`{"a":"Logs0","shown":"x"}`)}},
 		Trigger: event.Trigger{Attributes: []event.Attribute{{Name: "url.query", Value: event.TextOf("q=Query0")}}},
 		Calls: []event.Call{{
 			URL: event.TextOf("https://h/orders?q=Query0#f=Query0"), RequestHeaders: header("RequestHeaders0"), Request: body("RequestBody0"),
@@ -44,8 +44,8 @@ func TestAllOfAPart(t *testing.T) {
 				t.Errorf("%s is to be hidden; %s is shown: %v\n%s", partNames[hidden], partNames[p], shown, got)
 			}
 		}
-		if n := strings.Count(got, `"shown":"x"`); n != 4 {
-			t.Errorf("%s: %d of 4 allowed keys are shown", partNames[hidden], n)
+		if n := strings.Count(got, `"shown":"x"`); n != 5 {
+			t.Errorf("%s: %d of 5 allowed keys are shown", partNames[hidden], n)
 		}
 	}
 	text := New(Options{All: []string{"request_body"}}).body(event.Body{Data: event.BytesOf([]byte("hello"))}, nil, partRequestBody)

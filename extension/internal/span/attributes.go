@@ -122,5 +122,6 @@ func appendDropped(to []otlp.KeyValue, d mask.Dropped) []otlp.KeyValue {
 	to = appendCount(to, prefixDropped+"links", int64(d.Links))
 	to = appendCount(to, prefixDropped+"messages", int64(d.Messages))
 	to = appendCount(to, prefixDropped+"calls", int64(d.Calls))
+	to = appendCount(to, prefixDropped+"lines", int64(d.Lines))
 	return appendCount(to, prefixDropped+"bytes", d.Bytes)
 }

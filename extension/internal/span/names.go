@@ -27,14 +27,34 @@ const (
 	attrFirstByte = "afterglow.time_to_first_byte" // seconds until the response's headers; double
 	attrStreaming = "afterglow.streaming"          // the response was streamed; bool
 	attrTenant    = "afterglow.tenant"             // tenant of a function with tenant isolation; string
+	attrOutcome   = "afterglow.outcome"            // what ended the invocation if its handler did not: timeout, out-of-memory, killed; string
+	attrUnhooked  = "afterglow.unhooked"           // no hook told of the invocation: what is known of it Lambda told; bool
+	attrLineCut   = "afterglow.line.truncated"     // of a log record: its body is not the whole line; bool
+
+	// What Lambda told through its Telemetry API.
+	attrStatus      = "afterglow.runtime.status"     // platform.runtimeDone: success, error, failure or timeout. An error that the handler raised may be a success; string
+	attrRuntimeTime = "afterglow.runtime.duration"   // seconds that the function took, without extensions; double
+	attrBilled      = "afterglow.report.billed"      // seconds that Lambda bills; double
+	attrReportTime  = "afterglow.report.duration"    // seconds that the invocation took, with extensions; double
+	attrOverhead    = "afterglow.report.overhead"    // seconds that extensions took after the function; double
+	attrMemorySize  = "afterglow.report.memory.size" // bytes that the function has; int
+	attrMemoryUsed  = "afterglow.report.memory.used" // most bytes that all of the environment's processes had at once; int
+	attrInitType    = "afterglow.coldstart.type"     // of the set-up that the invocation waited for: on-demand, snap-start; string
+	attrInitPhase   = "afterglow.coldstart.phase"    // init; invoke where it was a part of the invocation's own time, after a reset; snap-start; string
+	attrInitTime    = "afterglow.coldstart.duration" // seconds that the set-up took; double
+	attrRestoreTime = "afterglow.coldstart.restore"  // seconds that it took to restore the environment from its snapshot; double
 
 	// What is not there. See Loss in package event for the reasons of lost, Dropped in package mask for what is counted in dropped.
 	prefixLost    = "afterglow.lost."    // + reason + .records and .bytes; int
-	prefixDropped = "afterglow.dropped." // + unknown (bodies of no known kind), bodies, headers, attributes, links, messages, calls, bytes; int
+	prefixDropped = "afterglow.dropped." // + unknown (bodies of no known kind), bodies, headers, attributes, links, messages, calls, lines (of the log), bytes; int
 )
 
 // Values of error.type where nobody gave one.
 const (
 	errorOther = "_OTHER"
-	errorOpen  = "afterglow.open" // nobody knows yet whether it timed out or was killed
+	errorOpen  = "afterglow.open" // nobody knows whether it timed out or was killed
+
+	errorTimeout     = "timeout" // the conventions' example
+	errorOutOfMemory = "Runtime.OutOfMemory"
+	errorKilled      = "Runtime.ExitError" // what Lambda calls it, where it did not say so itself
 )

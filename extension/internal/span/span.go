@@ -18,7 +18,6 @@
 package span
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
@@ -36,7 +35,7 @@ func Build(inv mask.Invocation, r Resource) otlp.ResourceSpans {
 		spans = append(spans, invocationSpan(inv, r, start, end))
 	}
 	for i := range inv.Calls {
-		spans = append(spans, callSpans(&inv.Calls[i], end, !inv.Open && inv.Error == nil)...)
+		spans = append(spans, callSpans(&inv.Calls[i], end, !inv.Open && inv.Error == nil && inv.Outcome.Len() == 0)...)
 	}
 	return otlp.ResourceSpans{
 		Resource:  r.attributes(inv),
@@ -99,6 +98,9 @@ func invocationSpan(inv mask.Invocation, r Resource, start, end time.Time) otlp.
 	s.Attributes = appendContent(s.Attributes, prefixResponse, inv.Response)
 	s.Attributes = appendFlag(s.Attributes, attrStreaming, inv.Streaming)
 	s.Attributes = appendFlag(s.Attributes, attrOpen, inv.Open)
+	s.Attributes = appendText(s.Attributes, attrOutcome, inv.Outcome)
+	s.Attributes = appendFlag(s.Attributes, attrUnhooked, inv.Unhooked)
+	s.Attributes = appendPlatform(s.Attributes, &inv.Platform)
 	s.Attributes = appendLost(s.Attributes, inv.Lost)
 	s.Attributes = appendDropped(s.Attributes, inv.Dropped)
 	fail(&s, inv.Error, invocationFault(inv))
@@ -123,19 +125,6 @@ func trigger(inv mask.Invocation) string {
 		return kind
 	}
 	return "other"
-}
-
-// A fault is why a span has failed, if nothing was raised.
-type fault struct{ kind, message string }
-
-func invocationFault(inv mask.Invocation) fault {
-	switch {
-	case inv.Open:
-		return fault{errorOpen, "its end was not seen"}
-	case inv.Trigger.HTTP && inv.ResponseStatus >= 500: // 4xx is the caller's fault, on the server's side
-		return fault{strconv.Itoa(inv.ResponseStatus), ""}
-	}
-	return fault{}
 }
 
 // fail sets a span's status and error.type and, for something that was raised, its exception event.

@@ -147,6 +147,68 @@ func TestBuild(t *testing.T) {
 			}
 			return inv
 		}},
+		{"timed-out-as-lambda-told", func(*testing.T) event.Invocation {
+			inv := base()
+			inv.Open, inv.Outcome, inv.Duration, inv.Cold = true, event.OutcomeTimeout, 3*time.Second, true
+			inv.Platform = event.Platform{
+				Start: began, Done: began.Add(3 * time.Second), Status: "timeout", Duration: 3 * time.Second,
+				Init: &event.Init{Type: "on-demand", Phase: "init", Duration: 412 * time.Millisecond},
+			}
+			inv.Calls = []event.Call{
+				{ID: "17-1", Method: "GET", URL: event.TextOf("https://me:hunter2@slow.example.com/x?token=hunter2"), Open: true, Start: began.Add(10 * time.Millisecond)},
+			}
+			return inv
+		}},
+		{"out-of-memory", func(*testing.T) event.Invocation {
+			inv := base()
+			inv.Open, inv.Outcome, inv.Duration = true, event.OutcomeOutOfMemory, 900*time.Millisecond
+			inv.Platform = event.Platform{
+				Start: began, Done: began.Add(time.Second), Status: "error", ErrorType: "Runtime.ExitError", Duration: 900 * time.Millisecond,
+				Report: &event.Report{Status: "error", ErrorType: "Runtime.ExitError", Duration: time.Second, Billed: 1001 * time.Millisecond, Overhead: 50 * time.Millisecond, MemorySize: 128 << 20, MemoryUsed: 128 << 20},
+			}
+			return inv
+		}},
+		{"killed", func(*testing.T) event.Invocation {
+			inv := base()
+			inv.Open, inv.Outcome, inv.Duration = true, event.OutcomeKilled, 0
+			inv.Calls = []event.Call{sqsCall("SendMessage", `{"QueueUrl":"https://sqs.eu-central-1.amazonaws.com/123456789012/orders"}`, "")}
+			inv.Calls[0].Open, inv.Calls[0].Status, inv.Calls[0].Duration = true, 0, 0
+			return inv
+		}},
+		{"killed-as-lambda-told", func(*testing.T) event.Invocation {
+			inv := base()
+			inv.Open, inv.Outcome = true, event.OutcomeKilled
+			inv.Platform = event.Platform{Status: "error", ErrorType: "Extension.Crash", Report: &event.Report{Status: "error"}}
+			return inv
+		}},
+		{"failed-after-its-end", func(*testing.T) event.Invocation {
+			inv := base()
+			inv.Platform = event.Platform{Status: "error", ErrorType: "Function.ResponseSizeTooLarge", Produced: 7 << 20}
+			return inv
+		}},
+		{"failed-says-the-report", func(*testing.T) event.Invocation {
+			inv := base()
+			inv.Platform = event.Platform{Status: "success", Report: &event.Report{Status: "failure"}}
+			return inv
+		}},
+		{"told-by-lambda-alone", func(*testing.T) event.Invocation {
+			inv := base()
+			inv.Unhooked, inv.Cold, inv.Response.Size = true, true, 16
+			inv.Process = event.Process{Env: map[string]string{"AWS_LAMBDA_LOG_STREAM_NAME": "2026/01/02/[7]0123456789abcdef"}}
+			inv.Platform = event.Platform{
+				Start: began, Done: began.Add(120 * time.Millisecond), Status: "success", Duration: 120 * time.Millisecond, Produced: 16,
+				Init: &event.Init{Type: "snap-start", Phase: "snap-start", Restore: 210 * time.Millisecond},
+				Report: &event.Report{Status: "success", Duration: 150 * time.Millisecond, Billed: 360 * time.Millisecond, Init: 300 * time.Millisecond, Restore: 210 * time.Millisecond,
+					Overhead: 30 * time.Millisecond, MemorySize: 512 << 20, MemoryUsed: 70 << 20},
+			}
+			return inv
+		}},
+		{"secrets-in-lambdas-words", func(*testing.T) event.Invocation {
+			inv := base()
+			inv.Tenant = "password=hunter2"
+			inv.Platform = event.Platform{Status: "error", ErrorType: "Runtime.password=hunter2", Report: &event.Report{Status: "token=hunter2"}, Init: &event.Init{Type: "secret=hunter2", Phase: "secret=hunter2"}}
+			return inv
+		}},
 		{"call-that-nobody-waited-for", func(*testing.T) event.Invocation {
 			inv := base()
 			inv.Calls = []event.Call{{ID: "17-1", Method: "GET", URL: event.TextOf("https://slow.example.com/"), Open: true, Start: began.Add(10 * time.Millisecond)}}

@@ -1,0 +1,28 @@
+package limit
+
+import "github.com/afterglow-lambda/afterglow/extension/internal/mask"
+
+// lineOverhead is what a record of the log takes beside its text: ids, times, severity, the name of its invocation.
+const lineOverhead = 160
+
+// limitLines shortens lines of the log and leaves out the oldest that are too many: what was printed last tells why something failed.
+func limitLines(inv *mask.Invocation, l Limits) {
+	total, from := 0, len(inv.Lines)
+	for from > 0 && len(inv.Lines)-from < maxLines {
+		line := &inv.Lines[from-1]
+		if l.LineBytes > 0 && line.Body.Len() > l.LineBytes {
+			line.Body = line.Body.Shorten(l.LineBytes)
+			line.Truncated = true
+		}
+		total += lineOverhead + line.Body.Len()
+		if l.InvocationBytes > 0 && total > l.InvocationBytes {
+			break
+		}
+		from--
+	}
+	for _, left := range inv.Lines[:from] {
+		inv.Dropped.Lines++
+		inv.Dropped.Bytes += int64(left.Body.Len())
+	}
+	inv.Lines = inv.Lines[from:]
+}
