@@ -231,7 +231,9 @@ func TestAfterglowBesideInvocationsSideBySide(t *testing.T) {
 	w := withAfterglow(t, lambda{bootstrap: "crew=2", change: onInstances(2)}, map[string]string{"AFTERGLOW_FLUSH_INTERVAL": "200ms", wrapperSetting: ""})
 	results := make(chan Result, 2)
 	for i := range 2 {
-		go func() { results <- invokeOnly(t, w.Environment, fmt.Sprintf(`{"do":"touch=/tmp/%d until=/tmp/%d"}`, i, 1-i)) }()
+		go func() {
+			results <- invokeOnly(t, w.Environment, fmt.Sprintf(`{"do":"touch=/tmp/%d until=/tmp/%d"}`, i, 1-i))
+		}()
 	}
 	for range 2 {
 		w.ids[(<-results).RequestID] = true
