@@ -8,111 +8,200 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/afterglow-lambda/afterglow/extension/internal/deliver"
 	"github.com/afterglow-lambda/afterglow/extension/internal/export"
-	"github.com/afterglow-lambda/afterglow/extension/internal/lifecycle"
+	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 	"github.com/afterglow-lambda/afterglow/settings"
 )
 
 // localCollector is where OpenTelemetry's specification looks for a collector when nothing says where it is, such as one in another layer.
-const localCollector = "http://localhost:4318/v1/traces"
+const localCollector = "http://localhost:4318"
 
-// newSender makes what AFTERGLOW_EXPORTERS asks for; nil for nothing. unset tells that nobody asked for anything. An exporter that cannot be made
-// is an error, and the others are made all the same.
-func newSender(v *settings.Values, getenv func(string) string, stdout io.Writer) (sender lifecycle.Sender, unset bool, errs []error) {
+// signals are all that there are, the most important first.
+func signals() []string { return []string{otlplog.Traces, otlplog.Metrics, otlplog.Logs} }
+
+// newExporters makes what AFTERGLOW_EXPORTERS asks for. unset tells that nobody asked for anything. An exporter that cannot be made is an error, and
+// the others are made all the same.
+func newExporters(v *settings.Values, getenv func(string) string, stdout io.Writer) (exporters []deliver.Exporter, unset bool, errs []error) {
 	names := v.Set("AFTERGLOW_EXPORTERS")
 	if len(names) == 0 {
-		if tracesURL(v) == "" {
+		if !slices.ContainsFunc(signals(), func(signal string) bool { return signalURL(v, signal) != "" }) {
 			return nil, true, nil
 		}
 		names = []string{"otlp"}
 	}
 	aws := export.NewAWS(getenv)
-	var exporters []export.Exporter
 	for n, name := range names {
 		if name == "none" || slices.Contains(names[:n], name) {
 			continue
 		}
-		e, err := newExporter(name, v, aws, stdout)
+		made, err := makeExporters(name, v, aws, stdout)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("set up export to %s: %w", name, err))
 			continue
 		}
+		exporters = append(exporters, made...)
+	}
+	return exporters, false, errs
+}
+
+// makeExporters makes those of one name: several if signals go to different collectors, of which one may be down while another is not.
+func makeExporters(name string, v *settings.Values, aws *export.AWS, stdout io.Writer) ([]deliver.Exporter, error) {
+	switch name {
+	case "log":
+		return []deliver.Exporter{{Name: name, Signals: signals(), Sender: export.NewLog(stdout)}}, nil
+	case "xray":
+		if aws.Region() == "" {
+			return nil, errors.New("AWS_REGION is not set")
+		}
+		e := transfer(v, aws.XRayURL(), otlpTraces())
+		e.Authorize = aws.Signature("xray", aws.Region())
+		client, err := export.New(map[string]export.Endpoint{otlplog.Traces: e})
+		return []deliver.Exporter{{Name: name, Signals: []string{otlplog.Traces}, Limits: export.XRayLimits(), Sender: client}}, err
+	}
+	var exporters []deliver.Exporter
+	for _, c := range collectors(otlpEndpoints(v, aws)) {
+		client, err := export.New(c.endpoints)
+		if err != nil {
+			return nil, err
+		}
+		e := deliver.Exporter{Name: name, Signals: c.signals, Sender: client}
+		if len(exporters) > 0 {
+			e.Name += "-" + c.signals[0]
+		}
+		if export.XRayRegion(c.endpoints[c.signals[0]].URL) != "" {
+			e.Limits = export.XRayLimits()
+		}
 		exporters = append(exporters, e)
 	}
-	switch {
-	case len(exporters) == 0:
-		return nil, false, errs
-	case len(exporters) == 1 && exporters[0].Limits == export.Limits{}:
-		return exporters[0].Sender, false, errs
-	}
-	return export.NewGroup(exporters...), false, errs
+	return exporters, nil
 }
 
-func newExporter(name string, v *settings.Values, aws *export.AWS, stdout io.Writer) (export.Exporter, error) {
-	if name == "log" {
-		return export.Exporter{Name: name, Sender: export.NewLog(stdout)}, nil
-	}
-	url := cmp.Or(tracesURL(v), localCollector)
-	region, limits := export.XRayRegion(url), export.XRayLimits()
-	var o export.Options
-	switch {
-	case name == "xray":
-		if aws.Region() == "" {
-			return export.Exporter{}, errors.New("AWS_REGION is not set")
-		}
-		o = sendOptions(v, aws.XRayURL())
-		o.Authorize = aws.Signature("xray", aws.Region())
-	case region != "": // a collector at the address of X-Ray takes nothing that is not signed
-		o = otlpOptions(v, url)
-		o.Authorize = aws.Signature("xray", region)
-	default:
-		o, limits = otlpOptions(v, url), export.Limits{}
-		if id := v.String("AFTERGLOW_OTLP_SECRET"); id != "" {
-			o.Authorize = aws.StoredHeaders(id, v.String("AFTERGLOW_OTLP_SECRET_HEADER"))
-		}
-	}
-	c, err := export.New(o)
-	if err != nil {
-		return export.Exporter{}, err
-	}
-	return export.Exporter{Name: name, Sender: c, Limits: limits}, nil
+// A collector is a host with the signals that go there.
+type collector struct {
+	host      string
+	signals   []string
+	endpoints map[string]export.Endpoint
 }
 
-// tracesURL gives where traces go, "" if nothing says it. Only the general endpoint is a base: opentelemetry.io/docs/specs/otel/protocol/exporter/.
-func tracesURL(v *settings.Values) string {
-	if own := v.String("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"); own != "" {
+func collectors(endpoints map[string]export.Endpoint) (all []collector) {
+	for _, signal := range signals() {
+		e, ok := endpoints[signal]
+		if !ok {
+			continue
+		}
+		host := e.URL // one that is none has no host, and is refused later
+		if u, err := url.Parse(e.URL); err == nil {
+			host = u.Host
+		}
+		n := slices.IndexFunc(all, func(c collector) bool { return c.host == host })
+		if n < 0 {
+			n = len(all)
+			all = append(all, collector{host: host, endpoints: map[string]export.Endpoint{}})
+		}
+		all[n].signals = append(all[n].signals, signal)
+		all[n].endpoints[signal] = e
+	}
+	return all
+}
+
+// otlpEndpoints says where each signal goes by OTLP: opentelemetry.io/docs/specs/otel/protocol/exporter/. Where nothing says it for any signal, all go to
+// localCollector; a signal of which nothing says it, where something does for another, goes nowhere.
+func otlpEndpoints(v *settings.Values, aws *export.AWS) map[string]export.Endpoint {
+	urls := map[string]string{}
+	for _, signal := range signals() {
+		if u := signalURL(v, signal); u != "" {
+			urls[signal] = u
+		}
+	}
+	if len(urls) == 0 {
+		for _, signal := range signals() {
+			urls[signal] = localCollector + "/v1/" + signal
+		}
+	}
+	var stored export.Authorizer
+	if id := v.String("AFTERGLOW_OTLP_SECRET"); id != "" {
+		stored = aws.StoredHeaders(id, v.String("AFTERGLOW_OTLP_SECRET_HEADER"))
+	}
+	endpoints := map[string]export.Endpoint{}
+	for signal, u := range urls {
+		e := otlpEndpoint(v, u, signal)
+		e.Authorize = stored
+		if region := export.XRayRegion(u); region != "" { // a collector at the address of X-Ray takes nothing that is not signed
+			e.Authorize = aws.Signature("xray", region)
+		}
+		endpoints[signal] = e
+	}
+	return endpoints
+}
+
+// signalURL gives where a signal goes, "" if nothing says it. Only the general endpoint is a base.
+func signalURL(v *settings.Values, signal string) string {
+	if own := v.String(otlpNames(signal).endpoint); own != "" {
 		return own
 	}
 	base, err := url.Parse(v.String("OTEL_EXPORTER_OTLP_ENDPOINT"))
 	if err != nil || base.Host == "" { // settings has looked, so it is unset
 		return ""
 	}
-	return base.JoinPath("v1/traces").String()
+	return base.JoinPath("v1", signal).String()
 }
 
-// otlpOptions reads OpenTelemetry's variables. What is set for traces goes before what is set for all signals.
-func otlpOptions(v *settings.Values, url string) export.Options {
-	for _, name := range [...]string{"OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"} {
+// names are the variables of one signal.
+type names struct {
+	endpoint, protocol, headers, compression, timeout string
+
+	certificate, clientCertificate, clientKey string
+}
+
+// otlpNames gives a signal's. They are written out, since a test looks for each name of the table.
+func otlpNames(signal string) names {
+	switch signal {
+	case otlplog.Metrics:
+		return names{
+			"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
+			"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY",
+		}
+	case otlplog.Logs:
+		return names{
+			"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "OTEL_EXPORTER_OTLP_LOGS_HEADERS", "OTEL_EXPORTER_OTLP_LOGS_COMPRESSION",
+			"OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE", "OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY",
+		}
+	}
+	return otlpTraces()
+}
+
+func otlpTraces() names {
+	return names{
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
+		"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+	}
+}
+
+// otlpEndpoint reads OpenTelemetry's variables. What is set for a signal goes before what is set for all.
+func otlpEndpoint(v *settings.Values, url, signal string) export.Endpoint {
+	own := otlpNames(signal)
+	for _, name := range [...]string{"OTEL_EXPORTER_OTLP_PROTOCOL", own.protocol} {
 		v.String(name) // for the warning: there is but one
 	}
-	headers := v.Pairs("OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+	headers := v.Pairs(own.headers)
 	if headers == nil {
 		headers = v.Pairs("OTEL_EXPORTER_OTLP_HEADERS")
 	}
-	o := sendOptions(v, url)
-	o.Headers = headers
-	o.CertificateFile = cmp.Or(v.String("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"), v.String("OTEL_EXPORTER_OTLP_CERTIFICATE"))
-	o.ClientCertificateFile = cmp.Or(v.String("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE"), v.String("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"))
-	o.ClientKeyFile = cmp.Or(v.String("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY"), v.String("OTEL_EXPORTER_OTLP_CLIENT_KEY"))
-	return o
+	e := transfer(v, url, own)
+	e.Headers = headers
+	e.CertificateFile = cmp.Or(v.String(own.certificate), v.String("OTEL_EXPORTER_OTLP_CERTIFICATE"))
+	e.ClientCertificateFile = cmp.Or(v.String(own.clientCertificate), v.String("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"))
+	e.ClientKeyFile = cmp.Or(v.String(own.clientKey), v.String("OTEL_EXPORTER_OTLP_CLIENT_KEY"))
+	return e
 }
 
-// sendOptions are those of OpenTelemetry's variables that do not say to whom.
-func sendOptions(v *settings.Values, url string) export.Options {
-	return export.Options{
+// transfer reads those of OpenTelemetry's variables that do not say to whom.
+func transfer(v *settings.Values, url string, own names) export.Endpoint {
+	return export.Endpoint{
 		URL:       url,
-		Compress:  cmp.Or(v.String("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION"), v.String("OTEL_EXPORTER_OTLP_COMPRESSION")) == "gzip",
-		Timeout:   cmp.Or(v.Duration("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"), v.Duration("OTEL_EXPORTER_OTLP_TIMEOUT")),
+		Compress:  cmp.Or(v.String(own.compression), v.String("OTEL_EXPORTER_OTLP_COMPRESSION")) == "gzip",
+		Timeout:   cmp.Or(v.Duration(own.timeout), v.Duration("OTEL_EXPORTER_OTLP_TIMEOUT")),
 		UserAgent: "afterglow/" + release,
 	}
 }

@@ -32,8 +32,12 @@ const (
 	idBytes = 8
 )
 
-// Traces is the signal of an ExportTraceServiceRequest.
-const Traces = "traces"
+// Signals: what the request is. Each has the last part of its usual URL for a name.
+const (
+	Traces  = "traces"  // an ExportTraceServiceRequest
+	Metrics = "metrics" // an ExportMetricsServiceRequest
+	Logs    = "logs"    // an ExportLogsServiceRequest
+)
 
 // A Batch is one request.
 type Batch struct {

@@ -1,15 +1,23 @@
 // Package deliver brings requests to the exporters and keeps what was not accepted.
 //
 // It takes encoded requests, masked and limited, and has a lane for each exporter: what one accepted is not sent to it again while another
-// lacks it, and one that fails is left alone for a while. What a lane's exporter did not accept goes to the outbox: files under /tmp that survive a
-// reset, bounded in bytes and age, the oldest dropped first and counted.
+// lacks it, and one that fails is left alone for a while, and never waited for longer than it has deserved. What a lane's exporter did not accept
+// goes to the outbox: files under /tmp that survive a reset, bounded in number, bytes and age, the oldest dropped first and counted. Where the disk
+// cannot, memory does, in a smaller bound.
+//
+// It promises that a request which was accepted is not sent to the same exporter again, unless the process is killed between the answer and the
+// removal of a file; that what is dropped is counted once, with a reason; and that a Flush ends when its context does.
 package deliver
 
 import (
 	"context"
+	"io"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/extension/internal/export"
 )
 
 // A Batch is one invocation's, or one collection of metrics', part of a request: several of the same signal behind each other are one request.
@@ -22,15 +30,15 @@ type Batch struct {
 // A Report is what became of a Flush.
 type Report struct {
 	Safe bool         // whatever was added is accepted, refused for good and counted, or on disk: the spool's files may go
-	Kept int          // batches that wait, in memory or on disk
+	Kept int          // requests that wait, in memory or on disk
 	Lost []event.Loss // what nobody will ever get
 }
 
-// A Delivery is how lifecycle sees this package.
+// A Delivery is how lifecycle sees this package. Its methods are not for several goroutines at a time.
 type Delivery interface {
 	// Add takes a batch over. Until the next Flush it is in memory alone.
 	Add(b Batch)
-	// Due tells whether a Flush now would ask anybody: false while every exporter that lacks something is left alone.
+	// Due tells whether a Flush now would ask anybody: false while every exporter is left alone.
 	Due(now time.Time) bool
 	// Flush sends what was added and what was kept before, for as long as ctx allows and no exporter longer than it has deserved. With last everybody is
 	// asked, because there will be no other moment.
@@ -38,6 +46,40 @@ type Delivery interface {
 	// Owe keeps losses that could not be told any more for the next process; Owed gives those of the last one, once.
 	Owe(losses []event.Loss)
 	Owed() []event.Loss
-	// Abandon writes what is still kept to the log, if the settings allow it: the environment goes, and /tmp with it.
-	Abandon()
+	// Abandon writes what is still kept to the log, if the settings allow it, for as long as ctx allows: the environment goes, and /tmp with it.
+	Abandon(ctx context.Context)
 }
+
+// A Sender is one way out: export.Client, export.Log. It returns when its context ends. The error may be an *export.Error; any other means: later.
+type Sender interface {
+	Send(ctx context.Context, signal string, payload []byte) (export.Result, error)
+}
+
+// An Exporter is a Sender with its name and what its receiver takes.
+type Exporter struct {
+	Name    string   // otlp, xray, …: letters and digits alone, since files are named after it
+	Signals []string // that it takes
+	Limits  export.Limits
+	Sender  Sender
+}
+
+// Options say how to deliver.
+type Options struct {
+	Exporters []Exporter
+	Dir       string        // of the outbox
+	Bytes     int64         // most that the outbox takes; 0: memory alone
+	Age       time.Duration // most that something is kept
+	Batch     int           // most bytes of a request; 0 for the default
+	Abandoned io.Writer     // what Abandon writes to; nil: nothing
+	Log       zerolog.Logger
+}
+
+// Reasons of a Loss that is found here. Of metrics and logs they begin with the signal: metrics-refused.
+const (
+	LossRefused       = "refused"        // the exporter did not want it
+	LossQueueFull     = "queue-full"     // it was too much for the memory, and the disk could not
+	LossOutboxFull    = "outbox-full"    // it was the oldest of too much
+	LossOutboxAge     = "outbox-age"     // nobody took it for too long
+	LossOutboxDamaged = "outbox-damaged" // its file does not hold what was written
+	LossOutboxGone    = "outbox-gone"    // somebody removed its file
+)

@@ -11,9 +11,9 @@ import (
 // maxText is how much of a collector's words is kept: enough for a sentence in the log.
 const maxText = 200
 
-// parseSuccess reads an ExportTraceServiceResponse:
+// parseSuccess reads an ExportTraceServiceResponse, or that of metrics or logs, which differ in the name of what was rejected alone:
 //
-//	{ 1: partial_success { 1: rejected_spans (varint), 2: error_message (string) } }
+//	{ 1: partial_success { 1: rejected_spans, rejected_data_points or rejected_log_records (varint), 2: error_message (string) } }
 //
 // Whatever else the answer is, 2xx means accepted.
 func parseSuccess(answer []byte) Result {

@@ -80,7 +80,7 @@ func TestStoredHeaders(t *testing.T) {
 					}
 				}
 			})
-			c := client(t, Options{URL: s.URL, Headers: map[string]string{"api-key": "old"}, Authorize: a.StoredHeaders(test.id, test.header)})
+			c := client(t, Endpoint{URL: s.URL, Headers: map[string]string{"api-key": "old"}, Authorize: a.StoredHeaders(test.id, test.header)})
 			if asked.Load() != 0 {
 				t.Error("asked before there was anything to send")
 			}
@@ -108,7 +108,7 @@ func TestStoredHeadersAreRefused(t *testing.T) {
 			}
 		})
 		stored := a.StoredHeaders("/key", "api-key").(*storedHeaders)
-		c := client(t, Options{URL: s.URL, Authorize: stored})
+		c := client(t, Endpoint{URL: s.URL, Authorize: stored})
 		send := func(works bool, fetches int32) {
 			t.Helper()
 			_, err := c.Send(t.Context(), []byte("x"))
@@ -143,7 +143,7 @@ func TestStoredHeadersThatCannotBeHad(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, _, _ := keeper(t, func(int) string { return test.text })
-			_, err := client(t, Options{URL: reached.URL, Authorize: a.StoredHeaders(secretARN, test.header)}).Send(t.Context(), []byte("x"))
+			_, err := client(t, Endpoint{URL: reached.URL, Authorize: a.StoredHeaders(secretARN, test.header)}).Send(t.Context(), []byte("x"))
 			var e *Error
 			if !errors.As(err, &e) || !e.Retry || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v", err)
@@ -159,7 +159,7 @@ func TestFetchingEndsInTime(t *testing.T) {
 	vars["AWS_ENDPOINT_URL"] = hang.URL
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err := client(t, Options{URL: hang.URL, Authorize: NewAWS(environ(vars)).StoredHeaders("/x", "")}).Send(ctx, []byte("x"))
+	_, err := client(t, Endpoint{URL: hang.URL, Authorize: NewAWS(environ(vars)).StoredHeaders("/x", "")}).Send(ctx, []byte("x"))
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}

@@ -83,7 +83,7 @@ func TestRequestsAreSigned(t *testing.T) {
 		}
 	})
 	a := NewAWS(environ(roleOf("AKID")))
-	c := client(t, Options{URL: s.URL + "/v1/traces", Compress: true, Authorize: a.Signature("xray", "eu-central-1"), UserAgent: "afterglow/test"})
+	c := client(t, Endpoint{URL: s.URL + "/v1/traces", Compress: true, Authorize: a.Signature("xray", "eu-central-1"), UserAgent: "afterglow/test"})
 	for _, size := range []int{1, 2 * smallest} {
 		if _, err := c.Send(t.Context(), bytes.Repeat([]byte("x"), size)); err != nil {
 			t.Error(err)
@@ -101,7 +101,7 @@ func TestRequestsAreSigned(t *testing.T) {
 			io.WriteString(w, "not "+r.Header.Get("Authorization")+" with "+r.Header.Get("X-Amz-Security-Token"))
 		}
 	})
-	_, err := client(t, Options{URL: strict.URL, Authorize: NewAWS(environ(broken)).Signature("xray", "eu-central-1")}).Send(t.Context(), []byte("x"))
+	_, err := client(t, Endpoint{URL: strict.URL, Authorize: NewAWS(environ(broken)).Signature("xray", "eu-central-1")}).Send(t.Context(), []byte("x"))
 	var e *Error
 	if !errors.As(err, &e) || e.Status != 403 || !e.Retry || strings.Contains(err.Error(), "token/") || strings.Contains(err.Error(), "Credential") {
 		t.Errorf("got %v", err)
@@ -150,7 +150,7 @@ func TestContainerCredentials(t *testing.T) {
 					w.WriteHeader(403)
 				}
 			})
-			c := client(t, Options{URL: s.URL, Authorize: NewAWS(environ(vars)).Signature("xray", "eu-central-1")})
+			c := client(t, Endpoint{URL: s.URL, Authorize: NewAWS(environ(vars)).Signature("xray", "eu-central-1")})
 			if asked.Load() != 0 {
 				t.Error("asked before there was anything to send")
 			}
@@ -182,7 +182,7 @@ func TestCredentialsThatCannotBeHad(t *testing.T) {
 		"an answer without":         {"AWS_CONTAINER_CREDENTIALS_FULL_URI": empty.URL},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := client(t, Options{URL: "http://127.0.0.1:1", Authorize: NewAWS(environ(vars)).Signature("xray", "x")}).Send(t.Context(), []byte("x"))
+			_, err := client(t, Endpoint{URL: "http://127.0.0.1:1", Authorize: NewAWS(environ(vars)).Signature("xray", "x")}).Send(t.Context(), []byte("x"))
 			var e *Error
 			if !errors.As(err, &e) || !e.Retry || e.Status != 0 || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "get the role's credentials") {
 				t.Errorf("got %v", err)

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 )
 
 // TestDeadConnection: an environment is frozen for minutes, and the other side has long forgotten the connection.
@@ -37,7 +39,7 @@ func TestDeadConnection(t *testing.T) {
 			}()
 		}
 	}()
-	c := client(t, Options{URL: "http://" + l.Addr().String()})
+	c := client(t, Endpoint{URL: "http://" + l.Addr().String()})
 	for n := range 3 {
 		if _, err := c.Send(t.Context(), []byte("x")); err != nil {
 			t.Fatalf("request %d: %v", n, err)
@@ -75,7 +77,7 @@ func TestAnAnswerThatBreaks(t *testing.T) {
 			}()
 		}
 	}()
-	c := client(t, Options{URL: "http://" + l.Addr().String()})
+	c := client(t, Endpoint{URL: "http://" + l.Addr().String()})
 	if _, err := c.Send(t.Context(), []byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -96,9 +98,10 @@ func TestStaleConnectionIsNotUsed(t *testing.T) {
 	}
 	s.Start()
 	defer s.Close()
-	c := client(t, Options{URL: s.URL})
+	c := client(t, Endpoint{URL: s.URL})
 	for _, idle := range []time.Duration{0, 0, 2 * stale} {
-		c.used = c.used.Add(-idle)
+		line := c.ways[otlplog.Traces].line
+		line.used = line.used.Add(-idle)
 		if _, err := c.Send(t.Context(), []byte("x")); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +124,7 @@ func TestSendEndsInTime(t *testing.T) {
 	defer black.Close()
 	for name, url := range map[string]string{"no answer": hang.URL, "nobody there": "http://" + black.Addr().String()} {
 		t.Run(name+", timeout", func(t *testing.T) {
-			_, err := client(t, Options{URL: url, Timeout: 20 * time.Millisecond}).Send(t.Context(), []byte("x"))
+			_, err := client(t, Endpoint{URL: url, Timeout: 20 * time.Millisecond}).Send(t.Context(), []byte("x"))
 			var e *Error
 			if !errors.As(err, &e) || !e.Retry || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
@@ -130,7 +133,7 @@ func TestSendEndsInTime(t *testing.T) {
 		t.Run(name+", invocation over", func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
-			if _, err := client(t, Options{URL: url, Timeout: time.Minute}).Send(ctx, []byte("x")); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := client(t, Endpoint{URL: url, Timeout: time.Minute}).Send(ctx, []byte("x")); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -143,7 +146,7 @@ func TestNothingListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	_, err = client(t, Options{URL: "http://" + l.Addr().String()}).Send(t.Context(), []byte("x"))
+	_, err = client(t, Endpoint{URL: "http://" + l.Addr().String()}).Send(t.Context(), []byte("x"))
 	var e *Error
 	if !errors.As(err, &e) || !e.Retry || e.Status != 0 {
 		t.Errorf("got %v", err)
@@ -174,7 +177,7 @@ func TestNothingOutlivesItsSend(t *testing.T) {
 	}()
 	before := runtime.NumGoroutine()
 	for _, timeout := range []time.Duration{0, time.Hour} { // the context ends first in either case
-		c := client(t, Options{URL: "https://" + l.Addr().String(), Timeout: timeout})
+		c := client(t, Endpoint{URL: "https://" + l.Addr().String(), Timeout: timeout})
 		for range attempts / 2 {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			if _, err := c.Send(ctx, []byte("x")); !errors.Is(err, context.DeadlineExceeded) {

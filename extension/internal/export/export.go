@@ -1,9 +1,11 @@
-// Package export sends encoded spans to where the user wants them: to a collector by OTLP over HTTP with protobuf, as
-// opentelemetry.io/docs/specs/otlp/#otlphttp has it, to AWS X-Ray's OTLP endpoint, into the function's log, or to several of them.
+// Package export sends encoded spans, metrics and log records to where the user wants them: to a collector by OTLP over HTTP with protobuf, as
+// opentelemetry.io/docs/specs/otlp/#otlphttp has it, to AWS X-Ray's OTLP endpoint, or into the function's log.
 //
 // It takes the bytes of a request and gives back what became of them: accepted, partly refused, refused for good, or not delivered and
 // worth another try. It promises that a Send ends when its context does, and with it whatever it began; that it never follows a redirect;
 // and that the user's credentials are in no error and no Result, even if a collector sends them back.
+//
+// What to do about an answer, and when to ask again, is deliver's to decide. For it requests can be counted, halved and cut to a receiver's limits.
 package export
 
 import (
@@ -31,15 +33,15 @@ const (
 	stale = 30 * time.Second
 	// maxAnswer bounds what is read of an answer: a handful of numbers, or an error page.
 	maxAnswer = 64 << 10
-	// longestAnswer is how long the rest of an answer is waited for once its status is known. All it can tell then is how many spans were refused.
+	// longestAnswer is how long the rest of an answer is waited for once its status is known. All it can tell then is how many records were refused.
 	longestAnswer = time.Second
 	// longestPause is the longest Retry-After that is believed.
 	longestPause = 10 * time.Minute
 )
 
-// Options say where and how to send.
-type Options struct {
-	URL       string // of the endpoint for traces
+// An Endpoint says where and how to send one signal.
+type Endpoint struct {
+	URL       string
 	Headers   map[string]string
 	Compress  bool
 	Timeout   time.Duration // of one Send; 0: the context's alone
@@ -54,28 +56,59 @@ type Options struct {
 
 // A Client sends to one collector. It is not safe for concurrent use.
 type Client struct {
-	url       *url.URL
-	header    http.Header
-	compress  bool
-	timeout   time.Duration
-	transport *http.Transport
-	secrets   secrets
-	auth      Authorizer
-	zip       *gzip.Writer // made when first needed: it takes most of a megabyte
-	zipped    bytes.Buffer
-	used      time.Time // wall clock; the monotonic one may stand still in a freeze
+	ways   map[string]*way // by signal
+	zip    *gzip.Writer    // made when first needed: it takes most of a megabyte
+	zipped bytes.Buffer
 }
 
-// New makes a client. Nothing is looked up or connected before the first Send.
-func New(o Options) (*Client, error) {
-	u, err := url.Parse(o.URL)
+// A way is what is known of one signal's endpoint.
+type way struct {
+	url     *url.URL
+	header  http.Header
+	auth    Authorizer
+	secrets secrets
+
+	compress bool
+	timeout  time.Duration
+	line     *line
+}
+
+// A line is the connection to a host, which all signals that go there share.
+type line struct {
+	*http.Transport
+	used time.Time // wall clock; the monotonic one may stand still in a freeze
+}
+
+// New makes a client of the endpoints of the signals that it is to send. Nothing is looked up or connected before the first Send.
+func New(endpoints map[string]Endpoint) (*Client, error) {
+	type destination struct{ scheme, host, authorities, certificate, key string }
+	c, lines := &Client{ways: map[string]*way{}}, map[destination]*line{}
+	for signal, e := range endpoints {
+		w, err := newWay(e)
+		if err != nil {
+			return nil, fmt.Errorf("make exporter: %w", err)
+		}
+		to := destination{w.url.Scheme, w.url.Host, e.CertificateFile, e.ClientCertificateFile, e.ClientKeyFile}
+		if lines[to] == nil {
+			if lines[to], err = newLine(e); err != nil {
+				return nil, fmt.Errorf("make exporter: %w", err)
+			}
+		}
+		w.line = lines[to]
+		c.ways[signal] = w
+	}
+	return c, nil
+}
+
+func newWay(e Endpoint) (*way, error) {
+	u, err := url.Parse(e.URL)
 	if err != nil || u.Host == "" {
-		return nil, errors.New("make exporter: the endpoint is not a URL") // url.Parse's error would show credentials in it
+		return nil, errors.New("the endpoint is not a URL") // url.Parse's error would show credentials in it
 	}
 	header := http.Header{}
-	for k, v := range o.Headers {
+	for k, v := range e.Headers {
 		if !isToken(k) || !isValue(v) {
-			return nil, errors.New("make exporter: a header is none: its name or value has characters that are not allowed") // it may be a key in the wrong place
+			return nil, errors.New("a header is none: its name or value has characters that are not allowed") // it may be a key in the wrong place
 		}
 		header.Set(k, v)
 	}
@@ -84,27 +117,28 @@ func New(o Options) (*Client, error) {
 		r := http.Request{Header: header}
 		r.SetBasicAuth(u.User.Username(), password)
 	}
-	config, err := tlsConfig(o)
-	if err != nil {
-		return nil, fmt.Errorf("make exporter: %w", err)
-	}
 	secrets := secretsOf(header, u)
 	u.User = nil
 	header.Set("Content-Type", "application/x-protobuf")
-	header.Set("User-Agent", o.UserAgent)
-	return &Client{
-		url: u, header: header, compress: o.Compress, timeout: o.Timeout, secrets: secrets, auth: o.Authorize,
-		// HTTP/1.1 only: an HTTP/2 connection that died in a freeze is found out by pings, which take longer than an invocation has left.
-		transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            dial,
-			TLSClientConfig:        config,
-			Protocols:              http1(),
-			DisableCompression:     true,
-			MaxIdleConns:           1,
-			MaxResponseHeaderBytes: maxAnswer,
-		},
-	}, nil
+	header.Set("User-Agent", e.UserAgent)
+	return &way{url: u, header: header, auth: e.Authorize, secrets: secrets, compress: e.Compress, timeout: e.Timeout}, nil
+}
+
+func newLine(e Endpoint) (*line, error) {
+	config, err := tlsConfig(e)
+	if err != nil {
+		return nil, err
+	}
+	// HTTP/1.1 only: an HTTP/2 connection that died in a freeze is found out by pings, which take longer than an invocation has left.
+	return &line{Transport: &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dial,
+		TLSClientConfig:        config,
+		Protocols:              http1(),
+		DisableCompression:     true,
+		MaxIdleConns:           1,
+		MaxResponseHeaderBytes: maxAnswer,
+	}}, nil
 }
 
 func http1() *http.Protocols {
@@ -113,55 +147,62 @@ func http1() *http.Protocols {
 	return p
 }
 
-// An Error says that nothing was accepted, or, of a Group, not by every exporter.
+// An Error says that nothing was accepted.
 type Error struct {
 	Status int           // of HTTP; 0 if there was no answer
 	Retry  bool          // the same bytes may be accepted later
 	After  time.Duration // how long the collector asked to wait; 0 if it did not
 	Text   string        // what the collector said, or why there was no answer; shortened, without credentials
-	Partly bool          // of a Group: only some of the exporters lack something, and nobody need wait for them
-	Paused bool          // of a Group: those that lack something were not asked this time
 	cause  error
 }
 
 func (e *Error) Error() string {
 	if e.Status == 0 {
-		return "export spans: " + e.Text
+		return "export: " + e.Text
 	}
-	return fmt.Sprintf("export spans: collector answered %d: %s", e.Status, e.Text)
+	return fmt.Sprintf("export: collector answered %d: %s", e.Status, e.Text)
 }
 
 func (e *Error) Unwrap() error { return e.cause }
 
 // A Result is what the collector said about what it accepted.
 type Result struct {
-	Rejected int64 // spans
+	Rejected int64 // spans, data points or log records
 	Text     string
 }
 
-// Send sends an encoded ExportTraceServiceRequest. The error is an *Error.
-func (c *Client) Send(ctx context.Context, payload []byte) (Result, error) {
-	if c.timeout > 0 {
+// Send sends an encoded request of a signal: an ExportTraceServiceRequest for traces. The error is an *Error.
+func (c *Client) Send(ctx context.Context, signal string, payload []byte) (Result, error) {
+	w := c.ways[signal]
+	if w == nil {
+		err := fmt.Errorf("there is no endpoint for %s", signal)
+		return Result{}, &Error{Text: err.Error(), cause: err}
+	}
+	if w.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		ctx, cancel = context.WithTimeout(ctx, w.timeout)
 		defer cancel()
 	}
-	body, err := c.body(payload)
+	body, zipped, err := c.body(w, payload)
 	if err != nil {
 		return Result{}, &Error{Text: err.Error(), cause: err}
 	}
-	if now := time.Now().Round(0); now.Sub(c.used) > stale {
-		c.transport.CloseIdleConnections()
+	w.header.Del("Content-Encoding")
+	if zipped {
+		w.header.Set("Content-Encoding", "gzip")
 	}
-	result, err := c.attempt(ctx, body)
-	if unauthorized(err) && c.auth != nil && c.auth.refused() && ctx.Err() == nil {
-		result, err = c.attempt(ctx, body)
+	if now := time.Now().Round(0); now.Sub(w.line.used) > stale {
+		w.line.CloseIdleConnections()
+	}
+	result, err := w.attempt(ctx, body)
+	if unauthorized(err) && w.auth != nil && w.auth.refused() && ctx.Err() == nil {
+		result, err = w.attempt(ctx, body)
 	}
 	var e *Error
-	if unauthorized(err) && c.auth != nil && errors.As(err, &e) {
+	if unauthorized(err) && w.auth != nil && errors.As(err, &e) {
 		e.Retry = true // somebody else keeps the key or the role, and can mend it
 	}
-	c.used = time.Now().Round(0)
+	w.line.used = time.Now().Round(0)
 	return result, err
 }
 
@@ -172,71 +213,71 @@ func unauthorized(err error) bool {
 
 // attempt posts, and posts once more on a fresh connection if the kept one had died without telling. Spans have ids of their own: the same
 // ones twice are the same ones.
-func (c *Client) attempt(ctx context.Context, body []byte) (Result, error) {
-	result, dead, err := c.post(ctx, body)
+func (w *way) attempt(ctx context.Context, body []byte) (Result, error) {
+	result, dead, err := w.post(ctx, body)
 	if dead && ctx.Err() == nil {
-		c.transport.CloseIdleConnections()
-		result, _, err = c.post(ctx, body)
+		w.line.CloseIdleConnections()
+		result, _, err = w.post(ctx, body)
 	}
 	return result, err
 }
 
-// Close gives up the idle connection.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+// Close gives up idle connections.
+func (c *Client) Close() {
+	for _, w := range c.ways {
+		w.line.CloseIdleConnections()
+	}
+}
 
-func (c *Client) body(payload []byte) ([]byte, error) {
-	c.header.Del("Content-Encoding")
-	if !c.compress || len(payload) < smallest {
-		return payload, nil
+func (c *Client) body(w *way, payload []byte) (body []byte, zipped bool, err error) {
+	if !w.compress || len(payload) < smallest {
+		return payload, false, nil
 	}
 	c.zipped.Reset()
 	if c.zip == nil {
-		zip, err := gzip.NewWriterLevel(&c.zipped, gzip.BestSpeed)
-		if err != nil {
-			return nil, fmt.Errorf("compress spans: %w", err)
+		if c.zip, err = gzip.NewWriterLevel(&c.zipped, gzip.BestSpeed); err != nil {
+			return nil, false, fmt.Errorf("compress request: %w", err)
 		}
-		c.zip = zip
 	}
 	c.zip.Reset(&c.zipped)
-	if _, err := c.zip.Write(payload); err != nil {
-		return nil, fmt.Errorf("compress spans: %w", err)
+	if _, err = c.zip.Write(payload); err == nil {
+		err = c.zip.Close()
 	}
-	if err := c.zip.Close(); err != nil {
-		return nil, fmt.Errorf("compress spans: %w", err)
+	if err != nil {
+		return nil, false, fmt.Errorf("compress request: %w", err)
 	}
-	c.header.Set("Content-Encoding", "gzip")
-	return c.zipped.Bytes(), nil
+	return c.zipped.Bytes(), true, nil
 }
 
 // request makes one, with what the Authorizer adds to it. known is what must not be shown of it.
-func (c *Client) request(ctx context.Context, body []byte) (r *http.Request, known secrets, err error) {
-	r, err = http.NewRequestWithContext(ctx, http.MethodPost, c.url.String(), bytes.NewReader(body))
+func (w *way) request(ctx context.Context, body []byte) (r *http.Request, known secrets, err error) {
+	r, err = http.NewRequestWithContext(ctx, http.MethodPost, w.url.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, nil, &Error{Text: "the endpoint is not a URL", cause: errors.New("the endpoint is not a URL")}
 	}
-	r.Header = c.header.Clone()
+	r.Header = w.header.Clone()
 	if host := r.Header.Get("Host"); host != "" {
 		r.Host = host
 	}
-	if c.auth == nil {
-		return r, c.secrets, nil
+	if w.auth == nil {
+		return r, w.secrets, nil
 	}
-	if err := c.auth.authorize(r, body); err != nil {
-		return nil, nil, &Error{Retry: true, Text: c.secrets.readable([]byte(err.Error())), cause: err}
+	if err := w.auth.authorize(r, body); err != nil {
+		return nil, nil, &Error{Retry: true, Text: w.secrets.readable([]byte(err.Error())), cause: err}
 	}
 	added := http.Header{}
 	for name, values := range r.Header {
-		if !slices.Equal(values, c.header[name]) {
+		if !slices.Equal(values, w.header[name]) {
 			added[name] = values
 		}
 	}
-	return r, append(secretsOf(added, &url.URL{}), c.secrets...).sorted(), nil
+	return r, append(secretsOf(added, &url.URL{}), w.secrets...).sorted(), nil
 }
 
 // post makes one request. dead tells that it failed on a connection which had been used before, without a byte of an answer: a connection
-// that ends in the middle of an answer was alive, and so was whoever took the spans.
-func (c *Client) post(ctx context.Context, body []byte) (result Result, dead bool, err error) {
-	request, known, err := c.request(ctx, body)
+// that ends in the middle of an answer was alive, and so was whoever took the records.
+func (w *way) post(ctx context.Context, body []byte) (result Result, dead bool, err error) {
+	request, known, err := w.request(ctx, body)
 	if err != nil {
 		return Result{}, false, err
 	}
@@ -251,7 +292,7 @@ func (c *Client) post(ctx context.Context, body []byte) (result Result, dead boo
 		GotFirstResponseByte: func() { answered.Store(true) },
 	}))
 	// Not http.Client: it would follow redirects and put the URL, which may hold a key, into its errors.
-	response, err := c.transport.RoundTrip(request)
+	response, err := w.line.RoundTrip(request)
 	if err != nil {
 		if ended := ctx.Err(); ended != nil {
 			err = ended // and not that its connection was closed
@@ -261,7 +302,7 @@ func (c *Client) post(ctx context.Context, body []byte) (result Result, dead boo
 	defer response.Body.Close()
 	timer := time.AfterFunc(longestAnswer, connecting.end)
 	defer timer.Stop()
-	// Whether it can be read or not: the status has told what became of the spans. Sent again they would be there twice.
+	// Whether it can be read or not: the status has told what became of the records. Sent again they would be there twice.
 	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if response.StatusCode/100 != 2 {
 		return Result{}, false, refusal(response, answer, known)

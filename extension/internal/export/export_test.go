@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -14,35 +15,44 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 )
 
-func client(t *testing.T, o Options) *Client {
+// A traces is a Client that sends those alone.
+type traces struct{ *Client }
+
+func (c traces) Send(ctx context.Context, payload []byte) (Result, error) {
+	return c.Client.Send(ctx, otlplog.Traces, payload)
+}
+
+func client(t *testing.T, o Endpoint) traces {
 	t.Helper()
-	c, err := New(o)
+	c, err := New(map[string]Endpoint{otlplog.Traces: o})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return c
+	return traces{c}
 }
 
 func TestRequest(t *testing.T) {
 	long := bytes.Repeat([]byte("abc"), smallest)
 	tests := []struct {
 		name     string
-		options  Options
+		options  Endpoint
 		user     string // put into the URL
 		payload  []byte
 		wantZip  bool
 		wantHead map[string]string
 	}{
-		{"small", Options{Compress: true}, "", []byte("abc"), false, map[string]string{"Content-Type": "application/x-protobuf", "User-Agent": "afterglow/test"}},
-		{"large", Options{Compress: true}, "", long, true, nil},
-		{"large, not to be compressed", Options{}, "", long, false, nil},
-		{"headers of the user's", Options{Headers: map[string]string{"api-key": "k", "content-type": "text/html", "host": "other.example"}}, "", long, false,
+		{"small", Endpoint{Compress: true}, "", []byte("abc"), false, map[string]string{"Content-Type": "application/x-protobuf", "User-Agent": "afterglow/test"}},
+		{"large", Endpoint{Compress: true}, "", long, true, nil},
+		{"large, not to be compressed", Endpoint{}, "", long, false, nil},
+		{"headers of the user's", Endpoint{Headers: map[string]string{"api-key": "k", "content-type": "text/html", "host": "other.example"}}, "", long, false,
 			map[string]string{"Api-Key": "k", "Content-Type": "application/x-protobuf"}},
-		{"credentials in the URL", Options{}, "u:p@", long, false, map[string]string{"Authorization": "Basic dTpw"}},
-		{"credentials in the URL and as a header", Options{Headers: map[string]string{"Authorization": "Bearer x"}}, "u:p@", long, false, map[string]string{"Authorization": "Bearer x"}},
+		{"credentials in the URL", Endpoint{}, "u:p@", long, false, map[string]string{"Authorization": "Basic dTpw"}},
+		{"credentials in the URL and as a header", Endpoint{Headers: map[string]string{"Authorization": "Bearer x"}}, "u:p@", long, false, map[string]string{"Authorization": "Bearer x"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -93,7 +103,7 @@ func TestSmallAfterLargeIsNotMarkedAsCompressed(t *testing.T) {
 	var got []string
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = append(got, r.Header.Get("Content-Encoding")) }))
 	defer s.Close()
-	c := client(t, Options{URL: s.URL, Compress: true})
+	c := client(t, Endpoint{URL: s.URL, Compress: true})
 	for _, size := range []int{smallest, 1, smallest} {
 		if _, err := c.Send(t.Context(), make([]byte, size)); err != nil {
 			t.Fatal(err)
@@ -162,7 +172,7 @@ func TestAnswers(t *testing.T) {
 				w.Write(test.body)
 			}))
 			defer s.Close()
-			result, err := client(t, Options{URL: s.URL}).Send(t.Context(), []byte("x"))
+			result, err := client(t, Endpoint{URL: s.URL}).Send(t.Context(), []byte("x"))
 			var e *Error
 			if errors.As(err, &e) != test.wantErr || result != test.wantResult {
 				t.Fatalf("got %v %v", result, err)
@@ -211,7 +221,7 @@ func TestAnAnswerThatCannotBeRead(t *testing.T) {
 			for name, timeout := range map[string]time.Duration{"long timeout": 10 * longestAnswer, "short timeout": longestAnswer / 10} {
 				requests.Store(0)
 				start := time.Now()
-				if r, err := client(t, Options{URL: s.URL, Timeout: timeout}).Send(t.Context(), []byte("x")); err != nil || r != (Result{}) {
+				if r, err := client(t, Endpoint{URL: s.URL, Timeout: timeout}).Send(t.Context(), []byte("x")); err != nil || r != (Result{}) {
 					t.Errorf("%s: got %v %v", name, r, err)
 				}
 				if took := time.Since(start); requests.Load() != 1 || took > 5*longestAnswer || took < min(test.least, timeout) {
@@ -254,7 +264,7 @@ func TestAnswerIsBounded(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	_, err := client(t, Options{URL: s.URL}).Send(t.Context(), []byte("x"))
+	_, err := client(t, Endpoint{URL: s.URL}).Send(t.Context(), []byte("x"))
 	var e *Error
 	if !errors.As(err, &e) || e.Status != 500 {
 		t.Errorf("got %v", err)

@@ -17,11 +17,11 @@ type Log struct {
 func NewLog(w io.Writer) *Log { return &Log{w} }
 
 // Send writes a batch. Once its first line is written the others follow: without all of them it cannot be read.
-func (l *Log) Send(ctx context.Context, payload []byte) (Result, error) {
+func (l *Log) Send(ctx context.Context, signal string, payload []byte) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, &Error{Retry: true, Text: err.Error(), cause: err}
 	}
-	lines, err := otlplog.Encode(otlplog.Batch{Signal: otlplog.Traces, Payload: payload})
+	lines, err := otlplog.Encode(otlplog.Batch{Signal: signal, Payload: payload})
 	if err != nil {
 		return Result{}, &Error{Text: err.Error(), cause: err}
 	}

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 )
 
 // TestACollectorThatEchoes sends credentials back, which must not get into the log with what it says.
@@ -40,7 +42,7 @@ func TestACollectorThatEchoes(t *testing.T) {
 				}))
 				defer s.Close()
 				u := strings.Replace(s.URL, "://", "://user:"+url.PathEscape(key)+"@", 1)
-				r, err := client(t, Options{URL: u, Headers: map[string]string{"X-Key": "Bearer " + key}}).Send(t.Context(), []byte("x"))
+				r, err := client(t, Endpoint{URL: u, Headers: map[string]string{"X-Key": "Bearer " + key}}).Send(t.Context(), []byte("x"))
 				said := r.Text
 				if err != nil {
 					said = err.Error()
@@ -69,7 +71,7 @@ func TestHeadersThatAreNone(t *testing.T) {
 		"a zero in the value":  {"api-key": secret + "\x00"},
 		"a delete in the name": {secret + "\x7f": "x"},
 	} {
-		if _, err := New(Options{URL: "http://127.0.0.1:1", Headers: headers}); err == nil || strings.Contains(err.Error(), secret) {
+		if _, err := New(map[string]Endpoint{otlplog.Traces: {URL: "http://127.0.0.1:1", Headers: headers}}); err == nil || strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -83,7 +85,7 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 	closed.Close()
 	defer s.Close()
 	header := map[string]string{"X-Api-Key": secret}
-	for name, o := range map[string]Options{
+	for name, o := range map[string]Endpoint{
 		"refused":                 {URL: s.URL + "/?key=" + secret, Headers: header},
 		"user info":               {URL: strings.Replace(s.URL, "://", "://u:"+secret+"@", 1), Headers: header},
 		"nothing listens":         {URL: closed.URL + "/" + secret, Headers: header},
@@ -95,9 +97,9 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 		"an answer that is empty": {URL: "http://" + raw(t, "") + "/" + secret, Headers: header},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := New(o)
+			c, err := New(map[string]Endpoint{otlplog.Traces: o})
 			if err == nil {
-				_, err = c.Send(t.Context(), []byte("x"))
+				_, err = c.Send(t.Context(), otlplog.Traces, []byte("x"))
 				c.Close()
 			}
 			if err == nil || strings.Contains(err.Error(), secret) {

@@ -3,38 +3,40 @@ package export
 import (
 	"bytes"
 	"cmp"
-	"hash/maphash"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 )
 
 // Limits are what a receiver takes. 0 means no limit.
 type Limits struct {
 	Bytes     int // of a request, not compressed
-	Spans     int // of a request
+	Records   int // of a request: spans
 	SpanBytes int // of one span
 }
 
 // XRayLimits are those of X-Ray's OTLP endpoint: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html. It says
 // MB and KB; taken as powers of ten they hold either way.
-func XRayLimits() Limits { return Limits{Bytes: 5_000_000, Spans: 10_000, SpanBytes: 200_000} }
+func XRayLimits() Limits { return Limits{Bytes: 5_000_000, Records: 10_000, SpanBytes: 200_000} }
 
-// Numbers of fields: opentelemetry/proto/trace/v1/trace.proto and its collector's trace_service.proto.
+// Numbers of fields: opentelemetry/proto/trace/v1/trace.proto and its collector's trace_service.proto. The first three are the same for metrics and
+// logs: a request has resources, which have scopes, which have items.
 const (
-	fieldResourceSpans = 1 // of the request
-	fieldScopeSpans    = 2 // of ResourceSpans
-	fieldSpan          = 2 // of ScopeSpans
-	fieldAttribute     = 9 // of Span, and the next two numbers: event, link; each is followed by the count of what was dropped
-	fieldEvent         = 11
-	fieldLink          = 13
+	fieldResource  = 1 // of the request: ResourceSpans, ResourceMetrics, ResourceLogs
+	fieldScope     = 2 // of those: ScopeSpans, ScopeMetrics, ScopeLogs
+	fieldItem      = 2 // of those: Span, Metric, LogRecord
+	fieldAttribute = 9 // of Span, and the next two numbers: event, link; each is followed by the count of what was dropped
+	fieldEvent     = 11
+	fieldLink      = 13
+	fieldDataPoint = 1 // of a Metric's data, whatever its kind: opentelemetry/proto/metrics/v1/metrics.proto
 )
 
-// A piece is a part of a request that is a request itself, and the least that is sent or kept.
-type piece struct {
-	bytes []byte // nil: of spans that are too large to be sent
-	spans int
-	key   uint64 // of what is in it
+// A Piece is a part of a request that is a request itself.
+type Piece struct {
+	Bytes   []byte // nil: of spans that are too large to be sent
+	Records int
 }
 
 // A fieldOf is a field of a message: its number, all its bytes, and its content if it is made of bytes.
@@ -64,56 +66,123 @@ func fields(b []byte) (all []fieldOf, ok bool) {
 	return all, true
 }
 
-// cut makes pieces of a request: one of each ResourceSpans. What cannot be read stays whole; the receiver will say so.
-func cut(payload []byte, seed maphash.Seed) []piece {
-	all, ok := fields(payload)
-	if !ok || len(all) == 0 {
-		return []piece{{bytes: payload, spans: 1, key: maphash.Bytes(seed, payload)}}
-	}
-	pieces := make([]piece, len(all))
-	for n, f := range all {
-		pieces[n] = piece{bytes: f.all, key: maphash.Bytes(seed, f.all)}
-		if f.number == fieldResourceSpans {
-			pieces[n].spans, _ = measure(f.content)
+// Records counts the spans, data points or log records of a request; at least 1, so that what cannot be read is not nothing.
+func Records(signal string, payload []byte) int {
+	n := 0
+	walk(payload, func(item []byte) {
+		if signal == otlplog.Metrics {
+			n += dataPoints(item)
+			return
 		}
-	}
-	return pieces
+		n++
+	})
+	return max(1, n)
 }
 
-// measure counts the spans of a ResourceSpans, and gives the size of the largest.
-func measure(resourceSpans []byte) (spans, largest int) {
-	scopes, _ := fields(resourceSpans)
-	for _, scope := range scopes {
-		if scope.number != fieldScopeSpans {
-			continue
-		}
-		inner, _ := fields(scope.content)
-		for _, f := range inner {
-			if f.number == fieldSpan {
-				spans++
-				largest = max(largest, len(f.content))
-			}
+// walk calls do for each item of a request.
+func walk(payload []byte, do func(item []byte)) {
+	each(payload, fieldResource, func(resource []byte) {
+		each(resource, fieldScope, func(scope []byte) { each(scope, fieldItem, do) })
+	})
+}
+
+func each(message []byte, number protowire.Number, do func(content []byte)) {
+	all, _ := fields(message)
+	for _, f := range all {
+		if f.number == number {
+			do(f.content)
 		}
 	}
+}
+
+func dataPoints(metric []byte) (n int) {
+	all, _ := fields(metric)
+	for _, f := range all {
+		switch f.number {
+		case 5, 7, 9, 10, 11: // gauge, sum, histogram, exponential histogram, summary
+			each(f.content, fieldDataPoint, func([]byte) { n++ })
+		}
+	}
+	return n
+}
+
+// Halve makes two requests of one, each with half of its spans, metrics or log records. ok is false if there are fewer than two, or it cannot be read.
+func Halve(payload []byte) (first, second []byte, ok bool) {
+	items := 0
+	walk(payload, func([]byte) { items++ })
+	if items < 2 {
+		return nil, nil, false
+	}
+	return between(payload, 0, items/2), between(payload, items/2, items), true
+}
+
+// between gives the request with the items from one on, up to another.
+func between(payload []byte, from, to int) (request []byte) {
+	n := 0
+	each(payload, fieldResource, func(resource []byte) {
+		scopes, _ := fields(resource)
+		kept := without(scopes, fieldScope)
+		least := len(kept)
+		for _, f := range scopes {
+			if f.number != fieldScope {
+				continue
+			}
+			inner, _ := fields(f.content)
+			head := without(inner, fieldItem)
+			some := false
+			for _, i := range inner {
+				if i.number != fieldItem {
+					continue
+				}
+				if n >= from && n < to {
+					head, some = append(head, i.all...), true
+				}
+				n++
+			}
+			if some {
+				kept = bytesField(kept, fieldScope, head)
+			}
+		}
+		if len(kept) > least {
+			request = bytesField(request, fieldResource, kept)
+		}
+	})
+	return request
+}
+
+// measure counts the spans of a ResourceSpans and tells the size of the largest.
+func measure(resource []byte) (spans, largest int) {
+	each(resource, fieldScope, func(scope []byte) {
+		each(scope, fieldItem, func(span []byte) {
+			spans++
+			largest = max(largest, len(span))
+		})
+	})
 	return spans, largest
 }
 
-// fit gives a piece as pieces that are within the limits. The same piece always gives the same ones.
-func (l Limits) fit(p piece, seed maphash.Seed) []piece {
-	if l == (Limits{}) {
-		return []piece{p}
+// Fit gives a request for traces as pieces that are within the limits. The same request always gives the same ones. What cannot be read stays
+// whole; the receiver will say so.
+func (l Limits) Fit(payload []byte) (pieces []Piece) {
+	all, ok := fields(payload)
+	if !ok || len(all) == 0 {
+		return []Piece{{Bytes: payload, Records: 1}}
 	}
-	all, ok := fields(p.bytes)
-	if !ok || len(all) != 1 || all[0].number != fieldResourceSpans {
-		return []piece{p}
+	for _, f := range all {
+		if f.number != fieldResource {
+			pieces = append(pieces, Piece{Bytes: f.all})
+			continue
+		}
+		spans, largest := measure(f.content)
+		if within(len(f.all), l.Bytes) && within(spans, l.Records) && within(largest, l.SpanBytes) {
+			pieces = append(pieces, Piece{f.all, spans})
+			continue
+		}
+		s := splitter{limits: l}
+		s.resource(f.content)
+		pieces = append(pieces, s.pieces...)
 	}
-	_, largest := measure(all[0].content)
-	if within(len(p.bytes), l.Bytes) && within(p.spans, l.Spans) && within(largest, l.SpanBytes) {
-		return []piece{p}
-	}
-	s := splitter{limits: l, seed: seed}
-	s.resource(all[0].content)
-	return s.pieces
+	return pieces
 }
 
 func within(n, limit int) bool { return limit == 0 || n <= limit }
@@ -121,15 +190,14 @@ func within(n, limit int) bool { return limit == 0 || n <= limit }
 // A splitter makes pieces of one ResourceSpans.
 type splitter struct {
 	limits Limits
-	seed   maphash.Seed
-	pieces []piece
+	pieces []Piece
 }
 
 func (s *splitter) resource(content []byte) {
 	scopes, _ := fields(content)
-	head := without(scopes, fieldScopeSpans)
+	head := without(scopes, fieldScope)
 	for _, f := range scopes {
-		if f.number == fieldScopeSpans {
+		if f.number == fieldScope {
 			s.scope(head, f.content)
 		}
 	}
@@ -140,31 +208,30 @@ const nesting = 32
 
 func (s *splitter) scope(resource, content []byte) {
 	inner, _ := fields(content)
-	head := without(inner, fieldSpan)
+	head := without(inner, fieldItem)
 	var spans []byte
 	count := 0
 	emit := func() {
 		if count == 0 {
 			return
 		}
-		scope := bytesField(slices.Clone(resource), fieldScopeSpans, slices.Concat(head, spans))
-		b := bytesField(nil, fieldResourceSpans, scope)
-		s.pieces = append(s.pieces, piece{bytes: b, spans: count, key: maphash.Bytes(s.seed, b)})
+		scope := bytesField(slices.Clone(resource), fieldScope, slices.Concat(head, spans))
+		s.pieces = append(s.pieces, Piece{bytesField(nil, fieldResource, scope), count})
 		spans, count = nil, 0
 	}
 	for _, f := range inner {
-		if f.number != fieldSpan {
+		if f.number != fieldItem {
 			continue
 		}
 		span, ok := shrink(f.content, s.limits.SpanBytes)
 		if !ok || !within(len(resource)+len(head)+len(span)+nesting, s.limits.Bytes) {
-			s.pieces = append(s.pieces, piece{spans: 1, key: maphash.Bytes(s.seed, f.content)})
+			s.pieces = append(s.pieces, Piece{Records: 1})
 			continue
 		}
-		if !within(len(resource)+len(head)+len(spans)+len(span)+nesting, s.limits.Bytes) || !within(count+1, s.limits.Spans) {
+		if !within(len(resource)+len(head)+len(spans)+len(span)+nesting, s.limits.Bytes) || !within(count+1, s.limits.Records) {
 			emit()
 		}
-		spans = bytesField(spans, fieldSpan, span)
+		spans = bytesField(spans, fieldItem, span)
 		count++
 	}
 	emit()

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 )
 
 // A signed certificate in the files of a test.
@@ -72,17 +74,17 @@ func TestTLSIsAlwaysChecked(t *testing.T) {
 		name    string
 		server  signed
 		asks    bool // for the client's certificate
-		options Options
+		options Endpoint
 		works   bool
 	}{
-		{"trusted", good, false, Options{CertificateFile: good.cert}, true},
-		{"not trusted", good, false, Options{}, false},
-		{"another authority", good, false, Options{CertificateFile: other.cert}, false},
-		{"expired", expired, false, Options{CertificateFile: expired.cert}, false},
-		{"another name", wrong, false, Options{CertificateFile: wrong.cert}, false},
-		{"client's certificate", good, true, Options{CertificateFile: good.cert, ClientCertificateFile: visitor.cert, ClientKeyFile: visitor.key}, true},
-		{"no client's certificate", good, true, Options{CertificateFile: good.cert}, false},
-		{"not the client's certificate", good, true, Options{CertificateFile: good.cert, ClientCertificateFile: other.cert, ClientKeyFile: other.key}, false},
+		{"trusted", good, false, Endpoint{CertificateFile: good.cert}, true},
+		{"not trusted", good, false, Endpoint{}, false},
+		{"another authority", good, false, Endpoint{CertificateFile: other.cert}, false},
+		{"expired", expired, false, Endpoint{CertificateFile: expired.cert}, false},
+		{"another name", wrong, false, Endpoint{CertificateFile: wrong.cert}, false},
+		{"client's certificate", good, true, Endpoint{CertificateFile: good.cert, ClientCertificateFile: visitor.cert, ClientKeyFile: visitor.key}, true},
+		{"no client's certificate", good, true, Endpoint{CertificateFile: good.cert}, false},
+		{"not the client's certificate", good, true, Endpoint{CertificateFile: good.cert, ClientCertificateFile: other.cert, ClientKeyFile: other.key}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,7 +108,7 @@ func TestTLSIsAlwaysChecked(t *testing.T) {
 
 func TestCertificatesThatCannotBeRead(t *testing.T) {
 	good := sign(t, nil)
-	for name, o := range map[string]Options{
+	for name, o := range map[string]Endpoint{
 		"no such file":          {CertificateFile: good.cert + "x"},
 		"no certificate":        {CertificateFile: good.key},
 		"no key":                {ClientCertificateFile: good.cert},
@@ -114,7 +116,7 @@ func TestCertificatesThatCannotBeRead(t *testing.T) {
 		"another's key":         {ClientCertificateFile: good.cert, ClientKeyFile: sign(t, nil).key},
 	} {
 		o.URL = "https://127.0.0.1:1"
-		if _, err := New(o); err == nil || !strings.Contains(err.Error(), "make exporter: read the ") {
+		if _, err := New(map[string]Endpoint{otlplog.Traces: o}); err == nil || !strings.Contains(err.Error(), "make exporter: read the ") {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

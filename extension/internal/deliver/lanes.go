@@ -1,0 +1,322 @@
+package deliver
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// mostMemory bounds what is kept in memory of what the disk cannot: eight invocations at the default limit, a small part of the smallest
+	// function's memory.
+	mostMemory = 4 << 20
+	// defaultBatch bounds one request where the settings do not. Collectors and what stands before them commonly take 4 MiB, some 1 MiB, before
+	// decompression.
+	defaultBatch = 1 << 20
+	// abandonTime is what is left of the last flush's time for writing into the log what an exporter that hangs did not take.
+	abandonTime = 400 * time.Millisecond
+)
+
+// What a remark is about.
+const (
+	failing  = "cannot export"
+	refusing = "the collector refused a part"
+	ending   = "the collector does not take this signal: it is not sent any more"
+)
+
+// Lanes is the Delivery to real exporters.
+type Lanes struct {
+	o      Options
+	outbox outbox
+	lanes  []*lane
+	// stray has files of exporters that nobody asks for any more, and of newer versions. Age or room takes them.
+	stray  *lane
+	fresh  []Batch
+	opened bool
+	failed bool // the disk, and it has been said
+}
+
+// New makes a Delivery. Nothing is read, written or connected before the first Flush.
+func New(o Options) *Lanes {
+	o.Batch = cmp.Or(o.Batch, defaultBatch)
+	box := outbox{o.Dir}
+	d := &Lanes{o: o, outbox: box, stray: &lane{outbox: box}}
+	for _, e := range o.Exporters {
+		d.lanes = append(d.lanes, &lane{Exporter: e, outbox: box, most: o.Batch, probes: mostProbes})
+	}
+	return d
+}
+
+// Takes tells whether any exporter wants a signal.
+func (d *Lanes) Takes(signal string) bool {
+	return slices.ContainsFunc(d.lanes, func(l *lane) bool { return l.takes(signal) })
+}
+
+// Add takes a batch over.
+func (d *Lanes) Add(b Batch) { d.fresh = append(d.fresh, b) }
+
+// Due tells whether a Flush now would ask anybody.
+func (d *Lanes) Due(now time.Time) bool {
+	return slices.ContainsFunc(d.lanes, func(l *lane) bool { return l.isDue(now) })
+}
+
+// Flush sends, side by side to all exporters, and keeps what they did not accept.
+func (d *Lanes) Flush(ctx context.Context, last bool) Report {
+	d.open()
+	now := wall(time.Now())
+	d.share(now)
+	d.expire(now)
+	if deadline, ok := ctx.Deadline(); ok && last && d.o.Abandoned != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-abandonTime))
+		defer cancel()
+	}
+	d.send(ctx, last)
+	d.keep()
+	if last {
+		d.sayOff()
+	}
+	return d.report()
+}
+
+// open takes over what an earlier life of the environment left.
+func (d *Lanes) open() {
+	if d.opened {
+		return
+	}
+	d.opened = true
+	if d.o.Bytes == 0 {
+		return
+	}
+	items, err := d.outbox.open()
+	if err != nil {
+		d.complain(err)
+	}
+	for _, it := range items {
+		l := d.lane(it.exporter)
+		if !l.takes(it.signal) {
+			l = d.stray
+		}
+		l.items = append(l.items, it)
+	}
+}
+
+// lane gives that of an exporter; that of what is nobody's, if there is none.
+func (d *Lanes) lane(exporter string) *lane {
+	for _, l := range d.lanes {
+		if l.Name == exporter {
+			return l
+		}
+	}
+	return d.stray
+}
+
+// share gives each lane what was added.
+func (d *Lanes) share(now time.Time) {
+	for _, b := range d.fresh {
+		for _, l := range d.lanes {
+			if had, off := l.off[b.Signal]; off {
+				l.off[b.Signal] = had + b.Records
+			} else if l.takes(b.Signal) {
+				l.items = append(l.items, &item{head: head{exporter: l.Name, signal: b.Signal, records: b.Records, born: now}, payload: b.Payload})
+			}
+		}
+	}
+	d.fresh = nil
+}
+
+// expire drops what is too old.
+func (d *Lanes) expire(now time.Time) {
+	for l := range d.all() {
+		for _, it := range slices.Clone(l.items) {
+			if now.Sub(it.born) > d.o.Age { // a clock that was set back makes nothing old
+				_ = d.outbox.load(it) // for the number of records alone
+				l.lose(LossOutboxAge, it)
+			}
+		}
+	}
+}
+
+func (d *Lanes) all() func(yield func(*lane) bool) {
+	return func(yield func(*lane) bool) {
+		for _, l := range d.lanes {
+			if !yield(l) {
+				return
+			}
+		}
+		yield(d.stray)
+	}
+}
+
+// send lets the lanes work, side by side if there are several.
+func (d *Lanes) send(ctx context.Context, last bool) {
+	if len(d.lanes) == 1 {
+		d.lanes[0].flush(ctx, last)
+		return
+	}
+	var wait sync.WaitGroup
+	for _, l := range d.lanes {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			defer func() { _ = recover() }() // flush itself recovers, and tells
+			l.flush(ctx, last)
+		}()
+	}
+	wait.Wait()
+}
+
+// keep brings what is left in memory to the disk, and drops the oldest of what is too much.
+func (d *Lanes) keep() {
+	works := d.o.Bytes > 0
+	for _, l := range d.lanes {
+		l.merge(d.o.Batch)
+		for _, it := range l.items {
+			if it.payload == nil || it.name != "" && !it.changed {
+				it.payload = nil
+				continue
+			}
+			if works {
+				if err := d.outbox.write(it); err != nil {
+					d.complain(err)
+					works = false
+				} else {
+					d.failed = false
+				}
+			}
+			if !works {
+				d.outbox.remove(it) // the file holds what was accepted meanwhile
+			}
+		}
+	}
+	for _, l := range d.lanes {
+		d.stray.items = append(d.stray.items, l.newer...)
+		l.newer = nil
+	}
+	d.bound()
+}
+
+// merge makes fewer items of those that are in memory alone: each becomes a file.
+func (l *lane) merge(most int) {
+	var kept []*item
+	open := map[string]*item{}
+	for _, it := range l.items {
+		into := open[it.signal]
+		switch {
+		case it.payload == nil || it.name != "":
+		case into != nil && len(into.payload)+len(it.payload) <= most:
+			into.payload = append(into.payload[:len(into.payload):len(into.payload)], it.payload...) // lanes share the bytes
+			into.records += it.records
+			continue
+		default:
+			open[it.signal] = it
+		}
+		kept = append(kept, it)
+	}
+	l.items = kept
+}
+
+// A place is where an item is.
+type place struct {
+	lane *lane
+	*item
+}
+
+// places gives all that is kept, oldest first.
+func (d *Lanes) places() (all []place) {
+	for l := range d.all() {
+		for _, it := range l.items {
+			all = append(all, place{l, it})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b place) int { return a.born.Compare(b.born) })
+	return all
+}
+
+// bound drops the oldest of what is too much, on disk and in memory.
+func (d *Lanes) bound() {
+	all := d.places()
+	var disk, memory int64
+	files := 0
+	for _, p := range all {
+		if p.name == "" {
+			memory += int64(len(p.payload))
+		} else {
+			disk, files = disk+p.size, files+1
+		}
+	}
+	for _, p := range all {
+		switch {
+		case p.name == "" && memory > mostMemory:
+			memory -= int64(len(p.payload))
+			p.lane.lose(LossQueueFull, p.item)
+		case p.name != "" && (disk > d.o.Bytes || files > mostFiles):
+			disk, files = disk-p.size, files-1
+			_ = d.outbox.load(p.item) // for the number of records alone
+			p.lane.lose(LossOutboxFull, p.item)
+		}
+	}
+}
+
+// complain says once that the disk cannot.
+func (d *Lanes) complain(err error) {
+	if !d.failed {
+		d.o.Log.Warn().Err(err).Msg("what is not accepted is kept in memory: the outbox cannot be used")
+	}
+	d.failed = true
+}
+
+// report tells what became of it, and writes into the log what the lanes have to say.
+func (d *Lanes) report() Report {
+	r := Report{Safe: true}
+	for l := range d.all() {
+		for _, it := range l.items {
+			r.Kept++
+			r.Safe = r.Safe && it.name != ""
+		}
+	}
+	var lost losses
+	for l := range d.all() {
+		for _, loss := range l.lost {
+			lost.merge(loss)
+		}
+		for _, said := range l.said {
+			d.say(l, said, r.Kept)
+		}
+		l.lost, l.said = nil, nil
+	}
+	r.Lost = lost
+	return r
+}
+
+// sayOff tells at the end how much was not sent of signals that an exporter does not take.
+func (d *Lanes) sayOff() {
+	for _, l := range d.lanes {
+		for signal, records := range l.off {
+			if records > 0 {
+				d.o.Log.Warn().Str("exporter", l.Name).Str("signal", signal).Int("records", records).Msg("not sent: the collector does not take this signal")
+			}
+		}
+	}
+}
+
+func (d *Lanes) say(l *lane, said remark, kept int) {
+	e := d.o.Log.Warn().Str("exporter", l.Name)
+	if said.signal != "" {
+		e = e.Str("signal", said.signal)
+	}
+	if said.err != nil {
+		e = e.Err(said.err)
+	}
+	if said.text != "" {
+		e = e.Str("reason", said.text)
+	}
+	if said.what == failing {
+		e = e.Int("kept", kept)
+	} else if said.what == refusing {
+		e = e.Int64("records", said.records)
+	}
+	e.Msg(said.what)
+}

@@ -1,0 +1,216 @@
+package deliver
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// mostFiles of the outbox, and mostEntries of its directory that are looked at, whatever they are.
+	mostFiles   = 1024
+	mostEntries = 10_000
+	// block is what a file takes of the disk at least, and in steps of: ext4's.
+	block = 4 << 10
+	// mostPayload bounds what is believed to be one request: twice the most that AFTERGLOW_LIMIT_BATCH_BYTES can be.
+	mostPayload = 16 << 20
+)
+
+// An item is what one exporter lacks: a request, in memory or in a file of the outbox.
+type item struct {
+	head
+	payload []byte // nil: only in the file
+	name    string // of the file; "": there is none
+	size    int64  // of the file, in blocks
+	changed bool   // payload is less than the file holds
+}
+
+// An outbox is a directory of files, private to the user that function and extension run as. Whatever is wrong with it is an error for the caller, who
+// keeps things in memory then. It does not sync: files need to outlive the process, not the machine.
+type outbox struct {
+	dir string
+}
+
+// open lists what is in the directory, oldest first, and removes what an earlier life left half-written. Nothing there is nothing to be told of.
+func (o outbox) open() ([]*item, error) {
+	switch err := o.check(); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	names, err := o.names()
+	var items []*item
+	for _, name := range names {
+		if strings.HasSuffix(name, tempSuffix) {
+			_ = os.Remove(o.path(name)) // if it stays, it is in nobody's way
+			continue
+		}
+		h, ok := parseFileName(name)
+		if !ok {
+			continue
+		}
+		info, err := os.Lstat(o.path(name))
+		if err != nil || !info.Mode().IsRegular() || !isOurs(info) {
+			continue // a link, a pipe, a directory, somebody else's: nothing that was written here
+		}
+		items = append(items, &item{head: h, name: name, size: blocks(info.Size())})
+	}
+	slices.SortFunc(items, func(a, b *item) int { return strings.Compare(a.name, b.name) })
+	return items, err
+}
+
+func (o outbox) path(name string) string { return filepath.Join(o.dir, name) }
+
+// check looks whether the directory is one, and nobody else's.
+func (o outbox) check() error {
+	info, err := os.Lstat(o.dir)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look at outbox: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("look at outbox: %s is not a directory", o.dir)
+	case !isOurs(info):
+		return fmt.Errorf("look at outbox: %s belongs to another user", o.dir)
+	case info.Mode().Perm()&0o077 != 0:
+		if err := os.Chmod(o.dir, 0o700); err != nil { //nolint:gosec // a directory without x is of no use
+			return fmt.Errorf("close outbox to others: %w", err)
+		}
+	}
+	return nil
+}
+
+func isOurs(info fs.FileInfo) bool {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(s.Uid) == os.Geteuid()
+}
+
+func (o outbox) names() (names []string, err error) {
+	d, err := os.Open(o.dir)
+	if err != nil {
+		return nil, fmt.Errorf("read outbox: %w", err)
+	}
+	defer d.Close()
+	for len(names) < mostEntries {
+		some, err := d.Readdirnames(256)
+		names = append(names, some...)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return names, fmt.Errorf("read outbox: %w", err)
+		}
+	}
+	return names, nil
+}
+
+// write puts an item's payload into a file, under its name if it has one. Nobody ever sees half of it.
+func (o outbox) write(it *item) error {
+	name := it.name
+	if name == "" {
+		name = fileName(it.head, rand.Text()[:8])
+	}
+	b := appendFile(make([]byte, 0, longestHead+len(it.payload)), it.head, it.payload)
+	if err := o.put(name, b); err != nil {
+		return err
+	}
+	it.name, it.size, it.payload, it.changed = name, blocks(int64(len(b))), nil, false
+	return nil
+}
+
+// put writes a file, whole or not at all. A directory that is gone is made anew.
+func (o outbox) put(name string, b []byte) error {
+	err := o.try(name, b)
+	if errors.Is(err, fs.ErrNotExist) {
+		if made := os.Mkdir(o.dir, 0o700); made != nil {
+			return fmt.Errorf("make outbox: %w", made)
+		}
+		err = o.try(name, b)
+	}
+	return err
+}
+
+func (o outbox) try(name string, b []byte) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	temp := o.path(name + tempSuffix)
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return fmt.Errorf("write to outbox: %w", err)
+	}
+	_, err = f.Write(b)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(temp, o.path(name))
+	}
+	if err != nil {
+		_ = os.Remove(temp) // what cannot be removed now is when the next process opens the outbox
+		return fmt.Errorf("write to outbox: %w", err)
+	}
+	return nil
+}
+
+// load reads an item's payload. Its number of records is known then, if the file's first line can be read.
+func (o outbox) load(it *item) error {
+	if it.payload != nil || it.name == "" {
+		return nil
+	}
+	b, err := o.get(it.name, mostPayload+longestHead)
+	if err != nil {
+		return err
+	}
+	h, payload, err := parseFile(b)
+	if h.records > 0 {
+		it.records = h.records
+	}
+	if err == nil && (h.exporter != it.exporter || h.signal != it.signal) {
+		err = errDamaged
+	}
+	if err != nil {
+		return err
+	}
+	it.payload = payload
+	return nil
+}
+
+// get reads a regular file, and waits for nothing.
+func (o outbox) get(name string, most int64) ([]byte, error) {
+	f, err := os.OpenFile(o.path(name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("read from outbox: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		return nil, errDamaged
+	}
+	b, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil {
+		return nil, fmt.Errorf("read from outbox: %w", err)
+	}
+	return b, nil
+}
+
+// remove forgets an item's file.
+func (o outbox) remove(it *item) {
+	if it.name != "" {
+		_ = os.Remove(o.path(it.name)) // gone is what it should be; a file that cannot be removed is sent twice at worst, after a reset
+	}
+	it.name, it.size, it.changed = "", 0, false
+}
+
+func blocks(size int64) int64 { return (size + block - 1) / block * block }
+
+// isExpired tells whether an item is too old. A clock that was set back makes nothing old.
+func (it *item) isExpired(now time.Time, age time.Duration) bool { return now.Sub(it.born) > age }
