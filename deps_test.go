@@ -24,7 +24,7 @@ const imports = `
 	E/mask/internal/...                                 < E/mask/...
 	E/mask                                              < E/limit
 	E/mask, E/event, E/otlp                             < E/span
-	E/otlp, extension/otlplog                           < E/export
+	extension/otlplog                                   < E/export
 	E/event                                             < E/telemetry
 	E/event, E/mask, E/span, E/otlp                     < E/metric
 	E/event, E/export, extension/otlplog                < E/deliver
@@ -34,6 +34,7 @@ const imports = `
 	E/lambdaapi, E/telemetry, E/deliver, E/metric       < E/lifecycle
 	E/lifecycle, E/lambdaapi, E/export, E/mask, E/limit < extension
 	E/telemetry, E/deliver, E/metric, E/event           < extension
+	extension/otlplog                                   < extension
 	E/span, E/otlp, E/intake, settings                  < extension
 	spool                                               < spool/cat
 
@@ -58,6 +59,7 @@ const thirdParty = `
 	extension          github.com/rs/zerolog
 	E
 	E/lifecycle        github.com/rs/zerolog, golang.org/x/sys
+	E/deliver          github.com/rs/zerolog
 	E/otlp             google.golang.org/protobuf/encoding/protowire
 	E/export           google.golang.org/protobuf/encoding/protowire, github.com/aws/aws-sdk-go-v2/aws
 	construct          github.com/aws/aws-cdk-go, github.com/aws/constructs-go, github.com/aws/jsii-runtime-go

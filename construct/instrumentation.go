@@ -62,17 +62,32 @@ const (
 	FlushInterval Flush = "interval"
 )
 
+// Undelivered is what becomes of what could not be delivered when the environment ends.
+type Undelivered string
+
+const (
+	UndeliveredDrop Undelivered = "drop"
+	UndeliveredLog  Undelivered = "log"
+)
+
 // Instrumentation says what Afterglow keeps, hides and sends, and where to. Every field is optional. A field becomes an
 // environment variable of the function only where it differs from the default, because Lambda allows 4 KB for all of them.
 //
 // There is no field for headers of the export requests yet: they hold credentials, which do not belong into a template.
 type Instrumentation struct {
-	// Base URL of an OTLP/HTTP collector, such as https://collector.example.com:4318; /v1/traces is appended.
+	// Base URL of an OTLP/HTTP collector, such as https://collector.example.com:4318; /v1/traces, /v1/metrics or
+	// /v1/logs is appended.
 	// Default: nothing is exported, and the extension says so once in the function's log.
 	OTLPEndpoint *string
 	// URL for traces, used as it is. Goes before OTLPEndpoint.
 	// Default: made from OTLPEndpoint.
 	OTLPTracesEndpoint *string
+	// URL for metrics, used as it is. Goes before OTLPEndpoint.
+	// Default: made from OTLPEndpoint.
+	OTLPMetricsEndpoint *string
+	// URL for log records, used as it is. Goes before OTLPEndpoint.
+	// Default: made from OTLPEndpoint.
+	OTLPLogsEndpoint *string
 	// Compression of export requests.
 	// Default: CompressionGzip.
 	OTLPCompression Compression
@@ -165,6 +180,18 @@ type Instrumentation struct {
 	// Default: 5 seconds.
 	FlushInterval awscdk.Duration
 
+	// Most that is kept on disk of what the collector did not accept, masked, up to 1 GiB. Past it the oldest is dropped and counted. With 0 a
+	// smaller amount is kept in memory alone.
+	// Default: 16 MiB.
+	OutboxSize awscdk.Size
+	// Most that something is kept for, from 1 s to 7 days.
+	// Default: 24 hours, which is longer than an environment lives.
+	OutboxAge awscdk.Duration
+	// What becomes of what could not be delivered when the environment ends: with log, it is written to the function's log in lines that can be sent on
+	// later, for which CloudWatch charges by size; with drop, its number alone.
+	// Default: UndeliveredDrop.
+	Undelivered Undelivered
+
 	// What the extension leaves of an invocation's time: it stops this long before the deadline, from 10 ms to 10 s.
 	// Default: 150 milliseconds.
 	DeadlineMargin awscdk.Duration
@@ -192,6 +219,8 @@ func (i *Instrumentation) rows() []row {
 	return []row{
 		{"OTLPEndpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", i.OTLPEndpoint},
 		{"OTLPTracesEndpoint", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", i.OTLPTracesEndpoint},
+		{"OTLPMetricsEndpoint", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", i.OTLPMetricsEndpoint},
+		{"OTLPLogsEndpoint", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", i.OTLPLogsEndpoint},
 		{"OTLPCompression", "OTEL_EXPORTER_OTLP_COMPRESSION", i.OTLPCompression},
 		{"OTLPTimeout", "OTEL_EXPORTER_OTLP_TIMEOUT", i.OTLPTimeout},
 		{"ServiceName", "OTEL_SERVICE_NAME", i.ServiceName},
@@ -218,6 +247,9 @@ func (i *Instrumentation) rows() []row {
 		{"LimitLogSize", "AFTERGLOW_LIMIT_LOG_BYTES", i.LimitLogSize},
 		{"Flush", "AFTERGLOW_FLUSH", i.Flush},
 		{"FlushInterval", "AFTERGLOW_FLUSH_INTERVAL", i.FlushInterval},
+		{"OutboxSize", "AFTERGLOW_OUTBOX_BYTES", i.OutboxSize},
+		{"OutboxAge", "AFTERGLOW_OUTBOX_AGE", i.OutboxAge},
+		{"Undelivered", "AFTERGLOW_UNDELIVERED", i.Undelivered},
 		{"DeadlineMargin", "AFTERGLOW_DEADLINE_MARGIN", i.DeadlineMargin},
 		{"SpoolDir", "AFTERGLOW_SPOOL_DIR", i.SpoolDir},
 		{"SpoolDirSize", "AFTERGLOW_SPOOL_DIR_BYTES", i.SpoolDirSize},
@@ -313,6 +345,8 @@ func render(value any) (string, error) {
 	case MaskUnknown:
 		return string(v), nil
 	case Flush:
+		return string(v), nil
+	case Undelivered:
 		return string(v), nil
 	case awscdk.Duration:
 		ms, err := whole(v.ToMilliseconds(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)}), "milliseconds")

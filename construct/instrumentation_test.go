@@ -28,17 +28,34 @@ var elsewhere = map[string]string{
 	"AFTERGLOW_OTLP_SECRET":        needsPermission,
 	"AFTERGLOW_OTLP_SECRET_HEADER": needsPermission,
 
+	"OTEL_EXPORTER_OTLP_PROTOCOL":           "there is but one, the default",
+	"OTEL_EXPORTER_OTLP_CERTIFICATE":        fileOfTheFunction,
+	"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": fileOfTheFunction,
+	"OTEL_EXPORTER_OTLP_CLIENT_KEY":         fileOfTheFunction,
+
 	"OTEL_EXPORTER_OTLP_TRACES_HEADERS":            "holds credentials, which must not get into a template",
-	"OTEL_EXPORTER_OTLP_PROTOCOL":                  "there is but one, the default",
 	"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL":           "there is but one, the default",
-	"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION":        "there are no signals but traces; OTLPCompression says the same",
-	"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT":            "there are no signals but traces; OTLPTimeout says the same",
-	"OTEL_EXPORTER_OTLP_CERTIFICATE":               fileOfTheFunction,
+	"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION":        "rarely another than for all signals, which OTLPCompression says",
+	"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT":            "rarely another than for all signals, which OTLPTimeout says",
 	"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE":        fileOfTheFunction,
-	"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE":        fileOfTheFunction,
 	"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE": fileOfTheFunction,
-	"OTEL_EXPORTER_OTLP_CLIENT_KEY":                fileOfTheFunction,
 	"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY":         fileOfTheFunction,
+
+	"OTEL_EXPORTER_OTLP_METRICS_HEADERS":            "holds credentials, which must not get into a template",
+	"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL":           "there is but one, the default",
+	"OTEL_EXPORTER_OTLP_METRICS_COMPRESSION":        "rarely another than for all signals, which OTLPCompression says",
+	"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT":            "rarely another than for all signals, which OTLPTimeout says",
+	"OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE":        fileOfTheFunction,
+	"OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE": fileOfTheFunction,
+	"OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY":         fileOfTheFunction,
+
+	"OTEL_EXPORTER_OTLP_LOGS_HEADERS":            "holds credentials, which must not get into a template",
+	"OTEL_EXPORTER_OTLP_LOGS_PROTOCOL":           "there is but one, the default",
+	"OTEL_EXPORTER_OTLP_LOGS_COMPRESSION":        "rarely another than for all signals, which OTLPCompression says",
+	"OTEL_EXPORTER_OTLP_LOGS_TIMEOUT":            "rarely another than for all signals, which OTLPTimeout says",
+	"OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE":        fileOfTheFunction,
+	"OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE": fileOfTheFunction,
+	"OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY":         fileOfTheFunction,
 }
 
 // Every row of the settings table has a field, and every field has a row.
@@ -72,6 +89,7 @@ func TestEnumsHaveTheSettingsValues(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_COMPRESSION": {string(CompressionGzip), string(CompressionNone)},
 		"AFTERGLOW_MASK_PRESET":          {string(MaskPresetDefault), string(MaskPresetStrict), string(MaskPresetPCI), string(MaskPresetOff)},
 		"AFTERGLOW_MASK_UNKNOWN":         {string(MaskUnknownDetect), string(MaskUnknownDrop)},
+		"AFTERGLOW_UNDELIVERED":          {string(UndeliveredLog), string(UndeliveredDrop)},
 		"AFTERGLOW_FLUSH":                {string(FlushAdaptive), string(FlushEnd), string(FlushInterval)},
 	} {
 		if s, _ := settings.Lookup(name); !slices.Equal(s.Values, constants) {

@@ -86,19 +86,18 @@ func setUp(ctx context.Context, getenv func(string) string, born time.Time, plat
 		Timed:    managed,
 		Log:      log,
 	}
-	batch := v.Bytes("AFTERGLOW_LIMIT_BATCH_BYTES")
-	sender, unset, errs := newSender(v, getenv, stdout)
+	delivery, unset, errs := newDelivery(v, getenv, stdout, log)
 	for _, w := range v.Warnings() {
 		log.Warn().Err(w).Msg("a setting is not understood and counts as unset")
 	}
 	if v.String("AFTERGLOW_MASK_PRESET") == "off" {
 		log.Warn().Msg("only what settings name is masked: AFTERGLOW_MASK_PRESET is off")
 	}
-	if sender != nil {
-		p.Delivery = &lifecycle.Memory{Sender: sender, Batch: batch, Log: log}
+	if delivery != nil {
+		p.Delivery = delivery
 	}
 	for _, err := range errs {
-		if sender != nil {
+		if delivery != nil {
 			log.Error().Err(err).Msg("one exporter is left out")
 			continue
 		}

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"path/filepath"
 	"slices"
+
+	"github.com/rs/zerolog"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/deliver"
 	"github.com/afterglow-lambda/afterglow/extension/internal/export"
@@ -19,6 +22,28 @@ const localCollector = "http://localhost:4318"
 
 // signals are all that there are, the most important first.
 func signals() []string { return []string{otlplog.Traces, otlplog.Metrics, otlplog.Logs} }
+
+// newDelivery makes what brings requests to the exporters; nil if there are none.
+func newDelivery(v *settings.Values, getenv func(string) string, stdout io.Writer, log zerolog.Logger) (delivery *deliver.Lanes, unset bool, errs []error) {
+	o := deliver.Options{
+		Dir:   outboxDir(v.String("AFTERGLOW_SPOOL_DIR")),
+		Bytes: int64(v.Bytes("AFTERGLOW_OUTBOX_BYTES")),
+		Age:   v.Duration("AFTERGLOW_OUTBOX_AGE"),
+		Batch: v.Bytes("AFTERGLOW_LIMIT_BATCH_BYTES"),
+		Log:   log,
+	}
+	if v.String("AFTERGLOW_UNDELIVERED") == "log" {
+		o.Abandoned = stdout
+	}
+	o.Exporters, unset, errs = newExporters(v, getenv, stdout)
+	if len(o.Exporters) == 0 {
+		return nil, unset, errs
+	}
+	return deliver.New(o), unset, errs
+}
+
+// outboxDir is beside the spool: hooks count what is in the spool, and remove what is old.
+func outboxDir(spool string) string { return filepath.Clean(spool) + "-outbox" }
 
 // newExporters makes what AFTERGLOW_EXPORTERS asks for. unset tells that nobody asked for anything. An exporter that cannot be made is an error, and
 // the others are made all the same.
@@ -60,7 +85,7 @@ func makeExporters(name string, v *settings.Values, aws *export.AWS, stdout io.W
 		return []deliver.Exporter{{Name: name, Signals: []string{otlplog.Traces}, Limits: export.XRayLimits(), Sender: client}}, err
 	}
 	var exporters []deliver.Exporter
-	for _, c := range collectors(otlpEndpoints(v, aws)) {
+	for _, c := range hosts(otlpEndpoints(v, aws)) {
 		client, err := export.New(c.endpoints)
 		if err != nil {
 			return nil, err
@@ -77,27 +102,27 @@ func makeExporters(name string, v *settings.Values, aws *export.AWS, stdout io.W
 	return exporters, nil
 }
 
-// A collector is a host with the signals that go there.
-type collector struct {
-	host      string
+// A host is a collector with the signals that go there.
+type host struct {
+	name      string
 	signals   []string
 	endpoints map[string]export.Endpoint
 }
 
-func collectors(endpoints map[string]export.Endpoint) (all []collector) {
+func hosts(endpoints map[string]export.Endpoint) (all []host) {
 	for _, signal := range signals() {
 		e, ok := endpoints[signal]
 		if !ok {
 			continue
 		}
-		host := e.URL // one that is none has no host, and is refused later
+		name := e.URL // one that is none has no host, and is refused later
 		if u, err := url.Parse(e.URL); err == nil {
-			host = u.Host
+			name = u.Host
 		}
-		n := slices.IndexFunc(all, func(c collector) bool { return c.host == host })
+		n := slices.IndexFunc(all, func(h host) bool { return h.name == name })
 		if n < 0 {
 			n = len(all)
-			all = append(all, collector{host: host, endpoints: map[string]export.Endpoint{}})
+			all = append(all, host{name: name, endpoints: map[string]export.Endpoint{}})
 		}
 		all[n].signals = append(all[n].signals, signal)
 		all[n].endpoints[signal] = e

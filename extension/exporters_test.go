@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/afterglow-lambda/afterglow/extension/internal/deliver"
 	"github.com/afterglow-lambda/afterglow/extension/internal/export"
 	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 	"github.com/afterglow-lambda/afterglow/internal/otlptest"
@@ -19,27 +21,27 @@ import (
 
 // TestOTLPVariables: opentelemetry.io/docs/specs/otel/protocol/exporter/ says what goes before what.
 func TestOTLPVariables(t *testing.T) {
-	defaults := export.Options{URL: "http://c:4318/v1/traces", Compress: true, Timeout: 3 * time.Second, UserAgent: "afterglow/" + release}
+	defaults := export.Endpoint{URL: "http://c:4318/v1/traces", Compress: true, Timeout: 3 * time.Second, UserAgent: "afterglow/" + release}
 	tests := []struct {
 		name     string
 		env      map[string]string
-		want     func(*export.Options)
+		want     func(*export.Endpoint)
 		warnings int
 	}{
-		{"base alone", nil, func(*export.Options) {}, 0},
-		{"base with a path", map[string]string{"ENDPOINT": "http://c:4318/a/"}, func(o *export.Options) { o.URL = "http://c:4318/a/v1/traces" }, 0},
-		{"base with a query", map[string]string{"ENDPOINT": "http://c:4318/a?k=v"}, func(o *export.Options) { o.URL = "http://c:4318/a/v1/traces?k=v" }, 0},
-		{"for traces", map[string]string{"TRACES_ENDPOINT": "https://t/x/"}, func(o *export.Options) { o.URL = "https://t/x/" }, 0},
-		{"headers", map[string]string{"HEADERS": "a=1,b=x%2Cy%20z"}, func(o *export.Options) { o.Headers = map[string]string{"a": "1", "b": "x,y z"} }, 0},
-		{"headers for traces", map[string]string{"HEADERS": "a=1", "TRACES_HEADERS": "b=2"}, func(o *export.Options) { o.Headers = map[string]string{"b": "2"} }, 0},
-		{"compression", map[string]string{"COMPRESSION": "none"}, func(o *export.Options) { o.Compress = false }, 0},
-		{"compression for traces", map[string]string{"COMPRESSION": "none", "TRACES_COMPRESSION": "gzip"}, func(*export.Options) {}, 0},
-		{"timeouts", map[string]string{"TIMEOUT": "250", "TRACES_TIMEOUT": "750"}, func(o *export.Options) { o.Timeout = 750 * time.Millisecond }, 0},
-		{"another protocol", map[string]string{"PROTOCOL": "grpc", "TRACES_PROTOCOL": "http/json"}, func(*export.Options) {}, 2},
-		{"certificates", map[string]string{"CERTIFICATE": "/a", "CLIENT_CERTIFICATE": "/b", "CLIENT_KEY": "/c"}, func(o *export.Options) {
+		{"base alone", nil, func(*export.Endpoint) {}, 0},
+		{"base with a path", map[string]string{"ENDPOINT": "http://c:4318/a/"}, func(o *export.Endpoint) { o.URL = "http://c:4318/a/v1/traces" }, 0},
+		{"base with a query", map[string]string{"ENDPOINT": "http://c:4318/a?k=v"}, func(o *export.Endpoint) { o.URL = "http://c:4318/a/v1/traces?k=v" }, 0},
+		{"for traces", map[string]string{"TRACES_ENDPOINT": "https://t/x/"}, func(o *export.Endpoint) { o.URL = "https://t/x/" }, 0},
+		{"headers", map[string]string{"HEADERS": "a=1,b=x%2Cy%20z"}, func(o *export.Endpoint) { o.Headers = map[string]string{"a": "1", "b": "x,y z"} }, 0},
+		{"headers for traces", map[string]string{"HEADERS": "a=1", "TRACES_HEADERS": "b=2"}, func(o *export.Endpoint) { o.Headers = map[string]string{"b": "2"} }, 0},
+		{"compression", map[string]string{"COMPRESSION": "none"}, func(o *export.Endpoint) { o.Compress = false }, 0},
+		{"compression for traces", map[string]string{"COMPRESSION": "none", "TRACES_COMPRESSION": "gzip"}, func(*export.Endpoint) {}, 0},
+		{"timeouts", map[string]string{"TIMEOUT": "250", "TRACES_TIMEOUT": "750"}, func(o *export.Endpoint) { o.Timeout = 750 * time.Millisecond }, 0},
+		{"another protocol", map[string]string{"PROTOCOL": "grpc", "TRACES_PROTOCOL": "http/json"}, func(*export.Endpoint) {}, 2},
+		{"certificates", map[string]string{"CERTIFICATE": "/a", "CLIENT_CERTIFICATE": "/b", "CLIENT_KEY": "/c"}, func(o *export.Endpoint) {
 			o.CertificateFile, o.ClientCertificateFile, o.ClientKeyFile = "/a", "/b", "/c"
 		}, 0},
-		{"certificates for traces", map[string]string{"CERTIFICATE": "/a", "TRACES_CERTIFICATE": "/d", "TRACES_CLIENT_CERTIFICATE": "/e", "TRACES_CLIENT_KEY": "/f"}, func(o *export.Options) {
+		{"certificates for traces", map[string]string{"CERTIFICATE": "/a", "TRACES_CERTIFICATE": "/d", "TRACES_CLIENT_CERTIFICATE": "/e", "TRACES_CLIENT_KEY": "/f"}, func(o *export.Endpoint) {
 			o.CertificateFile, o.ClientCertificateFile, o.ClientKeyFile = "/d", "/e", "/f"
 		}, 0},
 	}
@@ -50,7 +52,7 @@ func TestOTLPVariables(t *testing.T) {
 			v := settings.Read(func(name string) string { return env[name[len("OTEL_EXPORTER_OTLP_"):]] })
 			want := defaults
 			test.want(&want)
-			if got := otlpOptions(v, tracesURL(v)); !reflect.DeepEqual(got, want) || len(v.Warnings()) != test.warnings {
+			if got := otlpEndpoint(v, signalURL(v, otlplog.Traces), otlplog.Traces); !reflect.DeepEqual(got, want) || len(v.Warnings()) != test.warnings {
 				t.Errorf("got %+v, want %+v, warnings %v", got, want, v.Warnings())
 			}
 		})
@@ -62,37 +64,104 @@ func TestExporters(t *testing.T) {
 	tests := []struct {
 		name                        string
 		exporters, endpoint, region string
-		want                        string // the type of what is made
+		want                        string // names and signals
 		unset                       bool
 		errs, warnings              int
 	}{
-		{"nothing is said", "", "", "r", "<nil>", true, 0, 0},
-		{"an endpoint alone", "", collector, "r", "*export.Client", false, 0, 0},
-		{"otlp and an endpoint", "otlp", collector, "r", "*export.Client", false, 0, 0},
-		{"otlp and no endpoint", "otlp", "", "r", "*export.Client", false, 0, 0},
-		{"X-Ray", "xray", "", "r", "*export.Group", false, 0, 0},
-		{"X-Ray and nobody knows where", "xray", "", "", "<nil>", false, 1, 0},
-		{"an endpoint that is X-Ray", "", xray, "r", "*export.Group", false, 0, 0},
-		{"the log", "log", "", "r", "*export.Log", false, 0, 0},
-		{"all, some twice", "otlp, XRAY,log,otlp", collector, "r", "*export.Group", false, 0, 0},
-		{"one of two cannot be made", "xray,log", "", "", "*export.Log", false, 1, 0},
-		{"none", "none", collector, "r", "<nil>", false, 0, 0},
-		{"a word that is none", "zipkin", collector, "r", "*export.Client", false, 0, 1},
+		{"nothing is said", "", "", "r", "", true, 0, 0},
+		{"an endpoint alone", "", collector, "r", "otlp: traces", false, 0, 0},
+		{"otlp and an endpoint", "otlp", collector, "r", "otlp: traces", false, 0, 0},
+		{"otlp and no endpoint", "otlp", "", "r", "otlp: traces metrics logs", false, 0, 0},
+		{"X-Ray", "xray", "", "r", "xray: traces, limited", false, 0, 0},
+		{"X-Ray and nobody knows where", "xray", "", "", "", false, 1, 0},
+		{"an endpoint that is X-Ray", "", xray, "r", "otlp: traces, limited", false, 0, 0},
+		{"the log", "log", "", "r", "log: traces metrics logs", false, 0, 0},
+		{"all, some twice", "otlp, XRAY,log,otlp", collector, "r", "otlp: traces; xray: traces, limited; log: traces metrics logs", false, 0, 0},
+		{"one of two cannot be made", "xray,log", "", "", "log: traces metrics logs", false, 1, 0},
+		{"none", "none", collector, "r", "", false, 0, 0},
+		{"a word that is none", "zipkin", collector, "r", "otlp: traces", false, 0, 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			env := map[string]string{"AFTERGLOW_EXPORTERS": test.exporters, "AWS_REGION": test.region, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": test.endpoint}
 			getenv := func(name string) string { return env[name] }
 			v := settings.Read(getenv)
-			sender, unset, errs := newSender(v, getenv, io.Discard)
-			got := "<nil>"
-			if sender != nil {
-				got = reflect.TypeOf(sender).String()
-			}
-			if got != test.want || unset != test.unset || len(errs) != test.errs || len(v.Warnings()) != test.warnings {
+			exporters, unset, errs := newExporters(v, getenv, io.Discard)
+			if got := describe(exporters); got != test.want || unset != test.unset || len(errs) != test.errs || len(v.Warnings()) != test.warnings {
 				t.Errorf("made %s, unset: %v, %v, warnings %v", got, unset, errs, v.Warnings())
 			}
 		})
+	}
+}
+
+func describe(exporters []deliver.Exporter) string {
+	var all []string
+	for _, e := range exporters {
+		text := e.Name + ": " + strings.Join(e.Signals, " ")
+		if e.Limits != (export.Limits{}) {
+			text += ", limited"
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "; ")
+}
+
+// TestSignalsGoWhereTheVariablesSay: those for a signal before those for all, and one that nobody says anything of goes nowhere.
+func TestSignalsGoWhereTheVariablesSay(t *testing.T) {
+	const base, metrics, logs = "http://c:4318", "http://m:4318/x", "http://c:4318/l"
+	tests := []struct {
+		name, env string
+		want      string // URLs
+		exporters string
+	}{
+		{"a base", "ENDPOINT=" + base, "http://c:4318/v1/traces http://c:4318/v1/metrics http://c:4318/v1/logs", "otlp: traces metrics logs"},
+		{"a base and another for metrics", "ENDPOINT=" + base + " METRICS_ENDPOINT=" + metrics, "http://c:4318/v1/traces http://m:4318/x http://c:4318/v1/logs", "otlp: traces logs; otlp-metrics: metrics"},
+		{"metrics alone", "METRICS_ENDPOINT=" + metrics, "- http://m:4318/x -", "otlp: metrics"},
+		{"the same host", "TRACES_ENDPOINT=" + base + "/t LOGS_ENDPOINT=" + logs, "http://c:4318/t - http://c:4318/l", "otlp: traces logs"},
+		{"X-Ray for traces", "ENDPOINT=" + base + " TRACES_ENDPOINT=https://xray.eu-west-1.amazonaws.com/v1/traces",
+			"https://xray.eu-west-1.amazonaws.com/v1/traces http://c:4318/v1/metrics http://c:4318/v1/logs", "otlp: traces, limited; otlp-metrics: metrics logs"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			env := map[string]string{"AFTERGLOW_EXPORTERS": "otlp"}
+			for _, pair := range strings.Fields(test.env) {
+				name, value, _ := strings.Cut(pair, "=")
+				env["OTEL_EXPORTER_OTLP_"+name] = value
+			}
+			getenv := func(name string) string { return env[name] }
+			v := settings.Read(getenv)
+			endpoints := otlpEndpoints(v, export.NewAWS(getenv))
+			var urls []string
+			for _, signal := range signals() {
+				urls = append(urls, cmp.Or(endpoints[signal].URL, "-"))
+			}
+			exporters, _, errs := newExporters(v, getenv, io.Discard)
+			if got := strings.Join(urls, " "); got != test.want || describe(exporters) != test.exporters || len(errs) > 0 {
+				t.Errorf("got %s; %s, %v", got, describe(exporters), errs)
+			}
+		})
+	}
+}
+
+// TestVariablesOfEachSignal: what is set for one signal changes nothing of another.
+func TestVariablesOfEachSignal(t *testing.T) {
+	for _, signal := range signals() {
+		for _, other := range signals() {
+			v := settings.Read(func(name string) string {
+				own, ok := strings.CutPrefix(name, "OTEL_EXPORTER_OTLP_"+strings.ToUpper(signal)+"_")
+				if !ok {
+					return ""
+				}
+				return map[string]string{"HEADERS": "a=1", "COMPRESSION": "none", "TIMEOUT": "1", "CERTIFICATE": "/a", "CLIENT_CERTIFICATE": "/b", "CLIENT_KEY": "/c"}[own]
+			})
+			want := export.Endpoint{URL: "u", UserAgent: "afterglow/" + release, Compress: true, Timeout: 3 * time.Second}
+			if signal == other {
+				want = export.Endpoint{URL: "u", UserAgent: want.UserAgent, Timeout: time.Millisecond, Headers: map[string]string{"a": "1"}, CertificateFile: "/a", ClientCertificateFile: "/b", ClientKeyFile: "/c"}
+			}
+			if got := otlpEndpoint(v, "u", other); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s set, %s has %+v", signal, other, got)
+			}
+		}
 	}
 }
 
@@ -142,7 +211,7 @@ func TestSeveralExporters(t *testing.T) {
 		if strings.Contains(l.output.String(), "hunter2") {
 			t.Error("the log shows a key")
 		}
-		if said := strings.Contains(l.output.String(), "cannot export to all"); said != down {
+		if said := strings.Contains(l.output.String(), `"exporter":"otlp","signal":"traces","error":"export: collector answered 503`); said != down {
 			t.Errorf("down: %v, said: %s", down, l.output.String())
 		}
 	}

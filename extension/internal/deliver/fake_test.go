@@ -196,4 +196,3 @@ func (s *stand) wantFiles(n int) {
 		s.t.Errorf("files %q, want %d", got, n)
 	}
 }
-

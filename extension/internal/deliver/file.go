@@ -18,7 +18,7 @@ import (
 // born is in milliseconds since 1970, bytes the size of the payload, sha256 the first 16 bytes of its hash in hexadecimal. Its name tells exporter, signal
 // and born too, so that files of an earlier life can be put in order without being opened:
 //
-//	<born, 13 digits>-<random>.<exporter>.<signal>.otlp
+//	<born, 13 digits>-<count and random>.<exporter>.<signal>.otlp
 const (
 	fileMark   = "AFTERGLOW-OUTBOX/"
 	fileLine   = fileMark + "1"

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"slices"
 	"time"
 
@@ -280,17 +279,17 @@ func (r *run) bring(parts []part) (left []part, ok bool) {
 	case !errors.As(err, &e) || e.Retry:
 		r.say(remark{what: failing, signal: r.signal, err: err})
 		return parts, false
-	case e.Status == http.StatusRequestEntityTooLarge && len(payload) > smallestRequest:
+	case e.IsTooLarge() && len(payload) > smallestRequest:
 		r.most = max(smallestRequest, min(r.most, len(payload)/2))
 		if first, second, ok := halves(parts); ok {
 			return r.both(first, second)
 		}
-	case isAboutContent(e.Status) && r.probes > 0:
+	case e.IsAboutContent() && r.probes > 0:
 		if first, second, ok := halves(parts); ok {
 			r.probes--
 			return r.both(first, second)
 		}
-	case isNoEndpoint(e.Status) && r.signal != otlplog.Traces:
+	case e.IsNoEndpoint() && r.signal != otlplog.Traces:
 		r.switchOff(err)
 	}
 	r.refuse(parts, err)
@@ -304,21 +303,6 @@ func (r *run) both(first, second []part) (left []part, ok bool) {
 		return append(left, second...), false
 	}
 	return r.bring(second)
-}
-
-// isAboutContent tells whether an answer may be due to a part of what was sent. Without a status it was refused before anybody saw it: too large for the
-// lines of a log.
-func isAboutContent(status int) bool {
-	return status == 0 || status == http.StatusBadRequest || status == http.StatusUnprocessableEntity
-}
-
-// isNoEndpoint tells whether an answer is one to a signal that somebody does not take: there is no such path, or no such thing.
-func isNoEndpoint(status int) bool {
-	switch status {
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType, http.StatusNotImplemented:
-		return true
-	}
-	return false
 }
 
 // switchOff gives up a signal of this exporter for the life of the process.

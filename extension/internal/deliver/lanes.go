@@ -36,6 +36,7 @@ type Lanes struct {
 	fresh  []Batch
 	opened bool
 	failed bool // the disk, and it has been said
+	files  int  // written by this process
 }
 
 // New makes a Delivery. Nothing is read, written or connected before the first Flush.
@@ -179,7 +180,8 @@ func (d *Lanes) keep() {
 				continue
 			}
 			if works {
-				if err := d.outbox.write(it); err != nil {
+				d.files++
+				if err := d.outbox.write(it, d.files); err != nil {
 					d.complain(err)
 					works = false
 				} else {

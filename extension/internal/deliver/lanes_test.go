@@ -282,7 +282,7 @@ func TestRequestsAreJoined(t *testing.T) {
 		s.Add(Batch{Signal: []string{otlplog.Traces, otlplog.Logs}[n%2], Payload: request(200, fmt.Sprint(n)), Records: 1})
 	}
 	s.flush(false)
-	if f.sends != 4 || slices.Max(f.sizes) > 1200 {
+	if f.sends != 3 || slices.Max(f.sizes) > 1200 {
 		t.Errorf("%d requests of %v bytes", f.sends, f.sizes)
 	}
 	s.want(f, "0 2 4 6 logs:1 logs:3 logs:5 logs:7 8")
@@ -354,7 +354,9 @@ func TestASignalThatRests(t *testing.T) {
 
 // TestAnErrorOfAnyKindIsForLater: nothing is dropped because a Sender is strange.
 func TestAnErrorOfAnyKindIsForLater(t *testing.T) {
-	f := &fake{answer: func(context.Context, int, string, []byte) (export.Result, error) { return export.Result{}, errors.New("strange") }}
+	f := &fake{answer: func(context.Context, int, string, []byte) (export.Result, error) {
+		return export.Result{}, errors.New("strange")
+	}}
 	s := newStand(t, nil, one(f))
 	s.invoke("a")
 	if s.last.Kept != 1 || !s.last.Safe {

@@ -112,11 +112,12 @@ func (o outbox) names() (names []string, err error) {
 	return names, nil
 }
 
-// write puts an item's payload into a file, under its name if it has one. Nobody ever sees half of it.
-func (o outbox) write(it *item) error {
+// write puts an item's payload into a file, under its name if it has one. Nobody ever sees half of it. n counts the files of the process, which puts
+// those of one moment in order.
+func (o outbox) write(it *item, n int) error {
 	name := it.name
 	if name == "" {
-		name = fileName(it.head, rand.Text()[:8])
+		name = fileName(it.head, fmt.Sprintf("%06d%s", n, rand.Text()[:8]))
 	}
 	b := appendFile(make([]byte, 0, longestHead+len(it.payload)), it.head, it.payload)
 	if err := o.put(name, b); err != nil {

@@ -116,7 +116,10 @@ func TestFilesThatAreNotAsTheyWereWritten(t *testing.T) {
 			t.Helper()
 			swap(t, path, func() error { return syscall.Mkfifo(path, 0o600) })
 		}, "", 1},
-		{"a directory", func(t *testing.T, path string) { t.Helper(); swap(t, path, func() error { return os.Mkdir(path, 0o700) }) }, "", 1},
+		{"a directory", func(t *testing.T, path string) {
+			t.Helper()
+			swap(t, path, func() error { return os.Mkdir(path, 0o700) })
+		}, "", 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

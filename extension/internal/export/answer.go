@@ -1,6 +1,7 @@
 package export
 
 import (
+	"net/http"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -63,6 +64,24 @@ func field(b []byte, want protowire.Number) (value []byte, found bool) {
 		b = b[n:]
 	}
 	return value, found
+}
+
+// IsTooLarge tells whether less in one request may be accepted.
+func (e *Error) IsTooLarge() bool { return e.Status == http.StatusRequestEntityTooLarge }
+
+// IsAboutContent tells whether a refusal may be due to a part of what was sent. Without a status it was refused before anybody saw it: too large
+// for the lines of a log.
+func (e *Error) IsAboutContent() bool {
+	return !e.Retry && (e.Status == 0 || e.Status == http.StatusBadRequest || e.Status == http.StatusUnprocessableEntity)
+}
+
+// IsNoEndpoint tells whether the answer is one to a signal that somebody does not take: there is no such path, or no such thing.
+func (e *Error) IsNoEndpoint() bool {
+	switch e.Status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType, http.StatusNotImplemented:
+		return true
+	}
+	return false
 }
 
 // message finds the words in a refusal, which is a google.rpc.Status in protobuf, JSON, or a proxy's page.

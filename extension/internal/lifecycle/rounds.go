@@ -65,7 +65,7 @@ func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
 		}
 	}
 	if last {
-		p.end(reason, done)
+		p.end(ctx, reason, done)
 	}
 	if !last && done.bytes > muchRead {
 		debug.FreeOSMemory()
@@ -172,12 +172,12 @@ func (p *Pipeline) lose(losses ...event.Loss) {
 }
 
 // end is the last thing that this process does. What could not be told is told by the next life of the environment, or else in the log.
-func (p *Pipeline) end(reason string, done flushed) {
+func (p *Pipeline) end(ctx context.Context, reason string, done flushed) {
 	if !p.Timed && (reason == reasonTimeout || reason == reasonFailure) {
 		p.Delivery.Owe(p.lost)
 		return
 	}
-	p.Delivery.Abandon()
+	p.Delivery.Abandon(ctx)
 	if len(p.lost) == 0 && done.all {
 		return
 	}

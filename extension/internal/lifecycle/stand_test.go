@@ -90,7 +90,7 @@ func (s *stand) Owe(l []event.Loss) { s.owing = append(s.owing, l...) }
 
 func (s *stand) Owed() []event.Loss { return s.owedNow }
 
-func (s *stand) Abandon() { s.left = true }
+func (s *stand) Abandon(context.Context) { s.left = true }
 
 // spool writes the file of an invocation that ended.
 func (s *stand) spool(id string) {
