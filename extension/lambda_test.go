@@ -201,9 +201,11 @@ func (l *lambda) awaitNext() {
 
 // shutdown ends the environment and expects the extension to end with success. That it ends in time is held by tests with a clock of their
 // own: at the lowest priority, beside whatever else runs on this machine, no time can be promised.
-func (l *lambda) shutdown() {
+func (l *lambda) shutdown() { l.t.Helper(); l.end("spindown") }
+
+func (l *lambda) end(reason string) {
 	l.t.Helper()
-	l.send(fmt.Sprintf(`{"eventType":"SHUTDOWN","deadlineMs":%d,"shutdownReason":"spindown"}`, time.Now().Add(patience).UnixMilli()))
+	l.send(fmt.Sprintf(`{"eventType":"SHUTDOWN","deadlineMs":%d,"shutdownReason":%q}`, time.Now().Add(patience).UnixMilli(), reason))
 	if err := wait(l.t, l.ended, "the end"); err != nil {
 		l.t.Errorf("the extension ended with %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -123,10 +124,10 @@ func (w *watched) await(n int) {
 }
 
 const countingApp = `
-import time
+import urllib.request
 def handler(event, context):
-    if "sleep" in event:
-        time.sleep(event["sleep"])
+    if "get" in event:
+        urllib.request.urlopen(event["get"])
     if "exit" in event:
         import os
         os._exit(event["exit"])
@@ -170,13 +171,19 @@ func TestAfterglowExportsRareInvocationsAtOnce(t *testing.T) {
 	w.close()
 }
 
-// TestAfterglowTellsOfWhatDidNotEnd: the environment is reset, and what the extension knows arrives once all the same.
+// TestAfterglowTellsOfWhatDidNotEnd: the environment is reset, and what the extension knows arrives once all the same, with the call that was under way.
 func TestAfterglowTellsOfWhatDidNotEnd(t *testing.T) {
+	hangs, err := net.Listen("tcp", "127.0.0.1:0") // and nobody accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hangs.Close()
 	for _, c := range []struct {
-		name, payload, status string
+		name, payload, outcome string
+		calls                  int
 	}{
-		{"timeout", `{"sleep":3600}`, "timeout"},
-		{"exit", `{"exit":3}`, ""},
+		{"timeout", fmt.Sprintf(`{"get":"http://%s/slow"}`, hangs.Addr()), "timeout", 1},
+		{"exit", `{"exit":3}`, "killed", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := withAfterglow(t, managed(t, pythonName, "app.py", countingApp).also(func(f *Function, _ *Options) { f.Timeout = 2 * time.Second }), nil)
@@ -186,9 +193,18 @@ func TestAfterglowTellsOfWhatDidNotEnd(t *testing.T) {
 				t.Errorf("answer is %s", bad.Payload)
 			}
 			w.invoke(`{"n":2}`)
-			spans := w.close()
-			if s := spans[bad.RequestID]; s.StatusCode != otlptest.StatusError {
+			s := w.close()[bad.RequestID]
+			if s.StatusCode != otlptest.StatusError || s.Attributes["afterglow.outcome"] != c.outcome {
 				t.Errorf("its span has status %q, attributes %v", s.StatusCode, s.Attributes)
+			}
+			calls := 0
+			for _, other := range w.collector.Spans() {
+				if other.ParentID == s.SpanID {
+					calls++
+				}
+			}
+			if calls != c.calls {
+				t.Errorf("%d calls, want %d", calls, c.calls)
 			}
 		})
 	}
