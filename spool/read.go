@@ -2,7 +2,6 @@ package spool
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -72,7 +71,7 @@ func readRecords(data []byte, at int64, mark string, fn func(Record) error) (Sum
 		}
 		at += int64(n)
 		s.Whole += int64(n)
-		switch err := json.Unmarshal(rec.header, &rec.Header); {
+		switch err := parseHeader(rec.header, &rec.Header); {
 		case err != nil || rec.Kind == "":
 			s.Corrupt++
 			s.Whole -= int64(n)
