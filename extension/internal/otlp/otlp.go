@@ -101,9 +101,8 @@ type KeyValue struct {
 type Value struct {
 	kind kind
 	num  uint64 // kindInt: two's complement; kindDouble: IEEE 754; kindBool: 0 or 1
-	str  string
+	str  string // of kindBytes too: there are dozens of values to a span, and seldom one of bytes
 	list []string
-	raw  []byte
 }
 
 type kind uint8

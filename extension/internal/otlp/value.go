@@ -11,7 +11,7 @@ func Strings(key string, v []string) KeyValue {
 }
 
 // Bytes makes an attribute of bytes.
-func Bytes(key string, v []byte) KeyValue { return KeyValue{key, Value{kind: kindBytes, raw: v}} }
+func Bytes(key string, v []byte) KeyValue { return KeyValue{key, Value{kind: kindBytes, str: string(v)}} }
 
 // Int makes an attribute of a whole number.
 func Int(key string, v int64) KeyValue {
@@ -32,6 +32,15 @@ func Bool(key string, v bool) KeyValue {
 	return kv
 }
 
+// size is how many bytes a value takes at most.
+func (v Value) size() int {
+	n := mostOverhead + len(v.str)
+	for _, s := range v.list {
+		n += mostOverhead + len(s)
+	}
+	return n
+}
+
 // Any gives the value as string, int64, float64, bool, []string or []byte, or nil for the empty one. Tests and size accounting want it;
 // the encoder does not.
 func (v Value) Any() any {
@@ -47,7 +56,7 @@ func (v Value) Any() any {
 	case kindStrings:
 		return v.list
 	case kindBytes:
-		return v.raw
+		return []byte(v.str)
 	}
 	return nil
 }

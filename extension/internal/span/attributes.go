@@ -74,22 +74,37 @@ func appendFate(to []otlp.KeyValue, prefix string, b mask.Body) []otlp.KeyValue 
 	return appendText(to, prefix+suffixHidden, b.Hidden)
 }
 
+// fewHeaders are compared with each other; of more of them a map is made.
+const fewHeaders = 32
+
 // appendHeaders adds headers, the values of one name together, as the conventions want them.
 func appendHeaders(to []otlp.KeyValue, prefix string, headers []mask.Header) []otlp.KeyValue {
-	var names []string
-	values := make(map[string][]string, len(headers))
-	for _, h := range headers {
-		name := strings.ToLower(h.Name.String())
-		if name == "" {
+	begin := len(to)
+	values := make([]string, len(headers)) // most names have one
+	var places map[string]int
+	if len(headers) > fewHeaders {
+		places = make(map[string]int, len(headers))
+	}
+	for i, h := range headers {
+		if h.Name.Len() == 0 {
 			continue
 		}
-		if values[name] == nil {
-			names = append(names, name)
+		key := prefix + strings.ToLower(h.Name.String())
+		at, again := places[key]
+		if places == nil {
+			at = slices.IndexFunc(to[begin:], func(kv otlp.KeyValue) bool { return kv.Key == key }) + begin
+			again = at >= begin
 		}
-		values[name] = append(values[name], h.Value.String())
-	}
-	for _, name := range names {
-		to = append(to, otlp.Strings(prefix+name, values[name]))
+		if again {
+			list, _ := to[at].Value.Any().([]string)
+			to[at] = otlp.Strings(key, append(list, h.Value.String()))
+			continue
+		}
+		if places != nil {
+			places[key] = len(to)
+		}
+		values[i] = h.Value.String()
+		to = append(to, otlp.Strings(key, values[i:i+1:i+1]))
 	}
 	return to
 }

@@ -11,9 +11,12 @@ import (
 	"github.com/afterglow-lambda/afterglow/extension/internal/otlp"
 )
 
-// callSpans gives a call's span and those of the messages of a batch. end is when its invocation ended, well whether it did so as it should: then a call
+// usualAttributes of a call come beside those that its target and its headers bring.
+const usualAttributes = 24
+
+// appendCall adds a call's span and those of the messages of a batch. end is when its invocation ended, well whether it did so as it should: then a call
 // that is still open is one that nobody waited for.
-func callSpans(c *mask.Call, end time.Time, well bool) []otlp.Span {
+func appendCall(to []otlp.Span, c *mask.Call, end time.Time, well bool) []otlp.Span {
 	s := otlp.Span{
 		Trace: c.Trace, ID: c.Span, Parent: c.Parent, Flags: otlp.FlagSampled,
 		Name: callName(c), Kind: otlp.KindClient,
@@ -26,6 +29,7 @@ func callSpans(c *mask.Call, end time.Time, well bool) []otlp.Span {
 	if isSingleMessage(c) {
 		s.Kind = otlp.KindProducer
 	}
+	s.Attributes = make([]otlp.KeyValue, 0, usualAttributes+len(c.Target.Attributes)+len(c.RequestHeaders)+len(c.ResponseHeaders))
 	s.Attributes = appendTarget(s.Attributes, &c.Target)
 	s.Attributes = appendHTTP(s.Attributes, c)
 	s.Attributes = appendHeaders(s.Attributes, "http.request.header.", c.RequestHeaders)
@@ -41,7 +45,7 @@ func callSpans(c *mask.Call, end time.Time, well bool) []otlp.Span {
 	s.Attributes = appendFlag(s.Attributes, attrPartial, c.Partial)
 	s.Attributes = appendDropped(s.Attributes, c.Dropped)
 	fail(&s, c.Error, callFault(c, well))
-	return append([]otlp.Span{s}, messageSpans(c, &s)...)
+	return appendMessages(append(to, s), c, &s)
 }
 
 // isSingleMessage tells whether a call is the span of the one message that it sent.
@@ -76,12 +80,14 @@ func callFault(c *mask.Call, well bool) fault {
 	return fault{}
 }
 
-// messageSpans gives the spans of a batch's messages. A message whose id had a span already has none.
-func messageSpans(c *mask.Call, call *otlp.Span) []otlp.Span {
+// usualOfMessage attributes come beside those of a message itself.
+const usualOfMessage = 4
+
+// appendMessages adds the spans of a batch's messages. A message whose id had a span already has none.
+func appendMessages(to []otlp.Span, c *mask.Call, call *otlp.Span) []otlp.Span {
 	if !c.Target.Batch {
-		return nil
+		return to
 	}
-	var spans []otlp.Span
 	for _, m := range c.Target.Messages {
 		if m.Span.IsZero() {
 			continue
@@ -91,6 +97,7 @@ func messageSpans(c *mask.Call, call *otlp.Span) []otlp.Span {
 			Name: strings.TrimSpace("create " + m.Destination.String()), Kind: otlp.KindProducer,
 			Start: call.Start, End: call.End,
 		}
+		s.Attributes = make([]otlp.KeyValue, 0, usualOfMessage+len(m.Attributes))
 		for _, a := range c.Target.Attributes {
 			if a.Name() == "messaging.system" {
 				s.Attributes = appendAttributes(s.Attributes, []mask.Attribute{a})
@@ -99,9 +106,9 @@ func messageSpans(c *mask.Call, call *otlp.Span) []otlp.Span {
 		s.Attributes = append(s.Attributes, otlp.String("messaging.operation.name", "create"), otlp.String("messaging.operation.type", "create"))
 		s.Attributes = appendText(s.Attributes, "messaging.destination.name", m.Destination)
 		s.Attributes = appendAttributes(s.Attributes, m.Attributes)
-		spans = append(spans, s)
+		to = append(to, s)
 	}
-	return spans
+	return to
 }
 
 // appendTarget adds what enrich recognised.

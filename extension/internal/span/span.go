@@ -30,12 +30,12 @@ const initID = "init"
 // Build makes the spans of an invocation.
 func Build(inv mask.Invocation, r Resource) otlp.ResourceSpans {
 	start, end := extent(inv)
-	var spans []otlp.Span
+	spans := make([]otlp.Span, 0, mostSpans(inv))
 	if !inv.Late { // else it was exported before, and only calls are new
 		spans = append(spans, invocationSpan(inv, r, start, end))
 	}
 	for i := range inv.Calls {
-		spans = append(spans, callSpans(&inv.Calls[i], end, !inv.Open && inv.Error == nil && inv.Outcome.Len() == 0)...)
+		spans = appendCall(spans, &inv.Calls[i], end, !inv.Open && inv.Error == nil && inv.Outcome.Len() == 0)
 	}
 	return otlp.ResourceSpans{
 		Resource:  r.attributes(inv),
@@ -43,6 +43,17 @@ func Build(inv mask.Invocation, r Resource) otlp.ResourceSpans {
 		SchemaURL: schemaURL,
 		Spans:     spans,
 	}
+}
+
+// mostSpans is how many there are, or a few more.
+func mostSpans(inv mask.Invocation) int {
+	n := 1 + len(inv.Calls)
+	for i := range inv.Calls {
+		if t := &inv.Calls[i].Target; t.Batch {
+			n += len(t.Messages)
+		}
+	}
+	return n
 }
 
 // extent gives when an invocation began and ended. Where its hook did not live to tell, its calls say what is known.
@@ -150,6 +161,9 @@ func fail(s *otlp.Span, e *mask.Error, f fault) {
 }
 
 func links(from []mask.Link) []otlp.Link {
+	if len(from) == 0 {
+		return nil
+	}
 	to := make([]otlp.Link, 0, len(from))
 	for _, l := range from {
 		to = append(to, otlp.Link{Trace: l.Trace, Span: l.Span, Flags: otlp.FlagSampled, Attributes: appendAttributes(nil, l.Attributes)})
