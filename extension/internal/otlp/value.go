@@ -11,7 +11,9 @@ func Strings(key string, v []string) KeyValue {
 }
 
 // Bytes makes an attribute of bytes.
-func Bytes(key string, v []byte) KeyValue { return KeyValue{key, Value{kind: kindBytes, str: string(v)}} }
+func Bytes(key string, v []byte) KeyValue {
+	return KeyValue{key, Value{kind: kindBytes, str: string(v)}}
+}
 
 // Int makes an attribute of a whole number.
 func Int(key string, v int64) KeyValue {
