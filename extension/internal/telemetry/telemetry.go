@@ -89,7 +89,7 @@ func (l *Listener) Told() bool {
 func (l *Listener) Heard() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.posts > 0
+	return l.heard
 }
 
 // Began says that Lambda has told of an invocation. It is for each INVOKE, before Ended is asked for it: only so can a second attempt, which
