@@ -1,7 +1,8 @@
-// Package otlp holds the parts of the OpenTelemetry protocol for traces and logs: plain types and their encoding as protobuf.
+// Package otlp holds the parts of the OpenTelemetry protocol that are needed here: plain types and their encoding as protobuf.
 //
-// It takes spans and records of a log that are built, and gives the bytes of an ExportTraceServiceRequest or ExportLogsServiceRequest as OTLP/HTTP expects
-// them (opentelemetry.proto.collector.{trace,logs}.v1, protocol version 1.9). It imports nothing of ours: what is in a span was decided before.
+// It takes spans, metrics and records of a log that are built, and gives the bytes of an ExportTraceServiceRequest, ExportMetricsServiceRequest or
+// ExportLogsServiceRequest as OTLP/HTTP expects them (opentelemetry.proto.collector.{trace,metrics,logs}.v1, protocol version 1.9). It imports nothing of ours:
+// what is in them was decided before.
 //
 // It promises: whatever is put in decodes with the official types. A string that is not UTF-8 is repaired, since a receiver would refuse the
 // whole request for it, and a time outside what nanoseconds since 1970 can say becomes the nearest one that they can.
