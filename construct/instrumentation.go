@@ -35,6 +35,15 @@ const (
 	CompressionNone Compression = "none"
 )
 
+// A MetricTemporality says what sums and histograms count from.
+type MetricTemporality string
+
+const (
+	MetricTemporalityDelta      MetricTemporality = "delta"      // the collection before
+	MetricTemporalityCumulative MetricTemporality = "cumulative" // the start of the environment
+	MetricTemporalityLowMemory  MetricTemporality = "lowmemory"  // the same as delta here
+)
+
 // A MaskPreset is the set of rules that masking begins with.
 type MaskPreset string
 
@@ -94,6 +103,19 @@ type Instrumentation struct {
 	// Longest time that one export request may take, from 1 ms to 60 s. What the invocation has left bounds it further.
 	// Default: 3 seconds.
 	OTLPTimeout awscdk.Duration
+
+	// What is exported: traces, metrics, logs.
+	// Default: traces and metrics.
+	Signals *[]*string
+	// What metrics count from. A backend that cannot take deltas, such as a bare Prometheus, wants MetricTemporalityCumulative.
+	// Default: MetricTemporalityDelta.
+	MetricTemporality MetricTemporality
+	// Shortest time between two collections of metrics, up to an hour.
+	// Default: 1 minute.
+	MetricInterval awscdk.Duration
+	// Dollars for a GB-second of the function's time, for the metric of what it costs.
+	// Default: Lambda's list price in US East (N. Virginia) for the function's architecture.
+	PricePerGBSecond *float64
 
 	// service.name of the function's spans.
 	// Default: the function's name.
@@ -223,6 +245,10 @@ func (i *Instrumentation) rows() []row {
 		{"OTLPLogsEndpoint", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", i.OTLPLogsEndpoint},
 		{"OTLPCompression", "OTEL_EXPORTER_OTLP_COMPRESSION", i.OTLPCompression},
 		{"OTLPTimeout", "OTEL_EXPORTER_OTLP_TIMEOUT", i.OTLPTimeout},
+		{"Signals", "AFTERGLOW_SIGNALS", i.Signals},
+		{"MetricTemporality", "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", i.MetricTemporality},
+		{"MetricInterval", "OTEL_METRIC_EXPORT_INTERVAL", i.MetricInterval},
+		{"PricePerGBSecond", "AFTERGLOW_PRICE_GB_SECOND", i.PricePerGBSecond},
 		{"ServiceName", "OTEL_SERVICE_NAME", i.ServiceName},
 		{"ResourceAttributes", "OTEL_RESOURCE_ATTRIBUTES", i.ResourceAttributes},
 		{"Disabled", "AFTERGLOW_DISABLED", i.Disabled},
@@ -340,6 +366,13 @@ func render(value any) (string, error) {
 		return string(v), nil
 	case Compression:
 		return string(v), nil
+	case MetricTemporality:
+		return string(v), nil
+	case *float64:
+		if v == nil {
+			return "", nil
+		}
+		return strconv.FormatFloat(*v, 'g', -1, 64), nil
 	case MaskPreset:
 		return string(v), nil
 	case MaskUnknown:

@@ -87,10 +87,13 @@ func TestEnumsHaveTheSettingsValues(t *testing.T) {
 	for name, constants := range map[string][]string{
 		"AFTERGLOW_LOG_LEVEL":            {string(LogLevelDebug), string(LogLevelInfo), string(LogLevelWarn), string(LogLevelError), string(LogLevelOff)},
 		"OTEL_EXPORTER_OTLP_COMPRESSION": {string(CompressionGzip), string(CompressionNone)},
-		"AFTERGLOW_MASK_PRESET":          {string(MaskPresetDefault), string(MaskPresetStrict), string(MaskPresetPCI), string(MaskPresetOff)},
-		"AFTERGLOW_MASK_UNKNOWN":         {string(MaskUnknownDetect), string(MaskUnknownDrop)},
 		"AFTERGLOW_UNDELIVERED":          {string(UndeliveredLog), string(UndeliveredDrop)},
 		"AFTERGLOW_FLUSH":                {string(FlushAdaptive), string(FlushEnd), string(FlushInterval)},
+		"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": {
+			string(MetricTemporalityDelta), string(MetricTemporalityCumulative), string(MetricTemporalityLowMemory),
+		},
+		"AFTERGLOW_MASK_PRESET":  {string(MaskPresetDefault), string(MaskPresetStrict), string(MaskPresetPCI), string(MaskPresetOff)},
+		"AFTERGLOW_MASK_UNKNOWN": {string(MaskUnknownDetect), string(MaskUnknownDrop)},
 	} {
 		if s, _ := settings.Lookup(name); !slices.Equal(s.Values, constants) {
 			t.Errorf("%s takes %v, the constants are %v", name, s.Values, constants)
@@ -110,18 +113,23 @@ func TestEnvironment(t *testing.T) {
 			OTLPCompression: CompressionGzip, OTLPTimeout: awscdk.Duration_Seconds(jsii.Number(3)), Disabled: jsii.Bool(false),
 			LogLevel: LogLevelWarn, CaptureBodySize: awscdk.Size_Kibibytes(jsii.Number(32)), DeadlineMargin: awscdk.Duration_Millis(jsii.Number(150)),
 			SpoolDir: jsii.String(settings.DefaultSpoolDir), MaskKeys: &[]*string{},
+			Signals: jsii.Strings("traces", "metrics"), MetricTemporality: MetricTemporalityDelta, MetricInterval: awscdk.Duration_Minutes(jsii.Number(1)),
 		}, map[string]string{}},
 		{"every type", Instrumentation{
 			OTLPEndpoint: jsii.String("https://collector.example.com"), OTLPCompression: CompressionNone,
 			OTLPTimeout: awscdk.Duration_Millis(jsii.Number(250)), Disabled: jsii.Bool(true), CaptureBodySize: awscdk.Size_Mebibytes(jsii.Number(1)),
 			MaskKeys:           jsii.Strings("iban", "tax_id"),
 			MaskPreset:         MaskPresetPCI,
+			Signals:            jsii.Strings("logs"),
+			MetricTemporality:  MetricTemporalityCumulative,
+			PricePerGBSecond:   jsii.Number(0.0000221),
 			MaskAll:            jsii.Strings("query", "errors"),
 			ResourceAttributes: &map[string]*string{"team": jsii.String("shop, web"), "deployment.environment.name": jsii.String("test")},
 		}, map[string]string{
 			"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example.com", "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
 			"OTEL_EXPORTER_OTLP_TIMEOUT": "250ms", "AFTERGLOW_DISABLED": "true", "AFTERGLOW_CAPTURE_BODY_BYTES": "1048576",
-			"AFTERGLOW_MASK_KEYS": "iban,tax_id", "AFTERGLOW_MASK_PRESET": "pci", "AFTERGLOW_MASK_ALL": "query,errors", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test,team=shop%2C%20web",
+			"AFTERGLOW_MASK_KEYS": "iban,tax_id", "AFTERGLOW_MASK_PRESET": "pci", "AFTERGLOW_SIGNALS": "logs",
+			"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "cumulative", "AFTERGLOW_PRICE_GB_SECOND": "2.21e-05", "AFTERGLOW_MASK_ALL": "query,errors", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test,team=shop%2C%20web",
 		}},
 		{"tokens", Instrumentation{OTLPEndpoint: token}, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": *token}},
 	} {

@@ -31,6 +31,7 @@ This page is generated from the table in ` + "`settings/table.go`" + ` (` + "`go
 |---|---|
 | bool | ` + "`true` or `false`, `1` or `0`" + ` |
 | bytes | a whole number of bytes |
+| number | zero or more, with a point or an exponent |
 | duration | ` + "`250ms`, `1.5s`, `2m`" + `; a bare number is milliseconds |
 | list | entries separated by commas |
 | set | some of the values, separated by commas; a wrong one is left out |

@@ -7,6 +7,7 @@ package settings
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ type Type string
 const (
 	Bool     Type = "bool"     // true, false, 1, 0 in any case
 	Bytes    Type = "bytes"    // whole number of bytes
+	Number   Type = "number"   // zero or more, in digits or as 1.6e-5
 	Duration Type = "duration" // 250ms, 1.5s, 2m; a bare number is milliseconds, as OpenTelemetry's variables have it
 	Enum     Type = "enum"     // one of Values
 	Set      Type = "set"      // comma-separated, each one of Values; a wrong entry does not take the others with it
@@ -108,6 +110,12 @@ func (s Setting) parse(value string) (any, error) {
 		}
 		if n < s.Min || s.Max > 0 && n > s.Max {
 			return bad("out of bounds", fmt.Sprintf("write a number from %d to %d", s.Min, s.Max))
+		}
+		return n, nil
+	case Number:
+		n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		if err != nil || n < 0 || n > math.MaxFloat64 || n != n {
+			return bad("not a number of zero or more", "write one like 0.0000166667")
 		}
 		return n, nil
 	case Duration:

@@ -73,6 +73,13 @@ func TestCheck(t *testing.T) {
 		{"AFTERGLOW_MASK_ALL", "request_body,headers", false},
 		{"AFTERGLOW_MASK_DETECTORS_OFF", "cards", true},
 		{"AFTERGLOW_MASK_DETECTORS_OFF", "all", false},
+		{"AFTERGLOW_PRICE_GB_SECOND", "0.0000166667", true},
+		{"AFTERGLOW_PRICE_GB_SECOND", "1.3e-5", true},
+		{"AFTERGLOW_PRICE_GB_SECOND", "0", true},
+		{"AFTERGLOW_PRICE_GB_SECOND", "-1", false},
+		{"AFTERGLOW_PRICE_GB_SECOND", "NaN", false},
+		{"AFTERGLOW_PRICE_GB_SECOND", "Inf", false},
+		{"AFTERGLOW_PRICE_GB_SECOND", "$1", false},
 		{"AFTERGLOW_NO_SUCH_THING", "1", false},
 	}
 	for _, c := range cases {
@@ -113,6 +120,7 @@ func TestValues(t *testing.T) {
 		"AFTERGLOW_CAPTURE_BODY_BYTES": "100",
 		"AFTERGLOW_MASK_KEYS":          " a , b,, ",
 		"OTEL_EXPORTER_OTLP_TIMEOUT":   "250",
+		"AFTERGLOW_PRICE_GB_SECOND":    "1.3e-5",
 		"OTEL_RESOURCE_ATTRIBUTES":     "team=a%2Cb, k = v ",
 	}
 	v := Read(func(k string) string { return env[k] })
@@ -121,6 +129,12 @@ func TestValues(t *testing.T) {
 	}
 	if got := v.Bytes("AFTERGLOW_CAPTURE_BODY_BYTES"); got != 100 {
 		t.Errorf("bytes: %d", got)
+	}
+	if got := v.Number("AFTERGLOW_PRICE_GB_SECOND"); got != 1.3e-5 {
+		t.Errorf("number: %v", got)
+	}
+	if got := strings.Join(v.Set("AFTERGLOW_SIGNALS"), "|"); got != "traces|metrics" {
+		t.Errorf("default of a set: %q", got)
 	}
 	if got := v.Bytes("AFTERGLOW_CAPTURE_EVENT_BYTES"); got != 65536 {
 		t.Errorf("default: %d", got)
@@ -165,6 +179,8 @@ func TestEverySettingCanBeRead(t *testing.T) {
 				v.Bool(s.Name)
 			case Bytes:
 				v.Bytes(s.Name)
+			case Number:
+				v.Number(s.Name)
 			case Duration:
 				v.Duration(s.Name)
 			case List:

@@ -26,6 +26,9 @@ func (v *Values) Bool(name string) bool { return get[bool](v, name, Bool) }
 // Bytes gives a setting of type Bytes.
 func (v *Values) Bytes(name string) int { return int(get[int64](v, name, Bytes)) }
 
+// Number gives a setting of type Number.
+func (v *Values) Number(name string) float64 { return get[float64](v, name, Number) }
+
 // Duration gives a setting of type Duration.
 func (v *Values) Duration(name string) time.Duration { return get[time.Duration](v, name, Duration) }
 

@@ -27,7 +27,7 @@ func (m *Masker) Apply(inv event.Invocation) Invocation {
 	out := Invocation{
 		ID: m.text(inv.ID), ARN: Text{inv.ARN}, Tenant: m.text(inv.Tenant),
 		Start: inv.Start, Deadline: inv.Deadline, Duration: inv.Duration, Open: inv.Open, Cold: inv.Cold, Late: inv.Late,
-		Process:        m.process(inv.Process),
+		Process:        m.Process(inv.Process),
 		Event:          m.body(inv.Event, nil, partEvent),
 		Response:       m.body(inv.Response, nil, partResult),
 		ResponseStatus: inv.ResponseStatus, Streaming: inv.Streaming,
@@ -258,7 +258,8 @@ func (m *Masker) redact(in []byte, rule func([]byte) []byte) (out Text) {
 	return Text{string(rule(in))}
 }
 
-func (m *Masker) process(p event.Process) Process {
+// Process masks what tells of the process that ran the function. Apply does it for an invocation's.
+func (m *Masker) Process(p event.Process) Process {
 	return Process{
 		PID: p.PID, Runtime: m.text(p.Runtime), Version: m.text(p.Version), Hook: m.text(p.Hook),
 		Handler:   m.text(p.Env["_HANDLER"]),

@@ -75,7 +75,7 @@ func AppendMetrics(b []byte, r ResourceMetrics) []byte {
 	})
 }
 
-//	Metric { 1: name, 2: description, 3: unit, 7: Sum { 1: NumberDataPoint*, 2: temporality, 3: monotonic }, 9: Histogram { 1: HistogramDataPoint*, 2: temporality } }
+// Metric { 1: name, 2: description, 3: unit, 7: Sum { 1: NumberDataPoint*, 2: temporality, 3: monotonic }, 9: Histogram { 1: HistogramDataPoint*, 2: temporality } }
 func appendMetric(b []byte, m *Metric) []byte {
 	b = text(b, 1, m.Name)
 	b = text(b, 2, m.Description)

@@ -1,10 +1,15 @@
 package span
 
-// schemaURL says which version of the semantic conventions the names below that are not ours are from.
-const schemaURL = "https://opentelemetry.io/schemas/1.44.0"
+import "github.com/afterglow-lambda/afterglow/extension/internal/otlp"
 
-// scopeName is who made the spans.
+// SchemaURL says which version of the semantic conventions the names that are not ours are from.
+const SchemaURL = "https://opentelemetry.io/schemas/1.44.0"
+
+// scopeName is who made the spans, and whatever else is exported.
 const scopeName = "github.com/afterglow-lambda/afterglow"
+
+// Scope is the instrumentation scope of whatever is exported.
+func (r Resource) Scope() otlp.Scope { return otlp.Scope{Name: scopeName, Version: r.Release} }
 
 // Attributes that no convention has a name for. None is the beginning of another one up to a dot: some backends make objects of dotted names, and
 // a thing cannot be a text and an object.

@@ -25,9 +25,28 @@ const (
 	unknownService = "unknown_service" // the conventions' word
 )
 
-// attributes gives the resource's attributes, with what only the invocation tells. It does not depend on anything that changes from invocation
-// to invocation of one environment: backends tell environments apart by it.
-func (r Resource) attributes(inv mask.Invocation) []otlp.KeyValue {
+// An Origin is what is known of an environment only when data comes from it. None of it changes from invocation to invocation: backends tell
+// environments apart by it.
+type Origin struct {
+	Account        string // of AWS
+	LogGroup       string
+	LogStream      string // also the name of the environment
+	Runtime        string // e.g. python
+	RuntimeVersion string
+}
+
+func originOf(inv mask.Invocation) Origin {
+	return Origin{
+		Account: Account(inv.ARN.String()), LogGroup: inv.Process.LogGroup.String(), LogStream: inv.Process.LogStream.String(),
+		Runtime: inv.Process.Runtime.String(), RuntimeVersion: inv.Process.Version.String(),
+	}
+}
+
+// Account gives the account of an ARN, or "".
+func Account(arn string) string { return arnPart(arn, 4) }
+
+// Of gives the attributes of the resource, of whatever signal.
+func (r Resource) Of(o Origin) []otlp.KeyValue {
 	kvs := []otlp.KeyValue{otlp.String("service.name", r.service())}
 	put := func(kv otlp.KeyValue) {
 		if _, users := r.Attributes[kv.Key]; !users {
@@ -42,23 +61,23 @@ func (r Resource) attributes(inv mask.Invocation) []otlp.KeyValue {
 	add("cloud.provider", "aws")
 	add("cloud.platform", "aws_lambda")
 	add("cloud.region", r.Region)
-	add("cloud.account.id", arnPart(inv.ARN.String(), 4))
+	add("cloud.account.id", o.Account)
 	add("faas.name", r.Function)
 	add("faas.version", r.Version)
-	add("faas.instance", inv.Process.LogStream.String())
+	add("faas.instance", o.LogStream)
 	if r.Memory > 0 {
 		put(otlp.Int("faas.max_memory", r.Memory*bytesPerMB))
 	}
-	if group := inv.Process.LogGroup.String(); group != "" {
-		put(otlp.Strings("aws.log.group.names", []string{group}))
+	if o.LogGroup != "" {
+		put(otlp.Strings("aws.log.group.names", []string{o.LogGroup}))
 	}
-	if stream := inv.Process.LogStream.String(); stream != "" {
-		put(otlp.Strings("aws.log.stream.names", []string{stream}))
+	if o.LogStream != "" {
+		put(otlp.Strings("aws.log.stream.names", []string{o.LogStream}))
 	}
-	add("process.runtime.name", inv.Process.Runtime.String())
-	add("process.runtime.version", inv.Process.Version.String())
+	add("process.runtime.name", o.Runtime)
+	add("process.runtime.version", o.RuntimeVersion)
 	add("telemetry.sdk.name", "afterglow")
-	add("telemetry.sdk.language", inv.Process.Runtime.String())
+	add("telemetry.sdk.language", o.Runtime)
 	add("telemetry.sdk.version", r.Release)
 	for _, key := range slices.Sorted(maps.Keys(r.Attributes)) {
 		if key != "service.name" && r.Attributes[key] != "" {

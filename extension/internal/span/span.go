@@ -38,9 +38,9 @@ func Build(inv mask.Invocation, r Resource) otlp.ResourceSpans {
 		spans = appendCall(spans, &inv.Calls[i], end, !inv.Open && inv.Error == nil && inv.Outcome.Len() == 0)
 	}
 	return otlp.ResourceSpans{
-		Resource:  r.attributes(inv),
-		Scope:     otlp.Scope{Name: scopeName, Version: r.Release},
-		SchemaURL: schemaURL,
+		Resource:  r.Of(originOf(inv)),
+		Scope:     r.Scope(),
+		SchemaURL: SchemaURL,
 		Spans:     spans,
 	}
 }
