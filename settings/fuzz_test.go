@@ -2,6 +2,7 @@ package settings
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -68,6 +69,10 @@ func inBounds(t *testing.T, s Setting, v *Values) {
 		v.Bool(s.Name)
 	case Bytes:
 		number(int64(v.Bytes(s.Name)))
+	case Number:
+		if got := v.Number(s.Name); !(got >= 0 && got <= math.MaxFloat64) {
+			t.Errorf("%s: %v", s.Name, got)
+		}
 	case Duration:
 		d := v.Duration(s.Name)
 		if number(d.Milliseconds()); d < 0 || d > 0 && d < time.Microsecond {

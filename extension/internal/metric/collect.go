@@ -129,17 +129,24 @@ func (m *Meter) learn(p event.Process, arn string) {
 	}
 }
 
-// resource is that of the spans. Where nobody has told the environment's name, a random one keeps its numbers apart from those of others. It is not drawn
-// before it is needed: what was drawn before a snapshot is the same in every environment made of it.
+// keyInstance tells environments apart where a backend makes series of what it gets: opentelemetry.io/docs/specs/semconv/resource/service/. Prometheus
+// calls it instance, and looks at no other attribute of a resource but service.name.
+const keyInstance = "service.instance.id"
+
+// resource is that of the spans, and the instance. Where nobody has told the environment's name, a random one keeps its numbers apart from those of others. It
+// is not drawn before it is needed: what was drawn before a snapshot is the same in every environment made of it.
 func (m *Meter) resource() []otlp.KeyValue {
 	attributes := m.options.Resource.Of(m.origin)
-	if m.origin.LogStream != "" {
+	if m.options.Resource.Attributes[keyInstance] != "" { // the user's is among them
 		return attributes
+	}
+	if m.origin.LogStream != "" {
+		return append(attributes, otlp.String(keyInstance, m.origin.LogStream))
 	}
 	if m.random == "" {
 		m.random = rand.Text()
 	}
-	return append(attributes, otlp.String("service.instance.id", m.random))
+	return append(attributes, otlp.String(keyInstance, m.random))
 }
 
 // digits gives an account's number if it is one: it is shown as it stands.

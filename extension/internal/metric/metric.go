@@ -70,7 +70,6 @@ type Meter struct {
 	histograms  [numInstruments - numCounters]histogram
 
 	told     bool // Lambda tells facts
-	reset    bool // this life of the environment was set up within an invocation
 	inits    bool // an init was counted
 	restores bool // a restore was counted
 	waiting  []waiting
@@ -130,17 +129,13 @@ func (m *Meter) Invocation(inv event.Invocation) {
 	m.waiting = append(m.waiting, w)
 }
 
-// isCold tells whether an invocation had to wait for its environment.
+// isCold tells whether an invocation had to wait for its environment. What is set up before there is an invocation keeps none waiting.
 func (m *Meter) isCold(inv event.Invocation) bool {
-	r := inv.Platform.Report
-	cold := inv.Cold || r != nil && (r.Init > 0 || r.Restore > 0)
-	switch m.options.InitType {
-	case typeManaged: // these take no invocation before they are set up
+	if m.options.InitType == typeManaged || m.options.InitType == typeProvisioned {
 		return false
-	case typeProvisioned: // neither do these, but after a reset
-		return cold && m.reset
 	}
-	return cold
+	r := inv.Platform.Report
+	return inv.Cold || r != nil && (r.Init > 0 || r.Restore > 0)
 }
 
 // settle counts an invocation for good.
@@ -163,10 +158,7 @@ func (m *Meter) Fact(f event.Fact) {
 		m.origin.LogStream = of.LogStream.String()
 	}
 	switch f.Kind {
-	case event.FactInitStart, event.FactInitDone:
-		m.reset = m.reset || f.Phase == phaseInvoke
 	case event.FactInitReport:
-		m.reset = m.reset || f.Phase == phaseInvoke
 		m.initialised(f.InitType, f.Phase, f.Time, f.Duration)
 	case event.FactRestoreDone:
 		m.restored(f.Time, f.Duration)
