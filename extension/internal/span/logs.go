@@ -13,7 +13,7 @@ const noneID = "none"
 // BuildLogs makes the records of an invocation's lines, in their order, each with the trace and the span of its invocation. Lines of no known invocation have
 // neither.
 func BuildLogs(inv mask.Invocation, r Resource) otlp.ResourceLogs {
-	out := otlp.ResourceLogs{Resource: r.attributes(inv), Scope: otlp.Scope{Name: scopeName, Version: r.Release}, SchemaURL: schemaURL}
+	out := otlp.ResourceLogs{Resource: r.Of(originOf(inv)), Scope: r.Scope(), SchemaURL: SchemaURL}
 	out.Records = make([]otlp.LogRecord, 0, len(inv.Lines))
 	id := inv.ID.String()
 	for i := range inv.Lines {
