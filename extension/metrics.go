@@ -7,23 +7,18 @@ import (
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
 	"github.com/afterglow-lambda/afterglow/extension/internal/metric"
+	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 	"github.com/afterglow-lambda/afterglow/settings"
 )
 
-// Signals that can be exported.
-const (
-	signalTraces  = "traces"
-	signalMetrics = "metrics"
-	signalLogs    = "logs"
-)
-
-// signals gives what is to be exported. Where nothing of the setting is understood it is the default: whoever wants nothing says so with AFTERGLOW_EXPORTERS.
-func signals(v *settings.Values) (traces, metrics, logs bool) {
+// wanted gives which signals are to be exported. Where nothing of the setting is understood it is the default: whoever wants nothing says so with
+// AFTERGLOW_EXPORTERS.
+func wanted(v *settings.Values) (traces, metrics, logs bool) {
 	names := v.Set("AFTERGLOW_SIGNALS")
 	if len(names) == 0 {
-		names = []string{signalTraces, signalMetrics}
+		names = []string{otlplog.Traces, otlplog.Metrics}
 	}
-	return slices.Contains(names, signalTraces), slices.Contains(names, signalMetrics), slices.Contains(names, signalLogs)
+	return slices.Contains(names, otlplog.Traces), slices.Contains(names, otlplog.Metrics), slices.Contains(names, otlplog.Logs)
 }
 
 // newMeter makes metrics out of the settings.

@@ -12,7 +12,7 @@ import (
 	"github.com/afterglow-lambda/afterglow/settings"
 )
 
-func TestSignals(t *testing.T) {
+func TestWantedSignals(t *testing.T) {
 	for value, want := range map[string][3]bool{
 		"":                    {true, true, false},
 		"traces":              {true, false, false},
@@ -23,7 +23,7 @@ func TestSignals(t *testing.T) {
 		",":                   {true, true, false},
 	} {
 		v := settings.Read(func(string) string { return value })
-		traces, metrics, logs := signals(v)
+		traces, metrics, logs := wanted(v)
 		if got := [3]bool{traces, metrics, logs}; got != want {
 			t.Errorf("%q: %v, want %v", value, got, want)
 		}
