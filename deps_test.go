@@ -68,6 +68,7 @@ const thirdParty = `
 	infra              github.com/aws/aws-cdk-go, github.com/aws/constructs-go, github.com/aws/jsii-runtime-go
 	infra/layer
 	infra/local        github.com/aws/aws-sdk-go-v2, github.com/aws/smithy-go, golang.org/x/sys, golang.org/x/term
+	infra/local/replay google.golang.org/protobuf/encoding/protowire
 	internal           golang.org/x/sys, google.golang.org/protobuf, go.opentelemetry.io/proto/otlp
 	bench              golang.org/x/sys
 	internal/lambdalocal/testdata/gofunction github.com/aws/aws-lambda-go

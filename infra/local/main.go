@@ -7,6 +7,7 @@
 //	go run ./infra/local demo          deploy the example, send two orders, show their flow, stop
 //	go run ./infra/local prepare       install what all this and the tests need
 //	go run ./infra/local down          stop what runs, and whatever a killed run left
+//	go run ./infra/local replay        send on what an extension wrote into a log
 //
 // It needs Go, Python 3 and Node.js, and installs the rest below .afterglow in the checkout. It takes no
 // AWS account, listens on loopback only, and ends everything that it started, however it is ended itself.
@@ -80,6 +81,8 @@ const usage = `usage: go run ./infra/local COMMAND
   flow [-f] [--trace ID] [--last N] [--json] [--bodies]
                                          the flows that have arrived, as trees
   down                                   stop what is up, and whatever a killed run left
+  replay [--endpoint URL] [--header NAME=VALUE] [FILE...]
+                                         what an extension wrote into a log, to a collector, or shown; from stdin without a file
 
   demo [--keep] [--port N]               deploy the example, send two orders, show their flow
   prepare                                install what all this and the tests need, and do nothing else
@@ -102,7 +105,7 @@ type call struct {
 func commands() map[string]command {
 	return map[string]command{
 		"up": runUp, "deploy": runDeploy, "invoke": runInvoke, "logs": runLogs, "flow": runFlow, "down": runDown,
-		"demo": runDemo, "prepare": runPrepare,
+		"demo": runDemo, "prepare": runPrepare, "replay": runReplay,
 	}
 }
 
