@@ -29,8 +29,8 @@ func (j *joiner) finish(d *draft, final bool) event.Invocation {
 	if a.first {
 		inv.Platform.Init = j.environment.init
 	}
-	inv.Cold = (inv.Cold || d.told != nil && a.first) && !j.isReadyMade(inv.Process)
-	inv.Unhooked = d.told != nil
+	inv.Cold = (inv.Cold || d.told && a.first) && !j.isReadyMade(inv.Process)
+	inv.Unhooked = d.told
 	if inv.Response.Size < 0 && inv.Platform.Produced > 0 {
 		inv.Response.Size = inv.Platform.Produced
 	}
@@ -54,32 +54,19 @@ func (j *joiner) finishLate(d *draft, a *attempt) event.Invocation {
 	return inv
 }
 
-// attemptFor finds the attempt that a draft is of: the one with its deadline, else the oldest that was not given.
+// attemptFor finds the attempt that a draft is of, or begins one.
 func (j *joiner) attemptFor(d *draft) *attempt {
+	last := j.memory.last(d.ID)
 	switch {
-	case d.told != nil:
-		return d.told
+	case d.attempt != nil:
+		return d.attempt
 	case d.life.past:
 		if a := j.pastAttempt(d.ID); a != nil {
 			return a
 		}
 		return &attempt{Announcement: Announcement{ID: d.ID}}
-	}
-	last := j.memory.last(d.ID)
-	if d.main {
-		isOpen := func(a *attempt) bool { return a.given == nobody }
-		if a := j.memory.first(d.ID, func(a *attempt) bool { return isOpen(a) && !d.Deadline.IsZero() && a.Deadline.Equal(d.Deadline) }); a != nil {
-			return a
-		}
-		if a := j.memory.first(d.ID, isOpen); a != nil {
-			return a
-		}
-		if last != nil && last.given == byHook { // nobody announced another attempt, or a round that was not released is read again
-			last = nil
-		}
-	}
-	if last == nil {
-		last = j.attempted(d.ID)
+	case last == nil, d.main && last.given == byHook: // the latter if nobody announced another attempt, or if a round is read again that was not released
+		return j.attempted(d.ID)
 	}
 	return last
 }

@@ -30,7 +30,6 @@ const (
 	LossLate         = "late-invocation"      // records of an invocation that was given already, because Lambda told that it had ended
 	LossTooManyTold  = "too-many-invocations" // invocations of which Lambda told, beyond MaxKnown
 	LossTooManyLines = "too-many-lines"       // of the log, beyond MaxLines and MaxLineBytes
-	LossNotTold      = "telemetry-dropped"    // what Lambda itself dropped of what it had to tell
 )
 
 // Limits of one round. The smallest function has 128 MB for everything that runs in it.
@@ -142,7 +141,7 @@ func (in *Intake) Collect(final bool) Round {
 		}
 	}
 	last := final && !r.More
-	in.join.born = in.born
+	in.join.born, in.join.concurrent = in.born, in.Concurrent
 	var left bool
 	r.Invocations, left = in.join.settle(last, !r.More)
 	r.More = r.More || left

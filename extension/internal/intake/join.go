@@ -21,6 +21,7 @@ type joiner struct {
 	current     string              // id of the invocation announced last
 	born        time.Time           // of this life
 	reason      string              // why the environment ends, if it does
+	concurrent  bool
 	environment environment
 	hooked      event.Process   // the process that last told of an invocation
 	growing     map[string]bool // invocations with a file that may still grow
@@ -65,7 +66,8 @@ type draft struct {
 	renamed  bool     // source says that the invocation ended, even if its last record did not make it
 	since    string   // the invocation that was current when the draft began
 	records  int      // of start and end that were seen
-	told     *attempt // Lambda told that it is over, and no hook will
+	attempt  *attempt // that it is of, once that is settled
+	told     bool     // Lambda told that it is over, and no hook will
 }
 
 // An openCall is a call whose end was not seen yet.

@@ -14,6 +14,7 @@ type attempt struct {
 	first     bool // of this life
 	over      bool // a Collect before found that only Lambda told of it, and waited for the hook once more
 	given     giver
+	claimed   bool // there are records of its hook's
 
 	tenant   string
 	process  event.Process

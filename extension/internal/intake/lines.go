@@ -64,6 +64,14 @@ func (a *attempt) begin() time.Time {
 	return a.At
 }
 
+// end is when an attempt ended, as well as that is known; zero if it runs.
+func (a *attempt) end() time.Time {
+	if p := &a.platform; p.Done.IsZero() && p.Report != nil {
+		return a.begin().Add(p.Report.Duration)
+	}
+	return a.platform.Done
+}
+
 // attemptOf gives the attempt that a line belongs to; nil if nobody can tell. In an environment that runs one invocation at a time it is the last that had begun, even if
 // its end was told before: a thread may go on, and a line is stamped when Lambda reads it. What stands before all of them was printed by the set-up, which is
 // the first invocation's.
@@ -89,7 +97,7 @@ func (j *joiner) attemptOf(l waitingLine, timeline []*attempt) *attempt {
 	}
 	var running *attempt
 	for _, a := range timeline[max(0, n-mostConcurrent):n] {
-		if a.ended() && a.platform.Done.Before(l.Time) {
+		if end := a.end(); !end.IsZero() && end.Before(l.Time) {
 			continue
 		}
 		if running != nil {

@@ -32,6 +32,7 @@ func (j *joiner) close(c *openCall) {
 func (j *joiner) settle(final, full bool) (out []event.Invocation, more bool) {
 	j.giveUp(final)
 	j.placeLines(final)
+	j.claim()
 	if full {
 		more = j.tell(final)
 	}
@@ -61,7 +62,7 @@ func (j *joiner) settle(final, full bool) (out []event.Invocation, more bool) {
 
 // isShown tells whether there is something to show of an invocation.
 func (d *draft) isShown() bool {
-	return d.main || d.told != nil || d.Error != nil || len(d.Calls) > 0 || len(d.Lines) > 0
+	return d.main || d.told || d.Error != nil || len(d.Calls) > 0 || len(d.Lines) > 0
 }
 
 // giveUp closes the calls whose end will not be waited for, and detaches the others from the files they were read of.
@@ -97,7 +98,7 @@ func (j *joiner) isReady(d *draft, final, full bool) bool {
 	switch {
 	case final || d.life.past:
 		return true
-	case d.told != nil:
+	case d.told:
 		return true
 	case d.main:
 		return d.complete
@@ -183,7 +184,7 @@ func (j *joiner) lose(inv string, l event.Loss) {
 
 // placeLosses gives every loss to its invocation, or to the last one that is given if its own was given before or never comes.
 func (j *joiner) placeLosses(ready []*draft) {
-	ready = slices.DeleteFunc(slices.Clone(ready), func(d *draft) bool { return !d.main && d.told == nil && d.Error == nil })
+	ready = slices.DeleteFunc(slices.Clone(ready), func(d *draft) bool { return !d.main && !d.told && d.Error == nil })
 	var keep []placedLoss
 	for _, p := range j.losses {
 		i := slices.IndexFunc(ready, func(d *draft) bool { return d.ID == p.inv })

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -48,10 +49,10 @@ func (j *joiner) observe(f event.Fact, past bool) {
 		}
 	case event.FactLine:
 		j.keepLine(f)
-	case event.FactInitStart, event.FactInitReport, event.FactRestoreDone:
+	case event.FactInitStart, event.FactInitReport, event.FactRestoreStart, event.FactRestoreDone:
 		j.environment.observe(f, past)
 	case event.FactDropped:
-		j.lose("", event.Loss{Reason: LossNotTold, Records: f.DroppedRecords, Bytes: f.DroppedBytes})
+		j.lose("", event.Loss{Reason: cmp.Or(f.Reason, event.DroppedByLambda), Records: f.DroppedRecords, Bytes: f.DroppedBytes})
 	}
 }
 
@@ -106,7 +107,10 @@ func (j *joiner) fill(a *attempt, f event.Fact) {
 	}
 }
 
-// attemptAt gives the attempt that a fact tells of: the oldest that lacks it, since Lambda tells of attempts in their order. It is nil where the fact was told
+// afterDeadline is how long after an attempt's deadline Lambda may make a fact of it: two seconds of SHUTDOWN, and some more. The next attempt comes a minute later.
+const afterDeadline = 10 * time.Second
+
+// attemptAt gives the attempt that a fact tells of: the oldest that lacks it, of those that had time for it if there are any, since Lambda tells of attempts in their order. It is nil where the fact was told
 // before, or is of an invocation that was given long ago.
 func (j *joiner) attemptAt(f event.Fact, past bool) *attempt {
 	if f.ID == "" {
@@ -122,7 +126,10 @@ func (j *joiner) attemptAt(f event.Fact, past bool) *attempt {
 		}
 		return p.Report == nil && !f.Time.Before(p.Start) && !f.Time.Before(p.Done)
 	}
-	a := j.memory.first(f.ID, lacks)
+	a := j.memory.first(f.ID, func(a *attempt) bool { return lacks(a) && !f.Time.After(a.Deadline.Add(afterDeadline)) })
+	if a == nil {
+		a = j.memory.first(f.ID, lacks)
+	}
 	// The invocation that a new life begins with has begun before it, as Lambda sees it.
 	ofThisLife := !past || a != nil && (f.Kind == event.FactStart && a.announced || !a.platform.Start.IsZero())
 	last := j.memory.last(f.ID)
@@ -176,26 +183,38 @@ func (j *joiner) tell(final bool) (more bool) {
 		if len(j.drafts) >= MaxInvocations {
 			return true
 		}
-		d := j.draftOfThisLife(a.ID)
-		if d == nil {
+		d := j.latest[a.ID]
+		if d == nil || d.main || d.life.past || d.told {
 			d = j.begun(a.ID, life{})
 		}
-		d.told = a
+		d.told, d.attempt = true, a
 	}
 	return false
+}
+
+// claim settles which attempts the hooks' records are of: the one with their deadline, else the oldest of which nobody told.
+func (j *joiner) claim() {
+	for _, d := range j.drafts {
+		if !d.main || d.life.past || d.attempt != nil {
+			continue
+		}
+		isOpen := func(a *attempt) bool { return a.given == nobody && !a.claimed }
+		d.attempt = j.memory.first(d.ID, func(a *attempt) bool { return isOpen(a) && !d.Deadline.IsZero() && a.Deadline.Equal(d.Deadline) })
+		if d.attempt == nil {
+			d.attempt = j.memory.first(d.ID, isOpen)
+		}
+		if d.attempt != nil {
+			d.attempt.claimed = true
+		}
+	}
 }
 
 // isTold tells whether an attempt is over and no hook will tell of it. A hook writes before the handler is called, so its file is there when Lambda
 // tells of the end, whatever is in it.
 func (j *joiner) isTold(a *attempt, newestStart time.Time, final bool) bool {
-	if a.given != nobody || a != j.memory.first(a.ID, func(b *attempt) bool { return b.given == nobody }) {
-		return false
-	}
-	d := j.draftOfThisLife(a.ID)
-	if d != nil && (d.main || d.told != nil) {
-		return false
-	}
 	switch {
+	case a.given != nobody || a.claimed:
+		return false
 	case final:
 		// Of one that was announced and no more, the environment's end tells how it ended, if that is why it ends.
 		return !a.platform.Start.IsZero() || a.announced && (a.ended() || a.ID == j.current && isFailure(j.reason))
@@ -213,14 +232,6 @@ func (j *joiner) isTold(a *attempt, newestStart time.Time, final bool) bool {
 	return false
 }
 
-// draftOfThisLife gives what files tell of an invocation; nil if they tell nothing, or of an earlier life alone.
-func (j *joiner) draftOfThisLife(id string) *draft {
-	if d := j.latest[id]; d != nil && !d.life.past {
-		return d
-	}
-	return nil
-}
-
 // fileName is how an invocation is called in the names of its files.
 func fileName(id string) string {
 	if spool.IsInvocation(id) {
@@ -229,7 +240,7 @@ func fileName(id string) string {
 	return spool.InvocationNone
 }
 
-func (j *joiner) isConcurrent() bool { return j.environment.initType == initManaged }
+func (j *joiner) isConcurrent() bool { return j.concurrent || j.environment.initType == initManaged }
 
 // isFailure tells whether the environment ends because an invocation did not end as it should.
 func isFailure(reason string) bool {

@@ -140,9 +140,9 @@ func TestWhatLambdaTells(t *testing.T) {
 			announce("A"), observe(started("A", 60), done("A", 61)), collect, final,
 		}, []string{"A open killed", "A", "nothing"}},
 		{"a second attempt between two looks", []step{
-			announce("A"), announce("A"), observe(started("A", 0), ended("A", 1, "timeout", ""), report("A", 2), started("A", 60), done("A", 61), report("A", 62)), collect, collect, final,
-		}, []string{"A open timeout", "A", "nothing"}},
-		{"a second attempt that nobody announced", []step{observe(managed(), started("A", 0), report("A", 1), started("A", 60), report("A", 61)), collect, collect, final}, []string{"A", "A", "nothing"}},
+			announce("A"), announce("A"), observe(started("A", 0), ended("A", 1, "timeout", ""), report("A", 2), started("A", 60), done("A", 61), report("A", 62)), collect, final,
+		}, []string{"A open timeout; A", "nothing"}},
+		{"a second attempt that nobody announced", []step{observe(managed(), started("A", 0), report("A", 1), started("A", 60), report("A", 61)), collect, final}, []string{"A; A", "nothing"}},
 		{"managed instances: side by side, without runtimeDone", []step{
 			observe(managed(), started("A", 0), started("B", 0.5), report("B", 1)), collect, observe(report("A", 2)), collect, observe(started("C", 3)), ends("spindown"), final,
 		}, []string{"B", "A", "C open"}},
