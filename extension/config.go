@@ -15,6 +15,7 @@ import (
 	"github.com/afterglow-lambda/afterglow/extension/internal/limit"
 	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
 	"github.com/afterglow-lambda/afterglow/extension/internal/span"
+	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 	"github.com/afterglow-lambda/afterglow/settings"
 )
 
@@ -57,8 +58,16 @@ func newLog(getenv func(string) string, w io.Writer) zerolog.Logger {
 // to run at all. Measured: 1 MiB less after many small invocations, 3 MiB after large ones, for no CPU time that could be told apart.
 const gcPercent = 50
 
+// A beginning is what is known before anything is set up.
+type beginning struct {
+	born     time.Time
+	account  string // of AWS; "" if Lambda does not say
+	platform lifecycle.Platform
+	stdout   io.Writer
+}
+
 // setUp makes the worker out of the settings: nil where Afterglow is switched off.
-func setUp(ctx context.Context, getenv func(string) string, born time.Time, platform lifecycle.Platform, stdout io.Writer, log zerolog.Logger) (lifecycle.Worker, error) {
+func setUp(ctx context.Context, getenv func(string) string, b beginning, log zerolog.Logger) (lifecycle.Worker, error) {
 	debug.SetGCPercent(gcPercent)
 	if err := lifecycle.LowerPriority(); err != nil {
 		log.Debug().Err(err).Msg("runs at the function's priority")
@@ -68,33 +77,42 @@ func setUp(ctx context.Context, getenv func(string) string, born time.Time, plat
 		return nil, nil
 	}
 	dir := v.String("AFTERGLOW_SPOOL_DIR")
-	stages := &lifecycle.Stages{
-		Masker:   masker(v),
-		Limits:   limits(v),
-		Resource: resource(v, getenv),
-	}
-	in := intake.New(dir, born)
+	in := intake.New(dir, b.born)
 	managed := isManaged(getenv)
 	in.Concurrent = managed
 	p := &lifecycle.Pipeline{
-		Endings:  &lifecycle.Ends{Watch: lifecycle.NewWatch(dir, in.IsPast), Platform: platform, Log: log},
+		Endings:  &lifecycle.Ends{Watch: lifecycle.NewWatch(dir, in.IsPast), Platform: b.platform, Log: log},
 		Intake:   in,
-		Platform: platform,
-		Render:   stages.Render,
+		Platform: b.platform,
 		Policy:   lifecycle.Policy{Strategy: lifecycle.Strategy(v.String("AFTERGLOW_FLUSH")), Interval: v.Duration("AFTERGLOW_FLUSH_INTERVAL")},
 		Margin:   v.Duration("AFTERGLOW_DEADLINE_MARGIN"),
 		Timed:    managed,
 		Log:      log,
 	}
-	delivery, unset, errs := newDelivery(v, getenv, stdout, log)
+	exportTo(p, v, getenv, b, log)
+	p.Start(ctx)
+	return p, nil
+}
+
+// exportTo gives a pipeline what the settings want to be exported, and where to.
+func exportTo(p *lifecycle.Pipeline, v *settings.Values, getenv func(string) string, b beginning, log zerolog.Logger) {
+	stages := &lifecycle.Stages{Masker: masker(v), Limits: limits(v), Resource: resource(v, getenv)}
+	p.Render = stages.Render
+	traces, metrics, logs := wanted(v)
+	delivery, unset, errs := newDelivery(v, getenv, b.stdout, log)
+	if delivery != nil {
+		p.Delivery = delivery
+		stages.NoTraces = !traces
+		stages.Logs = logs && delivery.Takes(otlplog.Logs)
+		if metrics && delivery.Takes(otlplog.Metrics) {
+			p.Meter = newMeter(v, getenv, stages.Masker, b.account, b.born)
+		}
+	}
 	for _, w := range v.Warnings() {
 		log.Warn().Err(w).Msg("a setting is not understood and counts as unset")
 	}
 	if v.String("AFTERGLOW_MASK_PRESET") == "off" {
 		log.Warn().Msg("only what settings name is masked: AFTERGLOW_MASK_PRESET is off")
-	}
-	if delivery != nil {
-		p.Delivery = delivery
 	}
 	for _, err := range errs {
 		if delivery != nil {
@@ -106,8 +124,6 @@ func setUp(ctx context.Context, getenv func(string) string, born time.Time, plat
 	if unset {
 		log.Warn().Msg("nothing is exported: neither OTEL_EXPORTER_OTLP_ENDPOINT nor AFTERGLOW_EXPORTERS is set")
 	}
-	p.Start(ctx)
-	return p, nil
 }
 
 // masker makes the rules for what is private out of the settings.

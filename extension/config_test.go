@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -24,7 +23,7 @@ func TestAnExporterThatCannotBeMade(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			w, err := setUp(t.Context(), func(key string) string { return env[key] }, time.Now(), nil, &log, zerolog.New(&log))
+			w, err := setUp(t.Context(), func(key string) string { return env[key] }, beginning{stdout: &log}, zerolog.New(&log))
 			p, ok := w.(*lifecycle.Pipeline)
 			if err != nil || !ok || p.Delivery != nil {
 				t.Errorf("got %T %v", w, err)
@@ -56,7 +55,7 @@ func TestWrongSettingsOfMaskingAndLimits(t *testing.T) {
 					return secret
 				}
 				return ""
-			}, time.Now(), nil, &log, zerolog.New(&log))
+			}, beginning{stdout: &log}, zerolog.New(&log))
 			if err != nil || w == nil {
 				t.Fatalf("got %T %v", w, err)
 			}
@@ -112,7 +111,7 @@ func TestDebugOutputShowsNoSecret(t *testing.T) {
 	if log.GetLevel() != zerolog.DebugLevel {
 		t.Fatalf("level %v", log.GetLevel())
 	}
-	if _, err := setUp(t.Context(), getenv, time.Now(), nil, io.Discard, log); err != nil {
+	if _, err := setUp(t.Context(), getenv, beginning{stdout: io.Discard}, log); err != nil {
 		t.Fatal(err)
 	}
 	if got := out.String(); !strings.Contains(got, "AFTERGLOW_LIMIT_FIELD_BYTES") || strings.Contains(got, secret) {

@@ -197,7 +197,7 @@ func TestSeveralExporters(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			if b != nil {
+			if b != nil && b.Signal == otlplog.Traces {
 				replayed = append(replayed, b.Payload...)
 			}
 		}

@@ -37,13 +37,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	api := lambdaapi.New(getenv("AWS_LAMBDA_RUNTIME_API"))
 	defer api.Close()
 	log := newLog(getenv, stdout)
-	if err := register(ctx, api, filepath.Base(args[0]), eventsFor(getenv), log); err != nil {
+	registration, err := register(ctx, api, filepath.Base(args[0]), eventsFor(getenv), log)
+	if err != nil {
 		log.Error().Err(err).Msg("there is no lambda to work for")
 		return 1
 	}
 	platform := listen(ctx, api, getenv, log)
 	return lifecycle.Run(ctx, api, log, func(ctx context.Context) (lifecycle.Worker, error) {
-		return setUp(ctx, getenv, born, platform, stdout, log)
+		return setUp(ctx, getenv, beginning{born, registration.Account, platform, stdout}, log)
 	})
 }
 
@@ -58,12 +59,12 @@ const (
 // register makes the extension known. An answer other than success leaves two ways, and both fail the environment: to exit, and not to go on.
 // So it asks for less, and then asks again: an environment that waits for this extension may yet let it in, and one that does not wait
 // is not harmed by a process that only sleeps. Without any answer there is no environment to harm.
-func register(ctx context.Context, api *lambdaapi.Client, name string, events []lambdaapi.EventType, log zerolog.Logger) error {
+func register(ctx context.Context, api *lambdaapi.Client, name string, events []lambdaapi.EventType, log zerolog.Logger) (lambdaapi.Registration, error) {
 	pause := firstPause
 	for unanswered := 0; ; {
-		_, err := api.Register(ctx, name, events...)
+		r, err := api.Register(ctx, name, events...)
 		if err == nil {
-			return nil
+			return r, nil
 		}
 		var refused *lambdaapi.Error
 		switch {
@@ -76,14 +77,14 @@ func register(ctx context.Context, api *lambdaapi.Client, name string, events []
 			unanswered++
 		}
 		if unanswered == mostUnanswered {
-			return err
+			return r, err
 		}
 		if pause == firstPause {
 			log.Error().Err(err).Msg("cannot register")
 		}
 		select {
 		case <-ctx.Done():
-			return err
+			return r, err
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, longestPause)

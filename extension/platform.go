@@ -17,12 +17,13 @@ func listen(ctx context.Context, api *lambdaapi.Client, getenv func(string) stri
 	if v.Bool("AFTERGLOW_DISABLED") || !v.Bool("AFTERGLOW_TELEMETRY") {
 		return new(telemetry.Listener)
 	}
-	l, err := telemetry.Listen(ctx, telemetry.Options{Guarded: telemetry.IsLoopback(getenv("AWS_LAMBDA_RUNTIME_API"))})
+	_, _, logs := wanted(v)
+	l, err := telemetry.Listen(ctx, telemetry.Options{Lines: logs, Guarded: telemetry.IsLoopback(getenv("AWS_LAMBDA_RUNTIME_API"))})
 	if err != nil {
 		log.Warn().Err(err).Msg("lambda tells nothing of invocations: what timed out or was killed is told by what its hook wrote alone")
 		return new(telemetry.Listener)
 	}
-	told, err := api.Subscribe(ctx, lambdaapi.Subscription{URI: l.URI(), Managed: getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == managedInstances})
+	told, err := api.Subscribe(ctx, lambdaapi.Subscription{URI: l.URI(), Lines: logs, Managed: getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == managedInstances})
 	switch {
 	case told:
 		l.Subscribed()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,6 +129,8 @@ import urllib.request
 def handler(event, context):
     if "get" in event:
         urllib.request.urlopen(event["get"])
+    if "say" in event:
+        print(event["say"])
     if "exit" in event:
         import os
         os._exit(event["exit"])
@@ -207,6 +210,45 @@ func TestAfterglowTellsOfWhatDidNotEnd(t *testing.T) {
 				t.Errorf("%d calls, want %d", calls, c.calls)
 			}
 		})
+	}
+}
+
+// TestAfterglowSignals: metrics count what happened, whenever it was told, and a line of the log has the span that it was written in.
+func TestAfterglowSignals(t *testing.T) {
+	w := withAfterglow(t, managed(t, pythonName, "app.py", countingApp), map[string]string{"AFTERGLOW_SIGNALS": "traces,metrics,logs", "OTEL_METRIC_EXPORT_INTERVAL": "0"})
+	const invocations = 20
+	for n := range invocations {
+		w.invoke(fmt.Sprintf(`{"say":"the order is %d"}`, n))
+	}
+	bad := w.invoke(`{"exit":3}`)
+	w.invoke(`{}`)
+	ofSpan := map[string]string{}
+	for _, s := range w.close() {
+		ofSpan[s.SpanID] = s.TraceID
+	}
+	points := w.collector.Points()
+	for name, want := range map[string]float64{"faas.invocations": invocations + 1, "faas.errors": 1, "faas.invoke_duration": invocations + 2} {
+		if got, _ := otlptest.Total(points, name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if got, _ := otlptest.Total(points, "faas.coldstarts"); got != 1 && got != 2 { // the second is that after the reset
+		t.Errorf("%v cold starts", got)
+	}
+	lines := 0
+	for _, r := range w.collector.LogRecords() {
+		if text, _ := r.Body.(string); strings.HasPrefix(text, "the order is ") {
+			lines++
+			if trace, ok := ofSpan[r.SpanID]; !ok || trace != r.TraceID {
+				t.Errorf("%q belongs to span %s of %s", text, r.SpanID, r.TraceID)
+			}
+		}
+	}
+	if lines != invocations {
+		t.Errorf("%d lines, want %d", lines, invocations)
+	}
+	if bad.FunctionError == "" {
+		t.Errorf("answer is %s", bad.Payload)
 	}
 }
 

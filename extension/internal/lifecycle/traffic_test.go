@@ -28,7 +28,7 @@ func newSimulation(t *testing.T, p Policy) *simulation {
 	s := &simulation{stand: newStand(t), began: map[string]time.Time{}, ends: 5 * time.Millisecond}
 	s.Policy = p
 	s.Endings = s
-	s.stand.flush = func(context.Context) bool {
+	s.flush = func(context.Context) bool {
 		time.Sleep(roundTrip)
 		for _, id := range s.added {
 			s.late = max(s.late, time.Since(s.began[strings.TrimSuffix(id, ";")]))

@@ -36,7 +36,8 @@ const (
 // otlpVariables lead a function's export. Where the function has its own they are replaced, all of
 // them, so that nothing of a local run reaches a real collector.
 var otlpVariables = [...]string{
-	"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS",
+	"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+	"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
 }
 
 // serve brings the functions into the local Lambda and the triggers of a MiniStack to them.
@@ -263,6 +264,9 @@ func (c *Cloud) platformEnv(f deployed.Function) map[string]string {
 	env["AWS_ENDPOINT_URL"] = c.URL()
 	if exports(f) {
 		env["OTEL_EXPORTER_OTLP_ENDPOINT"] = c.receiver.URL()
+		if f.Env["AFTERGLOW_FLUSH"] == "" {
+			env["AFTERGLOW_FLUSH"] = "end" // who sends a few requests wants to see their flow, and nothing here is billed
+		}
 	}
 	return env
 }
