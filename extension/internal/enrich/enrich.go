@@ -23,12 +23,21 @@ const (
 	spaceSNS     = "aws_sns"
 	spaceRequest = "request" // of what answered an HTTP request: function URL, API Gateway, Lambda itself
 	spaceS3      = "aws_s3"  // request of S3, which its notification repeats
+	spaceEvents  = "aws_events"
+	spaceKinesis = "aws_kinesis" // stream/shard:sequence number
 )
 
 // Apply fills Trigger of the invocation and Target of its calls.
 func Apply(inv *event.Invocation) {
 	inv.Trigger = recogniseTrigger(document.Parse(inv.Event.Data.Reveal()))
+	if inv.Trigger.Source == "" && isRequestID(inv.ID) {
+		// An event of the user's own comes by Invoke, as far as anybody can tell, and the answer to Invoke had this invocation's id.
+		inv.Trigger.Upstream = &event.Key{Space: spaceRequest, ID: inv.ID}
+	}
 	for i := range inv.Calls {
 		inv.Calls[i].Target = recogniseCall(&inv.Calls[i])
 	}
 }
+
+// isRequestID tells whether an invocation has an id that Lambda drew: what is done while the environment is set up has none.
+func isRequestID(id string) bool { return len(id) == len("6d68ca91-49c9-448d-89b8-7ca3e6dc66aa") }

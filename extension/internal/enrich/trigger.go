@@ -9,17 +9,30 @@ import (
 
 // Values of faas.trigger.
 const (
-	kindHTTP   = "http"
-	kindPubSub = "pubsub"
+	kindHTTP       = "http"
+	kindPubSub     = "pubsub"
+	kindDatasource = "datasource"
+	kindTimer      = "timer"
+	kindOther      = "other"
 )
 
 // triggers gives the recognisers in the order in which they are asked. Each answers only to events that it is sure of.
-func triggers() [4]func(document.Value) (event.Trigger, bool) {
+func triggers() [14]func(document.Value) (event.Trigger, bool) {
 	return [...]func(document.Value) (event.Trigger, bool){
 		recogniseSQS,
 		recogniseFunctionURL,
 		recogniseHTTPAPI,
 		recogniseRESTAPI,
+		recogniseLoadBalancer,
+		recogniseWebSocket,
+		recogniseSNS,
+		recogniseS3Event,
+		recogniseEventBridge,
+		recogniseKinesis,
+		recogniseDynamoDBStream,
+		recogniseKafka,
+		recogniseMQ,
+		recogniseNamed,
 	}
 }
 

@@ -56,6 +56,9 @@ func (r proxyRequest) trigger(source string) event.Trigger {
 // readHeaders takes what is wanted of the event's headers, whose names may be written in any case.
 func (r *proxyRequest) readHeaders(headers document.Value) {
 	headers.Fields(func(name []byte, value document.Value) bool {
+		if value.IsList() { // a load balancer that was told to hand on every value
+			value = value.First()
+		}
 		switch {
 		case bytes.EqualFold(name, []byte("x-amzn-trace-id")):
 			r.trace = value.String()
