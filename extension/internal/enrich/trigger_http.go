@@ -68,6 +68,11 @@ func (r *proxyRequest) readHeaders(headers document.Value) {
 			r.port = value.String()
 		case bytes.EqualFold(name, []byte("user-agent")) && r.userAgent == "":
 			r.userAgent = value.String()
+		case bytes.EqualFold(name, []byte("host")) && r.domain == "": // a load balancer tells nothing else of it
+			r.domain, _, _ = strings.Cut(value.String(), ":")
+		case bytes.EqualFold(name, []byte("x-forwarded-for")) && r.client == "":
+			client, _, _ := strings.Cut(value.String(), ",")
+			r.client = strings.TrimSpace(client)
 		}
 		return true
 	})

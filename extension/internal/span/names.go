@@ -31,10 +31,13 @@ const (
 	attrLibrary   = "afterglow.library"            // what sent the request: http.client, undici, …; string
 	attrFirstByte = "afterglow.time_to_first_byte" // seconds until the response's headers; double
 	attrStreaming = "afterglow.streaming"          // the response was streamed; bool
-	attrTenant    = "afterglow.tenant"             // tenant of a function with tenant isolation; string
-	attrOutcome   = "afterglow.outcome"            // what ended the invocation if its handler did not: timeout, out-of-memory, killed; string
-	attrUnhooked  = "afterglow.unhooked"           // no hook told of the invocation: what is known of it Lambda told; bool
-	attrLineCut   = "afterglow.line.truncated"     // of a log record: its body is not the whole line; bool
+	// What invoked the function: aws_sqs, aws.api_gateway, aws.scheduler, … and the queue, table, schedule, … of it, where the span is not named after it; string.
+	attrTrigger     = "afterglow.trigger.source"
+	attrTriggerName = "afterglow.trigger.name"
+	attrTenant      = "afterglow.tenant"         // tenant of a function with tenant isolation; string
+	attrOutcome     = "afterglow.outcome"        // what ended the invocation if its handler did not: timeout, out-of-memory, killed; string
+	attrUnhooked    = "afterglow.unhooked"       // no hook told of the invocation: what is known of it Lambda told; bool
+	attrLineCut     = "afterglow.line.truncated" // of a log record: its body is not the whole line; bool
 
 	// What Lambda told through its Telemetry API.
 	attrStatus      = "afterglow.runtime.status"     // platform.runtimeDone: success, error, failure or timeout. An error that the handler raised may be a success; string
@@ -48,6 +51,8 @@ const (
 	attrInitPhase   = "afterglow.coldstart.phase"    // init; invoke where it was a part of the invocation's own time, after a reset; snap-start; string
 	attrInitTime    = "afterglow.coldstart.duration" // seconds that the set-up took; double
 	attrRestoreTime = "afterglow.coldstart.restore"  // seconds that it took to restore the environment from its snapshot; double
+
+	// enrich has more, as text: afterglow.eventbridge.source and .detail_type, and afterglow.websocket.event (CONNECT, MESSAGE, DISCONNECT).
 
 	// What is not there. See Loss in package event for the reasons of lost, Dropped in package mask for what is counted in dropped.
 	prefixLost    = "afterglow.lost."    // + reason + .records and .bytes; int

@@ -101,6 +101,10 @@ func invocationSpan(inv mask.Invocation, r Resource, start, end time.Time) otlp.
 			otlp.String("aws.lambda.invoked_arn", arn))
 	}
 	s.Attributes = appendText(s.Attributes, attrTenant, inv.Tenant)
+	s.Attributes = appendText(s.Attributes, attrTrigger, inv.Trigger.Source)
+	if !inv.Trigger.HTTP {
+		s.Attributes = appendText(s.Attributes, attrTriggerName, inv.Trigger.Name)
+	}
 	s.Attributes = appendAttributes(s.Attributes, inv.Trigger.Attributes)
 	if inv.Trigger.HTTP && inv.ResponseStatus > 0 {
 		s.Attributes = append(s.Attributes, otlp.Int("http.response.status_code", int64(inv.ResponseStatus)))
