@@ -31,15 +31,16 @@ func recogniseCall(call *event.Call) event.Target {
 	if t.Region = signed.region; t.Region == "" {
 		t.Region = at.region
 	}
+	gateway := isGateway(r.host, call, id)
 	for _, s := range services() {
-		if s.matches(id, r.target) {
+		if !gateway && s.matches(id, r.target) {
 			t.System, t.Service = "aws", s.name
 			s.recognise(r, &t)
 			return t
 		}
 	}
 	switch {
-	case isGateway(r.host, call, id):
+	case gateway:
 		recogniseGateway(r, &t)
 	case id != "":
 		t.System, t.Service, t.Operation = "aws", serviceName(id), r.action

@@ -15,8 +15,8 @@ type service struct {
 }
 
 // services gives the services that are known in detail.
-func services() [3]service {
-	return [...]service{sqs(), dynamoDB(), s3()}
+func services() [8]service {
+	return [...]service{sqs(), dynamoDB(), s3(), sns(), eventBridge(), kinesis(), lambda(), states()}
 }
 
 func (s service) matches(id, target string) bool {

@@ -75,18 +75,7 @@ func sqsQuery(r request) (queueURL string, ids []string, count int) {
 			count++
 		}
 	}
-	const open, end = "<MessageId>", "</MessageId>"
-	for rest := string(r.call.Response.Data.Reveal()); len(ids) < maxMessages; {
-		_, after, found := strings.Cut(rest, open)
-		id, after, whole := strings.Cut(after, end)
-		if !found || !whole {
-			break
-		}
-		if isID(id) {
-			ids = append(ids, id)
-		}
-		rest = after
-	}
+	ids = xmlTexts(r.call.Response.Data.Reveal(), "MessageId")
 	return queueURL, ids, count
 }
 
