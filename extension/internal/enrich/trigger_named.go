@@ -7,37 +7,6 @@ import (
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 )
 
-// recogniseKafka reads records of MSK or of a cluster of the user's: https://docs.aws.amazon.com/lambda/latest/dg/with-msk.html. Their names are
-// topic-partition. Who sent them, a library has seen, and none of its requests.
-func recogniseKafka(e document.Value) (event.Trigger, bool) {
-	source := e.Get("eventSource").String()
-	if source != "aws:kafka" && source != "SelfManagedKafka" {
-		return event.Trigger{}, false
-	}
-	var b batch
-	e.Get("records").Fields(func(key []byte, records document.Value) bool {
-		return records.Items(func(r document.Value) bool { return b.count(r.Get("topic").String()) }) || b.records < maxMessages
-	})
-	return b.trigger("aws.kafka", "kafka")
-}
-
-// recogniseMQ reads messages of Amazon MQ: https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html
-func recogniseMQ(e document.Value) (event.Trigger, bool) {
-	var b batch
-	switch e.Get("eventSource").String() {
-	case "aws:mq":
-		e.Get("messages").Items(func(m document.Value) bool { return b.count(m.Get("destination", "physicalName").String()) })
-		return b.trigger("aws.mq", "activemq")
-	case "aws:rmq":
-		e.Get("rmqMessagesByQueue").Fields(func(queue []byte, messages document.Value) bool {
-			name, _, _ := strings.Cut(string(queue), "::") // queue::virtual-host
-			return messages.Items(func(document.Value) bool { return b.count(name) }) || b.records < maxMessages
-		})
-		return b.trigger("aws.mq", "rabbitmq")
-	}
-	return event.Trigger{}, false
-}
-
 // recogniseNamed knows events that tell little more than where they came from. Each has fields that no other has.
 func recogniseNamed(e document.Value) (event.Trigger, bool) {
 	named := func(source, kind, name string) (event.Trigger, bool) {
