@@ -1,0 +1,143 @@
+package lambdalocal
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/internal/otlptest"
+)
+
+// Metrics of the layer on functions of this local Lambda: every number against what was invoked, and against what the platform itself reported.
+
+const failingApp = `
+import time
+time.sleep(0.05)
+def handler(event, context):
+    if event.get("raise"):
+        raise ValueError("bad order")
+    time.sleep(event.get("sleep", 0))
+    return event
+`
+
+// A bill is what the platform reported of a function's invocations.
+type bill struct {
+	mu      sync.Mutex
+	reports []Report
+}
+
+func (b *bill) add(r Report) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reports = append(b.reports, r)
+}
+
+// total gives how many invocations were billed, for how many milliseconds, and what extensions took of it.
+func (b *bill) total() (n int, billed int64, overhead time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.reports {
+		billed += r.BilledMS
+		overhead += r.ExtensionOverhead
+	}
+	return len(b.reports), billed, overhead
+}
+
+// total is of a metric whose points have delta or cumulative temporality; 0 where there is none.
+func (w *watched) total(name string) float64 {
+	v, _ := otlptest.Total(w.collector.Points(), name)
+	return v
+}
+
+// sum adds up the values of a histogram's deltas.
+func (w *watched) sum(name string) (sum float64) {
+	for _, p := range w.collector.Points() {
+		if p.Name == name {
+			sum += p.Sum
+		}
+	}
+	return sum
+}
+
+// TestAfterglowCountsExactly: twenty invocations, of which three raise and one times out, which resets the environment.
+func TestAfterglowCountsExactly(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		settings map[string]string
+		change   func(*Function, *Options)
+		told     bool // the platform tells of reports and inits
+	}{
+		{"deltas", nil, nil, true},
+		{"every collection by itself", map[string]string{"OTEL_METRIC_EXPORT_INTERVAL": "0", "AFTERGLOW_FLUSH": "end"}, nil, true},
+		{"totals", map[string]string{"OTEL_METRIC_EXPORT_INTERVAL": "0", "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "cumulative"}, nil, true},
+		{"a platform that tells nothing", nil, func(_ *Function, o *Options) { o.NoTelemetry = true }, false},
+		{"a platform that is not asked", map[string]string{"AFTERGLOW_TELEMETRY": "false"}, nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var billed bill
+			w := withAfterglow(t, managed(t, pythonName, "app.py", failingApp).also(func(f *Function, o *Options) {
+				f.Timeout, f.MemoryMB, o.Report = 2*time.Second, 512, billed.add
+				if c.change != nil {
+					c.change(f, o)
+				}
+			}), c.settings)
+			for n := range 20 {
+				switch {
+				case n%6 == 4: // 4, 10, 16
+					w.invoke(`{"raise":true}`)
+				case n == 12:
+					w.invoke(`{"sleep":60}`)
+				default:
+					w.invoke(fmt.Sprintf(`{"n":%d}`, n))
+				}
+			}
+			w.close()
+			for name, want := range map[string]float64{
+				"faas.invocations": 16, "faas.errors": 3, "faas.timeouts": 1, "faas.coldstarts": 2, "faas.invoke_duration": 20,
+				"afterglow.lost.records": 0,
+			} {
+				if got := w.total(name); got != want {
+					t.Errorf("%s is %v, want %v", name, got, want)
+				}
+			}
+			if !c.told {
+				for _, name := range []string{"faas.init_duration", "faas.mem_usage", "afterglow.billed_duration", "afterglow.cost", "afterglow.extension_overhead"} {
+					if got := w.total(name); got != 0 {
+						t.Errorf("nobody told %s, and it is %v", name, got)
+					}
+				}
+				return
+			}
+			w.checkBill(&billed, 512, c.settings["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"] == "")
+		})
+	}
+}
+
+// checkBill compares what was counted with what the platform billed.
+func (w *watched) checkBill(b *bill, memoryMB float64, deltas bool) {
+	w.t.Helper()
+	invocations, ms, overhead := b.total()
+	seconds := float64(ms) / 1000
+	for name, want := range map[string]float64{
+		"faas.init_duration": 2, "faas.mem_usage": float64(invocations), "afterglow.billed_duration": seconds,
+		"afterglow.cost": seconds*memoryMB/1024*pricePerGBSecond() + float64(invocations)*0.0000002,
+	} {
+		if got := w.total(name); math.Abs(got-want) > 1e-9 {
+			w.t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if got := w.sum("afterglow.extension_overhead"); deltas && math.Abs(got-overhead.Seconds()) > 0.001*float64(invocations) {
+		w.t.Errorf("extensions took %v s, of which %v s were counted", overhead.Seconds(), got)
+	}
+}
+
+// pricePerGBSecond is Lambda's list price in US East (N. Virginia): aws.amazon.com/lambda/pricing.
+func pricePerGBSecond() float64 {
+	if runtime.GOARCH == "arm64" {
+		return 0.0000133334
+	}
+	return 0.0000166667
+}
