@@ -141,3 +141,69 @@ func pricePerGBSecond() float64 {
 	}
 	return 0.0000166667
 }
+
+// TestAfterglowCountsByTheWayAnEnvironmentCame: what is set up ahead of all invocations keeps none waiting, what a snapshot was made of is not this environment's.
+func TestAfterglowCountsByTheWayAnEnvironmentCame(t *testing.T) {
+	for _, c := range []struct {
+		name                  string
+		change                func(*Function, *Options)
+		cold, inits, restores float64
+		billedTime            bool
+	}{
+		{name: "on demand", cold: 1, inits: 1, billedTime: true},
+		{name: "provisioned", change: func(f *Function, _ *Options) { f.InitType = ProvisionedConcurrency }, inits: 1, billedTime: true},
+		{name: "SnapStart", change: withSnapStart, cold: 1, restores: 1, billedTime: true},
+		{name: "Managed Instances", change: onInstances(1), inits: 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var billed bill
+			w := withAfterglow(t, managed(t, pythonName, "app.py", failingApp).also(func(f *Function, o *Options) {
+				o.Report = billed.add
+				if c.change != nil {
+					c.change(f, o)
+				}
+			}), nil)
+			for n := range 5 {
+				w.invoke(fmt.Sprintf(`{"n":%d}`, n))
+			}
+			w.invoke(`{"raise":true}`)
+			w.close()
+			want := map[string]float64{
+				"faas.invocations": 5, "faas.errors": 1, "faas.timeouts": 0, "faas.invoke_duration": 6,
+				"faas.coldstarts": c.cold, "faas.init_duration": c.inits, "afterglow.restore_duration": c.restores,
+			}
+			for name, want := range want {
+				if got := w.total(name); got != want {
+					t.Errorf("%s is %v, want %v", name, got, want)
+				}
+			}
+			if got := w.total("afterglow.billed_duration"); (got > 0) != c.billedTime {
+				t.Errorf("billed time is %v", got)
+			}
+			if got := w.total("afterglow.cost"); !c.billedTime && math.Abs(got-6*0.0000002) > 1e-12 {
+				t.Errorf("six requests cost %v", got)
+			}
+		})
+	}
+}
+
+// TestAfterglowCountsWithoutHooks: Lambda alone tells of a function whose runtime has none.
+func TestAfterglowCountsWithoutHooks(t *testing.T) {
+	var billed bill
+	w := withAfterglow(t, lambda{change: func(f *Function, o *Options) {
+		f.Timeout, o.Report = 2*time.Second, billed.add
+	}}, map[string]string{wrapperSetting: ""})
+	w.invoke(`{"do":"say=1"}`)
+	w.invoke(`{"do":"exit=3"}`)
+	w.invoke(`{"do":"say=2"}`)
+	w.invoke(`{"do":"sleep=60s"}`)
+	w.invoke(`{"do":"say=3"}`)
+	w.close()
+	for name, want := range map[string]float64{
+		"faas.invocations": 3, "faas.errors": 1, "faas.timeouts": 1, "faas.coldstarts": 3, "faas.invoke_duration": 5, "faas.init_duration": 3, "faas.mem_usage": 5,
+	} {
+		if got := w.total(name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+}
