@@ -38,8 +38,11 @@ func (m *Masker) Apply(inv event.Invocation) Invocation {
 		Trace: inv.Identity.Trace, Span: inv.Identity.Span, Parent: inv.Identity.Parent, Links: m.links(inv.Identity.Links),
 	}
 	countUnknown(&out.Dropped, out.Event, out.Response)
+	if len(inv.Calls) > 0 {
+		out.Calls = make([]Call, len(inv.Calls))
+	}
 	for i := range inv.Calls {
-		out.Calls = append(out.Calls, m.call(&inv.Calls[i]))
+		out.Calls[i] = m.call(&inv.Calls[i])
 	}
 	for _, l := range inv.Lost {
 		out.Lost = append(out.Lost, Loss{Reason: m.text(l.Reason), Records: l.Records, Bytes: l.Bytes})
@@ -216,11 +219,11 @@ func hidden(t event.Text) Text {
 func (m *Masker) url(url event.Text) Text {
 	switch {
 	case m.everything:
-		return m.redact([]byte(url.Reveal()), m.strict.URL)
+		return m.redactText(func() string { return m.strict.URLText(url.Reveal()) })
 	case m.hidden[partQuery]:
 		return m.redact([]byte(url.Reveal()), m.hideQuery)
 	}
-	return m.redact([]byte(url.Reveal()), m.rules.URL)
+	return m.redactText(func() string { return m.rules.URLText(url.Reveal()) })
 }
 
 // hideQuery masks a URL, and every value in its query and fragment.
@@ -234,7 +237,10 @@ func (m *Masker) hideQuery(url []byte) []byte {
 }
 
 func (m *Masker) text(s string) Text {
-	return m.redact([]byte(s), func(in []byte) []byte { return m.rules.Content(in, 0) })
+	if s == "" {
+		return Text{}
+	}
+	return m.redactText(func() string { return m.rules.Text(s, 0) })
 }
 
 // longText is the length from which on a message or stack is taken to be cut: hooks keep 16 KiB of each.
@@ -245,7 +251,7 @@ func (m *Masker) cutText(s string) Text {
 	if len(s) >= longText {
 		cut = redact.CutEnd
 	}
-	return m.redact([]byte(s), func(in []byte) []byte { return m.rules.Content(in, cut) })
+	return m.redactText(func() string { return m.rules.Text(s, cut) })
 }
 
 // redact applies a rule. Should the rule break, all of its input is hidden: an extension that cannot mask something must not export it.
@@ -256,6 +262,16 @@ func (m *Masker) redact(in []byte, rule func([]byte) []byte) (out Text) {
 		}
 	}()
 	return Text{string(rule(in))}
+}
+
+// redactText is redact for a rule that has its text already.
+func (m *Masker) redactText(rule func() string) (out Text) {
+	defer func() {
+		if recover() != nil {
+			out = Text{redact.Mask}
+		}
+	}()
+	return Text{rule()}
 }
 
 // Process masks what tells of the process that ran the function. Apply does it for an invocation's.

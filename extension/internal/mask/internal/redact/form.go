@@ -110,6 +110,14 @@ func (r *Rules) URL(in []byte) []byte {
 	return w.url(in)
 }
 
+// URLText is URL for text, see Text.
+func (r *Rules) URLText(in string) string {
+	w := r.get()
+	defer r.put(w)
+	w.input = append(w.input, in...)
+	return textOf(in, w.input, w.url(w.input))
+}
+
 func (w *work) url(in []byte) []byte {
 	e := edit{in: in}
 	path := 0

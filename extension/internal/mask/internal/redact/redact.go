@@ -52,6 +52,8 @@ type work struct {
 	lower  []byte   // the key that is being followed
 	outer  int32    // the set of the string that the document being read stands in
 
+	input []byte // the text that was given
+
 	steps int // bytes that were looked at, each time that one was: tests see that they are proportional to the input
 
 	allowed bool // strict rules do not hold: what is being read stands below an allowed key
@@ -69,6 +71,7 @@ const (
 func (r *Rules) get() *work {
 	w := r.work.Get().(*work)
 	w.stack, w.plain, w.depth, w.steps = w.stack[:0], w.plain[:0], 0, 0
+	w.input = w.input[:0]
 	w.sets, w.levels, w.outer, w.allowed, w.unknown = w.sets[:0], w.levels[:0], nowhere, false, false
 	return w
 }
@@ -89,6 +92,33 @@ func (r *Rules) Document(in []byte, cut Cut) (out []byte, understood bool) {
 	return out, !w.unknown
 }
 
+// Text is Content for text. Where nothing was hidden it gives the same text, and takes no memory for it: most texts are short, and there are hundreds of them
+// to an invocation.
+func (r *Rules) Text(in string, cut Cut) string {
+	w := r.get()
+	defer r.put(w)
+	w.input = append(w.input, in...)
+	return textOf(in, w.input, w.content(w.input, cut, 0))
+}
+
+// textOf gives the result of masking a text, which stood in input.
+func textOf(in string, input, out []byte) string {
+	if same(out, input) {
+		return in
+	}
+	return string(out)
+}
+
+// keptInput is the most that a work keeps of memory for a text that was given.
+const keptInput = 16 << 10
+
+func (r *Rules) put(w *work) {
+	if cap(w.input) > keptInput {
+		w.input = nil
+	}
+	r.work.Put(w)
+}
+
 // Form hides secrets in application/x-www-form-urlencoded content or in the query of a URL.
 func (r *Rules) Form(in []byte, cut Cut) []byte {
 	w := r.get()
@@ -102,14 +132,16 @@ func (r *Rules) Form(in []byte, cut Cut) []byte {
 func (r *Rules) Key(key string) bool {
 	w := r.get()
 	defer r.work.Put(w)
-	return w.judge([]byte(key))&hides != 0
+	w.input = append(w.input, key...)
+	return w.judge(w.input)&hides != 0
 }
 
 // Allows tells whether the user wants to see the values of a key.
 func (r *Rules) Allows(key string) bool {
 	w := r.get()
 	defer r.work.Put(w)
-	return w.judge([]byte(key))&isAllowed != 0
+	w.input = append(w.input, key...)
+	return w.judge(w.input)&isAllowed != 0
 }
 
 // content finds out what kind of content this is.
