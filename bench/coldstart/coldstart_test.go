@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/afterglow-lambda/afterglow/bench/host"
+	"github.com/afterglow-lambda/afterglow/bench/programs"
 	"github.com/afterglow-lambda/afterglow/construct/layer"
 )
 
@@ -33,7 +34,7 @@ func TestBenchRuns(t *testing.T) {
 	}
 	names := []string{"floor: raw socket", "floor: net/http", "Afterglow"}
 	if _, err := exec.LookPath("cargo"); err == nil || os.Getenv("CI") == "true" {
-		names = append(names, foreign)
+		names = append(names, programs.ForeignName)
 	} else {
 		t.Log("NOT MEASURED: the extension on AWS's Rust crate, for want of cargo")
 	}
@@ -51,7 +52,7 @@ func TestSizeMark(t *testing.T) {
 	const most = 3 << 20
 	for _, arch := range []string{layer.X86_64, layer.ARM64} {
 		file := filepath.Join(t.TempDir(), "extension")
-		if err := extractExtension(t.Context(), arch, "", file, io.Discard); err != nil {
+		if err := programs.Extract(t.Context(), arch, "", file, io.Discard); err != nil {
 			t.Fatal(err)
 		}
 		p := program{name: "Afterglow", file: file}
@@ -66,16 +67,16 @@ func TestSizeMark(t *testing.T) {
 }
 
 func TestShareRuns(t *testing.T) {
-	limited, err := newShare(128)
+	limited, err := host.NewShare(128)
 	if err != nil {
 		t.Skipf("no share of the CPU can be given here: %v", err)
 	}
-	dir := limited.dir
+	dir := limited.Dir()
 	p := floor(t)
 	if _, err := measure(t.Context(), p, limited); err != nil {
 		t.Error(err)
 	}
-	if err := limited.close(); err != nil {
+	if err := limited.Close(); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
@@ -151,18 +152,5 @@ func TestQuantile(t *testing.T) {
 	}
 	if got := quantile(samples[:1], rssOf, 0.9); got != 40 {
 		t.Errorf("of one: %v", got)
-	}
-}
-
-func TestFindController(t *testing.T) {
-	for name, c := range map[string]struct{ mounts, root string }{
-		"first version": {"tmpfs /sys/fs/cgroup tmpfs rw 0 0\ncgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,relatime,cpu,cpuacct 0 0\n", "/sys/fs/cgroup/cpu,cpuacct"},
-		"not this one":  {"cgroup /sys/fs/cgroup/cpuset cgroup rw,cpuset 0 0\n", ""},
-		"none":          {"", ""},
-	} {
-		root, _, err := findController(c.mounts)
-		if root != c.root || (err == nil) != (c.root != "") {
-			t.Errorf("%s: %q, %v", name, root, err)
-		}
 	}
 }

@@ -106,15 +106,15 @@ func bench(ctx context.Context, opt options, stdout, stderr io.Writer) error {
 	}
 	var all []series
 	for _, mb := range opt.memory {
-		share, err := newShare(mb)
+		share, err := host.NewShare(mb)
 		if err != nil {
 			leftOut = append(leftOut, fmt.Sprintf("%d MB: %v", mb, err))
 			fmt.Fprintf(stderr, "left out %d MB: %v\n", mb, err)
 			continue
 		}
-		fmt.Fprintf(stderr, "%s: %d runs of %d programs\n", memoryName(mb), opt.runs, len(programs))
+		fmt.Fprintf(stderr, "%s: %d runs of %d programs\n", host.MemoryName(mb), opt.runs, len(programs))
 		measured, err := measureAll(ctx, programs, opt.runs, share)
-		if err := errors.Join(err, share.close()); err != nil {
+		if err := errors.Join(err, share.Close()); err != nil {
 			return err
 		}
 		all = append(all, series{mb: mb, samples: measured})
@@ -137,11 +137,11 @@ func bench(ctx context.Context, opt options, stdout, stderr io.Writer) error {
 }
 
 // pause is left between two runs: several periods of a share, so that no program pays for the one before it.
-const pause = 5 * period
+const pause = 5 * host.Period
 
 // measureAll runs the programs in turn, so that whatever else the machine does meanwhile falls on all of them, and each round
 // begins with another one, so that none always follows the same.
-func measureAll(ctx context.Context, programs []program, runs int, share *share) (map[string][]sample, error) {
+func measureAll(ctx context.Context, programs []program, runs int, share *host.Share) (map[string][]sample, error) {
 	samples := map[string][]sample{}
 	for round := range runs {
 		for i := range programs {

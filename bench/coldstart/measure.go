@@ -11,9 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/bench/host"
 )
 
 const (
@@ -33,7 +34,7 @@ type sample struct {
 }
 
 // measure runs a program through a life without an invocation.
-func measure(ctx context.Context, p program, share *share) (s sample, err error) {
+func measure(ctx context.Context, p program, share *host.Share) (s sample, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	api, err := startAPI(ctx)
@@ -59,7 +60,7 @@ func measure(ctx context.Context, p program, share *share) (s sample, err error)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
 
-	started, err := share.start(command)
+	started, err := share.Start(command)
 	if err != nil {
 		return sample{}, fmt.Errorf("start: %w", err)
 	}
@@ -104,7 +105,7 @@ func follow(api *api, started time.Time, ended <-chan struct{}, pid int) (s samp
 	case err := <-api.failed:
 		return s, err
 	}
-	if s.rss, err = residentMemory(pid); err != nil {
+	if s.rss, err = host.Status(pid, "VmRSS:"); err != nil {
 		return s, err
 	}
 	close(api.shutdown)
@@ -145,22 +146,4 @@ func freePort(ctx context.Context) (string, error) {
 	}
 	defer listener.Close()
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port), nil
-}
-
-// residentMemory reads VmRSS.
-func residentMemory(pid int) (int64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, fmt.Errorf("read memory: %w", err)
-	}
-	for text := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(text, "VmRSS:"); ok {
-			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("read memory: %w", err)
-			}
-			return kib << 10, nil
-		}
-	}
-	return 0, errors.New("read memory: no VmRSS; the program has ended")
 }

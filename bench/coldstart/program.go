@@ -13,11 +13,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 
-	"github.com/afterglow-lambda/afterglow/construct/layer"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/bench/programs"
 )
 
 // baseline is the program that the others are divided by: what every extension written the ordinary way pays.
@@ -31,11 +29,8 @@ type program struct {
 	zipped int64
 }
 
-// foreign is an extension that is not ours: bench/floors/rust, on AWS's own crate.
-const foreign = "on AWS's Rust crate"
-
 // build makes the floors, the extension and the foreign one, and adds the files given by flag. leftOut tells what this machine cannot make.
-func build(ctx context.Context, module string, others []string, progress io.Writer) (programs []program, leftOut []string, err error) {
+func build(ctx context.Context, module string, others []string, progress io.Writer) (all []program, leftOut []string, err error) {
 	dir := filepath.Join(module, ".afterglow", "bench")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make build directory: %w", err)
@@ -49,31 +44,31 @@ func build(ctx context.Context, module string, others []string, progress io.Writ
 		if err := buildFloor(ctx, module, floor.pkg, file); err != nil {
 			return nil, nil, err
 		}
-		programs = append(programs, program{name: floor.name, file: file})
+		all = append(all, program{name: floor.name, file: file})
 	}
 	file := filepath.Join(dir, "afterglow")
-	if err := extractExtension(ctx, hostArch(), filepath.Join(dir, "layer"), file, progress); err != nil {
+	if err := programs.Extract(ctx, programs.HostArch(), filepath.Join(dir, "layer"), file, progress); err != nil {
 		return nil, nil, err
 	}
-	programs = append(programs, program{name: "Afterglow", file: file})
-	switch file, err := tools.RustExtension(ctx, filepath.Join(module, "bench", "floors", "rust"), filepath.Join(module, ".afterglow", "tools"), progress); {
+	all = append(all, program{name: "Afterglow", file: file})
+	switch file, err := programs.Foreign(ctx, module, progress); {
 	case err == nil:
-		programs = append(programs, program{name: foreign, file: file})
-	case errors.Is(err, tools.ErrNoCargo):
-		leftOut = append(leftOut, "the extension "+foreign+": "+err.Error())
+		all = append(all, program{name: programs.ForeignName, file: file})
+	case errors.Is(err, programs.ErrNoCargo):
+		leftOut = append(leftOut, "the extension "+programs.ForeignName+": "+err.Error())
 	default:
 		return nil, nil, err
 	}
 	for _, other := range others {
 		name, file, _ := strings.Cut(other, "=")
-		programs = append(programs, program{name: name, file: file})
+		all = append(all, program{name: name, file: file})
 	}
-	for i := range programs {
-		if err := programs[i].weigh(); err != nil {
+	for i := range all {
+		if err := all[i].weigh(); err != nil {
 			return nil, nil, err
 		}
 	}
-	return programs, leftOut, nil
+	return all, leftOut, nil
 }
 
 // buildFloor builds as package construct/layer does, but for the packages that it compiles without inlining: floors stay what they were.
@@ -85,34 +80,6 @@ func buildFloor(ctx context.Context, module, pkg, file string) error {
 		return fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 	}
 	return nil
-}
-
-func hostArch() string {
-	if runtime.GOARCH == "arm64" {
-		return layer.ARM64
-	}
-	return layer.X86_64
-}
-
-// extractExtension takes the binary out of the layer itself: what is measured is what is deployed.
-func extractExtension(ctx context.Context, arch, cache, file string, progress io.Writer) error {
-	made, err := layer.Make(ctx, layer.Options{Arch: arch, CacheDir: cache, Progress: progress})
-	if err != nil {
-		return fmt.Errorf("build layer: %w", err)
-	}
-	for _, f := range made.Files {
-		if filepath.Dir(f.Name) == "extensions" {
-			// Beside and renamed: an older one may still be running somewhere.
-			if err := os.WriteFile(file+".new", f.Data, 0o755); err != nil { //nolint:gosec // a program
-				return fmt.Errorf("write extension: %w", err)
-			}
-			if err := os.Rename(file+".new", file); err != nil {
-				return fmt.Errorf("write extension: %w", err)
-			}
-			return nil
-		}
-	}
-	return fmt.Errorf("build layer: no extension in it")
 }
 
 // weigh reads the size, plain and as the zip of a layer would have it.

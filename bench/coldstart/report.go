@@ -94,18 +94,11 @@ func quantile(samples []sample, of func(sample) float64, q float64) float64 {
 	return values[below] + (values[above]-values[below])*(at-float64(below))
 }
 
-func memoryName(mb int) string {
-	if mb == 0 {
-		return "no limit"
-	}
-	return fmt.Sprintf("%d MB", mb)
-}
-
 func title(mb int) string {
 	if mb == 0 {
 		return "No limit"
 	}
-	return fmt.Sprintf("The CPU share of %d MB (%.3f of a core)", mb, float64(mb)/memoryOfOneCore)
+	return fmt.Sprintf("The CPU share of %d MB (%.3f of a core)", mb, float64(mb)/host.MemoryOfOneCore)
 }
 
 // busy says that the figures are not worth much, "" when they are.

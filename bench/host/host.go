@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -59,4 +60,22 @@ func ModuleDir(ctx context.Context) (string, error) {
 		return "", errors.New("find module: run this inside Afterglow's source")
 	}
 	return filepath.Dir(file), nil
+}
+
+// Status reads a size out of what the kernel tells of a process, such as "VmRSS:", in bytes.
+func Status(pid int, name string) (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read memory: %w", err)
+	}
+	for text := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(text, name); ok {
+			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("read memory: %w", err)
+			}
+			return kib << 10, nil
+		}
+	}
+	return 0, fmt.Errorf("read memory: no %s the program has ended", name)
 }

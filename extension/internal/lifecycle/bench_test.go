@@ -33,6 +33,7 @@ func BenchmarkStages(b *testing.B) {
 	b.ReportAllocs()
 	var spent time.Duration
 	sent, zipped := 0, 0
+	var payload []byte
 	for n := 0; n < b.N; {
 		b.StopTimer()
 		for range min(most, b.N-n) {
@@ -43,7 +44,7 @@ func BenchmarkStages(b *testing.B) {
 		}
 		b.StartTimer()
 		before := cpuTime()
-		var payload []byte
+		payload = payload[:0]
 		for more := true; more; {
 			round := in.Collect(false)
 			for _, inv := range round.Invocations {

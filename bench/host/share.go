@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package host
 
 import (
 	"errors"
@@ -19,18 +19,18 @@ import (
 // Lambda gives a function CPU in proportion to its memory: one core's worth at 1,769 MB
 // (docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html), in periods of 20 ms.
 const (
-	memoryOfOneCore = 1769
-	period          = 20 * time.Millisecond
+	MemoryOfOneCore = 1769
+	Period          = 20 * time.Millisecond
 )
 
-// A share is the part of a CPU that a function of some memory gets, as a cgroup. A nil share is no limit.
-type share struct {
+// A Share is the part of a CPU that a function of some memory gets, as a cgroup. A nil Share is no limit.
+type Share struct {
 	dir     string
 	unified bool // cgroup v2
 }
 
-// newShare makes the cgroup, nil for 0 MB.
-func newShare(mb int) (*share, error) {
+// NewShare makes the cgroup, nil for 0 MB.
+func NewShare(mb int) (*Share, error) {
 	if mb == 0 {
 		return nil, nil
 	}
@@ -45,7 +45,7 @@ func newShare(mb int) (*share, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &share{dir: filepath.Join(root, fmt.Sprintf("afterglow-coldstart-%d-%d", os.Getpid(), mb)), unified: unified}
+	s := &Share{dir: filepath.Join(root, fmt.Sprintf("afterglow-bench-%d-%d", os.Getpid(), mb)), unified: unified}
 	if unified {
 		// Fails harmlessly where it is on already, and tells below where it cannot be.
 		_ = os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+cpu"), 0)
@@ -53,17 +53,17 @@ func newShare(mb int) (*share, error) {
 	if err := os.Mkdir(s.dir, 0o755); err != nil { //nolint:gosec // a cgroup has no contents to hide
 		return nil, fmt.Errorf("make cgroup: %w", err)
 	}
-	quota := period.Microseconds() * int64(mb) / memoryOfOneCore
+	quota := Period.Microseconds() * int64(mb) / MemoryOfOneCore
 	files := map[string]string{
-		"cpu.cfs_period_us": strconv.FormatInt(period.Microseconds(), 10),
+		"cpu.cfs_period_us": strconv.FormatInt(Period.Microseconds(), 10),
 		"cpu.cfs_quota_us":  strconv.FormatInt(quota, 10),
 	}
 	if unified {
-		files = map[string]string{"cpu.max": fmt.Sprintf("%d %d", quota, period.Microseconds())}
+		files = map[string]string{"cpu.max": fmt.Sprintf("%d %d", quota, Period.Microseconds())}
 	}
 	for name, value := range files {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(value), 0); err != nil {
-			return nil, errors.Join(fmt.Errorf("set share of CPU: %w", err), s.close())
+			return nil, errors.Join(fmt.Errorf("set share of CPU: %w", err), s.Close())
 		}
 	}
 	return s, nil
@@ -96,8 +96,8 @@ func findController(mounts string) (root string, unified bool, err error) {
 	return root, unified, nil
 }
 
-// start starts a command inside the share from its first instruction on, and tells when.
-func (s *share) start(command *exec.Cmd) (started time.Time, err error) {
+// Start starts a command inside the share from its first instruction on, and tells when.
+func (s *Share) Start(command *exec.Cmd) (started time.Time, err error) {
 	if s == nil {
 		started = time.Now()
 		return started, command.Start()
@@ -124,8 +124,11 @@ func (s *share) start(command *exec.Cmd) (started time.Time, err error) {
 	return started, errors.Join(err, os.WriteFile(filepath.Join(filepath.Dir(s.dir), "tasks"), thread, 0))
 }
 
-// close removes the cgroup. The kernel may need a moment to take note of the last exit.
-func (s *share) close() error {
+// Dir is where the cgroup is.
+func (s *Share) Dir() string { return s.dir }
+
+// Close removes the cgroup. The kernel may need a moment to take note of the last exit.
+func (s *Share) Close() error {
 	if s == nil {
 		return nil
 	}
@@ -137,4 +140,12 @@ func (s *share) close() error {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return fmt.Errorf("remove cgroup: %w", err)
+}
+
+// MemoryName says which share a report is of.
+func MemoryName(mb int) string {
+	if mb == 0 {
+		return "no limit"
+	}
+	return fmt.Sprintf("%d MB", mb)
 }
