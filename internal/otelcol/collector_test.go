@@ -37,19 +37,29 @@ func TestCollectorTakesEverything(t *testing.T) {
 			}
 			requests := p.with(accepted)
 			for _, s := range requests {
-				if (s.encoding == "gzip") != (compression == "gzip") {
-					t.Errorf("a request came with content encoding %q", s.encoding)
+				if s.encoding == "gzip" && compression != "gzip" || s.encoding == "" && compression == "gzip" && len(s.body) > onePacket {
+					t.Errorf("a request of %d bytes came with content encoding %q", len(s.body), s.encoding)
 				}
 				if bytes.Contains(s.body, []byte(secret)) {
 					t.Errorf("a secret was sent to %s", s.path)
 				}
 			}
 			same(t, requests, r.Requests())
-			counted(t, c, items(t, requests))
+			sums := items(t, requests)
+			for what, n := range sums {
+				if n == 0 {
+					t.Errorf("no %s were sent", what)
+				}
+			}
+			counted(t, c, sums)
 			described(t, r.Spans(), map[otlptest.Kind]int{otlptest.Server: 3, otlptest.Client: 5})
+			logged(t, r, "took order A-1, password=****", 3)
 		})
 	}
 }
+
+// onePacket is what fits into one: it arrives no sooner when it is smaller.
+const onePacket = 1400
 
 // message decodes a request with the official types.
 func message(t *testing.T, path string, body []byte) proto.Message {
@@ -203,5 +213,27 @@ func described(t *testing.T, spans []otlptest.Span, want map[otlptest.Kind]int) 
 		if kinds[kind] != n {
 			t.Errorf("%d spans of kind %s arrived, want %d", kinds[kind], kind, n)
 		}
+	}
+}
+
+// logged expects a line of the function's log so many times, each at the span of an invocation of its own.
+func logged(t *testing.T, r *otlptest.Receiver, line string, want int) {
+	t.Helper()
+	invocations, found := map[string]string{}, map[string]bool{}
+	for _, s := range r.Spans() {
+		if s.Kind == otlptest.Server {
+			invocations[s.SpanID] = s.TraceID
+		}
+	}
+	for _, l := range r.LogRecords() {
+		if l.Service() != "orders" || l.SpanID != "" && invocations[l.SpanID] != l.TraceID {
+			t.Errorf("%v is of %s, span %s of trace %s", l.Body, l.Service(), l.SpanID, l.TraceID)
+		}
+		if l.Body == line {
+			found[l.SpanID] = true
+		}
+	}
+	if len(found) != want || found[""] {
+		t.Errorf("%q is logged at the spans %v, want %d of invocations", line, found, want)
 	}
 }

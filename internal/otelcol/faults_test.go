@@ -90,25 +90,36 @@ func TestWhatIsBehindTheCollector(t *testing.T) {
 	}
 }
 
-// TestCollectorThatTakesNothingLarge refuses a request for its size: "400 http: request body too large". It would refuse it again, so that is
-// counted, and the rest arrives.
+// TestCollectorThatTakesNothingLarge refuses a request for its size, as "400 http: request body too large". It is sent again in pieces; what is too large by itself
+// is told to be lost.
 func TestCollectorThatTakesNothingLarge(t *testing.T) {
-	t.Parallel()
-	const calls = 10
-	r := receiver(t)
-	c := start(t, otelcol.Options{Forward: r.URL(), MaxBody: 16 << 10})
-	p := newTap(t, c)
-	f := run(t, p.URL, nil)
-	f.invoke(nil)
-	f.invoke(map[string]any{"calls": calls, "bytes": 6000})
-	f.invoke(nil)
-	f.end()
-	if len(p.with(refused)) == 0 {
-		t.Error("the Collector took everything")
-	}
-	once(t, r, 2)
-	if n := lost(r.Spans()); n != 1+calls {
-		t.Errorf("%d spans are told to be lost, want %d", n, 1+calls)
+	for _, test := range []struct {
+		name                     string
+		most                     int // bytes that the Collector takes
+		calls, bytes             int
+		wantCalls, wantLostCalls int
+	}{
+		{"all of it in pieces", 16 << 10, 10, 6000, 12, 0},
+		{"a span that is too large alone", 3 << 10, 1, 6000, 2, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := receiver(t)
+			c := start(t, otelcol.Options{Forward: r.URL(), MaxBody: test.most})
+			p := newTap(t, c)
+			f := run(t, p.URL, nil)
+			f.invoke(nil)
+			f.invoke(map[string]any{"calls": test.calls, "bytes": test.bytes})
+			f.invoke(nil)
+			f.end()
+			if len(p.with(refused)) == 0 {
+				t.Error("the Collector took everything")
+			}
+			described(t, r.Spans(), map[otlptest.Kind]int{otlptest.Server: 3, otlptest.Client: test.wantCalls})
+			if n := lost(r.Spans()); n != int64(test.wantLostCalls) {
+				t.Errorf("%d spans are told to be lost, want %d", n, test.wantLostCalls)
+			}
+		})
 	}
 }
 
