@@ -227,7 +227,7 @@ func TestAfterglowSignals(t *testing.T) {
 		ofSpan[s.SpanID] = s.TraceID
 	}
 	points := w.collector.Points()
-	for name, want := range map[string]float64{"faas.invocations": invocations + 1, "faas.errors": 1, "faas.invoke_duration": invocations + 2} {
+	for name, want := range map[string]float64{"faas.invocations": invocations + 1, "faas.errors": 1, "faas.invoke_duration": invocations + 2, "faas.mem_usage": invocations + 2} {
 		if got, _ := otlptest.Total(points, name); got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}

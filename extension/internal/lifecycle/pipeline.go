@@ -20,7 +20,7 @@ const (
 	withoutDeadline = time.Second
 	// lastWords is for what a flush does when its time is over: it writes what was not accepted to disk or to the log.
 	lastWords = 100 * time.Millisecond
-	// mostPanics of stages, and the rest of the environment's data is not worth the trouble.
+	// mostPanics of stages, and what they are fed is not worth the trouble any more: it is only counted.
 	mostPanics = 3
 	// maxAnnounced bounds what is remembered of invocations whose data waits: several times what waits before it is flushed, should a flush get stuck. Hooks write
 	// all that is in an announcement, and Lambda's telemetry tells most of it, so what is dropped costs nothing but functions that have neither.
@@ -47,11 +47,12 @@ type Pipeline struct {
 	traffic   traffic
 	announced []intake.Announcement
 
-	lost   []event.Loss   // to be told with the next invocation
-	owed   bool           // what an earlier life left untold was asked for
-	held   []intake.Round // read, but not yet in anything that outlives this process
-	panics int
-	broken bool // a panic between the stages: nothing is touched any more
+	unreported string         // the invocation that was announced last, if Lambda has not reported it yet
+	lost       []event.Loss   // to be told with the next invocation
+	owed       bool           // what an earlier life left untold was asked for
+	held       []intake.Round // read, but not yet in anything that outlives this process
+	panics     int
+	broken     bool // a panic between the stages: nothing is touched any more
 
 	working chan struct{} // closed when the work that outlasted its invocation is done; nil if there is none
 	timer   *timer        // nil if not Timed
@@ -73,7 +74,7 @@ func (p *Pipeline) Invoke(ctx context.Context, e lambdaapi.Event) {
 	}
 	ctx, cancel := until(ctx, e.Deadline, p.Margin)
 	defer cancel()
-	if p.idle() {
+	if p.Delivery == nil {
 		p.within(ctx, func(context.Context) { p.Intake.Discard() }) // it would only fill the function's /tmp
 		p.traffic.flushed(0, true, 0)
 		return
@@ -93,9 +94,6 @@ func (p *Pipeline) Invoke(ctx context.Context, e lambdaapi.Event) {
 	}
 	p.traffic.flushed(done.bytes, done.all, time.Now().Round(0).Sub(ended))
 }
-
-// idle tells whether there is nothing to do but to keep the spool from filling up.
-func (p *Pipeline) idle() bool { return p.Delivery == nil || p.panics >= mostPanics }
 
 // moment is what the policy is asked with.
 func (p *Pipeline) moment(now, deadline time.Time) Moment {
@@ -133,20 +131,31 @@ func (p *Pipeline) attempt(e lambdaapi.Event) Attempt {
 func (p *Pipeline) Shutdown(ctx context.Context, e lambdaapi.Event) {
 	ctx, cancel := until(ctx, e.Deadline, lastMargin)
 	defer cancel()
-	if p.timer != nil && !p.timer.stop(ctx) {
+	if !p.isFree(ctx) || p.broken {
+		// What is in memory cannot be reached any more. The spool can, by the environment's next life, if there is one.
+		p.Log.Warn().Int64("unread bytes", p.Intake.Size()).Msg("not everything could be exported before the end")
 		return
 	}
-	if p.isWorking() {
-		select {
-		case <-p.working:
-		case <-ctx.Done():
-			return
-		}
-	}
-	if p.broken || p.idle() {
+	if p.Delivery == nil {
 		return
 	}
 	p.within(ctx, func(ctx context.Context) { p.flush(ctx, reasonOf(e)) })
+}
+
+// isFree waits for the end of a flush that runs. It returns false if that did not come.
+func (p *Pipeline) isFree(ctx context.Context) bool {
+	if p.timer != nil && !p.timer.stop(ctx) {
+		return false
+	}
+	if !p.isWorking() {
+		return true
+	}
+	select {
+	case <-p.working:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // reasonOf gives the reason of a SHUTDOWN, which is never empty.
@@ -193,6 +202,7 @@ func (p *Pipeline) within(ctx context.Context, work func(context.Context)) bool 
 		}()
 		for _, a := range announced {
 			p.Intake.Announce(a)
+			p.unreported = a.ID
 		}
 		shorter, cancel := context.WithTimeout(ctx, l-min(l/10, lastWords))
 		defer cancel()

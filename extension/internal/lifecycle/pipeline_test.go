@@ -171,10 +171,10 @@ func TestAStageThatPanics(t *testing.T) {
 		s.invoke("B") // enough
 		s.shutdown()
 		s.expect()
-		if s.files() != 0 {
-			t.Errorf("%d files left", s.files())
+		if s.files() != 0 || !strings.Contains(s.log.String(), `"panic":3`) { // two more of the stages, and what was not given to them
+			t.Errorf("%d files left, log: %s", s.files(), s.log.String())
 		}
-		if log := s.log.String(); strings.Count(log, "\n") != 3 || strings.Contains(log, "hunter2") || !strings.Contains(log, "pipeline_test.go") {
+		if log := s.log.String(); strings.Count(log, "\n") != 4 || strings.Contains(log, "hunter2") || !strings.Contains(log, "pipeline_test.go") {
 			t.Errorf("log: %s", log)
 		}
 	})
@@ -189,7 +189,7 @@ func TestAPanicBetweenTheStages(t *testing.T) {
 		s.invoke("B")
 		s.shutdown()
 		s.expect()
-		if log := s.log.String(); strings.Count(log, "\n") != 1 || strings.Contains(log, "hunter2") {
+		if log := s.log.String(); strings.Count(log, "\n") != 2 || strings.Contains(log, "hunter2") || !strings.Contains(log, "unread bytes") {
 			t.Errorf("log: %s", log)
 		}
 	})

@@ -18,6 +18,12 @@ const LossPanic = "panic"
 // given back at once, for a few milliseconds of work.
 const muchRead = 4 << 20
 
+const (
+	// reportWait is how long the last invocation's report is waited for: Lambda holds it back for 25 ms, and this process has the lowest priority.
+	reportWait = 100 * time.Millisecond
+	reportLook = 5 * time.Millisecond
+)
+
 // Reasons of a SHUTDOWN after which the environment lives on: what is left in /tmp is found by its next life.
 // docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html: a reset does not clear /tmp.
 const (
@@ -36,7 +42,9 @@ type flushed struct {
 // SHUTDOWN, "" before.
 func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
 	last := reason != ""
-	p.facts()
+	if p.facts(); reason != "" && !p.survives(reason) {
+		p.awaitReport(ctx)
+	}
 	if !p.owed {
 		p.owed = true
 		p.lose(p.Delivery.Owed()...)
@@ -79,11 +87,31 @@ func (p *Pipeline) facts() {
 		return
 	}
 	for _, f := range p.Platform.Take() {
+		if f.Kind == event.FactReport && f.ID == p.unreported {
+			p.unreported = ""
+		}
 		p.Intake.Observe(f)
 		if p.Meter != nil {
 			p.Meter.Fact(f)
 		}
 	}
+}
+
+// awaitReport waits for what the last invocation cost. Lambda reports it when all extensions are done with it, and so not before it thaws the environment
+// to end it: of an environment with a single invocation it is all that will ever be known.
+func (p *Pipeline) awaitReport(ctx context.Context) {
+	if p.Platform == nil || !p.Platform.Heard() || p.Timed {
+		return
+	}
+	for waited := time.Duration(0); p.unreported != "" && waited < reportWait && ctx.Err() == nil; waited += reportLook {
+		time.Sleep(reportLook)
+		p.facts()
+	}
+}
+
+// survives tells whether the environment lives on after the end of this process.
+func (p *Pipeline) survives(reason string) bool {
+	return !p.Timed && (reason == reasonTimeout || reason == reasonFailure)
 }
 
 // deliver sends what was added. While there is more to read before the end, it takes half of the time that is left at most: what nobody has read by then is lost.
@@ -115,28 +143,32 @@ func (p *Pipeline) hold(round intake.Round) {
 
 // render makes batches of an invocation. A stage that panics costs this invocation.
 func (p *Pipeline) render(inv event.Invocation) {
-	var told []event.Loss
-	if !inv.Late { // what is late has no span that could tell
-		told, p.lost = p.lost, nil
-	}
+	carried := append(p.lost, inv.Lost...)
+	p.lost = nil
 	defer func() {
 		if r := recover(); r != nil {
 			p.panics++
-			p.lost = append(told, p.lost...)
+			p.owe(carried)
 			p.lose(event.Loss{Reason: LossPanic, Records: int64(1 + len(inv.Calls))})
 			logPanic(p.Log, "render", r)
 		}
 	}()
-	if p.Meter != nil && !inv.Late {
+	if p.Meter != nil {
 		p.Meter.Invocation(inv)
 	}
-	inv.Lost = append(inv.Lost, told...)
-	batches := p.Render(inv)
-	if len(batches) == 0 {
-		p.lost = append(told, p.lost...)
+	if p.panics >= mostPanics {
+		p.owe(carried)
+		p.lose(event.Loss{Reason: LossPanic, Records: int64(1 + len(inv.Calls))})
+		return
 	}
-	for _, b := range batches {
+	inv.Lost = carried
+	told := false
+	for _, b := range p.Render(inv) {
+		told = told || b.Signal == signalTraces && !inv.Late // what is late has no span that could tell
 		p.Delivery.Add(b)
+	}
+	if !told {
+		p.owe(carried)
 	}
 }
 
@@ -158,10 +190,17 @@ func (p *Pipeline) collect(last bool) {
 
 // lose counts what nobody will get, for the meter and for the next invocation that is exported.
 func (p *Pipeline) lose(losses ...event.Loss) {
-	for _, l := range losses {
-		if p.Meter != nil {
+	if p.Meter != nil {
+		for _, l := range losses {
 			p.Meter.Lost(l)
 		}
+	}
+	p.owe(losses)
+}
+
+// owe keeps losses for the next invocation that is exported.
+func (p *Pipeline) owe(losses []event.Loss) {
+	for _, l := range losses {
 		if i := slices.IndexFunc(p.lost, func(k event.Loss) bool { return k.Reason == l.Reason }); i >= 0 {
 			p.lost[i].Records += l.Records
 			p.lost[i].Bytes += l.Bytes
@@ -173,7 +212,7 @@ func (p *Pipeline) lose(losses ...event.Loss) {
 
 // end is the last thing that this process does. What could not be told is told by the next life of the environment, or else in the log.
 func (p *Pipeline) end(ctx context.Context, reason string, done flushed) {
-	if !p.Timed && (reason == reasonTimeout || reason == reasonFailure) {
+	if p.survives(reason) {
 		p.Delivery.Owe(p.lost)
 		return
 	}

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/afterglow-lambda/afterglow/extension/internal/deliver"
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 	"github.com/afterglow-lambda/afterglow/extension/internal/intake"
 )
@@ -144,16 +146,73 @@ func TestLosses(t *testing.T) {
 	})
 }
 
-// TestWhatIsLateTellsOfNoLoss: it has no span that could.
-func TestWhatIsLateTellsOfNoLoss(t *testing.T) {
-	s := newStand(t)
-	m := &meter{}
-	s.Meter = m
-	s.lose(event.Loss{Reason: "refused", Records: 1})
-	s.render(event.Invocation{ID: "A", Late: true})
-	s.render(event.Invocation{ID: "B"})
-	if got := strings.Join(s.added, ""); got != "A;B[refused:1];" || m.invocations != 1 {
-		t.Errorf("got %s, %d invocations counted", got, m.invocations)
+// TestLossesFindACarrier: what is late has no span that could tell, and neither has what is not rendered.
+func TestLossesFindACarrier(t *testing.T) {
+	refused, torn := event.Loss{Reason: "refused", Records: 1}, event.Loss{Reason: "torn", Records: 1}
+	for name, test := range map[string]struct {
+		inv  event.Invocation
+		make func(s *stand)
+		want string // of the next one
+		lost int64  // by the meter
+	}{
+		"late":          {event.Invocation{ID: "A", Late: true, Lost: []event.Loss{torn}}, nil, "B[refused:1][torn:1];", 2},
+		"in time":       {event.Invocation{ID: "A", Lost: []event.Loss{torn}}, nil, "B;", 2},
+		"nothing of it": {event.Invocation{ID: "A", Lost: []event.Loss{torn}}, func(s *stand) { s.Render = func(event.Invocation) []deliver.Batch { return nil } }, "B[refused:1][torn:1];", 2},
+		"a stage broke": {event.Invocation{ID: "A", Lost: []event.Loss{torn}}, func(s *stand) { s.Render = func(event.Invocation) []deliver.Batch { panic("x") } }, "B[refused:1][torn:1][panic:1];", 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			m := &meter{}
+			s.Meter = m
+			s.lose(refused)
+			if test.make != nil {
+				test.make(s)
+			}
+			s.render(test.inv)
+			s.Render = renderText
+			s.added = nil
+			s.render(event.Invocation{ID: "B"})
+			if got := strings.Join(s.added, ""); got != test.want || m.lost != test.lost || m.invocations != 2 {
+				t.Errorf("got %s, %d lost, %d invocations counted", got, m.lost, m.invocations)
+			}
+		})
+	}
+}
+
+// TestTheLastReportIsWaitedFor: Lambda tells what an invocation cost when it thaws the environment to end it.
+func TestTheLastReportIsWaitedFor(t *testing.T) {
+	for name, test := range map[string]struct {
+		report, reason string
+		after, least   time.Duration
+		most           time.Duration
+	}{
+		"it comes":                 {"A", "spindown", 30 * time.Millisecond, 30 * time.Millisecond, 40 * time.Millisecond},
+		"it came before":           {"A", "spindown", -1, 0, 0},
+		"it never comes":           {"", "spindown", 0, reportWait, reportWait},
+		"it comes after the reset": {"", "timeout", 0, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStand(t)
+				m := &meter{}
+				p := &platform{}
+				p.heard.Store(true)
+				s.Meter, s.Platform = m, p
+				s.invoke("A")
+				if test.report != "" {
+					time.AfterFunc(max(0, test.after), func() { p.add(event.Fact{Kind: event.FactReport, ID: test.report}) })
+				}
+				if test.after < 0 {
+					time.Sleep(1)
+				}
+				if held := s.shutdownFor(test.reason); held < test.least || held > test.most {
+					t.Errorf("held for %v", held)
+				}
+				if got := len(m.facts) > 0; got != (test.report != "") {
+					t.Errorf("metered %v", m.facts)
+				}
+			})
+		})
 	}
 }
 
@@ -166,9 +225,14 @@ type meter struct {
 	panics      bool
 }
 
-func (m *meter) Invocation(event.Invocation) { m.invocations++ }
-func (m *meter) Fact(f event.Fact)           { m.facts = append(m.facts, f.Kind) }
-func (m *meter) Lost(l event.Loss)           { m.lost += l.Records }
+func (m *meter) Invocation(inv event.Invocation) {
+	m.invocations++
+	for _, l := range inv.Lost {
+		m.Lost(l)
+	}
+}
+func (m *meter) Fact(f event.Fact) { m.facts = append(m.facts, f.Kind) }
+func (m *meter) Lost(l event.Loss) { m.lost += l.Records }
 func (m *meter) Collect(_ time.Time, last bool) ([]byte, int) {
 	if m.panics {
 		panic("meter")
@@ -179,6 +243,7 @@ func (m *meter) Collect(_ time.Time, last bool) ([]byte, int) {
 
 // A platform tells what it is given.
 type platform struct {
+	mu    sync.Mutex
 	facts []event.Fact
 	ended map[string]chan struct{}
 	told  bool
@@ -193,7 +258,15 @@ func (p *platform) Ended(id string) <-chan struct{} {
 	return p.ended[id]
 }
 
+func (p *platform) add(f event.Fact) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.facts = append(p.facts, f)
+}
+
 func (p *platform) Take() []event.Fact {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	f := p.facts
 	p.facts = nil
 	return f

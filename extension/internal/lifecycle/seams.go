@@ -24,8 +24,10 @@ type Platform interface {
 
 // A Meter makes metrics. metric.Meter is the real one.
 type Meter interface {
-	Invocation(inv event.Invocation) // each once, not those that are Late
+	// Invocation counts an invocation, unless it is Late, and what was lost of it.
+	Invocation(inv event.Invocation)
 	Fact(f event.Fact)
+	// Lost counts a loss that no invocation carries.
 	Lost(l event.Loss)
 	// Collect gives a request with what was counted since the last time, and its number of data points; nil if it is not due, unless it is the last.
 	Collect(now time.Time, last bool) (payload []byte, points int)

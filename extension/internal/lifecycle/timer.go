@@ -47,7 +47,7 @@ func (p *Pipeline) Start(ctx context.Context) {
 
 // tick flushes once.
 func (p *Pipeline) tick(ctx context.Context) {
-	if p.idle() {
+	if p.Delivery == nil {
 		p.Intake.Discard()
 		return
 	}
