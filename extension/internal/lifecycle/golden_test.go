@@ -5,14 +5,17 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
+	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
+	"github.com/afterglow-lambda/afterglow/extension/internal/deliver"
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 	"github.com/afterglow-lambda/afterglow/extension/internal/lifecycle"
 	"github.com/afterglow-lambda/afterglow/extension/internal/limit"
@@ -33,6 +36,7 @@ var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 func newStages() *lifecycle.Stages {
 	return &lifecycle.Stages{
 		Masker: mask.New(mask.Options{}),
+		Logs:   true,
 		Limits: limit.Limits{FieldBytes: 2048, InvocationBytes: 500 << 10},
 		Resource: span.Resource{Function: "orders", Version: "7", Region: "eu-central-1", Memory: 512, Release: "0.0.0",
 			Attributes: map[string]string{"deployment.environment.name": "prod", "service.namespace": "shop"}},
@@ -68,7 +72,7 @@ func TestGoldenTriggers(t *testing.T) {
 			inv := base()
 			inv.Event, inv.Response = body(string(read(t, path))), body(`{"statusCode":200,"body":"{\"ok\":true}"}`)
 			inv.ResponseStatus = 200
-			golden(t, filepath.Join("triggers", nameOf(path)), render(t, inv))
+			golden(t, filepath.Join("triggers", nameOf(path)), render(t, inv), nil)
 		})
 	}
 }
@@ -79,7 +83,7 @@ func TestGoldenCalls(t *testing.T) {
 			inv := base()
 			inv.Calls = []event.Call{call(t, path)}
 			// The invocation's own span is the same for all of them.
-			golden(t, filepath.Join("calls", nameOf(path)), render(t, inv)[1:])
+			golden(t, filepath.Join("calls", nameOf(path)), render(t, inv)[1:], nil)
 		})
 	}
 }
@@ -125,30 +129,56 @@ func call(t *testing.T, path string) event.Call {
 // render leads an invocation through all stages and reads the bytes as a collector does. Every invocation of one function has the same resource.
 func render(t *testing.T, inv event.Invocation) []*tracepb.Span {
 	t.Helper()
-	batches := newStages().Render(inv)
-	if len(batches) != 1 || batches[0].Signal != "traces" {
-		t.Fatalf("rendered %+v", batches)
-	}
 	data := new(tracepb.TracesData)
-	if err := proto.Unmarshal(batches[0].Payload, data); err != nil {
-		t.Fatal(err)
-	}
-	if unknown := data.ProtoReflect().GetUnknown(); len(unknown) > 0 {
-		t.Errorf("fields that OTLP does not have: %x", unknown)
-	}
+	batch := rendered(t, inv, "traces", data)
 	if len(data.ResourceSpans) != 1 || len(data.ResourceSpans[0].ScopeSpans) != 1 {
 		t.Fatalf("%d resources", len(data.ResourceSpans))
 	}
 	rs := data.ResourceSpans[0]
-	if got := rs.ScopeSpans[0].Spans; len(got) != batches[0].Records {
-		t.Errorf("%d spans are told, %d there are", batches[0].Records, len(got))
+	if got := rs.ScopeSpans[0].Spans; len(got) != batch.Records {
+		t.Errorf("%d spans are told, %d there are", batch.Records, len(got))
 	}
-	compare(t, "resource", showResource(rs))
+	compare(t, "resource", showResource(rs.Resource, rs.ScopeSpans[0].Scope, rs.SchemaUrl))
 	return rs.ScopeSpans[0].Spans
 }
 
+// renderLogs gives the log records of an invocation, none if there are none.
+func renderLogs(t *testing.T, inv event.Invocation) []*logspb.LogRecord {
+	t.Helper()
+	if len(inv.Lines) == 0 {
+		return nil
+	}
+	data := new(logspb.LogsData)
+	batch := rendered(t, inv, "logs", data)
+	if len(data.ResourceLogs) != 1 || len(data.ResourceLogs[0].ScopeLogs) != 1 {
+		t.Fatalf("%d resources", len(data.ResourceLogs))
+	}
+	rl := data.ResourceLogs[0]
+	if got := rl.ScopeLogs[0].LogRecords; len(got) != batch.Records {
+		t.Errorf("%d records are told, %d there are", batch.Records, len(got))
+	}
+	compare(t, "resource", showResource(rl.Resource, rl.ScopeLogs[0].Scope, rl.SchemaUrl))
+	return rl.ScopeLogs[0].LogRecords
+}
+
+func rendered(t *testing.T, inv event.Invocation, signal string, into proto.Message) deliver.Batch {
+	t.Helper()
+	batches := newStages().Render(inv)
+	n := slices.IndexFunc(batches, func(b deliver.Batch) bool { return b.Signal == signal })
+	if n < 0 {
+		t.Fatalf("no %s in %+v", signal, batches)
+	}
+	if err := proto.Unmarshal(batches[n].Payload, into); err != nil {
+		t.Fatal(err)
+	}
+	if unknown := into.ProtoReflect().GetUnknown(); len(unknown) > 0 {
+		t.Errorf("fields that OTLP does not have: %x", unknown)
+	}
+	return batches[n]
+}
+
 // golden compares spans with what somebody has looked at.
-func golden(t *testing.T, name string, spans []*tracepb.Span) {
+func golden(t *testing.T, name string, spans []*tracepb.Span, records []*logspb.LogRecord) {
 	t.Helper()
 	seen := map[string]bool{}
 	for _, s := range spans {
@@ -164,7 +194,7 @@ func golden(t *testing.T, name string, spans []*tracepb.Span) {
 			names[kv.Key] = true
 		}
 	}
-	compare(t, name, showSpans(spans))
+	compare(t, name, showSpans(spans)+showRecords(records))
 }
 
 func compare(t *testing.T, name, got string) {

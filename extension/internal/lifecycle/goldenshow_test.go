@@ -7,15 +7,27 @@ import (
 	"time"
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
+	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 )
 
-func showResource(rs *tracepb.ResourceSpans) string {
+func showResource(resource *resourcepb.Resource, scope *commonpb.InstrumentationScope, schema string) string {
 	var b strings.Builder
 	b.WriteString("resource\n")
-	showAttributes(&b, rs.Resource.Attributes)
-	scope := rs.ScopeSpans[0].Scope
-	fmt.Fprintf(&b, "scope %s %s\nschema %s\n", scope.Name, scope.Version, rs.SchemaUrl)
+	showAttributes(&b, resource.Attributes)
+	fmt.Fprintf(&b, "scope %s %s\nschema %s\n", scope.Name, scope.Version, schema)
+	return b.String()
+}
+
+// showRecords writes log records likewise.
+func showRecords(records []*logspb.LogRecord) string {
+	var b strings.Builder
+	for _, r := range records {
+		fmt.Fprintf(&b, "\nLOG %s\n  trace %x\n  span %x, flags %x\n  at %v, observed %v\n  severity %d %q\n", showValue(r.Body), r.TraceId, r.SpanId, r.Flags,
+			since(r.TimeUnixNano), since(r.ObservedTimeUnixNano), r.SeverityNumber, r.SeverityText)
+		showAttributes(&b, r.Attributes)
+	}
 	return b.String()
 }
 

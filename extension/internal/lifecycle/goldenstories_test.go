@@ -38,6 +38,33 @@ func stories() []story {
 			waiting.Open, waiting.Status, waiting.Duration = true, 0, 0
 			inv.Calls = []event.Call{get("17-1", "https://fast.example.com/", time.Millisecond), waiting}
 		}},
+		{"timed-out-as-lambda-tells", func(inv *event.Invocation) {
+			waiting := get("17-1", "https://slow.example.com/", 10*time.Millisecond)
+			waiting.Open, waiting.Status, waiting.Duration = true, 0, 0
+			inv.Open, inv.Outcome, inv.Duration, inv.Calls = true, event.OutcomeTimeout, 3*time.Second, []event.Call{waiting}
+			inv.Platform = event.Platform{Start: began, Done: began.Add(3 * time.Second), Status: "timeout", Duration: 3 * time.Second}
+			inv.Lines = []event.Line{{Time: began.Add(time.Millisecond), Body: event.TextOf("asking, password=" + secret)}}
+		}},
+		{"out-of-memory", func(inv *event.Invocation) {
+			inv.Open, inv.Outcome, inv.Duration = true, event.OutcomeOutOfMemory, 800*time.Millisecond
+			inv.Platform = event.Platform{Start: began, Done: began.Add(800 * time.Millisecond), Status: "error", ErrorType: "Runtime.OutOfMemory", Duration: 800 * time.Millisecond}
+		}},
+		{"killed", func(inv *event.Invocation) {
+			inv.Open, inv.Outcome, inv.Duration = true, event.OutcomeKilled, 50*time.Millisecond
+			inv.Platform = event.Platform{Start: began, Done: began.Add(50 * time.Millisecond), Status: "error", ErrorType: "Runtime.ExitError", Duration: 50 * time.Millisecond}
+		}},
+		{"only-lambda-told", func(inv *event.Invocation) {
+			inv.Process, inv.Duration = event.Process{Env: inv.Process.Env}, 90*time.Millisecond
+			inv.Platform = event.Platform{Start: began, Done: began.Add(90 * time.Millisecond), Status: "success", Duration: 90 * time.Millisecond, Produced: 12,
+				Report: &event.Report{Status: "success", Duration: 95 * time.Millisecond, Billed: 100 * time.Millisecond, Init: 200 * time.Millisecond, MemorySize: 128 << 20, MemoryUsed: 70 << 20}}
+		}},
+		{"lines", func(inv *event.Invocation) {
+			inv.Lines = []event.Line{
+				{Time: began.Add(time.Millisecond), Body: event.TextOf("took order A-1 for Bearer " + secret + secret + secret)},
+				{Time: began.Add(2 * time.Millisecond), Level: "WARN", Body: event.TextOf(`{"card":"4111111111111111","password":"` + secret + `"}`), Truncated: true},
+				{Time: began.Add(3 * time.Millisecond), Level: "ERROR", Body: event.TextOf(strings.Repeat("long ", 600))},
+			}
+		}},
 		{"late-calls", func(inv *event.Invocation) {
 			inv.Late = true
 			inv.Calls = []event.Call{get("21-1", "https://audit.example.com/", time.Second)}
@@ -82,7 +109,7 @@ func TestGoldenStories(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			inv := base()
 			s.make(&inv)
-			golden(t, filepath.Join("stories", s.name), render(t, inv))
+			golden(t, filepath.Join("stories", s.name), render(t, inv), renderLogs(t, inv))
 		})
 	}
 }
