@@ -44,6 +44,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	platform := listen(ctx, api, getenv, log)
 	return lifecycle.Run(ctx, api, log, func(ctx context.Context) (lifecycle.Worker, error) {
+		platform.Serve()
 		return setUp(ctx, getenv, beginning{born, registration.Account, platform, stdout}, log)
 	})
 }

@@ -10,20 +10,37 @@ import (
 	"github.com/afterglow-lambda/afterglow/settings"
 )
 
+// silence is what it means that nothing comes.
+const silence = "lambda tells nothing of invocations: of those that time out or are killed only what their hook wrote is known"
+
 // listen asks Lambda to tell what it knows of invocations, and listens. It has to be done between the registration and the first Next, and
 // whatever becomes of it, the extension works on: the Listener that it gives may be one to which nothing comes.
-func listen(ctx context.Context, api *lambdaapi.Client, getenv func(string) string, log zerolog.Logger) *telemetry.Listener {
+func listen(ctx context.Context, api *lambdaapi.Client, getenv func(string) string, log zerolog.Logger) (l *telemetry.Listener) {
+	l = new(telemetry.Listener)
+	defer func() {
+		if r := recover(); r != nil {
+			log.Error().Type("panic", r).Msg(silence + ". A bug in Afterglow: please report this line")
+		}
+	}()
+	if settings.Read(getenv).Bool("AFTERGLOW_DISABLED") {
+		return l
+	}
 	v := settings.Read(getenv)
-	if v.Bool("AFTERGLOW_DISABLED") || !v.Bool("AFTERGLOW_TELEMETRY") {
-		return new(telemetry.Listener)
+	on := v.Bool("AFTERGLOW_TELEMETRY")
+	for _, w := range v.Warnings() {
+		log.Warn().Err(w).Msg("a setting is not understood and counts as unset")
+	}
+	if !on {
+		return l
 	}
 	_, _, logs := wanted(v)
-	l, err := telemetry.Listen(ctx, telemetry.Options{Lines: logs, Guarded: telemetry.IsLoopback(getenv("AWS_LAMBDA_RUNTIME_API"))})
+	listener, err := telemetry.Listen(ctx, telemetry.Options{Lines: logs, Guarded: telemetry.IsLoopback(getenv("AWS_LAMBDA_RUNTIME_API"))})
 	if err != nil {
-		log.Warn().Err(err).Msg("lambda tells nothing of invocations: what timed out or was killed is told by what its hook wrote alone")
-		return new(telemetry.Listener)
+		log.Warn().Err(err).Msg(silence)
+		return l
 	}
-	told, err := api.Subscribe(ctx, lambdaapi.Subscription{URI: l.URI(), Lines: logs, Managed: getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == managedInstances})
+	l = listener
+	told, err := api.Subscribe(ctx, lambdaapi.Subscription{URI: l.URI(), Lines: logs, Managed: isManaged(getenv)})
 	switch {
 	case told:
 		l.Subscribed()
@@ -31,7 +48,7 @@ func listen(ctx context.Context, api *lambdaapi.Client, getenv func(string) stri
 		log.Debug().Msg("lambda tells nothing of invocations here: the environment has no telemetry")
 		l.Close()
 	default: // it stays open: an answer that was lost may have been yes
-		log.Warn().Err(err).Msg("lambda tells nothing of invocations: what timed out or was killed is told by what its hook wrote alone")
+		log.Warn().Err(err).Msg(silence)
 	}
 	return l
 }

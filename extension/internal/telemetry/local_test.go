@@ -61,6 +61,7 @@ func listenAndTell(ctx context.Context) int {
 	if told {
 		l.Subscribed()
 	}
+	l.Serve()
 	last, reported := "", map[string]bool{}
 	for {
 		e, err := api.Next(ctx)

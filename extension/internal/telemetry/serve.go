@@ -27,7 +27,7 @@ const (
 	acceptPause = 100 * time.Millisecond
 )
 
-// Listen opens the port. Lambda wants it open before it is asked for a subscription (TEL).
+// Listen opens the port, and Serve takes what comes. Lambda wants it open before it is asked for a subscription (TEL).
 //
 // It listens on every address: sandbox.localdomain has one of its own on Lambda, the platform may as well come from loopback, and to look a name
 // up costs more than all the rest, or takes seconds where nobody knows it.
@@ -45,7 +45,15 @@ func listenOn(ctx context.Context, address string, opt Options) (*Listener, erro
 	if err != nil {
 		return nil, fmt.Errorf("listen for telemetry: %w", err)
 	}
-	l := &Listener{opt: opt, listener: listener, seed: maphash.MakeSeed()}
+	return &Listener{opt: opt, listener: listener, seed: maphash.MakeSeed()}, nil
+}
+
+// Serve takes what is posted from now on, and what has been since Listen: until then it waits in the kernel, and so does the work of starting a
+// thread for it, which is better done when the first Next has been asked for. It is called once.
+func (l *Listener) Serve() {
+	if l.listener == nil {
+		return
+	}
 	l.serving.Add(1)
 	go func() {
 		defer l.serving.Done()
@@ -56,7 +64,6 @@ func listenOn(ctx context.Context, address string, opt Options) (*Listener, erro
 		}()
 		l.accept()
 	}()
-	return l, nil
 }
 
 func portOf(l net.Listener) int {

@@ -29,6 +29,7 @@ func start(t *testing.T, opt Options) *Listener {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Close)
+	l.Serve()
 	return l
 }
 
@@ -239,6 +240,7 @@ func TestTold(t *testing.T) {
 		}
 	}
 	var none Listener
+	none.Serve()
 	none.Subscribed()
 	none.Close()
 	if began(&none, 1); len(none.Take()) != 0 || none.Waiting() != 0 {
@@ -395,6 +397,24 @@ func TestReservedPort(t *testing.T) {
 		return
 	}
 	t.Logf("not tested: %v", err) // somebody else on this machine has it
+}
+
+// TestPostsBeforeServe wait.
+func TestPostsBeforeServe(t *testing.T) {
+	l, err := Listen(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(l.port())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	body := list(startOf("A", 1))
+	fmt.Fprintf(conn, "POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	l.Serve()
+	take(t, l, 1)
 }
 
 // TestURI: sources TEL: http, the name, any port but 9001.
