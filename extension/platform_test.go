@@ -23,22 +23,23 @@ func TestSubscribing(t *testing.T) {
 		env    []string
 		answer func(http.ResponseWriter)
 		port   string
-		schema string
+		schema string // and the types
 		said   string // in the log; "" means nothing at all
 	}{
-		{"accepted", nil, nil, open, "2022-12-13", ""},
-		{"on managed instances", []string{"AWS_LAMBDA_INITIALIZATION_TYPE=lambda-managed-instances"}, nil, open, "2025-01-29", ""},
-		{"there is none", nil, answer(202, `{"errorType":"Telemetry.NotSupported","errorMessage":"Telemetry API is not supported"}`), closed, "2022-12-13", ""},
-		{"not understood", nil, answer(400, `{"errorType":"ValidationError","errorMessage":"types should not be empty"}`), open, "2022-12-13", "400 ValidationError: types should not be empty"},
-		{"broken", nil, answer(500, ``), open, "2022-12-13", "lambda answered 500"},
+		{"accepted", nil, nil, open, "2022-12-13 [platform]", ""},
+		{"on managed instances", []string{"AWS_LAMBDA_INITIALIZATION_TYPE=lambda-managed-instances"}, nil, open, "2025-01-29 [platform]", ""},
+		{"with logs", []string{"AFTERGLOW_SIGNALS=traces,logs"}, nil, open, "2022-12-13 [platform function]", ""},
+		{"there is none", nil, answer(202, `{"errorType":"Telemetry.NotSupported","errorMessage":"Telemetry API is not supported"}`), closed, "2022-12-13 [platform]", ""},
+		{"not understood", nil, answer(400, `{"errorType":"ValidationError","errorMessage":"types should not be empty"}`), open, "2022-12-13 [platform]", "400 ValidationError: types should not be empty"},
+		{"broken", nil, answer(500, ``), open, "2022-12-13 [platform]", "lambda answered 500"},
 		{"a connection that breaks", nil, func(w http.ResponseWriter) {
 			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 				conn.Close()
 			}
-		}, open, "2022-12-13", "subscribe to telemetry"},
+		}, open, "2022-12-13 [platform]", "subscribe to telemetry"},
 		{"switched off", []string{"AFTERGLOW_TELEMETRY=false"}, nil, none, "", ""},
 		{"all of it is switched off", []string{"AFTERGLOW_DISABLED=true"}, nil, none, "", ""},
-		{"a setting that is nonsense", []string{"AFTERGLOW_TELEMETRY=perhaps"}, nil, open, "2022-12-13", "AFTERGLOW_TELEMETRY"},
+		{"a setting that is nonsense", []string{"AFTERGLOW_TELEMETRY=perhaps"}, nil, open, "2022-12-13 [platform]", "AFTERGLOW_TELEMETRY"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -76,6 +77,7 @@ func subscription(t *testing.T, l *lambda) (schema, address string) {
 	t.Helper()
 	var s struct {
 		SchemaVersion string
+		Types         []string
 		Destination   struct{ URI string }
 	}
 	if err := json.Unmarshal([]byte(wait(t, l.subscribed, "a subscription")), &s); err != nil {
@@ -85,7 +87,7 @@ func subscription(t *testing.T, l *lambda) (schema, address string) {
 	if err != nil || u.Hostname() != "sandbox.localdomain" {
 		t.Fatalf("destination %q %v", s.Destination.URI, err)
 	}
-	return s.SchemaVersion, net.JoinHostPort("127.0.0.1", u.Port())
+	return fmt.Sprint(s.SchemaVersion, " ", s.Types), net.JoinHostPort("127.0.0.1", u.Port())
 }
 
 // TestEndThatOnlyLambdaTellsOf: of an invocation without a hook, for which the extension waits as long as it may.
