@@ -1,11 +1,26 @@
-// Package intake turns the spool into invocations.
+// Package intake turns the spool, and what Lambda tells, into invocations.
 //
-// It takes the files that hooks left in the spool directory, joins the records of all processes and gives event.Invocations: each with
-// its calls, those that began before the first invocation and those that ended after their own. It promises
+// It takes the files that hooks left in the spool directory and the facts of the Telemetry API, joins the records of all processes and gives event.Invocations: each
+// with its calls, those that began before the first invocation and those that ended after their own; with what Lambda told of it; with its lines of the
+// function's log; and with the reason if it did not end by itself. It promises
 //
 //   - that nothing is lost silently: a record is in an invocation or counted in a Loss of one, with the reason;
-//   - that it reads no more than its limits, however full or damaged the directory is;
-//   - that it touches nothing that is not the spool's, and deletes a file only when told that its content is safe.
+//   - that it reads and keeps no more than its limits, however full or damaged the directory is and whatever Lambda tells, and that its work grows with what
+//     there is and no faster;
+//   - that it touches nothing that is not the spool's, and deletes a file only when told that its content is safe;
+//   - that each attempt at an invocation is given once, whoever told of it: the hook, Lambda or both. What comes later is Late.
+//
+// The last one holds within a process. One that is killed after its content was exported and before the files were released leaves them to the next, which
+// gives what they hold again, with all that ids are made of: request id, deadline and log stream. What only Lambda told of is given by one process alone, since the
+// next is not told of it; if that one is killed before anybody has it, it is lost.
+//
+// # What is where
+//
+//   - intake.go, dir.go, life.go: the directory, rounds, and which files are of an earlier life.
+//   - join.go, settle.go: records to drafts of invocations, and which of them are complete.
+//   - known.go, told.go: the attempts that are remembered, and facts to attempts.
+//   - finish.go, outcome.go: what is filled in at last, and why an invocation ended.
+//   - lines.go: lines of the log to attempts.
 package intake
 
 import (

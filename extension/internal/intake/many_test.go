@@ -30,7 +30,7 @@ func rounds(t *testing.T, in *Intake, final bool) (all []event.Invocation, lost 
 // invocation is given once, and its hook's calls are not lost.
 func TestOneSpanForEachAttempt(t *testing.T) {
 	const attempts = 12
-	for seed := range uint64(300) {
+	for seed := range uint64(150) {
 		random := rand.New(rand.NewPCG(seed, 5))
 		chance := func(percent int) bool { return random.IntN(100) < percent }
 		dir := t.TempDir()
