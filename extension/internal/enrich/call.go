@@ -36,6 +36,7 @@ func recogniseCall(call *event.Call) event.Target {
 		if !gateway && s.matches(id, r.target) {
 			t.System, t.Service = "aws", s.name
 			s.recognise(r, &t)
+			t.Fault = faultOf(r)
 			return t
 		}
 	}
@@ -48,6 +49,9 @@ func recogniseCall(call *event.Call) event.Target {
 		t.System, t.Service, t.Operation = "aws", serviceName(targetService(r.target)), r.action
 	default:
 		recogniseGateway(r, &t)
+	}
+	if t.System == "aws" {
+		t.Fault = faultOf(r)
 	}
 	return t
 }

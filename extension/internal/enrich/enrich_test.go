@@ -310,8 +310,8 @@ func showTrigger(t event.Trigger) string {
 
 func showTarget(t event.Target) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "system %s\nservice %s\noperation %s\nresource %s\nregion %s\nrequest id %s\nkey %s\nbatch %v\n",
-		t.System, t.Service, t.Operation, t.Resource, t.Region, t.RequestID, showKey(t.Key), t.Batch)
+	fmt.Fprintf(&b, "system %s\nservice %s\noperation %s\nresource %s\nregion %s\nrequest id %s\nfault %s\nkey %s\nbatch %v\n",
+		t.System, t.Service, t.Operation, t.Resource, t.Region, t.RequestID, t.Fault, showKey(t.Key), t.Batch)
 	showAttributes(&b, "", t.Attributes)
 	showMessages(&b, t.Messages)
 	return b.String()

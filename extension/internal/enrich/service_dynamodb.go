@@ -25,6 +25,9 @@ func recogniseDynamoDB(r request, t *event.Target) {
 		event.Attribute{Name: "db.system.name", Value: "aws.dynamodb"},
 		event.Attribute{Name: "db.operation.name", Value: t.Operation})
 	t.Attributes = text(t.Attributes, "db.collection.name", t.Resource)
+	if fault := faultOf(r); fault != "" {
+		t.Attributes = append(t.Attributes, event.Attribute{Name: "db.response.status_code", Value: fault})
+	}
 	if len(tables) > 0 {
 		names := make([]event.Text, len(tables))
 		for i, name := range tables {

@@ -124,6 +124,7 @@ type Target struct {
 	Resource   string // queue, table, bucket or function name
 	Region     string
 	RequestID  string // x-amzn-requestid / x-amz-request-id
+	Fault      string // name of the error that AWS answered with
 	Key        *Key   // identity that the receiving side will also see, where the call has exactly one
 	Messages   []Message
 	Batch      bool // Messages get spans of their own

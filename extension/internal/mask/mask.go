@@ -140,7 +140,7 @@ func (m *Masker) trigger(t event.Trigger) Trigger {
 func (m *Masker) target(t event.Target) Target {
 	return Target{
 		System: m.text(t.System), Service: m.text(t.Service), Operation: m.text(t.Operation), Resource: m.text(t.Resource), Region: m.text(t.Region),
-		RequestID: m.text(t.RequestID), Batch: t.Batch, Messages: m.messages(t.Messages), Attributes: m.attributes(t.Attributes),
+		RequestID: m.text(t.RequestID), Fault: m.text(t.Fault), Batch: t.Batch, Messages: m.messages(t.Messages), Attributes: m.attributes(t.Attributes),
 	}
 }
 

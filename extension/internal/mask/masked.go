@@ -135,6 +135,7 @@ type Trigger struct {
 // A Target is what a call was recognised to be.
 type Target struct {
 	System, Service, Operation, Resource, Region, RequestID Text
+	Fault                                                   Text
 	Batch                                                   bool
 	Messages                                                []Message
 	Attributes                                              []Attribute

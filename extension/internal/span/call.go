@@ -74,6 +74,8 @@ func callFault(c *mask.Call, well bool) fault {
 	switch {
 	case c.Open && !well:
 		return fault{errorOpen, "no response was seen"}
+	case c.Target.Fault.Len() > 0: // what AWS calls it tells more than 400
+		return fault{c.Target.Fault.String(), ""}
 	case c.Status >= 400:
 		return fault{strconv.Itoa(c.Status), ""}
 	}
