@@ -127,17 +127,18 @@ func TestSuccessWaitsForLambdasWord(t *testing.T) {
 	m.Fact(start("a", 1))
 	m.Invocation(invocation("a", 1))
 	m.Invocation(with(invocation("b", 1), raised))
+	m.Invocation(with(invocation("c", 1), func(i *event.Invocation) { i.Platform.Report = &event.Report{Status: statusSuccess} }))
 	got := sums{}
 	collect := func() {
 		payload, points := m.Collect(at(10), false)
 		add(t, got, decode(t, payload), points)
 	}
 	collect()
-	if got["faas.invocations"] != 0 || got["faas.errors[exception]"] != 1 {
+	if got["faas.invocations"] != 1 || got["faas.errors[exception]"] != 1 {
 		t.Errorf("at once: %v", got)
 	}
 	collect()
-	if got["faas.invocations"] != 1 {
+	if got["faas.invocations"] != 2 {
 		t.Errorf("one collection later: %v", got)
 	}
 }
@@ -298,5 +299,17 @@ func TestWhatAHookSaysIsMasked(t *testing.T) {
 	payload, _ := m.Collect(at(2), true)
 	if s := string(payload); strings.Contains(s, "hunter2") || strings.Contains(s, "AKIAIOSFODNN7EXAMPLE") {
 		t.Errorf("it is shown: %q", s)
+	}
+}
+
+// TestKindsOfErrors: Lambda's words are shown, and nothing that is none.
+func TestKindsOfErrors(t *testing.T) {
+	for word, want := range map[string]string{
+		"Runtime.ExitError": "Runtime.ExitError", "Function.ResponseSizeTooLarge": "Function.ResponseSizeTooLarge", "Sandbox.Timedout": "Sandbox.Timedout", "Extension.Crash": "Extension.Crash",
+		"": "_OTHER", "Runtime": "_OTHER", "Runtime.": "_OTHER", "Runtime.Exit Error": "_OTHER", "Runtime.A.B": "_OTHER", "Other.Error": "_OTHER", "Runtime." + strings.Repeat("A", 100): "_OTHER",
+	} {
+		if got := kindOf(word); got != want {
+			t.Errorf("%q is %q, want %q", word, got, want)
+		}
 	}
 }

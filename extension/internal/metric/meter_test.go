@@ -107,6 +107,7 @@ func TestEachNumberHasOneSource(t *testing.T) {
 			sums{"faas.errors[_OTHER]": 1, "faas.invoke_duration": 0.1, "faas.invoke_duration#": 1}, ""},
 		{"a timeout", []step{start("a", 1), with(with(invocation("a", 1), outcome(event.OutcomeTimeout)), ended(statusTimeout, ""))},
 			sums{"faas.timeouts": 1, "faas.invoke_duration": 3, "faas.invoke_duration#": 1}, ""},
+		{"a timeout of which only Lambda's status tells", []step{start("a", 1), with(invocation("a", 1), ended(statusTimeout, ""))}, sums{"faas.timeouts": 1, "faas.invoke_duration": 0.1, "faas.invoke_duration#": 1}, ""},
 		{"a timeout that Lambda measured", []step{start("a", 1), with(with(invocation("a", 1), outcome(event.OutcomeTimeout)), func(i *event.Invocation) { i.Platform.Duration = 3010 * time.Millisecond })},
 			sums{"faas.timeouts": 1, "faas.invoke_duration": 3.01, "faas.invoke_duration#": 1}, ""},
 		{"out of memory", []step{with(with(invocation("a", 1), outcome(event.OutcomeOutOfMemory)), ended("error", "Runtime.ExitError"))}, sums{"faas.errors[out-of-memory]": 1}, ""},
@@ -153,13 +154,15 @@ func TestEachNumberHasOneSource(t *testing.T) {
 		{"a snapshot's init is not this environment's", []step{initReport("snap-start", "snap-start", -86400), initReport("snap-start", "init", -86400),
 			event.Fact{Kind: event.FactRestoreDone, Time: at(0.5), Duration: 300 * time.Millisecond}, with(invocation("a", 1), func(i *event.Invocation) { i.Cold = true })},
 			join(success, sums{"faas.coldstarts": 1, "afterglow.restore_duration": 0.3, "afterglow.restore_duration#": 1}), typeSnapStart},
+		{"nor where nobody but the environment says that it is one", []step{initReport("", "init", -86400)}, sums{}, typeSnapStart},
+		{"nor where nobody but Lambda says so", []step{initReport("snap-start", "init", -86400)}, sums{}, ""},
 		{"a restore is told by restoreReport and by the report", []step{event.Fact{Kind: event.FactRestoreDone, Time: at(0.5), Duration: 300 * time.Millisecond},
 			with(reported("a", 2), func(f *event.Fact) { f.Restore = 300 * time.Millisecond })}, join(onePaid, sums{"afterglow.restore_duration": 0.3, "afterglow.restore_duration#": 1}), typeSnapStart},
 		{"an init within an invocation of a snapshot's", []step{initReport("snap-start", "invoke", 1)}, sums{"faas.init_duration": 0.4, "faas.init_duration#": 1}, typeSnapStart},
 		{"a provisioned environment's init is no cold start", []step{initReport("provisioned-concurrency", "init", 0.5), with(invocation("a", 1000), func(i *event.Invocation) { i.Cold = true })},
 			join(success, sums{"faas.init_duration": 0.4, "faas.init_duration#": 1}), typeProvisioned},
 		{"on Managed Instances there is no runtimeDone, and a report has its duration alone", []step{
-			initReport("lambda-managed-instances", "init", 0.5), start("a", 1), start("b", 1), invocation("a", 1), with(invocation("b", 1), raised),
+			initReport("lambda-managed-instances", "init", 0.5), start("a", 1), start("b", 1), with(invocation("a", 1), func(i *event.Invocation) { i.Cold = true }), with(invocation("b", 1), raised),
 			event.Fact{Kind: event.FactReport, ID: "a", Time: at(2), Status: statusSuccess, Duration: 100 * time.Millisecond},
 			event.Fact{Kind: event.FactReport, ID: "b", Time: at(2), Status: "error", Duration: 100 * time.Millisecond},
 		}, sums{"faas.invocations": 1, "faas.errors[exception]": 1, "faas.invoke_duration": 0.2, "faas.invoke_duration#": 2, "faas.init_duration": 0.4, "faas.init_duration#": 1, "afterglow.cost": 2 * 0.0000002}, typeManaged},
@@ -171,7 +174,7 @@ func TestEachNumberHasOneSource(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m := New(Options{Resource: span.Resource{Function: "orders", Memory: 1024}, InitType: test.typed, Arch: "amd64", Interval: time.Minute, Born: born, Process: mask.New(mask.Options{}).Process})
+			m := New(Options{Resource: span.Resource{Function: "orders", Memory: 512}, InitType: test.typed, Arch: "amd64", Interval: time.Minute, Born: born, Process: mask.New(mask.Options{}).Process})
 			got := sums{}
 			now := at(10)
 			next := func(last bool) {
