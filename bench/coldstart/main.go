@@ -20,8 +20,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -72,17 +70,15 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		opt.extensions = append(opt.extensions, value)
 		return nil
 	})
-	memory := flags.String("memory", "0,512,128", "`MB` of the functions whose share of the CPU to give, 0 for no limit")
+	flags.Func("memory", host.MemoryUsage, func(value string) (err error) {
+		opt.memory, err = host.ParseMemory(value)
+		return err
+	})
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
-	for _, field := range strings.Split(*memory, ",") {
-		mb, err := strconv.Atoi(field)
-		if err != nil || mb < 0 {
-			fmt.Fprintf(stderr, "-memory: %q is no number of MB\n", field)
-			return options{}, errors.New("bad flags")
-		}
-		opt.memory = append(opt.memory, mb)
+	if opt.memory == nil {
+		opt.memory = host.Memory()
 	}
 	if opt.runs < 1 {
 		fmt.Fprintln(stderr, "-n: at least one run")
@@ -119,21 +115,7 @@ func bench(ctx context.Context, opt options, stdout, stderr io.Writer) error {
 		}
 		all = append(all, series{mb: mb, samples: measured})
 	}
-	report := write(programs, all, opt.runs, load, leftOut)
-	if _, err := io.WriteString(stdout, report); err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	if opt.output == "" {
-		return nil
-	}
-	file := opt.output
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(module, file)
-	}
-	if err := os.WriteFile(file, []byte(report), 0o644); err != nil { //nolint:gosec // a document
-		return fmt.Errorf("write report: %w", err)
-	}
-	return nil
+	return host.Publish(ctx, write(programs, all, opt.runs, load, leftOut), opt.output, stdout)
 }
 
 // pause is left between two runs: several periods of a share, so that no program pays for the one before it.

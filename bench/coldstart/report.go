@@ -32,7 +32,7 @@ func write(programs []program, all []series, runs int, load float64, leftOut []s
 		fmt.Fprintf(&b, "\n**%s**\n", warning)
 	}
 	for _, s := range all {
-		fmt.Fprintf(&b, "\n## %s\n\n", title(s.mb))
+		fmt.Fprintf(&b, "\n## %s\n\n", host.ShareTitle(s.mb))
 		b.WriteString("| program | exec → `register` ms | exec → first `next` ms | × | CPU ms | × | RSS at idle MiB | × |\n")
 		b.WriteString("|---|---|---|---|---|---|---|---|\n")
 		base := s.samples[baseline]
@@ -92,13 +92,6 @@ func quantile(samples []sample, of func(sample) float64, q float64) float64 {
 	below := int(at)
 	above := min(below+1, len(values)-1)
 	return values[below] + (values[above]-values[below])*(at-float64(below))
-}
-
-func title(mb int) string {
-	if mb == 0 {
-		return "No limit"
-	}
-	return fmt.Sprintf("The CPU share of %d MB (%.3f of a core)", mb, float64(mb)/host.MemoryOfOneCore)
 }
 
 // busy says that the figures are not worth much, "" when they are.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,4 +79,25 @@ func Status(pid int, name string) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("read memory: no %s the program has ended", name)
+}
+
+// Publish writes a report to the standard output and into a file, which is relative to the module; "" is none.
+func Publish(ctx context.Context, report, file string, stdout io.Writer) error {
+	if _, err := io.WriteString(stdout, report); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	if file == "" {
+		return nil
+	}
+	if !filepath.IsAbs(file) {
+		module, err := ModuleDir(ctx)
+		if err != nil {
+			return err
+		}
+		file = filepath.Join(module, file)
+	}
+	if err := os.WriteFile(file, []byte(report), 0o644); err != nil { //nolint:gosec // a document
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
 }

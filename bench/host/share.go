@@ -149,3 +149,29 @@ func MemoryName(mb int) string {
 	}
 	return fmt.Sprintf("%d MB", mb)
 }
+
+// ShareTitle is MemoryName with what it is worth.
+func ShareTitle(mb int) string {
+	if mb == 0 {
+		return "No limit"
+	}
+	return fmt.Sprintf("The CPU share of %d MB (%.3f of a core)", mb, float64(mb)/MemoryOfOneCore)
+}
+
+// Memory are the sizes of functions that benchmarks measure at if they are not told: no limit, a common size, and the smallest.
+func Memory() []int { return []int{0, 512, 128} }
+
+// MemoryUsage is the flag's description.
+const MemoryUsage = "`MB` of the functions whose share of the CPU to give, 0 for no limit (default 0,512,128)"
+
+// ParseMemory reads a list of sizes.
+func ParseMemory(value string) (sizes []int, err error) {
+	for field := range strings.SplitSeq(value, ",") {
+		mb, err := strconv.Atoi(field)
+		if err != nil || mb < 0 {
+			return nil, fmt.Errorf("%q is no number of MB", field)
+		}
+		sizes = append(sizes, mb)
+	}
+	return sizes, nil
+}

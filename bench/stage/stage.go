@@ -248,3 +248,8 @@ func (s *Stage) Close() error {
 	}
 	return os.RemoveAll(s.dir)
 }
+
+// Total is the CPU time of the extension's whole life, after Shutdown.
+func (s *Stage) Total() time.Duration {
+	return s.command.ProcessState.UserTime() + s.command.ProcessState.SystemTime()
+}
