@@ -86,6 +86,7 @@ func setUp(ctx context.Context, getenv func(string) string, b beginning, log zer
 		Platform: b.platform,
 		Policy:   lifecycle.Policy{Strategy: lifecycle.Strategy(v.String("AFTERGLOW_FLUSH")), Interval: v.Duration("AFTERGLOW_FLUSH_INTERVAL")},
 		Margin:   v.Duration("AFTERGLOW_DEADLINE_MARGIN"),
+		Batch:    v.Bytes("AFTERGLOW_LIMIT_BATCH_BYTES"),
 		Timed:    managed,
 		Log:      log,
 	}

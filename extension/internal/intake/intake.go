@@ -52,7 +52,7 @@ const (
 	MaxNames     = 4096     // names of the spool's taken out of the directory: there are rarely more than five
 	MaxEntries   = 1 << 17  // names read to find them; it takes some 50 ms, and whoever puts more files there hides ours
 	MaxFiles     = 256      // files read; what is left is for the next round
-	MaxBytes     = 16 << 20 // bytes read; one file alone may go over it
+	MaxBytes     = 4 << 20  // bytes read, which with what is made of them is three times as much memory; one file alone may go over it
 	MaxFileBytes = 24 << 20 // bytes read of one file: half as much again as a hook writes for an invocation by default
 	MaxCalls     = 4096     // calls of one invocation, and calls that wait for their end: several times what an export has room for
 	MaxHeld      = 2 << 20  // bytes of calls that wait for their end
@@ -85,7 +85,7 @@ type Intake struct {
 	rest    []file // that the last look at the directory found and no round has read yet
 	final   bool   // what that look was for
 	crowded bool   // there may be more than that look could tell
-	goesOn  bool   // the last round was released and nothing was told since: the next one may take the rest
+	goesOn  bool   // the last round was released or held and nothing was told since: the next one may take the rest
 
 	join joiner
 }
@@ -180,6 +180,7 @@ func (in *Intake) Hold(r Round) {
 	for _, name := range r.files {
 		in.done[name] = true
 	}
+	in.goesOn = r.More
 }
 
 // Discard deletes what Collect would read whole, unread: for an extension that has nowhere to export to.

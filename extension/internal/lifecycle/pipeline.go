@@ -41,6 +41,7 @@ type Pipeline struct {
 	Meter    Meter // nil: no metrics
 	Policy   Policy
 	Margin   time.Duration // AFTERGLOW_DEADLINE_MARGIN
+	Batch    int           // AFTERGLOW_LIMIT_BATCH_BYTES: so much is made ready before it is sent, while there is more to read; 0: what one round brought
 	Timed    bool          // the environment is never frozen and tells of no invocations: flush by the clock
 	Log      zerolog.Logger
 
@@ -51,6 +52,7 @@ type Pipeline struct {
 	lost       []event.Loss   // to be told with the next invocation
 	owed       bool           // what an earlier life left untold was asked for
 	held       []intake.Round // read, but not yet in anything that outlives this process
+	added      int            // bytes that were made ready since the last delivery
 	panics     int
 	broken     bool // a panic between the stages: nothing is touched any more
 

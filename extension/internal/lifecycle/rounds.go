@@ -55,13 +55,18 @@ func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
 	for ctx.Err() == nil && !done.all {
 		round := p.Intake.Collect(last)
 		done.bytes += round.Bytes
-		for _, inv := range round.Invocations {
-			p.render(inv)
+		for i := range round.Invocations {
+			p.render(round.Invocations[i])
+			round.Invocations[i] = event.Invocation{} // its content can make room for the next one's
 		}
 		p.lose(round.Lost...)
 		done.all = !round.More
 		if done.all {
 			p.collect(last)
+		}
+		if round.More && p.added < p.Batch {
+			p.hold(round)
+			continue
 		}
 		if p.deliver(ctx, last, round.More) {
 			p.release(round)
@@ -121,6 +126,7 @@ func (p *Pipeline) deliver(ctx context.Context, last, more bool) (safe bool) {
 		defer cancel()
 		ctx = half
 	}
+	p.added = 0
 	report := p.Delivery.Flush(ctx, last)
 	p.lose(report.Lost...)
 	return report.Safe

@@ -65,6 +65,24 @@ func TestNoMoreIsReadThanIsSafe(t *testing.T) {
 	})
 }
 
+// TestRoundsShareARequest: rounds are small for the memory's sake, and each request holds the environment. Nothing is deleted before it is safe.
+func TestRoundsShareARequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		s.Batch = 1 << 20
+		flushes, during := 0, 0
+		s.flush = func(context.Context) bool { flushes++; during = s.files(); return true }
+		const files = 3 * intake.MaxFiles
+		for n := range files - 1 {
+			s.spool(fmt.Sprintf("R%d", n))
+		}
+		s.invoke("last")
+		if got := strings.Count(strings.Join(s.sent, ""), ";"); flushes != 1 || during != files || got != files || s.files() != 0 {
+			t.Errorf("%d arrived in %d requests, %d files meanwhile, %d left", got, flushes, during, s.files())
+		}
+	})
+}
+
 func TestMoreThanARoundAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t)
