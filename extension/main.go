@@ -19,6 +19,7 @@ import (
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/lambdaapi"
 	"github.com/afterglow-lambda/afterglow/extension/internal/lifecycle"
+	"github.com/afterglow-lambda/afterglow/extension/internal/telemetry"
 )
 
 // release is the version of Afterglow, which spans and requests carry.
@@ -37,14 +38,20 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	api := lambdaapi.New(getenv("AWS_LAMBDA_RUNTIME_API"))
 	defer api.Close()
 	log := newLog(getenv, stdout)
-	registration, err := register(ctx, api, filepath.Base(args[0]), eventsFor(getenv), log)
+	events := eventsFor(getenv)
+	registration, err := register(ctx, api, filepath.Base(args[0]), events, log)
 	if err != nil {
 		log.Error().Err(err).Msg("there is no lambda to work for")
 		return 1
 	}
-	platform := listen(ctx, api, getenv, log)
+	platform := new(telemetry.Listener) // to which nothing comes
+	if len(events) > 0 {
+		platform = listen(ctx, api, getenv, log)
+	}
 	return lifecycle.Run(ctx, api, log, func(ctx context.Context) (lifecycle.Worker, error) {
-		platform.Serve()
+		if err := platform.Serve(); err != nil {
+			log.Warn().Err(err).Msg(silence)
+		}
 		return setUp(ctx, getenv, beginning{born, registration.Account, platform, stdout}, log)
 	})
 }

@@ -22,9 +22,6 @@ func listen(ctx context.Context, api *lambdaapi.Client, getenv func(string) stri
 			log.Error().Type("panic", r).Msg(silence + ". A bug in Afterglow: please report this line")
 		}
 	}()
-	if settings.Read(getenv).Bool("AFTERGLOW_DISABLED") {
-		return l
-	}
 	v := settings.Read(getenv)
 	on := v.Bool("AFTERGLOW_TELEMETRY")
 	for _, w := range v.Warnings() {
@@ -34,7 +31,7 @@ func listen(ctx context.Context, api *lambdaapi.Client, getenv func(string) stri
 		return l
 	}
 	_, _, logs := wanted(v)
-	listener, err := telemetry.Listen(ctx, telemetry.Options{Lines: logs, Guarded: telemetry.IsLoopback(getenv("AWS_LAMBDA_RUNTIME_API"))})
+	listener, err := telemetry.Listen(telemetry.Options{Lines: logs, Guarded: telemetry.IsLoopback(getenv("AWS_LAMBDA_RUNTIME_API"))})
 	if err != nil {
 		log.Warn().Err(err).Msg(silence)
 		return l

@@ -2,15 +2,15 @@ package lambdaapi
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 )
 
 // A Subscription is what to tell of, and where. There is one for each extension, and none after its first Next.
 type Subscription struct {
-	URI     string // of a listener that is there already
+	URI     string // of a listener that is there already; ASCII without control characters
 	Managed bool   // on Managed Instances, which know the newest schema alone
 	Lines   bool   // lines of the function's log, too
 }
@@ -40,37 +40,30 @@ const subscribeTimeout = time.Second
 // Subscribe asks for telemetry. Nothing will come if told is false: the environment is an emulator that has none, and says so by 202. A refusal
 // is an *Error. After any other error nobody knows; what is told then may come.
 func (c *Client) Subscribe(ctx context.Context, s Subscription) (told bool, err error) {
-	type buffering struct {
-		MaxItems  int   `json:"maxItems"`
-		MaxBytes  int   `json:"maxBytes"`
-		TimeoutMs int64 `json:"timeoutMs"`
-	}
-	type destination struct {
-		Protocol string `json:"protocol"`
-		URI      string `json:"URI"`
-	}
-	schema, types := schemaObjects, []string{"platform"}
-	if s.Managed {
-		schema = schemaManaged
-	}
-	if s.Lines {
-		types = append(types, "function")
-	}
-	body, err := json.Marshal(struct {
-		SchemaVersion string      `json:"schemaVersion"`
-		Types         []string    `json:"types"`
-		Buffering     buffering   `json:"buffering"`
-		Destination   destination `json:"destination"`
-	}{schema, types, buffering{bufferItems, bufferBytes, bufferTime.Milliseconds()}, destination{"HTTP", s.URI}})
-	if err != nil {
-		return false, fmt.Errorf("subscribe to telemetry: %w", err)
-	}
 	ctx, cancel := context.WithTimeout(ctx, subscribeTimeout)
 	defer cancel()
 	header := http.Header{headerIdentifier: {c.identifier}, "Content-Type": {"application/json"}}
-	a, err := c.do(ctx, http.MethodPut, pathTelemetry, header, body)
+	a, err := c.do(ctx, http.MethodPut, pathTelemetry, header, s.body())
 	if err != nil {
 		return false, fmt.Errorf("subscribe to telemetry: %w", err)
 	}
 	return a.status != http.StatusAccepted, nil
+}
+
+// body writes the request by hand: package json takes 0.1 ms to get to know a type, which is a thirtieth of a cold start.
+func (s Subscription) body() []byte {
+	schema, types := schemaObjects, `"platform"`
+	if s.Managed {
+		schema = schemaManaged
+	}
+	if s.Lines {
+		types += `,"function"`
+	}
+	b := append([]byte(`{"schemaVersion":"`), schema...)
+	b = append(append(b, `","types":[`...), types...)
+	b = strconv.AppendInt(append(b, `],"buffering":{"maxItems":`...), bufferItems, 10)
+	b = strconv.AppendInt(append(b, `,"maxBytes":`...), bufferBytes, 10)
+	b = strconv.AppendInt(append(b, `,"timeoutMs":`...), bufferTime.Milliseconds(), 10)
+	b = append(b, `},"destination":{"protocol":"HTTP","URI":`...)
+	return append(strconv.AppendQuoteToASCII(b, s.URI), `}}`...)
 }

@@ -48,7 +48,7 @@ func listenAndTell(ctx context.Context) int {
 		fmt.Println(err)
 		return 1
 	}
-	l, err := Listen(ctx, Options{Lines: true, Guarded: IsLoopback(os.Getenv("AWS_LAMBDA_RUNTIME_API"))})
+	l, err := Listen(Options{Lines: true, Guarded: IsLoopback(os.Getenv("AWS_LAMBDA_RUNTIME_API"))})
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -61,7 +61,10 @@ func listenAndTell(ctx context.Context) int {
 	if told {
 		l.Subscribed()
 	}
-	l.Serve()
+	if err := l.Serve(); err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	last, reported := "", map[string]bool{}
 	for {
 		e, err := api.Next(ctx)

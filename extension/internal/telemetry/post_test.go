@@ -16,7 +16,7 @@ import (
 // sending side, until everything is answered.
 func talk(t *testing.T, l *Listener, request string) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(l.port())))
+	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(l.port)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestDamagedPosts(t *testing.T) {
 // TestSlowPost comes byte by byte, and others meanwhile.
 func TestSlowPost(t *testing.T) {
 	l := start(t, Options{})
-	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(l.port())))
+	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(l.port)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	l := start(t, Options{})
 	var held []net.Conn
 	for range 5 * maxConnections {
-		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(l.port())))
+		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(l.port)))
 		if err != nil {
 			t.Fatal(err)
 		}

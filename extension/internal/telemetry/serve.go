@@ -1,14 +1,15 @@
 package telemetry
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
@@ -17,8 +18,6 @@ import (
 const (
 	// host is the name that the platform posts to: the only one that it takes (TEL "Destination protocols").
 	host = "sandbox.localdomain"
-	// anyPort that is free, on every address.
-	anyPort = "0.0.0.0:0"
 	// reservedPort is Lambda's own (TEL).
 	reservedPort = 9001
 	// maxConnections at a time. The platform has one; after a freeze it may have another while the dead one is still here. One too many, and the oldest is closed.
@@ -31,29 +30,80 @@ const (
 //
 // It listens on every address: sandbox.localdomain has one of its own on Lambda, the platform may as well come from loopback, and to look a name
 // up costs more than all the rest, or takes seconds where nobody knows it.
-func Listen(ctx context.Context, opt Options) (*Listener, error) { return listenOn(ctx, anyPort, opt) }
+//
+// This stands between the registration and the first Next, so it is four system calls and nothing else. net.Listen makes twenty, and reads a file,
+// in ten times the time of a process that has just begun; Serve can have what that is good for later.
+func Listen(opt Options) (*Listener, error) { return listenOn(0, opt) }
 
-func listenOn(ctx context.Context, address string, opt Options) (*Listener, error) {
-	var config net.ListenConfig
-	config.SetMultipathTCP(false) // nobody there speaks it, and to find that out takes a system call more
-	listener, err := config.Listen(ctx, "tcp4", address)
-	if err == nil && portOf(listener) == reservedPort {
-		reserved := listener
-		listener, err = config.Listen(ctx, "tcp4", anyPort)
-		_ = reserved.Close() // only now, or it might be had again
+func listenOn(port int, opt Options) (*Listener, error) {
+	fd, port, err := bind(port)
+	if err == nil && port == reservedPort {
+		reserved := fd
+		fd, port, err = bind(0)
+		_ = syscall.Close(reserved) // only now, or it might be had again
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen for telemetry: %w", err)
 	}
-	return &Listener{opt: opt, listener: listener, seed: maphash.MakeSeed()}, nil
+	return &Listener{opt: opt, socket: os.NewFile(uintptr(fd), "telemetry"), port: port, seed: maphash.MakeSeed()}, nil
 }
 
-// Serve takes what is posted from now on, and what has been since Listen: until then it waits in the kernel, and so does the work of starting a
-// thread for it, which is better done when the first Next has been asked for. It is called once.
-func (l *Listener) Serve() {
-	if l.listener == nil {
+// bind opens a socket that listens on a port of every address, or on any port if it is zero.
+func bind(port int) (fd, got int, err error) {
+	fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return 0, 0, os.NewSyscallError("socket", err) //nolint:wrapcheck // listenOn does
+	}
+	defer func() {
+		if err != nil {
+			_ = syscall.Close(fd)
+		}
+	}()
+	syscall.CloseOnExec(fd)
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Port: port}); err != nil {
+		return 0, 0, os.NewSyscallError("bind", err) //nolint:wrapcheck // listenOn does
+	}
+	if err := syscall.Listen(fd, maxConnections); err != nil {
+		return 0, 0, os.NewSyscallError("listen", err) //nolint:wrapcheck // listenOn does
+	}
+	address, err := syscall.Getsockname(fd)
+	if err != nil {
+		return 0, 0, os.NewSyscallError("getsockname", err) //nolint:wrapcheck // listenOn does
+	}
+	in, ok := address.(*syscall.SockaddrInet4)
+	if !ok {
+		return 0, 0, errors.New("a socket without a port")
+	}
+	return fd, in.Port, nil
+}
+
+// Serve takes what is posted from now on, and what has been since Listen: until then it waits in the kernel. It is called once, and does nothing
+// for a Listener to which nothing comes.
+func (l *Listener) Serve() error {
+	l.mu.Lock()
+	closed := l.closed
+	l.mu.Unlock()
+	if closed || l.socket == nil {
+		return nil
+	}
+	listener, err := net.FileListener(l.socket) // of a copy
+	_ = l.socket.Close()
+	if err != nil {
+		return fmt.Errorf("listen for telemetry: %w", err)
+	}
+	l.serve(listener)
+	return nil
+}
+
+// serve has connections accepted until Close.
+func (l *Listener) serve(from net.Listener) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		_ = from.Close()
 		return
 	}
+	l.listener = from
 	l.serving.Add(1)
 	go func() {
 		defer l.serving.Done()
@@ -62,33 +112,26 @@ func (l *Listener) Serve() {
 				l.damaged(0)
 			}
 		}()
-		l.accept()
+		l.accept(from)
 	}()
 }
 
-func portOf(l net.Listener) int {
-	if a, ok := l.Addr().(*net.TCPAddr); ok {
-		return a.Port
-	}
-	return 0
-}
-
-func (l *Listener) port() int { return portOf(l.listener) }
-
 // URI is the destination to subscribe with.
-func (l *Listener) URI() string {
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(l.port())) + "/"
-}
+func (l *Listener) URI() string { return "http://" + host + ":" + strconv.Itoa(l.port) + "/" }
 
 // Close ends listening and waits until no post is worked on. What was taken in can still be had.
 func (l *Listener) Close() {
 	l.mu.Lock()
 	l.closed = true
-	conns := l.conns
+	conns, listener := l.conns, l.listener
 	l.conns = nil
 	l.mu.Unlock()
-	if l.listener != nil {
-		_ = l.listener.Close() // nothing can be done about it, nor below
+	// Nothing can be done about what fails here.
+	if l.socket != nil {
+		_ = l.socket.Close()
+	}
+	if listener != nil {
+		_ = listener.Close()
 	}
 	for _, c := range conns {
 		_ = c.Close()
@@ -96,9 +139,9 @@ func (l *Listener) Close() {
 	l.serving.Wait()
 }
 
-func (l *Listener) accept() {
+func (l *Listener) accept(from net.Listener) {
 	for {
-		conn, err := l.listener.Accept()
+		conn, err := from.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -116,7 +159,7 @@ func (l *Listener) accept() {
 					l.damaged(0)
 				}
 			}()
-			l.serve(conn)
+			l.answer(conn)
 		}()
 	}
 }
@@ -168,8 +211,8 @@ func (l *Listener) damaged(bytes int64) {
 	l.lose(event.DroppedDamaged, 1, bytes)
 }
 
-// serve answers the posts of one connection. There is no time limit on any of them: a freeze would use it up.
-func (l *Listener) serve(conn net.Conn) {
+// answer answers the posts of one connection. There is no time limit on any of them: a freeze would use it up.
+func (l *Listener) answer(conn net.Conn) {
 	posts := newPosts(conn)
 	for {
 		post, size, more, err := posts.next()

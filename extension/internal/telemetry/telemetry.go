@@ -14,6 +14,7 @@ package telemetry
 import (
 	"hash/maphash"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -47,11 +48,13 @@ type Options struct {
 
 // A Listener gets the platform's posts. Its methods may be called by any goroutine. The zero Listener is one to which nothing comes.
 type Listener struct {
-	opt      Options
-	listener net.Listener
-	serving  sync.WaitGroup
+	opt     Options
+	port    int
+	socket  *os.File // nil in the zero Listener
+	serving sync.WaitGroup
 
 	mu         sync.Mutex
+	listener   net.Listener
 	conns      []net.Conn // the oldest first
 	closed     bool
 	subscribed bool

@@ -24,12 +24,14 @@ const patience = 20 * time.Second
 // start starts a Listener and ends it with the test.
 func start(t *testing.T, opt Options) *Listener {
 	t.Helper()
-	l, err := Listen(t.Context(), opt)
+	l, err := Listen(opt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Close)
-	l.Serve()
+	if err := l.Serve(); err != nil {
+		t.Fatal(err)
+	}
 	return l
 }
 
@@ -240,7 +242,9 @@ func TestTold(t *testing.T) {
 		}
 	}
 	var none Listener
-	none.Serve()
+	if err := none.Serve(); err != nil {
+		t.Error(err)
+	}
 	none.Subscribed()
 	none.Close()
 	if began(&none, 1); len(none.Take()) != 0 || none.Waiting() != 0 {
@@ -282,10 +286,10 @@ func TestTold(t *testing.T) {
 	}
 }
 
-// TestCloseEndsAllThatServes: the port is free, connections are closed, and no goroutine is left.
+// TestCloseEndsAllThatServes: port and connections are closed, and Close waits for the goroutines.
 func TestCloseEndsAllThatServes(t *testing.T) {
 	l := start(t, Options{})
-	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(l.port())))
+	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(l.port)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,10 +302,12 @@ func TestCloseEndsAllThatServes(t *testing.T) {
 	if _, err := conn.Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "timeout") {
 		t.Errorf("the connection is still there: %v", err)
 	}
-	if again, err := net.Listen("tcp4", fmt.Sprintf("0.0.0.0:%d", l.port())); err != nil {
-		t.Errorf("the port is taken: %v", err)
-	} else {
+	if again, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(l.port))); err == nil {
 		again.Close()
+		t.Error("the port is still open")
+	}
+	if err := l.Serve(); err != nil {
+		t.Errorf("a Listener that is closed: %v", err)
 	}
 	if facts := l.Take(); len(facts) != 1 {
 		t.Errorf("got %+v", facts)
@@ -342,17 +348,14 @@ func (c fakeConn) LocalAddr() net.Addr  { return c.to }
 func TestGuardRefuses(t *testing.T) {
 	l := &Listener{opt: Options{Guarded: true}, seed: maphash.MakeSeed()}
 	stranger := &fakeListener{conns: make(chan net.Conn, 1), closed: make(chan bool)}
-	l.listener = stranger
 	ours, theirs := net.Pipe()
 	stranger.conns <- fakeConn{ours, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 2)}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)}}
-	ended := make(chan bool)
-	go func() { defer close(ended); l.accept() }()
+	l.serve(stranger)
 	theirs.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(theirs, "POST / HTTP/1.1\r\n\r\n"); err == nil {
 		t.Error("a stranger is listened to")
 	}
 	l.Close()
-	<-ended
 }
 
 // A fakeListener fails once, as without descriptors, before it gives what it has.
@@ -380,7 +383,7 @@ func (f *fakeListener) Addr() net.Addr { return &net.TCPAddr{} }
 // TestListeningFails: the caller learns of it.
 func TestListeningFails(t *testing.T) {
 	taken := start(t, Options{})
-	if l, err := listenOn(t.Context(), fmt.Sprintf("0.0.0.0:%d", taken.port()), Options{}); err == nil {
+	if l, err := listenOn(taken.port, Options{}); err == nil {
 		l.Close()
 		t.Error("no error")
 	}
@@ -388,10 +391,10 @@ func TestListeningFails(t *testing.T) {
 
 // TestReservedPort: source TEL. Another is taken, and the reserved one given back.
 func TestReservedPort(t *testing.T) {
-	l, err := listenOn(t.Context(), fmt.Sprintf("0.0.0.0:%d", reservedPort), Options{})
+	l, err := listenOn(reservedPort, Options{})
 	if err == nil {
 		t.Cleanup(l.Close)
-		if l.port() == reservedPort {
+		if l.port == reservedPort {
 			t.Error("it listens on the port that is Lambda's")
 		}
 		return
@@ -401,19 +404,21 @@ func TestReservedPort(t *testing.T) {
 
 // TestPostsBeforeServe wait.
 func TestPostsBeforeServe(t *testing.T) {
-	l, err := Listen(t.Context(), Options{})
+	l, err := Listen(Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Close)
-	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(l.port())))
+	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(l.port)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	body := list(startOf("A", 1))
 	fmt.Fprintf(conn, "POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-	l.Serve()
+	if err := l.Serve(); err != nil {
+		t.Fatal(err)
+	}
 	take(t, l, 1)
 }
 
@@ -449,17 +454,15 @@ func TestAPanicCostsAPost(t *testing.T) {
 // TestAPanicOfAConnection costs no more than it.
 func TestAPanicOfAConnection(t *testing.T) {
 	stranger := &fakeListener{conns: make(chan net.Conn, 1), closed: make(chan bool)}
-	l := &Listener{seed: maphash.MakeSeed(), listener: stranger}
+	l := &Listener{seed: maphash.MakeSeed()}
 	ours, theirs := net.Pipe()
 	stranger.conns <- brokenConn{ours}
-	ended := make(chan bool)
-	go func() { defer close(ended); l.accept() }()
+	l.serve(stranger)
 	theirs.SetDeadline(time.Now().Add(patience))
 	if _, err := theirs.Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "timeout") {
 		t.Errorf("the connection is still there: %v", err)
 	}
 	l.Close()
-	<-ended
 	if f := l.Take(); len(f) != 1 || f[0].Reason != event.DroppedDamaged {
 		t.Errorf("got %+v", f)
 	}
