@@ -13,9 +13,10 @@ type price struct{ gbSecond, request float64 }
 // perRequest is the same for all kinds of functions: 0.20 dollars a million.
 const perRequest = 0.20 / 1e6
 
-// priceOf gives the list price in US East (N. Virginia), first tier, without the free tier, as aws.amazon.com/lambda/pricing had it in September 2026.
-// Most regions have the same; some are up to 40 % dearer. A provisioned environment's time is cheaper, because what it costs to keep it ready, which is
-// not counted here, is paid beside it. Managed Instances cost what their EC2 instances do, and requests.
+// priceOf gives the list price in US East (N. Virginia), first tier, without the free tier: aws.amazon.com/lambda/pricing, which draws its tables from AWS's price
+// list (AmazonLambda, usage types Lambda-GB-Second, Lambda-Provisioned-GB-Second, each also with -ARM, and Request), as 2026's readers of that list quote it. Most
+// regions have the same; some are up to 40 % dearer. A provisioned environment's time is cheaper, because what it costs to keep it ready, which is not counted here, is
+// paid beside it. Managed Instances cost what their EC2 instances do, and requests.
 func priceOf(o Options) price {
 	p := price{0.0000166667, perRequest}
 	arm := o.Arch == "arm64"
