@@ -123,6 +123,28 @@ func TestCollectorThatTakesNothingLarge(t *testing.T) {
 	}
 }
 
+// TestReceiverThatRejectsAPart answers 200 and says how many it did not take. No part of the Collector's does that, so here the receiver itself is asked. What was
+// rejected is not sent again, and told to be lost.
+func TestReceiverThatRejectsAPart(t *testing.T) {
+	t.Parallel()
+	const rejected = 1
+	r := receiver(t)
+	f := run(t, r.URL(), map[string]string{"AFTERGLOW_SIGNALS": "traces"})
+	r.Script(otlptest.Answer{PartialRejected: rejected, Message: "one too many"})
+	f.invoke(nil)
+	f.invoke(nil)
+	f.end()
+	if n := len(r.Spans()); n != 4-rejected {
+		t.Errorf("%d spans were taken, want %d", n, 4-rejected)
+	}
+	if n := lost(r.Spans()); n != rejected {
+		t.Errorf("%d spans are told to be lost, want %d", n, rejected)
+	}
+	if !f.says("one too many") {
+		t.Error("the extension does not say why")
+	}
+}
+
 // lost sums what the extension has told to be lost.
 func lost(spans []otlptest.Span) int64 {
 	var n int64
