@@ -202,11 +202,7 @@ func TestSeveralExporters(t *testing.T) {
 			}
 		}
 		again := collector(t)
-		response, err := http.Post(again.URL()+"/v1/traces", "application/x-protobuf", strings.NewReader(string(replayed)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
+		post(t, again, replayed)
 		spans(t, again, 4)
 		if strings.Contains(l.output.String(), "hunter2") {
 			t.Error("the log shows a key")
@@ -215,6 +211,16 @@ func TestSeveralExporters(t *testing.T) {
 			t.Errorf("down: %v, said: %s", down, l.output.String())
 		}
 	}
+}
+
+// post sends a request for traces.
+func post(t *testing.T, r *otlptest.Receiver, payload []byte) {
+	t.Helper()
+	response, err := http.Post(r.URL()+"/v1/traces", "application/x-protobuf", strings.NewReader(string(payload)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
 }
 
 // TestKeysFromSSM: the process asks for them when it has something to send, and not before.

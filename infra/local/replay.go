@@ -58,11 +58,11 @@ func runReplay(ctx context.Context, c call, args []string) error {
 
 // show replays to a collector of our own, and tells what arrived there.
 func (p *playing) show(ctx context.Context, files []string) error {
-	receiver, err := otlptest.Start(otlptest.Options{})
+	receiver, err := otlptest.Start(otlptest.Options{}) //nolint:contextcheck // it ends with Close
 	if err != nil {
 		return fmt.Errorf("start a collector to look at the log: %w", err)
 	}
-	defer receiver.Close() // nothing can be done about an error
+	defer func() { _ = receiver.Close() }() // nothing can be done about an error
 	if p.collector, err = replay.NewCollector(receiver.URL(), nil); err != nil {
 		return fmt.Errorf("look at the log: %w", err)
 	}

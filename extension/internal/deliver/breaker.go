@@ -14,7 +14,7 @@ type breaker struct {
 	debt      time.Duration // what is lacking to full credit
 	full      time.Duration // what the credit is after an attempt that worked; 0: none did yet
 	at        time.Time     // when debt was that; wall clock, since a frozen environment's monotonic clock may stand still
-	took      time.Duration // the last attempt, if it failed
+	took      time.Duration // the last attempt, if it failed or was refused
 	failures  int           // in a row
 	notBefore time.Time
 }
@@ -28,7 +28,7 @@ const (
 	mostEarned = 1200 * time.Millisecond
 	// growth is by how much longer time is than the credit that it earns.
 	growth = 50
-	// enough credit there has to be for an attempt after one that took half of it or more. An attempt that is cut short again is worth nothing.
+	// enough credit there has to be for an attempt after one that took half of it or more, since one that is cut short is worth nothing.
 	enough = time.Second
 	// least credit there has to be for any attempt.
 	least = 20 * time.Millisecond
@@ -46,7 +46,7 @@ func (b breaker) credit(now time.Time) time.Duration {
 		return full
 	}
 	most := full
-	if b.failures > 0 {
+	if b.failures > 0 || b.took > 0 {
 		most = max(full, mostEarned)
 	}
 	earned := max(0, now.Sub(b.at)) / growth // a clock that was set back earns nothing
@@ -79,10 +79,16 @@ func (b breaker) failed(now time.Time, took, after time.Duration) breaker {
 	if b.failures < 5 { // 1 s doubled five times is beyond the longest
 		pause = min(firstBreak<<b.failures, longestBreak)
 	}
-	b = b.spent(now, took)
-	b.took = took
+	b = b.refused(now, took)
 	b.failures++
 	b.notBefore = wall(now).Add(max(pause, after))
+	return b
+}
+
+// refused gives the breaker after an attempt that was answered, though not with success: whether and when to ask again is not for it to say.
+func (b breaker) refused(now time.Time, took time.Duration) breaker {
+	b = b.spent(now, took)
+	b.took = took
 	return b
 }
 

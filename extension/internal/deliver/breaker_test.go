@@ -39,6 +39,9 @@ func TestBreaker(t *testing.T) {
 		{"a clock that was set back earns nothing", hung, -time.Hour, 0, false},
 		{"a clock that was set back by a day is no pause of a day", refused, -24 * time.Hour, firstCredit, true},
 		{"frozen in the middle: an hour costs no more than there was", fresh.failed(at(time.Hour), time.Hour, 0), time.Hour + time.Minute, mostEarned, true},
+		{"answered with a refusal: as much has to be there twice", fresh.refused(start, 300*time.Millisecond), 20 * time.Second, 500 * time.Millisecond, false},
+		{"answered with a refusal: it is, sooner or later", fresh.refused(start, 300*time.Millisecond), 25 * time.Second, 600 * time.Millisecond, true},
+		{"answered with a refusal again and again", fresh.refused(start, 200*time.Millisecond).refused(start, 200*time.Millisecond), 0, 0, false},
 		{"cut short by the invocation's end: no pause", fresh.spent(start, 100*time.Millisecond), 0, firstCredit - 100*time.Millisecond, true},
 		{"cut short again and again: the credit goes", fresh.spent(start, 390*time.Millisecond), 0, 10 * time.Millisecond, false},
 	}
@@ -55,9 +58,9 @@ func TestBreaker(t *testing.T) {
 // TestPausesOfTheBreaker: half a minute at most, so that who is invoked once a minute tries every time.
 func TestPausesOfTheBreaker(t *testing.T) {
 	b, now := breaker{}, time.Unix(1_700_000_000, 0)
-	for _, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30, 30} {
+	for _, want := range []int{1, 2, 4, 8, 16, 30, 30, 30} {
 		b = b.failed(now, 0, 0)
-		if got := b.notBefore.Sub(now); got != want*time.Second {
+		if got := b.notBefore.Sub(now); got != time.Duration(want)*time.Second {
 			t.Errorf("a pause of %v, want %d s", got, want)
 		}
 	}

@@ -23,6 +23,7 @@ const (
 const (
 	failing  = "cannot export"
 	refusing = "the collector refused a part"
+	warning  = "the collector accepted it, with a warning"
 	ending   = "the collector does not take this signal: it is not sent any more"
 )
 
@@ -133,7 +134,7 @@ func (d *Lanes) expire(now time.Time) {
 	for l := range d.all() {
 		for _, it := range slices.Clone(l.items) {
 			if now.Sub(it.born) > d.o.Age { // a clock that was set back makes nothing old
-				_ = d.outbox.load(it) // for the number of records alone
+				d.outbox.count(it)
 				l.lose(LossOutboxAge, it)
 			}
 		}
@@ -153,12 +154,18 @@ func (d *Lanes) all() func(yield func(*lane) bool) {
 
 // send lets the lanes work, side by side if there are several.
 func (d *Lanes) send(ctx context.Context, last bool) {
-	if len(d.lanes) == 1 {
-		d.lanes[0].flush(ctx, last)
+	var busy []*lane
+	for _, l := range d.lanes {
+		if len(l.items) > 0 {
+			busy = append(busy, l)
+		}
+	}
+	if len(busy) == 1 {
+		busy[0].flush(ctx, last)
 		return
 	}
 	var wait sync.WaitGroup
-	for _, l := range d.lanes {
+	for _, l := range busy {
 		wait.Add(1)
 		go func() {
 			defer wait.Done()
@@ -256,7 +263,7 @@ func (d *Lanes) bound() {
 			p.lane.lose(LossQueueFull, p.item)
 		case p.name != "" && (disk > d.o.Bytes || files > mostFiles):
 			disk, files = disk-p.size, files-1
-			_ = d.outbox.load(p.item) // for the number of records alone
+			d.outbox.count(p.item)
 			p.lane.lose(LossOutboxFull, p.item)
 		}
 	}
@@ -317,7 +324,7 @@ func (d *Lanes) say(l *lane, said remark, kept int) {
 	}
 	if said.what == failing {
 		e = e.Int("kept", kept)
-	} else if said.what == refusing {
+	} else if said.records > 0 {
 		e = e.Int64("records", said.records)
 	}
 	e.Msg(said.what)

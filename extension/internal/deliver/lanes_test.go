@@ -207,6 +207,12 @@ func TestTooLarge(t *testing.T) {
 	if refused := f.sends - sends - 100_000/most; refused > 8 || len(f.accepted) != 200 {
 		t.Errorf("%d requests, %d spans", f.sends-sends, len(f.accepted))
 	}
+	sends = f.sends
+	s.Add(Batch{Signal: otlplog.Traces, Payload: request(1000, spans...), Records: 100})
+	s.flush(false)
+	if f.sends-sends > 8 || len(f.accepted) != 300 { // it knows how small they have to be
+		t.Errorf("%d requests, %d spans", f.sends-sends, len(f.accepted))
+	}
 	s.Add(Batch{Signal: otlplog.Traces, Payload: request(2*most, "huge"), Records: 1})
 	s.add("small")
 	s.flush(true)
@@ -234,11 +240,13 @@ func TestPartlyRefused(t *testing.T) {
 	}}
 	s := newStand(t, nil, one(f))
 	s.invoke("a")
-	f.answer = nil
+	f.answer = func(context.Context, int, string, []byte) (export.Result, error) {
+		return export.Result{Text: "slow down"}, nil
+	}
 	s.invoke("b")
 	s.wantLost("refused:2")
 	s.want(f, "a b")
-	if !strings.Contains(s.log.String(), `"reason":"too old","records":2`) {
+	if log := s.log.String(); !strings.Contains(log, `"reason":"too old","records":2`) || !strings.Contains(log, `"slow down","message":"the collector accepted it`) {
 		t.Errorf("log: %s", s.log.String())
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 )
 
 const (
@@ -162,6 +161,21 @@ func (o outbox) try(name string, b []byte) error {
 	return nil
 }
 
+// count reads how many records an item has, if nobody knows yet and its file can tell.
+func (o outbox) count(it *item) {
+	if it.records > 0 || it.name == "" {
+		return
+	}
+	f, err := o.regular(it.name)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	b, _ := io.ReadAll(io.LimitReader(f, longestHead)) // what there is
+	h, _, _ := parseFile(b)                            // damaged, since it is cut; the first line is not
+	it.records = h.records
+}
+
 // load reads an item's payload. Its number of records is known then, if the file's first line can be read.
 func (o outbox) load(it *item) error {
 	if it.payload != nil || it.name == "" {
@@ -185,22 +199,34 @@ func (o outbox) load(it *item) error {
 	return nil
 }
 
-// get reads a regular file, and waits for nothing.
+// get reads a file of no more than so many bytes.
 func (o outbox) get(name string, most int64) ([]byte, error) {
+	f, err := o.regular(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("read from outbox: %w", err)
+	}
+	if int64(len(b)) > most {
+		return nil, errDamaged
+	}
+	return b, nil
+}
+
+// regular opens a file that is one, and waits for nothing.
+func (o outbox) regular(name string) (*os.File, error) {
 	f, err := os.OpenFile(o.path(name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("read from outbox: %w", err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
 		return nil, errDamaged
 	}
-	b, err := io.ReadAll(io.LimitReader(f, most))
-	if err != nil {
-		return nil, fmt.Errorf("read from outbox: %w", err)
-	}
-	return b, nil
+	return f, nil
 }
 
 // remove forgets an item's file.
@@ -212,6 +238,3 @@ func (o outbox) remove(it *item) {
 }
 
 func blocks(size int64) int64 { return (size + block - 1) / block * block }
-
-// isExpired tells whether an item is too old. A clock that was set back makes nothing old.
-func (it *item) isExpired(now time.Time, age time.Duration) bool { return now.Sub(it.born) > age }

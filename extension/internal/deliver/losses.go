@@ -1,0 +1,31 @@
+package deliver
+
+import (
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/extension/otlplog"
+)
+
+// losses counts by reason.
+type losses []event.Loss
+
+// add counts. What is not a span says so in its reason, since spans, data points and lines cannot be added up.
+func (l *losses) add(signal, reason string, records int, bytes int64) {
+	if signal != otlplog.Traces {
+		reason = signal + "-" + reason
+	}
+	l.merge(event.Loss{Reason: reason, Records: int64(records), Bytes: bytes})
+}
+
+func (l *losses) merge(loss event.Loss) {
+	if loss.Records == 0 && loss.Bytes == 0 {
+		return
+	}
+	for n := range *l {
+		if had := &(*l)[n]; had.Reason == loss.Reason {
+			had.Records += loss.Records
+			had.Bytes += loss.Bytes
+			return
+		}
+	}
+	*l = append(*l, loss)
+}

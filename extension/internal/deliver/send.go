@@ -1,0 +1,273 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/export"
+	"github.com/afterglow-lambda/afterglow/extension/otlplog"
+)
+
+// A run is the sending of one flush.
+type run struct {
+	*lane
+	last bool
+	// failed has the signals that failed in this flush.
+	failed map[string]bool
+
+	signal   string
+	accepted bool // something, of the group
+	refused  bool // something, of the group
+	silent   bool // nobody answered
+}
+
+// isResting tells whether a signal is not to be sent now.
+func (r *run) isResting(signal string) bool {
+	return r.failed[signal] || !r.last && r.resting[signal].paused(time.Now())
+}
+
+// next takes the oldest item that may be sent, and of the same signal as many behind it as go into one request. What cannot be read any more is lost.
+// The items stay where they are.
+func (r *run) next() (items []*item) {
+	size := 0
+	for _, it := range slices.Clone(r.items) {
+		if r.isResting(it.signal) || len(items) > 0 && it.signal != items[0].signal {
+			continue
+		}
+		if len(items) > 0 && size+int(it.length()) > r.most {
+			break
+		}
+		if !r.isReadable(it) {
+			continue
+		}
+		size += len(it.payload)
+		items = append(items, it)
+	}
+	return items
+}
+
+func (r *run) mayGoOn(ctx context.Context) bool {
+	_, ok := r.breaker.may(time.Now())
+	if d, has := ctx.Deadline(); has && time.Until(d) < least {
+		return false
+	}
+	return ctx.Err() == nil && (ok || r.last)
+}
+
+// group sends items of one signal. It returns false if the exporter is not to be asked any more now.
+func (r *run) group(ctx context.Context, items []*item) bool {
+	r.signal, r.accepted, r.refused = items[0].signal, false, false
+	var left, parts []part
+	for _, it := range items {
+		parts = append(parts, r.parts(it)...)
+	}
+	for len(parts) > 0 {
+		n := r.together(parts)
+		some, ok := r.bring(ctx, parts[:n])
+		left, parts = append(left, some...), parts[n:]
+		if !ok {
+			r.failed[r.signal] = true
+			left = append(left, parts...)
+			break
+		}
+	}
+	r.settle(items, left)
+	if !r.takes(r.signal) {
+		for _, it := range slices.Clone(r.items) {
+			if it.signal == r.signal {
+				r.lose(LossRefused, it)
+			}
+		}
+	}
+	switch {
+	case r.accepted:
+		r.probes = mostProbes
+	case r.refused:
+		r.probes /= 2
+		r.rest(0)
+		r.failed[r.signal] = r.failed[r.signal] || !r.last // at the end each gets its chance, since there is no other
+	}
+	return !r.silent
+}
+
+// rest leaves the signal alone for a while.
+func (r *run) rest(after time.Duration) {
+	if r.resting == nil {
+		r.resting = map[string]breaker{}
+	}
+	r.resting[r.signal] = r.resting[r.signal].failed(time.Now(), 0, after)
+}
+
+// together tells how many of the parts go into one request.
+func (r *run) together(parts []part) (n int) {
+	most := r.most
+	if r.Limits.Bytes > 0 {
+		most = min(most, r.Limits.Bytes)
+	}
+	size, records := 0, 0
+	for _, p := range parts {
+		size += len(p.payload)
+		records += p.records
+		if n > 0 && (size > most || r.Limits.Records > 0 && records > r.Limits.Records) {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// bring sends parts in one request, and in smaller ones where that one is refused for what is in it. It gives what is left to be sent later, and false
+// if the exporter is not to be asked any more now.
+func (r *run) bring(ctx context.Context, parts []part) (left []part, ok bool) {
+	if len(parts) == 0 {
+		return nil, true
+	}
+	if !r.mayGoOn(ctx) {
+		return parts, false
+	}
+	payload := join(parts)
+	result, err := r.try(ctx, payload)
+	if result.Rejected > 0 || result.Text != "" {
+		r.lost.add(r.signal, LossRefused, int(result.Rejected), 0)
+		what := refusing
+		if result.Rejected == 0 {
+			what = warning
+		}
+		r.say(remark{what: what, signal: r.signal, records: result.Rejected, text: result.Text})
+	}
+	var e *export.Error
+	switch {
+	case err == nil:
+		r.accepted = true
+		delete(r.resting, r.signal)
+		return nil, true
+	case !errors.As(err, &e) || e.Retry:
+		r.say(remark{what: failing, signal: r.signal, err: err})
+		return parts, false
+	case e.IsTooLarge() && len(payload) > smallestRequest:
+		r.most = max(smallestRequest, min(r.most, len(payload)/2))
+		if first, second, ok := halves(parts); ok {
+			return r.both(ctx, first, second)
+		}
+	case e.IsAboutContent() && r.probes > 0:
+		if first, second, ok := halves(parts); ok {
+			r.probes--
+			return r.both(ctx, first, second)
+		}
+	case e.IsNoEndpoint() && r.signal != otlplog.Traces:
+		r.switchOff(err)
+	}
+	r.refuse(parts, err)
+	return nil, true
+}
+
+// both brings the first parts, then the second.
+func (r *run) both(ctx context.Context, first, second []part) (left []part, ok bool) {
+	left, ok = r.bring(ctx, first)
+	if !ok {
+		return slices.Concat(left, second), false
+	}
+	return r.bring(ctx, second)
+}
+
+// switchOff gives up a signal of this exporter for the life of the process.
+func (r *run) switchOff(err error) {
+	if r.off == nil {
+		r.off = map[string]int{}
+	}
+	r.off[r.signal] = 0
+	r.say(remark{what: ending, signal: r.signal, err: err})
+}
+
+func (r *run) refuse(parts []part, err error) {
+	records, bytes := 0, 0
+	for _, p := range parts {
+		records += p.records
+		bytes += len(p.payload)
+	}
+	r.refused = true
+	r.lost.add(r.signal, LossRefused, records, int64(bytes))
+	r.say(remark{what: refusing, signal: r.signal, err: err, records: int64(records)})
+}
+
+// try makes one request within the time that the exporter has deserved, and tells the breaker.
+func (r *run) try(ctx context.Context, payload []byte) (export.Result, error) {
+	start, within := wall(time.Now()), ctx
+	if limit, _ := r.breaker.may(start); !r.last {
+		var cancel context.CancelFunc
+		within, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	result, err := r.Sender.Send(within, r.signal, payload)
+	now := wall(time.Now())
+	took := now.Sub(start)
+	var e *export.Error
+	switch isError := errors.As(err, &e); {
+	case err == nil:
+		r.breaker = r.breaker.worked(now, took)
+	case isError && e.Status != 0:
+		r.breaker = r.breaker.refused(now, took)
+		if e.Retry {
+			r.rest(e.After)
+		}
+	case isError && !e.Retry, ctx.Err() != nil:
+		r.breaker = r.breaker.spent(now, took) // nobody was asked, or nobody waited for the answer
+		r.silent = ctx.Err() != nil
+	default:
+		r.breaker = r.breaker.failed(now, took, 0)
+		r.silent = true
+	}
+	return result, err
+}
+
+// settle removes items of which nothing is left, and notes what is left of the others.
+func (r *run) settle(items []*item, left []part) {
+	parts := map[*item][]part{}
+	for _, p := range left {
+		parts[p.of] = append(parts[p.of], p)
+	}
+	for _, it := range items {
+		rest, size := parts[it], 0
+		for _, p := range rest {
+			size += len(p.payload)
+		}
+		switch {
+		case len(rest) == 0:
+			r.drop(it)
+		case size != len(it.payload):
+			it.payload, it.records, it.changed = join(rest), 0, true
+			for _, p := range rest {
+				it.records += p.records
+			}
+		case it.name != "" && !it.changed:
+			it.payload = nil // it is in the file
+		}
+	}
+}
+
+// join makes one request of parts.
+func join(parts []part) []byte {
+	if len(parts) == 1 {
+		return parts[0].payload
+	}
+	var all []byte
+	for _, p := range parts {
+		all = append(all, p.payload...)
+	}
+	return all
+}
+
+// halves parts them in two: by items as far as there are several, else within the one.
+func halves(parts []part) (first, second []part, ok bool) {
+	if n := len(parts); n > 1 {
+		return parts[:n/2], parts[n/2:], true
+	}
+	p := parts[0]
+	a, b, ok := export.Halve(p.payload)
+	if !ok {
+		return nil, nil, false
+	}
+	return []part{{p.of, a, export.Records(p.of.signal, a)}}, []part{{p.of, b, export.Records(p.of.signal, b)}}, true
+}
