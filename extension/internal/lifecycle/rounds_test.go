@@ -139,7 +139,7 @@ func TestWhatIsUnreadAtTheEndIsSaid(t *testing.T) {
 		for n := range intake.MaxFiles + 1 {
 			s.spool(fmt.Sprintf("R%d", n))
 		}
-		s.flush = func(context.Context) bool { time.Sleep(2*time.Second - lastMargin - lastWords); return false } // and minds no context
+		s.flush = func(context.Context) bool { time.Sleep(2*time.Second - lastMargin - lastWords + time.Millisecond); return false } // and minds no context
 		s.shutdown()
 		if !strings.Contains(s.log.String(), `"unread bytes":`) {
 			t.Errorf("log: %s", s.log.String())
@@ -221,7 +221,7 @@ func TestTheLastReportIsWaitedFor(t *testing.T) {
 					time.AfterFunc(max(0, test.after), func() { p.add(event.Fact{Kind: event.FactReport, ID: test.report}) })
 				}
 				if test.after < 0 {
-					time.Sleep(1)
+					synctest.Wait()
 				}
 				if held := s.shutdownFor(test.reason); held < test.least || held > test.most {
 					t.Errorf("held for %v", held)
