@@ -139,7 +139,10 @@ func TestWhatIsUnreadAtTheEndIsSaid(t *testing.T) {
 		for n := range intake.MaxFiles + 1 {
 			s.spool(fmt.Sprintf("R%d", n))
 		}
-		s.flush = func(context.Context) bool { time.Sleep(2*time.Second - lastMargin - lastWords + time.Millisecond); return false } // and minds no context
+		s.flush = func(context.Context) bool {
+			time.Sleep(2*time.Second - lastMargin - lastWords + time.Millisecond)
+			return false
+		} // and minds no context
 		s.shutdown()
 		if !strings.Contains(s.log.String(), `"unread bytes":`) {
 			t.Errorf("log: %s", s.log.String())
