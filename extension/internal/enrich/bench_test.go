@@ -21,3 +21,12 @@ func BenchmarkApply(b *testing.B) {
 		Apply(&inv)
 	}
 }
+
+// BenchmarkEventOfTheUsersOwn looks at a large event that nothing recognises.
+func BenchmarkEventOfTheUsersOwn(b *testing.B) {
+	inv := event.Invocation{Event: event.Body{Data: event.BytesOf([]byte(`{"orders":[` + strings.Repeat(`{"id":"A-1","note":"a gift"},`, 2300) + `1]}`))}}
+	b.SetBytes(int64(inv.Event.Data.Len()))
+	for range b.N {
+		Apply(&inv)
+	}
+}

@@ -7,7 +7,7 @@
 // It promises: no event and no call makes it panic or take more than time linear in its size; what is not recognised is left as it is; ids
 // are taken whole or not at all; what came from the function is put into attributes as event.Text, so that mask sees it.
 //
-// To add a type of trigger: one file trigger_<name>.go with its recogniser, one line in triggers, one real event in
+// To add a type of trigger: one file trigger_<name>.go with its recogniser, one line in candidates, one real event in
 // testdata/triggers/<name>.json. To add a service: one file service_<name>.go, one line in services, calls in testdata/calls. `go test -update`
 // writes what is recognised beside them, to be looked at before it is committed.
 package enrich
