@@ -1,0 +1,96 @@
+package faults
+
+import (
+	"github.com/afterglow-lambda/afterglow/internal/otlptest"
+)
+
+// hog is the file that takes all of /tmp.
+const hog = "/tmp/hog"
+
+// Of other files in the spool's place.
+const elsewhere = "/tmp/elsewhere"
+
+func diskRows() []row {
+	return []row{
+		{name: "is full for a while", does: "The function fills it to the last byte, is invoked twice, and makes room again.", root: true, lost: []string{"write-failed"}, story: func(s *stage) {
+			s.begin()
+			s.busy(1)
+			s.invoke(get("/a"), step{"fill", hog}, get("/b"))
+			s.busy(2)
+			s.invoke(get("/a"), step{"remove", hog}, get("/b"))
+			s.busy(1)
+		}},
+		{name: "is full for a while, and nobody collects", does: "The same, and the collector answers 503 meanwhile.", root: true, lost: []string{"write-failed"}, story: func(s *stage) {
+			s.begin()
+			s.busy(1)
+			s.collector.Otherwise(otlptest.Answer{Status: 503})
+			s.busy(1)
+			s.invoke(get("/a"), step{"fill", hog}, get("/b"))
+			s.busy(1)
+			s.invoke(get("/a"), step{"remove", hog}, get("/b"))
+			s.collector.Otherwise(otlptest.Answer{})
+			s.busy(1)
+		}},
+		{name: "is full until the end", does: "The function fills it to the last byte, and leaves it so.", root: true, lost: []string{"write-failed"}, story: func(s *stage) {
+			s.begin()
+			s.busy(1)
+			s.invoke(get("/a"), step{"fill", hog}, get("/b"))
+			s.busy(1)
+		}},
+		{name: "is full when the environment begins", does: "What an earlier life left fills it: a reset after it was filled.", root: true, lost: []string{"write-failed"}, story: func(s *stage) {
+			s.begin()
+			s.invoke(get("/a"), step{"fill", hog}, step{"kill"})
+			s.busy(1)
+			s.invoke(step{"remove", hog}, get("/a"))
+			s.busy(1)
+		}},
+		{name: "cannot be written", does: "AFTERGLOW_SPOOL_DIR is on a file system that is read-only.", lost: []string{"write-failed"},
+			set: setting{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/var/task/spool"}}, story: func(s *stage) {
+				s.begin()
+				s.busy(2)
+			}},
+		{name: "is cleaned by the function", does: "Each invocation ends by deleting everything in /tmp.", lost: []string{"write-failed"}, story: func(s *stage) {
+			s.begin()
+			for range 3 {
+				s.invoke(get("/a"), step{"clear", "/tmp"})
+			}
+			s.busy(1)
+		}},
+		{name: "is cleaned at the start", does: "Each invocation begins by deleting everything in /tmp, while the collector answers 503 at first.", lost: []string{"write-failed"}, story: func(s *stage) {
+			s.collector.Otherwise(otlptest.Answer{Status: 503})
+			s.begin()
+			s.busy(2)
+			for range 2 {
+				s.invoke(step{"clear", "/tmp"}, get("/a"))
+			}
+			s.collector.Otherwise(otlptest.Answer{})
+			s.busy(1)
+		}},
+		{name: "has a file where the spool was", does: "The function puts a file into the spool's place, and later takes it away.", lost: []string{"write-failed"}, story: replaced(step{"put", spoolDir})},
+		{name: "has a pipe where the spool was", does: "The same with a named pipe, which nobody opens at its other end.", lost: []string{"write-failed"}, story: replaced(step{"pipe", spoolDir})},
+		{name: "has a dead link where the spool was", does: "The same with a link to nowhere.", lost: []string{"write-failed"}, story: replaced(step{"link", "/tmp/nowhere/at/all", spoolDir})},
+		{name: "has the spool elsewhere", does: "The function moves the spool and puts a link to it into its place.", story: func(s *stage) {
+			s.begin()
+			s.busy(1)
+			s.invoke(get("/a"), step{"rename", spoolDir, elsewhere}, step{"link", elsewhere, spoolDir}, get("/b"))
+			s.busy(2)
+		}},
+		{name: "the spool is a file from the start", does: "AFTERGLOW_SPOOL_DIR is a file.", lost: []string{"write-failed"},
+			set: setting{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/var/task/app.py"}}, story: func(s *stage) {
+				s.begin()
+				s.busy(2)
+			}},
+	}
+}
+
+// replaced is the story of a function that puts something into the spool's place.
+func replaced(by step) func(*stage) {
+	return func(s *stage) {
+		s.begin()
+		s.busy(1)
+		s.invoke(get("/a"), step{"remove", spoolDir}, by, get("/b"))
+		s.busy(1)
+		s.invoke(get("/a"), step{"remove", spoolDir}, get("/b"))
+		s.busy(1)
+	}
+}

@@ -1,0 +1,277 @@
+package faults
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
+	"github.com/afterglow-lambda/afterglow/internal/otlptest"
+)
+
+// short is the timeout of functions that run into it.
+const short = 2 * time.Second
+
+// smallest is the memory of functions that run out of it.
+const smallest = 128
+
+func lifeRows() []row {
+	rows := []row{
+		{name: "a time-out", does: "The function waits for an answer that never comes, until its time is over.", set: setting{timeout: short}, story: func(s *stage) {
+			s.begin()
+			s.busy(1)
+			s.invoke(get("/a"), get("/hang"))
+			s.busy(1)
+		}, check: failed("timeout", 1)},
+		{name: "a time-out, Node.js", does: "The same in Node.js.", set: setting{timeout: short, runtime: node}, story: func(s *stage) {
+			s.begin()
+			s.busy(1)
+			s.invoke(get("/a"), get("/hang"))
+			s.busy(1)
+		}, check: failed("timeout", 1)},
+		{name: "the runtime is killed", does: "The function's process gets SIGKILL in the middle of an invocation.", story: func(s *stage) {
+			s.begin()
+			s.busy(1)
+			s.invoke(get("/a"), step{"kill"})
+			s.busy(1)
+		}, check: failed("killed", 1)},
+		{name: "the runtime is killed, Node.js", does: "The same in Node.js.", set: setting{runtime: node}, story: func(s *stage) {
+			s.begin()
+			s.busy(1)
+			s.invoke(get("/a"), step{"kill"})
+			s.busy(1)
+		}, check: failed("killed", 1)},
+		{name: "the runtime runs out of memory", does: "The function takes memory until the kernel ends it.", root: true, set: setting{memory: smallest}, story: func(s *stage) {
+			s.begin()
+			s.busy(1)
+			s.invoke(get("/a"), step{"memory"})
+			s.busy(1)
+		}, check: failed("out-of-memory", 1)},
+		{name: "several resets in a row", does: "Killed, killed, out of time, killed, one after the other, the first time in the first invocation.", set: setting{timeout: short}, story: func(s *stage) {
+			s.begin()
+			s.invoke(get("/a"), step{"kill"})
+			s.invoke(get("/a"), step{"kill"})
+			s.invoke(get("/a"), get("/hang"))
+			s.invoke(step{"kill"})
+			s.busy(1)
+		}},
+		{name: "a reset during an outage", does: "Nobody collects while the function is killed; after the reset the collector is back.", story: func(s *stage) {
+			s.collector.Otherwise(otlptest.Answer{Status: 503})
+			s.begin()
+			s.busy(2)
+			s.invoke(get("/a"), step{"kill"})
+			s.collector.Otherwise(otlptest.Answer{})
+			s.busy(1)
+		}},
+		{name: "resets while the collector hangs", does: "The collector never answers while the function is killed twice; then it is well again.", story: func(s *stage) {
+			s.collector.Otherwise(otlptest.Answer{Hang: true})
+			s.begin()
+			s.busy(1)
+			s.invoke(get("/a"), step{"kill"})
+			s.invoke(get("/a"), step{"kill"})
+			s.collector.Otherwise(otlptest.Answer{})
+			s.busy(1)
+		}},
+		{name: "the extension is killed", does: "It gets SIGKILL while it exports, after the function's response. Lambda takes that for a failure of the environment and makes another.",
+			repeats: true, story: extensionKilled, judge: afterKill},
+		{name: "frozen in the middle of a send", does: "The extension stands still for a second while the collector reads its request, and goes on.", story: frozenSend},
+		{name: "kept connections are dead", does: "Every connection is cut at each freeze, as by a long one.", set: setting{options: func(o *lambdalocal.Options) { o.CutConnections = true }}, root: true, story: func(s *stage) {
+			s.begin()
+			s.busy(4)
+		}},
+		{name: "reasons in upper case", does: "SHUTDOWN tells its reason as the documentation prints it.", set: setting{timeout: short, options: func(o *lambdalocal.Options) { o.UpperCaseReasons = true }}, story: func(s *stage) {
+			s.begin()
+			s.busy(1)
+			s.invoke(get("/hang"))
+			s.busy(1)
+		}},
+		{name: "SHUTDOWN with little time", does: "SHUTDOWN's deadline is 300 ms away, and the collector takes 50.", set: setting{between: &between{event: deadlineIn(300 * time.Millisecond)}}, story: func(s *stage) {
+			s.collector.Otherwise(otlptest.Answer{Slow: 50 * time.Millisecond})
+			s.begin()
+			s.busy(3)
+		}},
+		{name: "SHUTDOWN with no time", does: "SHUTDOWN's deadline is over when it comes, and the collector hangs.", lost: []string{"undelivered"},
+			set: setting{between: &between{event: deadlineIn(-time.Second)}}, story: func(s *stage) {
+				s.collector.Otherwise(otlptest.Answer{Hang: true})
+				s.begin()
+				s.busy(2)
+			}},
+	}
+	return append(rows, telemetryRows()...)
+}
+
+// telemetryRows are faults of the Telemetry API.
+func telemetryRows() []row {
+	const done = "platform.runtimeDone"
+	story := func(s *stage) {
+		s.begin()
+		s.busy(2)
+		s.invoke(get("/a"), step{"kill"})
+		s.busy(1)
+	}
+	return []row{
+		{name: "no telemetry", does: "The Telemetry API answers 202: nothing will come.", set: setting{options: func(o *lambdalocal.Options) { o.NoTelemetry = true }}, story: story},
+		{name: "runtimeDone is missing", does: "platform.runtimeDone never comes.", set: setting{between: &between{telemetry: func(batch []fact) (out []fact) {
+			for _, f := range batch {
+				if f.Type != done {
+					out = append(out, f)
+				}
+			}
+			return out
+		}}}, story: story},
+		{name: "telemetry is doubled", does: "Every event comes twice.", set: setting{between: &between{telemetry: func(batch []fact) (out []fact) {
+			for _, f := range batch {
+				out = append(out, f, f)
+			}
+			return out
+		}}}, story: story},
+		{name: "telemetry is late", does: "Every delivery comes with the next one.", set: setting{between: late()}, story: story},
+		{name: "telemetry is nonsense", does: "Every event has a twin without sense: another type, a record that is none, ids of nobody.", set: setting{between: &between{telemetry: nonsense}}, story: story},
+	}
+}
+
+// late hands every batch on with the next one.
+func late() *between {
+	var held []fact
+	return &between{telemetry: func(batch []fact) []fact {
+		before := held
+		held = batch
+		return before
+	}}
+}
+
+func nonsense(batch []fact) (out []fact) {
+	for n, f := range batch {
+		twin := f
+		switch n % 5 {
+		case 0:
+			twin.Type = "platform.unheardOf"
+		case 1:
+			twin.Record = json.RawMessage(`[[["platform"]]]`)
+		case 2:
+			twin.Record = json.RawMessage(`{"requestId":"nobody","status":7,"metrics":"none"}`)
+		case 3:
+			twin.Time = "yesterday"
+			twin.Record = json.RawMessage(`null`)
+		default:
+			twin.Type = ""
+		}
+		out = append(out, twin, f)
+	}
+	return out
+}
+
+// deadlineIn gives SHUTDOWN another deadline.
+func deadlineIn(d time.Duration) func(map[string]any) {
+	return func(event map[string]any) {
+		if event["eventType"] == "SHUTDOWN" {
+			event["deadlineMs"] = time.Now().Add(d).UnixMilli()
+		}
+	}
+}
+
+// failed checks how many invocations are told to have failed for a reason.
+func failed(reason string, times int) func(*stage, account) {
+	return func(s *stage, a account) {
+		s.Helper()
+		n := 0
+		for _, span := range a.spans {
+			if span.Kind == otlptest.Server && span.Attributes["error.type"] == reason {
+				n++
+			}
+		}
+		if n != times {
+			s.Errorf("%d invocations are told to have ended by %s, not %d", n, reason, times)
+		}
+	}
+}
+
+// extensions gives the ids of the extension's processes, of which there is one: a variable of its environment has a value that no other one has.
+func (s *stage) extension() int {
+	s.Helper()
+	mark := "AFTERGLOW_FAULTS=" + s.Name()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		missing(s.T, "no /proc to find the extension in")
+	}
+	for _, e := range entries {
+		environ, err := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
+		if err != nil || !strings.Contains(string(environ), mark+"\x00") {
+			continue
+		}
+		command, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+		var pid int
+		if _, scan := fmt.Sscan(e.Name(), &pid); err == nil && scan == nil && strings.HasPrefix(string(command), "/opt/extensions/afterglow") {
+			return pid
+		}
+	}
+	s.Fatal("the extension is not to be found")
+	return 0
+}
+
+// extensionKilled kills the extension while it waits for the collector's answer.
+func extensionKilled(s *stage) {
+	s.set.env["AFTERGLOW_FAULTS"] = s.Name()
+	asked := make(chan bool, 1)
+	first := true
+	s.in(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+		if !first {
+			return false
+		}
+		first = false
+		asked <- true
+		<-r.Context().Done() // its process is gone
+		return true
+	})
+	s.begin()
+	go func() {
+		<-asked
+		_ = syscall.Kill(s.extension(), syscall.SIGKILL)
+	}()
+	s.busy(3)
+}
+
+// afterKill is the judgement of a row whose extension was killed once: the function's answers are as ever, the environment is made anew once.
+func afterKill(s *stage) {
+	s.Helper()
+	want := s.world.without(s.T, s.set, s.calls)
+	for n, c := range s.calls {
+		got := c.result
+		if n == 0 {
+			got.Status = want[n].Status // the environment failed, after the response
+		}
+		if got != want[n] {
+			s.Errorf("invocation %d gave %+v, without Afterglow %+v", n, got, want[n])
+		}
+	}
+	if len(s.ends) != 2 || s.ends[0].Status != "signal: killed" || !s.ends[1].InTime || s.ends[1].Status != "exit status 0" {
+		s.Errorf("the extension left like this: %+v", s.ends)
+	}
+}
+
+// frozenSend stops the extension's process while the collector reads its request.
+func frozenSend(s *stage) {
+	s.set.env["AFTERGLOW_FAULTS"] = s.Name()
+	first := true
+	s.in(func(http.ResponseWriter, *http.Request, []byte) bool {
+		if !first {
+			return false
+		}
+		first = false
+		pid := s.extension()
+		_ = syscall.Kill(pid, syscall.SIGSTOP)
+		time.Sleep(time.Second) // of the freeze: nothing can be waited for
+		_ = syscall.Kill(pid, syscall.SIGCONT)
+		return false
+	})
+	s.begin()
+	s.busy(3)
+}
+
+var _ = io.Discard
