@@ -29,6 +29,8 @@ type row struct {
 	check func(*stage, account)
 	// judge replaces stage.check in rows that break the extension itself.
 	judge func(*stage)
+	// unlisted rows do not stand in docs/faults.md: one sentence tells of all.
+	unlisted bool
 	// slow rows run with -full only.
 	slow bool
 	// root: the row needs a disk of its own for /tmp, which takes root on Linux.
@@ -46,7 +48,9 @@ func table() []group {
 	return []group{
 		{"The collector", collectorRows()},
 		{"/tmp", diskRows()},
+		{"The spool", spoolRows()},
 		{"Life and death", lifeRows()},
+		{"Settings", settingRows()},
 	}
 }
 

@@ -122,6 +122,6 @@ def fail(text):
 
 STEPS = {
     "get": get, "post": post, "many": many, "fork": fork, "sleep": time.sleep, "remove": remove, "clear": clear, "fill": fill, "put": put, "copy": copy,
-    "litter": litter, "link": os.symlink, "pipe": os.mkfifo, "mkdir": os.makedirs, "rename": os.rename, "kill": kill, "memory": memory, "fail": fail,
+    "litter": litter, "link": os.symlink, "pipe": os.mkfifo, "mkdir": os.makedirs, "rename": os.rename, "chmod": os.chmod, "kill": kill, "memory": memory, "fail": fail,
     "exit": sys.exit, "print": print,
 }
