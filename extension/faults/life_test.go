@@ -3,7 +3,6 @@ package faults
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,7 +15,7 @@ import (
 )
 
 // short is the timeout of functions that run into it.
-const short = 2 * time.Second
+const short = 3 * time.Second
 
 // smallest is the memory of functions that run out of it.
 const smallest = 128
@@ -273,5 +272,3 @@ func frozenSend(s *stage) {
 	s.begin()
 	s.busy(3)
 }
-
-var _ = io.Discard

@@ -45,6 +45,9 @@ func settingRows() []row {
 	return rows
 }
 
+// obeyed are settings of which no value is wrong, and all of these lead nowhere: there is no such secret.
+var obeyed = []string{"AFTERGLOW_OTLP_SECRET"}
+
 func settingRow(name, value string, slow bool) row {
 	shown := strings.ToValidUTF8(value[:min(len(value), 12)], "?")
 	r := row{name: name + "=" + shown, slow: slow, unlisted: true, story: func(s *stage) {
@@ -52,7 +55,8 @@ func settingRow(name, value string, slow bool) row {
 		s.begin()
 		s.busy(2)
 	}}
+	if slices.Contains(obeyed, name) {
+		r.lost = []string{"undelivered"}
+	}
 	return r
 }
-
-var _ = slices.Contains[[]string]

@@ -98,8 +98,9 @@ func (s *stage) receive(o otlptest.Options) *otlptest.Receiver {
 		if err := r.Close(); err != nil {
 			s.Errorf("close collector: %v", err)
 		}
-		for _, v := range r.Violations() {
-			s.Errorf("violation of the protocol: %s", v)
+		violations := r.Violations()
+		for _, v := range violations[:min(len(violations), 5)] {
+			s.Errorf("violation of the protocol, the first of %d: %s", len(violations), v)
 		}
 	})
 	return r

@@ -98,6 +98,10 @@ def copy(source, target):
         os.rename(part, os.path.join(target, name))
 
 
+def make(path):
+    os.makedirs(path, mode=0o700, exist_ok=True)
+
+
 def litter(path, number):
     """So many files that are nobody's."""
     os.makedirs(path, mode=0o700, exist_ok=True)
@@ -122,6 +126,6 @@ def fail(text):
 
 STEPS = {
     "get": get, "post": post, "many": many, "fork": fork, "sleep": time.sleep, "remove": remove, "clear": clear, "fill": fill, "put": put, "copy": copy,
-    "litter": litter, "link": os.symlink, "pipe": os.mkfifo, "mkdir": os.makedirs, "rename": os.rename, "chmod": os.chmod, "kill": kill, "memory": memory, "fail": fail,
+    "litter": litter, "link": os.symlink, "pipe": os.mkfifo, "mkdir": make, "rename": os.rename, "chmod": os.chmod, "kill": kill, "memory": memory, "fail": fail,
     "exit": sys.exit, "print": print,
 }
