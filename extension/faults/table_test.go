@@ -14,7 +14,9 @@ type row struct {
 	name string
 	does string // what is done, for docs/faults.md
 	data string // what becomes of the telemetry, for docs/faults.md, beside what lost says
-	set  setting
+	// meant is what becomes of the function, for docs/faults.md, in rows that have a judge of their own.
+	meant string
+	set   setting
 	// story breaks what is to be broken and has the function invoked. It need not shut the environment down.
 	story func(*stage)
 	// lost are the reasons under which records have to be counted: each of them, and no other one. nil: everything arrives.
@@ -43,6 +45,9 @@ type group struct {
 	rows []row
 }
 
+// settingsGroup is the group whose rows are made of the table of settings.
+const settingsGroup = "Settings"
+
 // table is all of it.
 func table() []group {
 	return []group{
@@ -50,7 +55,7 @@ func table() []group {
 		{"/tmp", diskRows()},
 		{"The spool", spoolRows()},
 		{"Life and death", lifeRows()},
-		{"Settings", settingRows()},
+		{settingsGroup, settingRows()},
 	}
 }
 
