@@ -20,9 +20,10 @@ import (
 //	produced   the records of what the function did. A start without an end, because the process was killed in between, is one; a call whose hook could
 //	           not write it is two all the same, because hooks count what they do not write. In a file that was damaged, every record that is still whole
 //	           is one, and every piece between them that is none is one: what a fault takes off the disk, nobody can count
-//	delivered  the records that the spans at the collector were made of: one of a span that says that its end was not seen (afterglow.open), two of any
-//	           other. A span that came twice counts once, and is named in repeated. Spans in the function's log, which replay brings to a collector, count
-//	           as well, where the settings ask for them
+//	delivered  the records that the spans at the collector were made of. A call is two, and one if it says that its end was not seen (afterglow.open). An
+//	           invocation is one if it shows its event, which its start brings, and one if it shows a response or what was raised, which its end brings;
+//	           what Lambda told of it is no record. A span that came twice counts once, and is named in repeated. Spans in the function's log,
+//	           which replay brings to a collector, count as well, where the settings ask for them
 //	counted    the losses that are told: in attributes of those spans (afterglow.lost.<reason>.records, and afterglow.dropped.calls of what limits left
 //	           out), and in the last line that the extension logs. What is counted in spans or calls is two records each
 //
@@ -30,6 +31,7 @@ import (
 type account struct {
 	produced, delivered int
 	counted             map[string]int // by reason
+	besides             map[string]int // what was counted and is no record: what Lambda told
 	repeated            []string
 	spans               map[string]otlptest.Span // by trace and span
 }
@@ -37,10 +39,13 @@ type account struct {
 // Reasons of losses that count spans, because they are found when there are no records any more; all other ones count records.
 var inSpans = []string{"refused", "undelivered", "queue-full", "outbox-full", "outbox-old", "outbox-lost", "expired", "dropped.calls"}
 
+// Reasons of losses of what Lambda told, of which nothing was recorded.
+var ofLambda = []string{"telemetry-dropped", "lambda-dropped"}
+
 // account makes the account of a stage that has been shut down.
 func (s *stage) account() account {
 	s.Helper()
-	a := account{produced: s.records, counted: map[string]int{}, spans: map[string]otlptest.Span{}}
+	a := account{produced: s.records, counted: map[string]int{}, besides: map[string]int{}, spans: map[string]otlptest.Span{}}
 	a.add(s.collector.Spans())
 	a.add(s.replayed())
 	a.logged(s.said(lambdalocal.SourceExtension))
@@ -56,10 +61,7 @@ func (a *account) add(spans []otlptest.Span) {
 			continue
 		}
 		a.spans[id] = span
-		a.delivered += 2
-		if span.Attributes["afterglow.open"] == true {
-			a.delivered--
-		}
+		a.delivered += recordsIn(span)
 		for name, value := range span.Attributes {
 			n, _ := value.(int64)
 			if reason, ok := strings.CutPrefix(name, "afterglow.lost."); ok && strings.HasSuffix(reason, ".records") {
@@ -72,8 +74,34 @@ func (a *account) add(spans []otlptest.Span) {
 	}
 }
 
+// recordsIn is how many records a span was made of.
+func recordsIn(span otlptest.Span) int {
+	open := span.Attributes["afterglow.open"] == true
+	switch {
+	case span.Kind != otlptest.Server && open:
+		return 1
+	case span.Kind != otlptest.Server:
+		return 2
+	}
+	n, response := 0, !open && len(span.Events) > 0
+	for name := range span.Attributes {
+		response = response || strings.HasPrefix(name, "afterglow.response.")
+		if name == "afterglow.event.content" || name == "afterglow.event.size" && span.Attributes["afterglow.event.content"] == nil {
+			n++
+		}
+	}
+	if response {
+		n++
+	}
+	return n
+}
+
 func (a *account) lose(reason string, n int) {
 	if n == 0 {
+		return
+	}
+	if slices.Contains(ofLambda, reason) {
+		a.besides[reason] += n
 		return
 	}
 	if slices.Contains(inSpans, reason) {
@@ -170,20 +198,26 @@ func recordsOf(steps []step) int {
 }
 
 func TestAccount(t *testing.T) {
-	span := func(id string, attributes map[string]any) otlptest.Span {
-		return otlptest.Span{TraceID: "t", SpanID: id, Attributes: attributes}
+	span := func(id string, kind otlptest.Kind, attributes map[string]any) otlptest.Span {
+		return otlptest.Span{TraceID: "t", SpanID: id, Kind: kind, Attributes: attributes}
 	}
 	spans := []otlptest.Span{
-		span("1", map[string]any{"afterglow.lost.torn.records": int64(3), "afterglow.lost.torn.bytes": int64(99), "afterglow.lost.refused.records": int64(2)}),
-		span("2", map[string]any{"afterglow.open": true}),
-		span("3", map[string]any{"afterglow.dropped.calls": int64(5), "afterglow.dropped.bytes": int64(99)}),
+		span("1", otlptest.Client, map[string]any{"afterglow.lost.torn.records": int64(3), "afterglow.lost.torn.bytes": int64(99), "afterglow.lost.refused.records": int64(2)}),
+		span("2", otlptest.Client, map[string]any{"afterglow.open": true}),
+		span("3", otlptest.Server, map[string]any{"afterglow.event.content": "{}", "afterglow.event.size": int64(2), "afterglow.response.size": int64(2), "afterglow.response.truncated": true,
+			"afterglow.dropped.calls": int64(5), "afterglow.dropped.bytes": int64(99)}),
+		span("4", otlptest.Server, map[string]any{"faas.invocation_id": "told by Lambda alone", "afterglow.lost.telemetry-dropped.records": int64(7)}),
+		span("5", otlptest.Server, map[string]any{"afterglow.event.size": int64(2), "afterglow.open": true}),
 	}
-	a := account{produced: 2 + 1 + 2 + 3 + 4 + 10 + 6 + 1, counted: map[string]int{}, spans: map[string]otlptest.Span{}}
+	a := account{produced: 2 + 1 + 2 + 0 + 1 + 3 + 4 + 10 + 6 + 1, counted: map[string]int{}, besides: map[string]int{}, spans: map[string]otlptest.Span{}}
 	a.add(spans)
 	a.add(spans[:1])
 	a.logged([]string{`{"message":"cannot export","kept":9}`, `no JSON`, `{"message":"` + lastWords + `","undelivered":3,"torn":1}`})
 	if ok, why := a.balanced(); !ok {
 		t.Error(why)
+	}
+	if a.besides["telemetry-dropped"] != 7 {
+		t.Errorf("besides: %v", a.besides)
 	}
 	if len(a.repeated) != 1 {
 		t.Errorf("repeated: %v", a.repeated)

@@ -1,6 +1,9 @@
 package faults
 
 import (
+	"strings"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 	"github.com/afterglow-lambda/afterglow/internal/otlptest"
 )
 
@@ -9,6 +12,9 @@ const hog = "/tmp/hog"
 
 // Of other files in the spool's place.
 const elsewhere = "/tmp/elsewhere"
+
+// cleaned is what becomes of the telemetry where a function cleans /tmp.
+const cleaned = "but for what the function deletes before it was read"
 
 func diskRows() []row {
 	return []row{
@@ -44,15 +50,13 @@ func diskRows() []row {
 			s.invoke(step{"remove", hog}, get("/a"))
 			s.busy(1)
 		}},
-		{name: "cannot be written", does: "AFTERGLOW_SPOOL_DIR is on a file system that is read-only.", lost: []string{"write-failed"},
-			set: setting{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/var/task/spool"}}, story: func(s *stage) {
-				s.begin()
-				s.busy(2)
-			}},
-		{name: "is cleaned by the function", does: "Each invocation ends by deleting everything in /tmp.", lost: []string{"write-failed"}, story: func(s *stage) {
+		{name: "cannot be written", does: "AFTERGLOW_SPOOL_DIR is on a file system that is read-only.", data: unheard, check: saysSo,
+			set: setting{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/var/task/spool"}}, story: unrecorded},
+		{name: "is cleaned by the function", does: "Each invocation ends by deleting everything in /tmp.", data: cleaned, story: func(s *stage) {
 			s.begin()
 			for range 3 {
 				s.invoke(get("/a"), step{"clear", "/tmp"})
+				s.deleted(3) // all but the invocation's end
 			}
 			s.busy(1)
 		}},
@@ -72,14 +76,11 @@ func diskRows() []row {
 		{name: "has the spool elsewhere", does: "The function moves the spool and puts a link to it into its place.", story: func(s *stage) {
 			s.begin()
 			s.busy(1)
-			s.invoke(get("/a"), step{"rename", spoolDir, elsewhere}, step{"link", elsewhere, spoolDir}, get("/b"))
+			s.invoke(get("/a"), step{"mkdir", spoolDir}, step{"rename", spoolDir, elsewhere}, step{"link", elsewhere, spoolDir}, get("/b"))
 			s.busy(2)
 		}},
-		{name: "the spool is a file from the start", does: "AFTERGLOW_SPOOL_DIR is a file.", lost: []string{"write-failed"},
-			set: setting{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/var/task/app.py"}}, story: func(s *stage) {
-				s.begin()
-				s.busy(2)
-			}},
+		{name: "the spool is a file from the start", does: "AFTERGLOW_SPOOL_DIR is a file.", data: unheard, check: saysSo,
+			set: setting{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/var/task/app.py"}}, story: unrecorded},
 	}
 }
 
@@ -89,8 +90,27 @@ func replaced(by step) func(*stage) {
 		s.begin()
 		s.busy(1)
 		s.invoke(get("/a"), step{"remove", spoolDir}, by, get("/b"))
+		s.deleted(3) // the invocation's start and its first call
 		s.busy(1)
 		s.invoke(get("/a"), step{"remove", spoolDir}, get("/b"))
 		s.busy(1)
+	}
+}
+
+// unheard is what becomes of the telemetry of a function whose hook can write nothing.
+const unheard = "invocations by Lambda's word alone; the hook says in the log that it records nothing"
+
+// unrecorded is the story of a function whose hook can write nothing from the start, and so tells nobody what it saw.
+func unrecorded(s *stage) {
+	s.begin()
+	s.busy(2)
+	s.deleted(s.records)
+}
+
+// saysSo checks that the hook has said so.
+func saysSo(s *stage, _ account) {
+	s.Helper()
+	if said := strings.Join(s.said(lambdalocal.SourceFunction), "\n"); !strings.Contains(said, "the spool cannot be written") {
+		s.Errorf("nothing in the log tells that nothing is recorded: %s", said)
 	}
 }

@@ -31,6 +31,7 @@ type file struct {
 }
 
 // compose makes a file.
+// The start and the end of an invocation have a body, as those of hooks have.
 func compose(name spool.Name, records ...spool.Header) file {
 	f := file{name: name}
 	mark := spool.NewMark()
@@ -39,7 +40,11 @@ func compose(name spool.Name, records ...spool.Header) file {
 	f.data = spool.AppendHead(nil, mark)
 	for _, h := range append([]spool.Header{process}, records...) {
 		var err error
-		if f.data, err = spool.AppendRecord(f.data, mark, h); err != nil {
+		var bodies [][]byte
+		if len(h.Parts) > 0 {
+			bodies = append(bodies, []byte(`{"n":1}`))
+		}
+		if f.data, err = spool.AppendRecord(f.data, mark, h, bodies...); err != nil {
 			panic(err) // it is far below the format's limits
 		}
 		f.ends = append(f.ends, len(f.data))
@@ -74,8 +79,8 @@ func (f file) cut(at int) (file, int) {
 func handled(n int) file {
 	id, now := requestID(n), time.Now()
 	return compose(spool.Name{Invocation: id, PID: handlerPID, Number: n + 2, State: spool.StateDone},
-		spool.Header{Kind: spool.KindInvocationStart, Invocation: id, Time: now.UnixMicro(), Cold: n == 0},
-		spool.Header{Kind: spool.KindInvocationEnd, Invocation: id, Time: now.Add(time.Millisecond).UnixMicro(), Duration: 1000})
+		spool.Header{Kind: spool.KindInvocationStart, Invocation: id, Time: now.UnixMicro(), Cold: n == 0, Parts: []spool.Part{{Of: spool.PartEvent}}},
+		spool.Header{Kind: spool.KindInvocationEnd, Invocation: id, Time: now.Add(time.Millisecond).UnixMicro(), Duration: 1000, Parts: []spool.Part{{Of: spool.PartResponse}}})
 }
 
 // called are the records of calls of an invocation.

@@ -212,9 +212,6 @@ func (s *stage) invoke(steps ...step) {
 // deleted says that the function deleted records before anybody had read them: what it takes away itself, nobody can count.
 func (s *stage) deleted(records int) { s.records -= records }
 
-// stoodIn says for how many starts and ends of invocations, which the hook counts as lost, Lambda's word stands in: they are told as well.
-func (s *stage) stoodIn(records int) { s.records += records }
-
 // busy invokes the function so many times, with two calls each.
 func (s *stage) busy(times int) {
 	s.Helper()

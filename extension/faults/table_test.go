@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/afterglow-lambda/afterglow/internal/otlptest"
 )
 
 // A row is one fault.
@@ -110,11 +112,30 @@ func (r row) run(t *testing.T, w *world) {
 			t.Errorf("%d records were counted as %s, which nothing in this row should make", a.counted[reason], reason)
 		}
 	}
+	if !slices.ContainsFunc(r.lost, func(reason string) bool { return slices.Contains(inSpans[:len(inSpans)-1], reason) }) {
+		s.eachOnce(a)
+	}
 	if len(a.repeated) > 0 && !r.repeats {
 		t.Errorf("accepted and sent again: %v", a.repeated)
 	}
 	if r.check != nil {
 		r.check(s, a)
+	}
+}
+
+// eachOnce asserts that every invocation has one span, whatever became of its hook: Lambda has told of it.
+func (s *stage) eachOnce(a account) {
+	s.Helper()
+	seen := map[any]int{}
+	for _, span := range a.spans {
+		if span.Kind == otlptest.Server {
+			seen[span.Attributes["faas.invocation_id"]]++
+		}
+	}
+	for n := range s.calls {
+		if seen[requestID(n)] != 1 {
+			s.Errorf("invocation %d has %d spans", n, seen[requestID(n)])
+		}
 	}
 }
 

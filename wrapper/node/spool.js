@@ -42,6 +42,7 @@ class Spool {
     this.file = null; // the one that is being written
     this.number = 0;
     this.lost = { __proto__: null }; // reason: { records, bytes }, not told yet
+    this.complained = 0; // records
     this.kept = []; // own files that the extension may not have collected yet, oldest first: { path, bytes }
     this.keptBytes = 0;
     this.scratch = Buffer.allocUnsafeSlow(FIRST_SCRATCH);
@@ -83,7 +84,7 @@ class Spool {
       try {
         // libuv adds O_CLOEXEC
         const fd = openSync(`${stem}.open`, O_APPEND | O_CREAT | O_EXCL | O_WRONLY, 0o600);
-        return { fd, stem, mark: this.mark(), bytes: 0 };
+        return { fd, stem, mark: this.mark(), bytes: 0, records: -1 }; // the first one is the process' description
       } catch (error) {
         if (error.code === 'ENOENT' && !made) {
           made = true;
@@ -145,7 +146,7 @@ class Spool {
     try {
       renameSync(`${file.stem}.open`, `${file.stem}.done`);
     } catch {
-      this.lose('write-failed', 0, 0); // deleted under our hands: the extension falls back on the platform's word
+      if (file.records > 0) this.lose('deleted', file.records, file.bytes); // under our hands: the extension falls back on the platform's word
     }
     try {
       closeSync(file.fd);
@@ -174,7 +175,7 @@ class Spool {
     const header = `{"kind":"${kind}","inv":${quote(invocation)},"t":${this.now()}${fields}${describe(parts)}}`;
     const about = header.length + (parts ? total(parts) : 0);
     if (!file) {
-      this.lose(this.keptBytes >= this.mostAll ? 'spool-full' : 'write-failed', 1, about);
+      if (kind !== 'loss') this.lose(this.keptBytes >= this.mostAll ? 'spool-full' : 'write-failed', 1, about);
       return false;
     }
     if (kind.startsWith('call') && file.bytes + about > this.mostFile) {
@@ -183,10 +184,11 @@ class Spool {
     }
     const n = this.render(file, header, parts, about + 2 * header.length + FRAME); // no character has more than three bytes
     if (n === 0 || !append(file.fd, this.scratch, n)) {
-      this.lose('write-failed', 1, about);
+      if (kind !== 'loss') this.lose('write-failed', 1, about); // a loss stays counted
       return false;
     }
     file.bytes += n;
+    file.records++;
     return true;
   }
 
@@ -211,15 +213,24 @@ class Spool {
     loss.bytes += bytes;
   }
 
+  // complain says how many records are lost of which the extension could not be told. If the spool stays as it is, nobody else will.
+  complain() {
+    let records = 0;
+    for (const reason in this.lost) records += this.lost[reason].records;
+    if (records > this.complained) this.guard.say('warn', `records lost so far: ${records}; the spool cannot be written`);
+    this.complained = records;
+  }
+
   // tellLosses writes down what was counted. What cannot be written stays counted.
   tellLosses(invocation) {
-    if (!this.file) return;
+    if (!this.file) return this.complain();
     const { lost } = this;
     this.lost = { __proto__: null };
     for (const reason in lost) {
       const { records, bytes } = lost[reason];
       if (!this.write('loss', invocation, `,"reason":"${reason}","records":${records},"bytes":${bytes}`)) this.lose(reason, records, bytes);
     }
+    return this.complain();
   }
 }
 

@@ -71,6 +71,7 @@ class File:
         self.mark = _urandom(8).hex().encode()
         self.path = path
         self.size = 0
+        self.records = 0  # but for the process' description
         data = b"afterglow-spool 1 %b\n@%b 0 %b\n\n" % (self.mark, self.mark, first)
         _close(_open(path + ".open", _FLAGS | os.O_CREAT | os.O_EXCL, 0o600))
         try:
@@ -82,7 +83,10 @@ class File:
 
     def append(self, header, length, bodies):
         """Write one record and tell whether all of it was written."""
-        return self._write(b"".join((b"@%b %d %b\n" % (self.mark, length, header), *bodies, b"\n")))
+        if not self._write(b"".join((b"@%b %d %b\n" % (self.mark, length, header), *bodies, b"\n"))):
+            return False
+        self.records += 1
+        return True
 
     def _write(self, data):
         fd = _open(self.path + ".open", _FLAGS)
@@ -118,6 +122,7 @@ class Spool:
         self.written = 0  # bytes in files of the invocation
         self.calls = count(1)
         self.losses = {}  # reason: [records, bytes]
+        self.complained = 0
 
     def next_call(self):
         return "%d-%d" % (self.pid, next(self.calls))
@@ -128,7 +133,6 @@ class Spool:
             self._new_file()
         except OSError as error:
             guard.say("warn", "the spool cannot be written (%s); this function is not recorded" % type(error).__name__)
-            self.lost("write-failed", 1, 0)
 
     def begin(self, invocation):
         """An invocation starts: what is open belongs to the one before, or to none."""
@@ -142,7 +146,15 @@ class Spool:
         with self.lock:
             if self.losses:
                 self._losses()
+            self._complain()
             self._finish()
+
+    def _complain(self):
+        """Say how many records are lost of which the extension could not be told. If the spool stays as it is, nobody else will."""
+        records = sum(count[0] for count in self.losses.values())
+        if records > self.complained:
+            guard.say("warn", "records lost so far: %d; the spool cannot be written" % records)
+        self.complained = records
 
     def lost(self, reason, records, size):
         count = self.losses.setdefault(reason, [0, 0])
@@ -199,6 +211,7 @@ class Spool:
             except FileNotFoundError:  # somebody has deleted it
                 if self.file is file:
                     self.file = None
+                    self._deleted(file)
         raise OSError("the file was deleted again and again")
 
     def _new_file(self):
@@ -277,8 +290,14 @@ class Spool:
         self._note(file)
         try:
             file.finish()
+        except FileNotFoundError:
+            self._deleted(file)
         except OSError:
             guard.say("debug", "a spool file could not be renamed")
+
+    def _deleted(self, file):
+        if file.records:
+            self.lost("deleted", file.records, file.size)
 
     def _losses(self, *reasons):
         for reason in reasons or tuple(self.losses):

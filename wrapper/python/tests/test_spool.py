@@ -159,7 +159,7 @@ class Spool(unittest.TestCase):
                     writer.begin("two")
                     writer.record("call.start", "two", {"call": "y"})
                     self.assertEqual(self.kinds(), ["process", "call.start", "loss"])
-                    self.assertEqual(self.losses()["write-failed"][0], 2)
+                    self.assertEqual(self.losses()["write-failed"][0], 1)
                     writer.end()
 
     def test_a_write_that_was_cut_short(self):
@@ -211,7 +211,41 @@ class Spool(unittest.TestCase):
         writer.begin("one")
         writer.record("call.start", "one", {"call": "x"})
         writer.end()
-        self.assertEqual(writer.losses["write-failed"][0], 2)
+        self.assertEqual(writer.losses["write-failed"][0], 1)
+
+    def test_what_nobody_is_told_of_is_said(self):
+        with open(self.directory, "w"):
+            pass
+        lines = []
+        kept = spool.guard.say
+        self.addCleanup(setattr, spool.guard, "say", kept)
+        spool.guard.say = lambda level, text: lines.append(text)
+        writer = self.make()
+        for invocation in ("one", "two"):
+            writer.begin(invocation)
+            writer.record("call.start", invocation, {"call": "x"})
+            writer.end()
+        os.unlink(self.directory)
+        writer.begin("three")
+        writer.record("call.start", "three", {"call": "x"})
+        writer.end()
+        self.assertEqual(lines, ["records lost so far: %d; the spool cannot be written" % n for n in (1, 2)])
+        self.assertEqual(self.losses()["write-failed"][0], 2)
+
+    def test_what_was_deleted_is_counted(self):
+        writer = self.make()
+        writer.begin("one")
+        writer.record("call.start", "one", {"call": "x"})
+        writer.record("call.end", "one", {"call": "x"})
+        shutil.rmtree(self.directory)
+        writer.record("invocation.end", "one", {})
+        writer.end()
+        self.assertEqual(self.losses()["deleted"][0], 2)
+        writer.begin("two")
+        writer.record("invocation.end", "two", {})
+        shutil.rmtree(self.directory)
+        writer.end()
+        self.assertEqual(writer.losses["deleted"][0], 1)
 
     def test_too_large(self):
         writer = self.make()
