@@ -82,8 +82,15 @@ func (d *Lanes) Abandon(ctx context.Context) {
 	d.open()
 	written := map[[sha256.Size]byte]bool{}
 	left := map[string]int{}
+	var told losses // by what is left
 	for _, p := range d.places() {
 		if d.o.Abandoned == nil || ctx.Err() != nil || !d.write(p.item, written) {
+			if d.outbox.load(p.item) == nil {
+				told.again(p.signal, p.payload)
+				if p.name != "" {
+					p.payload = nil
+				}
+			}
 			left[p.signal] += max(1, p.records)
 			continue
 		}
@@ -97,6 +104,9 @@ func (d *Lanes) Abandon(ctx context.Context) {
 		if n := left[signal]; n > 0 {
 			e = e.Int(signal, n)
 		}
+	}
+	for _, l := range told {
+		e = e.Int64(l.Reason, l.Records)
 	}
 	e.Msg("kept records could not be delivered before the end")
 }
