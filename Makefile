@@ -56,9 +56,10 @@ fmt: tools-go ## format the Go code
 layer: tools-go ## write dist/afterglow-layer-{arm64,x86_64}.zip for those who deploy by other means
 	$(GO) run ./infra/layer -o dist -cache .afterglow/cache/layer $(ARGS)
 
-docs: tools-go ## generate docs/settings.md and docs/conformance.md
+docs: tools-go ## generate docs/settings.md, docs/conformance.md and docs/faults.md
 	$(GO) test ./settings -update
 	$(GO) test ./internal/lambdalocal/conformance -run Docs -update
+	$(GO) test ./extension/faults -run Docs -update
 
 fuzz: tools-go ## fuzz every target for FUZZTIME (60s), one after the other (ARGS=mask: those with mask in package or name)
 	@set -e; list=$$(git grep -E '^func Fuzz' -- '*_test.go' | sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*).*|./\1 \2|' | grep -e '$(ARGS)') || { echo "make: no fuzz target matches $(ARGS)" >&2; exit 1; }; \

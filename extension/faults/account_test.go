@@ -36,11 +36,16 @@ type account struct {
 	spans               map[string]otlptest.Span // by trace and span
 }
 
-// Reasons of losses that count spans, because they are found when there are no records any more; all other ones count records.
-var inSpans = []string{"refused", "undelivered", "queue-full", "outbox-full", "outbox-old", "outbox-lost", "expired", "dropped.calls"}
+// Reasons of losses that count spans or calls, because they are found when there are no records any more; all other ones count records.
+var (
+	ofSpans = []string{"refused", "undelivered", "queue-full", "outbox-full", "outbox-age", "outbox-damaged", "outbox-gone"}
+	ofCalls = []string{"dropped-calls"}
+)
 
-// Reasons of losses of what Lambda told, of which nothing was recorded.
-var ofLambda = []string{"telemetry-dropped", "lambda-dropped"}
+// isRecords tells whether a reason counts what became of records at all: not what Lambda dropped of its own word, and not metrics or lines of the log.
+func isRecords(reason string) bool {
+	return !strings.HasPrefix(reason, "telemetry") && !strings.HasPrefix(reason, "metrics") && !strings.HasPrefix(reason, "logs")
+}
 
 // account makes the account of a stage that has been shut down.
 func (s *stage) account() account {
@@ -48,7 +53,7 @@ func (s *stage) account() account {
 	a := account{produced: s.records, counted: map[string]int{}, besides: map[string]int{}, spans: map[string]otlptest.Span{}}
 	a.add(s.collector.Spans())
 	a.add(s.replayed())
-	a.logged(s.said(lambdalocal.SourceExtension))
+	a.logged(s.lastSaid())
 	return a
 }
 
@@ -68,7 +73,7 @@ func (a *account) add(spans []otlptest.Span) {
 				a.lose(strings.TrimSuffix(reason, ".records"), int(n))
 			}
 			if name == "afterglow.dropped.calls" {
-				a.lose("dropped.calls", int(n))
+				a.lose("dropped-calls", int(n))
 			}
 		}
 	}
@@ -83,14 +88,14 @@ func recordsIn(span otlptest.Span) int {
 	case span.Kind != otlptest.Server:
 		return 2
 	}
-	n, response := 0, !open && len(span.Events) > 0
-	for name := range span.Attributes {
-		response = response || strings.HasPrefix(name, "afterglow.response.")
-		if name == "afterglow.event.content" || name == "afterglow.event.size" && span.Attributes["afterglow.event.content"] == nil {
-			n++
-		}
+	n := 0
+	shows := func(part string) bool { // Lambda's word has a size alone
+		return span.Attributes["afterglow."+part+".content"] != nil || span.Attributes["afterglow."+part+".truncated"] != nil
 	}
-	if response {
+	if shows("event") {
+		n++
+	}
+	if shows("response") || !open && len(span.Events) > 0 {
 		n++
 	}
 	return n
@@ -100,30 +105,51 @@ func (a *account) lose(reason string, n int) {
 	if n == 0 {
 		return
 	}
-	if slices.Contains(ofLambda, reason) {
+	if !isRecords(reason) {
 		a.besides[reason] += n
 		return
 	}
-	if slices.Contains(inSpans, reason) {
+	if slices.Contains(ofSpans, reason) || slices.Contains(ofCalls, reason) {
 		n *= 2
 	}
 	a.counted[reason] += n
 }
 
-// lastWords is the message of the line in which the extension tells what nobody will see any more: a number for each reason.
-const lastWords = "not everything could be exported before the end"
+// The messages of the lines in which the extension tells what nobody will see any more, a number for each reason: spans that nobody took under the name of
+// their signal, and what could not be told of what was lost before.
+const (
+	leftBehind = "kept records could not be delivered before the end"
+	lastWords  = "not everything could be exported before the end"
+)
 
 // logged takes the extension's lines.
 func (a *account) logged(lines []string) {
 	for _, line := range lines {
 		var entry map[string]any
-		if json.Unmarshal([]byte(line), &entry) != nil || entry["message"] != lastWords {
+		if json.Unmarshal([]byte(line), &entry) != nil || entry["message"] != lastWords && entry["message"] != leftBehind {
 			continue
 		}
 		for reason, value := range entry {
-			if n, ok := value.(float64); ok {
+			n, isNumber := value.(float64)
+			if reason == otlplog.Traces {
+				reason = "undelivered"
+			}
+			if isNumber && !strings.Contains(reason, " ") {
 				a.lose(reason, int(n))
 			}
+		}
+	}
+}
+
+// hook takes the last word of a hook of what it could tell nobody.
+func (a *account) hook(lines []string) {
+	for _, line := range slices.Backward(lines) {
+		var n int
+		if _, said, ok := strings.Cut(line, "records lost so far: "); ok {
+			if _, err := fmt.Sscan(strings.TrimRight(strings.Fields(said)[0], ";"), &n); err == nil {
+				a.lose("untold", n)
+			}
+			return
 		}
 	}
 }
@@ -150,6 +176,21 @@ func (s *stage) replayed() []otlptest.Span {
 		spans = append(spans, r.Spans()...)
 	}
 	return spans
+}
+
+// lastSaid gives what the extension's last process has said: what an earlier one could not deliver before a reset was there for the next one.
+func (s *stage) lastSaid() (lines []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.lines {
+		switch {
+		case l.Source == lambdalocal.SourcePlatform && strings.HasPrefix(l.Text, "EXTENSION\tName: afterglow"):
+			lines = nil // it has registered, and had nothing to say before
+		case l.Source == lambdalocal.SourceExtension:
+			lines = append(lines, l.Text)
+		}
+	}
+	return lines
 }
 
 // total is what was counted.
@@ -206,13 +247,14 @@ func TestAccount(t *testing.T) {
 		span("2", otlptest.Client, map[string]any{"afterglow.open": true}),
 		span("3", otlptest.Server, map[string]any{"afterglow.event.content": "{}", "afterglow.event.size": int64(2), "afterglow.response.size": int64(2), "afterglow.response.truncated": true,
 			"afterglow.dropped.calls": int64(5), "afterglow.dropped.bytes": int64(99)}),
-		span("4", otlptest.Server, map[string]any{"faas.invocation_id": "told by Lambda alone", "afterglow.lost.telemetry-dropped.records": int64(7)}),
-		span("5", otlptest.Server, map[string]any{"afterglow.event.size": int64(2), "afterglow.open": true}),
+		span("4", otlptest.Server, map[string]any{"faas.invocation_id": "told by Lambda alone", "afterglow.response.size": int64(9), "afterglow.lost.telemetry-dropped.records": int64(7)}),
+		span("5", otlptest.Server, map[string]any{"afterglow.event.content": "{}", "afterglow.open": true}),
 	}
 	a := account{produced: 2 + 1 + 2 + 0 + 1 + 3 + 4 + 10 + 6 + 1, counted: map[string]int{}, besides: map[string]int{}, spans: map[string]otlptest.Span{}}
 	a.add(spans)
 	a.add(spans[:1])
-	a.logged([]string{`{"message":"cannot export","kept":9}`, `no JSON`, `{"message":"` + lastWords + `","undelivered":3,"torn":1}`})
+	a.logged([]string{`{"message":"cannot export","kept":9}`, `no JSON`, `{"message":"` + leftBehind + `","traces":2,"metrics":9}`,
+		`{"message":"` + lastWords + `","refused":1,"torn":1,"unread bytes":7}`})
 	if ok, why := a.balanced(); !ok {
 		t.Error(why)
 	}

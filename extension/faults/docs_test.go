@@ -36,6 +36,7 @@ take long.
 func reasons() [][2]string {
 	return [][2]string{
 		{"write-failed", "records that a hook could not write"},
+		{"untold", "records of which the hook could tell nobody by the end; it says so in the function's log"},
 		{"invocation-full", "records beyond AFTERGLOW_SPOOL_INVOCATION_BYTES"},
 		{"orphan-end", "ends of calls whose starts were not written"},
 		{"torn", "pieces of a file that are no whole record"},
@@ -45,9 +46,11 @@ func reasons() [][2]string {
 		{"newer-version", "files of a later version of the format"},
 		{"unreadable", "files that may not be read"},
 		{"too-many-calls", "records of calls beyond what one invocation can have"},
-		{"dropped.calls", "calls that were left out to keep the invocation within AFTERGLOW_LIMIT_INVOCATION_BYTES"},
+		{"dropped-calls", "calls that were left out to keep the invocation within AFTERGLOW_LIMIT_INVOCATION_BYTES"},
+		{"deleted", "records in files of the spool that somebody deleted"},
+		{"outbox-gone", "spans in files of the outbox that somebody deleted"},
 		{"refused", "spans that the collector refused for good"},
-		{"undelivered", "spans that nobody had taken when the environment ended: in the log's last line"},
+		{"undelivered", "spans that nobody had taken when the environment ended: `traces` in the log's last line"},
 	}
 }
 

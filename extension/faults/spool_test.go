@@ -164,7 +164,7 @@ func spoolRows() []row {
 			s.invoke(step{"fork", "/d"}, get("/e"))
 			s.busy(1)
 		}},
-		{name: "10,000 calls in one invocation", does: "The function makes 10,000 calls in one invocation.", lost: []string{"dropped.calls", "too-many-calls"}, mayLose: []string{"invocation-full"},
+		{name: "10,000 calls in one invocation", does: "The function makes 10,000 calls in one invocation.", lost: []string{"dropped-calls", "too-many-calls"}, mayLose: []string{"invocation-full"},
 			set: setting{timeout: 2 * long}, story: func(s *stage) {
 				s.begin()
 				s.busy(1)

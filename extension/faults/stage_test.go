@@ -209,9 +209,6 @@ func (s *stage) invoke(steps ...step) {
 	s.calls = append(s.calls, call{event, result})
 }
 
-// deleted says that the function deleted records before anybody had read them: what it takes away itself, nobody can count.
-func (s *stage) deleted(records int) { s.records -= records }
-
 // busy invokes the function so many times, with two calls each.
 func (s *stage) busy(times int) {
 	s.Helper()

@@ -145,8 +145,10 @@ class Spool {
     this.file = null;
     try {
       renameSync(`${file.stem}.open`, `${file.stem}.done`);
-    } catch {
-      if (file.records > 0) this.lose('deleted', file.records, file.bytes); // under our hands: the extension falls back on the platform's word
+    } catch (error) {
+      // Under our hands: the extension falls back on the platform's word. In any other case it will find the file as it is.
+      const gone = error.code === 'ENOENT' || error.code === 'ENOTDIR';
+      if (gone && file.records > 0) this.lose('deleted', file.records, file.bytes);
     }
     try {
       closeSync(file.fd);

@@ -30,7 +30,9 @@ func TestTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			Told(test.signal, test.payload, func(reason string, records, bytes int64) { got = append(got, fmt.Sprint(reason, " ", records, " ", bytes)) })
+			Told(test.signal, test.payload, func(reason string, records, bytes int64) {
+				got = append(got, fmt.Sprint(reason, " ", records, " ", bytes))
+			})
 			slices.Sort(got)
 			if strings.Join(got, ", ") != test.want {
 				t.Errorf("got %q, want %q", strings.Join(got, ", "), test.want)

@@ -15,7 +15,9 @@ import (
 
 const (
 	// lastMargin is what is left of SHUTDOWN's two seconds: whatever still runs at their end is killed.
-	lastMargin = 100 * time.Millisecond
+	// leastShutdown is used whatever SHUTDOWN says: a process that is not killed yet can at least tell what is lost.
+	leastShutdown = 100 * time.Millisecond
+	lastMargin    = 100 * time.Millisecond
 	// withoutDeadline bounds an event that came without a deadline. There is none such on Lambda; 3 s is the default timeout of a function.
 	withoutDeadline = time.Second
 	// lastWords is for what a flush does when its time is over: it writes what was not accepted to disk or to the log.
@@ -131,6 +133,9 @@ func (p *Pipeline) attempt(e lambdaapi.Event) Attempt {
 
 // Shutdown exports all that is there. After a timeout or a failure there will be another life of the environment, which finds what is left in /tmp.
 func (p *Pipeline) Shutdown(ctx context.Context, e lambdaapi.Event) {
+	if soon := time.Now().Add(leastShutdown + lastMargin); !e.Deadline.IsZero() && e.Deadline.Before(soon) {
+		e.Deadline = soon
+	}
 	ctx, cancel := until(ctx, e.Deadline, lastMargin)
 	defer cancel()
 	if !p.isFree(ctx) || p.broken {

@@ -290,7 +290,7 @@ class Spool:
         self._note(file)
         try:
             file.finish()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._deleted(file)
         except OSError:
             guard.say("debug", "a spool file could not be renamed")
