@@ -52,9 +52,6 @@ func compose(name spool.Name, records ...spool.Header) file {
 	return f
 }
 
-// records of a file, without its process' description.
-func (f file) records() int { return len(f.ends) - 1 }
-
 // cut cuts a file at a byte and says how many records and pieces are left: every record that is whole, and what is behind the last one.
 func (f file) cut(at int) (file, int) {
 	n := 0

@@ -44,7 +44,6 @@ type setting struct {
 	files    map[string][]byte // below /var/task
 	timeout  time.Duration     // long, if it is 0
 	memory   int               // wholeCPU, if it is 0
-	tls      bool              // the stage's collector speaks it
 	options  func(*lambdalocal.Options)
 	between  *between // stands between the extension and Lambda
 }
@@ -217,12 +216,7 @@ func (s *stage) busy(times int) {
 	}
 }
 
-// shutdown ends the environment as Lambda does.
-func (s *stage) shutdown() {
-	s.Helper()
-	s.end()
-}
-
+// end ends the environment as Lambda does.
 func (s *stage) end() {
 	s.Helper()
 	if s.closed {
