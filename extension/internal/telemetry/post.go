@@ -29,7 +29,7 @@ const (
 )
 
 // posts reads requests from a connection. Nobody cares for their method and path: emulators leave the path out. http.Server would do as well; it
-// costs every cold start 60 KiB of binary, and every post twice the time (docs/decisions/0009-telemetry-over-http.md).
+// costs every cold start 56 KiB of binary, and every post half as much time again (docs/decisions/0009-telemetry-over-http.md).
 type posts struct {
 	limit  *io.LimitedReader // of the connection: package http has no limit of its own for a head
 	r      *bufio.Reader

@@ -31,8 +31,8 @@ const (
 // It listens on every address: sandbox.localdomain has one of its own on Lambda, the platform may as well come from loopback, and to look a name
 // up costs more than all the rest, or takes seconds where nobody knows it.
 //
-// This stands between the registration and the first Next, so it is four system calls and nothing else. net.Listen makes twenty, and reads a file,
-// in ten times the time of a process that has just begun; Serve can have what that is good for later.
+// This stands between the registration and the first Next, so it is six system calls and nothing else. net.Listen makes twenty, reads a file
+// and takes three times as long in a process that has just begun; Serve gets what that is good for later.
 func Listen(opt Options) (*Listener, error) { return listenOn(0, opt) }
 
 func listenOn(port int, opt Options) (*Listener, error) {
