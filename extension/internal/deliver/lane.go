@@ -118,7 +118,9 @@ func (it *item) length() int64 {
 // lose drops an item that nobody will ever get from here.
 func (l *lane) lose(reason string, it *item) {
 	l.lost.add(it.signal, reason, max(1, it.records), it.length())
-	l.lost.again(it.signal, it.payload)
+	if l.outbox.load(it) == nil {
+		l.lost.again(it.signal, it.payload)
+	}
 	l.drop(it)
 }
 
