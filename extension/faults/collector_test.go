@@ -66,7 +66,7 @@ func collectorRows() []row {
 			s.busy(3)
 		}},
 		{name: "accepts and hangs", does: "Takes the data, and the answer never comes, for some invocations.", repeats: true, story: meanwhile(otlptest.Answer{Hang: true, Keep: true})},
-		{name: "is slow", does: "Answers after 300 ms.", story: answers(otlptest.Answer{Slow: 300 * time.Millisecond})},
+		{name: "is slow", does: "Answers after 300 ms.", repeats: true, story: answers(otlptest.Answer{Slow: 300 * time.Millisecond})},
 		{name: "drips its answer", does: "Accepts, and sends a byte of its answer a second.", story: answers(otlptest.Answer{Drip: time.Second, Message: "one byte at a time"})},
 		{name: "never ends its answer", does: "Accepts, and its answer goes on for ever.", story: endless},
 		{name: "redirects", does: "Answers 307 with another collector's address.", lost: []string{"refused"}, story: redirects},
