@@ -47,9 +47,10 @@ func (j *joiner) finish(d *draft, final bool) event.Invocation {
 // its file could not be seen when Lambda told of the end.
 func (j *joiner) finishLate(d *draft, a *attempt) event.Invocation {
 	inv := a.late(j.takeLines(a))
-	inv.Calls, inv.Lost = d.Calls, d.Lost
-	if d.main {
-		inv.Lost = append(inv.Lost, event.Loss{Reason: LossLate, Records: int64(d.records)})
+	inv.Calls = d.Calls
+	j.lose(d.ID, event.Loss{Reason: LossLate, Records: int64(d.records)})
+	for _, l := range d.Lost { // there is no span that could tell; the next one does
+		j.lose(d.ID, l)
 	}
 	return inv
 }

@@ -12,18 +12,19 @@ import (
 // A waitingLine is a line of the log that has no invocation yet.
 type waitingLine struct {
 	event.Line
-	id string // request id, if Lambda told it
+	id   string // request id, if Lambda told it
+	past bool   // of an earlier life
 }
 
 // keepLine takes a line of the log. Which invocation it is of can be told once the facts around it are known.
-func (j *joiner) keepLine(f event.Fact) {
+func (j *joiner) keepLine(f event.Fact, past bool) {
 	if size := f.Line.Len(); j.linesKept >= MaxLines || j.lineBytes+size > MaxLineBytes {
 		j.lose(f.ID, event.Loss{Reason: LossTooManyLines, Records: 1, Bytes: int64(size)})
 		return
 	}
 	j.linesKept++
 	j.lineBytes += f.Line.Len()
-	j.lines = append(j.lines, waitingLine{event.Line{Time: f.Time, Level: f.Level, Body: f.Line, Truncated: f.LineTruncated}, f.ID})
+	j.lines = append(j.lines, waitingLine{event.Line{Time: f.Time, Level: f.Level, Body: f.Line, Truncated: f.LineTruncated}, f.ID, past})
 }
 
 // placeLines gives every line to its attempt: by its request id, else by its time. Lines and other facts come on different ways and in any order. What was
@@ -32,10 +33,10 @@ func (j *joiner) placeLines(final bool) {
 	if len(j.lines) == 0 {
 		return
 	}
-	line := j.timeline()
+	line, orphan := j.timeline(), j.orphan()
 	var wait []waitingLine
 	for _, l := range j.lines {
-		a := j.attemptOf(l, line)
+		a := j.attemptOf(l, line, orphan)
 		switch {
 		case a != nil:
 			a.lines = append(a.lines, l.Line)
@@ -75,7 +76,7 @@ func (a *attempt) end() time.Time {
 // attemptOf gives the attempt that a line belongs to; nil if nobody can tell. In an environment that runs one invocation at a time it is the last that had begun, even if
 // its end was told before: a thread may go on, and a line is stamped when Lambda reads it. What stands before all of them was printed by the set-up, which is
 // the first invocation's.
-func (j *joiner) attemptOf(l waitingLine, timeline []*attempt) *attempt {
+func (j *joiner) attemptOf(l waitingLine, timeline []*attempt, orphan *attempt) *attempt {
 	if a := j.memory.last(l.id); a != nil && l.id != "" {
 		if b := j.memory.first(l.id, func(a *attempt) bool { return !a.platform.Done.IsZero() && !l.Time.After(a.platform.Done) }); b != nil {
 			return b
@@ -84,6 +85,9 @@ func (j *joiner) attemptOf(l waitingLine, timeline []*attempt) *attempt {
 	}
 	if a := j.past[l.id]; a != nil {
 		return a
+	}
+	if l.past && (len(timeline) == 0 || l.Time.Before(timeline[0].begin())) {
+		return orphan
 	}
 	n := sort.Search(len(timeline), func(n int) bool { return timeline[n].begin().After(l.Time) })
 	if !j.isConcurrent() {
@@ -106,6 +110,22 @@ func (j *joiner) attemptOf(l waitingLine, timeline []*attempt) *attempt {
 		running = a
 	}
 	return running
+}
+
+// orphan gives the one invocation of an earlier life that something is known of; nil if there are none or several.
+func (j *joiner) orphan() *attempt {
+	for _, d := range j.drafts {
+		if d.main && d.life.past {
+			j.pastAttempt(d.ID)
+		}
+	}
+	if len(j.past) > 1 {
+		return nil
+	}
+	for _, one := range j.past {
+		return one
+	}
+	return nil
 }
 
 // mostConcurrent is how far back in an environment that runs several invocations at a time is looked for those that ran at some moment.

@@ -60,6 +60,13 @@ func TestLines(t *testing.T) {
 		{"of an orphan", []step{
 			write("A.17.1.open", process(17), begin("A")), old("A.17.1.open"), observe(before(ended("A", 1, "timeout", "")), before(lineOf("A", 0.5, "last words"))), announce("B"), collect,
 		}, []string{`A open timeout "last words"`}},
+		{"of an orphan, without an id", []step{
+			write("A.17.1.open", process(17), begin("A")), old("A.17.1.open"), observe(before(line(0.5, "last words"))), announce("B"), observe(started("B", 3)), collect,
+		}, []string{`A open "last words"`}},
+		{"of two orphans, without an id", []step{
+			write("A.17.1.open", process(17), begin("A")), old("A.17.1.open"), write("C.18.1.open", process(18), begin("C")), old("C.18.1.open"),
+			observe(before(line(0.5, "?"))), announce("B"), observe(started("B", 3)), collect,
+		}, []string{`A open; C open; none late "?"`}},
 		{"of an earlier life whose invocation was given there", []step{
 			observe(before(ended("A", 1, "timeout", "")), before(lineOf("A", 0.5, "last words"))), announce("B"), collect, final,
 		}, []string{"nothing", `A late "last words"`}},

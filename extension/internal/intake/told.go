@@ -48,7 +48,7 @@ func (j *joiner) observe(f event.Fact, past bool) {
 			j.fill(a, f)
 		}
 	case event.FactLine:
-		j.keepLine(f)
+		j.keepLine(f, past)
 	case event.FactInitStart, event.FactInitReport, event.FactRestoreStart, event.FactRestoreDone:
 		j.environment.observe(f, past)
 	case event.FactDropped:

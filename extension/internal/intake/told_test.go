@@ -115,7 +115,10 @@ func TestWhatLambdaTells(t *testing.T) {
 		}, []string{"nothing", "nothing", "A", "nothing"}},
 		{"a hook that was too late", []step{
 			announce("A"), observe(started("A", 0), done("A", 1)), collect, hook("A", 1), collect, final,
-		}, []string{"A", "A late 17-1 lost:late-invocation:2", "nothing"}},
+		}, []string{"A", "A late 17-1", "lost late-invocation 2/0"}},
+		{"a hook that was too late, and another one that can tell", []step{
+			announce("A"), observe(started("A", 0), done("A", 1)), collect, hook("A", 1), collect, announce("B"), hook("B", 2), collect, final,
+		}, []string{"A", "A late 17-1", "B 17-2 lost:late-invocation:2", "nothing"}},
 		{"a hook whose records are lost", []step{
 			announce("A"), writeBytes("A.17.1.done", "hello"), observe(started("A", 0), done("A", 1)), collect, final,
 		}, []string{"A lost:corrupt-file:1", "nothing"}},
