@@ -314,3 +314,43 @@ func TestATornTailIsReadOnceItIsWhole(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// TestWhatIsNotReleasedIsReadAgain: the next round begins anew then, and goes on where the last one ended otherwise; also where something was told meanwhile, it
+// looks at the directory as it is.
+func TestWhatIsNotReleasedIsReadAgain(t *testing.T) {
+	dir := t.TempDir()
+	for n := range MaxFiles + 10 {
+		id := fmt.Sprintf("R%03d", n)
+		put(t, dir, fmt.Sprintf("%s.17.%d.done", id, n+1), encode(t, true, process(17), begin(id), end(id)))
+	}
+	in := New(dir, born)
+	first := func() string {
+		r := in.Collect(false)
+		if !r.More {
+			t.Fatal("there is no more")
+		}
+		return r.Invocations[0].ID
+	}
+	if first() != "R000" || first() != "R000" {
+		t.Error("a round that was not released is not read again")
+	}
+	in.Release(in.Collect(false))
+	in.Announce(Announcement{ID: "Z"})
+	put(t, dir, "A.3.1.done", encode(t, true, process(3), begin("A"), end("A")))
+	if r := in.Collect(false); r.Invocations[0].ID != "A" || len(r.Invocations) != 11 {
+		t.Errorf("%d invocations from %s on", len(r.Invocations), r.Invocations[0].ID)
+	}
+}
+
+// TestRoundsEndInACrowd: there are more names than are looked at, and none of them can be deleted.
+func TestRoundsEndInACrowd(t *testing.T) {
+	dir := t.TempDir()
+	for n := range MaxNames {
+		put(t, dir, fmt.Sprintf("A.%d.1.open", n+1), nil)
+	}
+	in := New(dir, born)
+	in.Announce(Announcement{ID: "A"})
+	if r := in.Collect(false); r.More {
+		t.Error("there is no end")
+	}
+}

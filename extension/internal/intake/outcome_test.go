@@ -233,6 +233,9 @@ func TestAllThatLambdaTells(t *testing.T) {
 		if got.Platform != want || r == nil || *r != report {
 			t.Errorf("hooked %v: got %+v %+v", hooked, got.Platform, r)
 		}
+		if got.Response.Size != 10 {
+			t.Errorf("hooked %v: the response has %d bytes", hooked, got.Response.Size)
+		}
 		if got.Trace != "Root=told:A" || got.Tenant != "tenant" || got.ARN != "arn:A" {
 			t.Errorf("hooked %v: trace %q, tenant %q, arn %q", hooked, got.Trace, got.Tenant, got.ARN)
 		}

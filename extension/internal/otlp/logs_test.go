@@ -24,6 +24,7 @@ func TestLogsDecodeWithTheOfficialTypes(t *testing.T) {
 			},
 			{Body: String("", "").Value},
 			{Span: [8]byte{2}},
+			{Trace: [16]byte{1}},
 		},
 	}
 	want := &logspb.ResourceLogs{
@@ -39,6 +40,7 @@ func TestLogsDecodeWithTheOfficialTypes(t *testing.T) {
 				},
 				{Body: text("")},
 				{}, // a span without a trace is none
+				{TraceId: id(16, 1)},
 			},
 		}},
 	}

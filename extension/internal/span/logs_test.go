@@ -48,6 +48,7 @@ func TestBuildLogs(t *testing.T) {
 				"[not a level] x", "",
 			)
 			inv.Lines[6].Level = "FATAL"
+			inv.Lines = append(inv.Lines, event.Line{Time: began.Add(time.Second), Body: event.TextOf("signed with AKIAIOSFODN"), Truncated: true})
 			inv.Lines = append(inv.Lines, event.Line{Time: began.Add(time.Second), Body: event.TextOf(`{"user":"a","token":"hunter2-and-no-e`), Truncated: true})
 			return inv
 		}},
@@ -78,7 +79,7 @@ func TestBuildLogs(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			built := buildLogs(test.make(), test.options, limit.Limits{LineBytes: 100, InvocationBytes: 4096})
 			got := showLogs(built)
-			for _, secret := range []string{"hunter2 ", "hunter2\"", "hunter2h", "4111", "hunter2-"} {
+			for _, secret := range []string{"hunter2 ", "hunter2\"", "hunter2h", "4111", "hunter2-", "AKIAI"} {
 				if strings.Contains(got, secret) {
 					t.Errorf("%q survives", secret)
 				}
