@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -58,6 +59,10 @@ func newLog(getenv func(string) string, w io.Writer) zerolog.Logger {
 // to run at all. Measured: 1 MiB less after many small invocations, 3 MiB after large ones, for no CPU time that could be told apart.
 const gcPercent = 50
 
+// oneThread of Go code runs at a time. Nothing here is in a hurry, and what threads cost each other (handing work over, looking for some, collecting garbage
+// side by side) was a quarter of the CPU time of an invocation with ten calls: 1.6 ms without, 1.2 ms with it on the same busy machine.
+const oneThread = 1
+
 // A beginning is what is known before anything is set up.
 type beginning struct {
 	born     time.Time
@@ -69,6 +74,7 @@ type beginning struct {
 // setUp makes the worker out of the settings: nil where Afterglow is switched off.
 func setUp(ctx context.Context, getenv func(string) string, b beginning, log zerolog.Logger) (lifecycle.Worker, error) {
 	debug.SetGCPercent(gcPercent)
+	runtime.GOMAXPROCS(oneThread)
 	if err := lifecycle.LowerPriority(); err != nil {
 		log.Debug().Err(err).Msg("runs at the function's priority")
 	}
