@@ -54,7 +54,11 @@ func (w *work) formValue(e *edit, i, j int, cut Cut, depth int) {
 	if at := bytes.LastIndexByte(in, '%'); cut&CutEnd != 0 && at >= 0 && at > len(in)-len("%20") { // cut in the middle of an escape
 		in = in[:at]
 	}
-	plain := decode(in)
+	plain, from := in, len(w.plain)
+	if escaped {
+		w.plain = appendDecoded(w.plain, in)
+		plain = w.plain[from:]
+	}
 	out := []byte(Mask)
 	if depth < maxDepth {
 		out = w.content(plain, cut, depth+1)
@@ -66,6 +70,7 @@ func (w *work) formValue(e *edit, i, j int, cut Cut, depth int) {
 	default:
 		e.replace(i, j, string(out))
 	}
+	w.plain = w.plain[:from]
 }
 
 // decode takes percent signs and pluses out. Where one is broken it stays.
@@ -73,19 +78,22 @@ func decode(in []byte) []byte {
 	if bytes.IndexByte(in, '%') < 0 && bytes.IndexByte(in, '+') < 0 {
 		return in
 	}
-	out := make([]byte, 0, len(in))
+	return appendDecoded(make([]byte, 0, len(in)), in)
+}
+
+func appendDecoded(to, in []byte) []byte {
 	for i := 0; i < len(in); i++ {
 		switch c := in[i]; {
 		case c == '+':
-			out = append(out, ' ')
+			to = append(to, ' ')
 		case c == '%' && i+2 < len(in) && hexDigit(in[i+1]) >= 0 && hexDigit(in[i+2]) >= 0:
-			out = append(out, byte(hexDigit(in[i+1])<<4|hexDigit(in[i+2])))
+			to = append(to, byte(hexDigit(in[i+1])<<4|hexDigit(in[i+2])))
 			i += 2
 		default:
-			out = append(out, c)
+			to = append(to, c)
 		}
 	}
-	return out
+	return to
 }
 
 // lastCut gives what may be missing of the last piece of a content, or of another one.
