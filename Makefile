@@ -69,8 +69,11 @@ fuzz: tools-go ## fuzz every target for FUZZTIME (60s), one after the other (ARG
 		nice -n 10 $(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s </dev/null; \
 	done
 
-bench: tools-go ## measure the extension's start and a function's share of the CPU and write bench/results
+bench: tools-go ## measure the extension (start, hold, work, masking) and a function's share of the CPU and write bench/results (about half an hour)
 	$(GO) run ./bench/coldstart $(ARGS)
+	$(GO) run ./bench/hold
+	$(GO) run ./bench/work
+	$(GO) run ./bench/masking
 	$(GO) run ./bench/cpushare
 
 clean: ## remove what make put below .afterglow and dist
