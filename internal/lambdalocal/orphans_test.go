@@ -161,3 +161,29 @@ func TestWithoutAHook(t *testing.T) {
 		t.Errorf("what timed out took %v", took)
 	}
 }
+
+// TestASetUpThatFails: the invocation that it fails has a span, beside that of the set-up.
+func TestASetUpThatFails(t *testing.T) {
+	for name, code := range map[string]string{"raises": "raise ValueError('no password=hunter2')", "ends its process": "import os; os._exit(3)"} {
+		t.Run(name, func(t *testing.T) {
+			w := withAfterglow(t, managed(t, pythonName, "app.py", code), nil)
+			bad := w.invoke(`{}`)
+			if bad.FunctionError == "" {
+				t.Errorf("answer is %s", bad.Payload)
+			}
+			s := w.close()[bad.RequestID]
+			setUps := map[string]bool{}
+			for _, s := range w.collector.Spans() {
+				if s.Name == "probe init" && s.StatusMessage == "no password=****" {
+					setUps[s.SpanID] = true
+				}
+			}
+			if want := map[string]int{"raises": 2}[name]; len(setUps) != want { // Lambda tries again in the invocation
+				t.Errorf("%d set-ups have failed, want %d", len(setUps), want)
+			}
+			if s.StatusCode != otlptest.StatusError || s.Attributes["afterglow.unhooked"] != true {
+				t.Errorf("its span has status %q, attributes %v", s.StatusCode, s.Attributes)
+			}
+		})
+	}
+}

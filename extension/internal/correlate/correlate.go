@@ -74,7 +74,7 @@ func invocationName(inv *event.Invocation, instance string) string {
 }
 
 // requestName gives what all attempts at an invocation are called. What runs outside of one (while the environment is set up, or in a process that cannot
-// know) has no request id and is named by its environment and process.
+// know) has no request id and is named by its environment, process and time: after a reset a process may have the id of an earlier one.
 func requestName(inv *event.Invocation, instance string) string {
 	switch inv.ID {
 	default:
@@ -85,7 +85,11 @@ func requestName(inv *event.Invocation, instance string) string {
 	if len(inv.Calls) > 0 {
 		first = inv.Calls[0].ID
 	}
-	return fmt.Sprintf("%s/%s/%d/%s", instance, inv.ID, inv.Process.PID, first)
+	name := fmt.Sprintf("%s/%s/%d/%s", instance, inv.ID, inv.Process.PID, first)
+	if !inv.Start.IsZero() {
+		name += fmt.Sprintf("/%d", inv.Start.UnixMicro())
+	}
+	return name
 }
 
 // traceOf gives the trace of the header that Lambda gave, else of the one that the event carries, else one of its own, which all attempts share.

@@ -205,3 +205,15 @@ func TestAttemptsAreApart(t *testing.T) {
 		t.Error("attempts are in different traces")
 	}
 }
+
+// TestSetUpsAreApart: one that fails is tried again at once, in a process that may have the same id.
+func TestSetUpsAreApart(t *testing.T) {
+	setUp := func(at int64) event.SpanID {
+		inv := event.Invocation{ID: "init", Start: time.UnixMicro(at), Process: event.Process{PID: 17}}
+		Apply(&inv, Environment{Instance: "i"})
+		return inv.Identity.Span
+	}
+	if setUp(1) != setUp(1) || setUp(1) == setUp(2) {
+		t.Error("ids of set-ups are not told by their time")
+	}
+}

@@ -14,7 +14,7 @@ func (j *joiner) finish(d *draft, final bool) event.Invocation {
 	inv := d.Invocation
 	sort.SliceStable(inv.Calls, func(a, b int) bool { return inv.Calls[a].Start.Before(inv.Calls[b].Start) })
 	if inv.ID == spool.InvocationInit {
-		if inv.Start.IsZero() && len(inv.Calls) > 0 {
+		if len(inv.Calls) > 0 && (inv.Start.IsZero() || inv.Calls[0].Start.Before(inv.Start)) {
 			inv.Start = inv.Calls[0].Start
 		}
 		return inv
