@@ -2,9 +2,12 @@ package lifecycle
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
@@ -77,5 +80,61 @@ func TestInstanceIsDrawnLate(t *testing.T) {
 	other.Render(event.Invocation{ID: "A"})
 	if first == "" || s.environment.Instance != first || other.environment.Instance == first {
 		t.Errorf("drawn %q, then %q, elsewhere %q", first, s.environment.Instance, other.environment.Instance)
+	}
+}
+
+// TestRenderGivesWhatSignalsAsk: spans and lines in a batch each, in one trace, without secrets; of what is late no span.
+func TestRenderGivesWhatSignalsAsk(t *testing.T) {
+	inv := event.Invocation{
+		ID: "3da1f2dc-3222-475e-9205-e2e6c6318895", Start: time.Unix(1_750_000_000, 0), Duration: time.Second, Tenant: "token=hunter2",
+		Platform: event.Platform{Status: "error", ErrorType: "Runtime.password=hunter2"},
+		Lines:    []event.Line{{Body: event.TextOf("password=hunter2")}, {Body: event.TextOf(`{"password":"hunter2"}`), Level: "secret=hunter2"}},
+	}
+	late := inv
+	late.Late = true
+	for _, c := range []struct {
+		name   string
+		inv    event.Invocation
+		change func(*Stages)
+		want   string
+	}{
+		{"traces", inv, func(*Stages) {}, "traces:1"},
+		{"traces and logs", inv, func(s *Stages) { s.Logs = true }, "traces:1 logs:2"},
+		{"logs", inv, func(s *Stages) { s.Logs, s.NoTraces = true, true }, "logs:2"},
+		{"neither", inv, func(s *Stages) { s.NoTraces = true }, ""},
+		{"lines that are late", late, func(s *Stages) { s.Logs = true }, "logs:2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stages := newStages()
+			c.change(stages)
+			var got []string
+			var trace, function []byte
+			for _, b := range stages.Render(c.inv) {
+				got = append(got, fmt.Sprintf("%s:%d", b.Signal, b.Records))
+				if bytes.Contains(b.Payload, []byte("hunter2")) {
+					t.Errorf("a secret is in %s", b.Signal)
+				}
+				var spans tracepb.TracesData
+				var lines logspb.LogsData
+				switch b.Signal {
+				case "traces":
+					if err := proto.Unmarshal(b.Payload, &spans); err != nil {
+						t.Fatal(err)
+					}
+					s := spans.ResourceSpans[0].ScopeSpans[0].Spans[0]
+					trace, function = s.TraceId, s.SpanId
+				case "logs":
+					if err := proto.Unmarshal(b.Payload, &lines); err != nil {
+						t.Fatal(err)
+					}
+					if l := lines.ResourceLogs[0].ScopeLogs[0].LogRecords[1]; trace != nil && (!bytes.Equal(l.TraceId, trace) || !bytes.Equal(l.SpanId, function)) {
+						t.Errorf("a line is of %x %x, want %x %x", l.TraceId, l.SpanId, trace, function)
+					}
+				}
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
 	}
 }
