@@ -38,7 +38,7 @@ func TestEnds(t *testing.T) {
 
 		{"what an earlier life left comes before this one's init", "start A 1; done A 2; init invoke; invoke A; open; start A 5; open; done A 6; ended"},
 		{"an earlier life's end alone", "done A 2; init init; invoke A; open; start A 5; done A 6; ended"},
-		{"a snapshot's init is told in between", "start A 1; init snap-start; invoke A; done A 2; ended"},
+		{"a snapshot's init is told again", "invoke A; start A 1; done A 2; init snap-start; invoke A; open; start A 5; done A 6; ended"},
 
 		{"the first is not forgotten for others", "invoke A; " + others(2*mostInvocations) + "open; start A 1; done A 2; ended"},
 		{"an older one is", "invoke A; start A 1; done A 2; invoke B; " + others(2*mostInvocations) + "open"},
@@ -108,4 +108,17 @@ func TestWhoeverWaitsIsTold(t *testing.T) {
 	e.started("A", time.UnixMilli(3))
 	e.done("A", time.UnixMilli(4))
 	ended(t, second)
+}
+
+// TestWhoeverWaitsIsNotForgotten, whatever is told of others meanwhile.
+func TestWhoeverWaitsIsNotForgotten(t *testing.T) {
+	var e ends
+	e.began("A")
+	end := e.wait("A")
+	for i := range 3 * mostInvocations {
+		e.done(fmt.Sprint(i), time.UnixMilli(1))
+	}
+	open(t, end)
+	e.done("A", time.UnixMilli(2))
+	ended(t, end)
 }
