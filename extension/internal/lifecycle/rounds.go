@@ -77,6 +77,11 @@ func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
 			break // what is read now would only pile up in memory
 		}
 	}
+	if p.added > 0 { // the time was over before enough of it came together: it has to be kept somewhere
+		if p.deliver(ctx, last, false) {
+			p.release(intake.Round{})
+		}
+	}
 	if last {
 		p.end(ctx, reason, done)
 	}
@@ -171,6 +176,7 @@ func (p *Pipeline) render(inv event.Invocation) {
 	told := false
 	for _, b := range p.Render(inv) {
 		told = told || b.Signal == signalTraces && !inv.Late // what is late has no span that could tell
+		p.added += len(b.Payload)
 		p.Delivery.Add(b)
 	}
 	if !told {

@@ -83,6 +83,21 @@ func TestRoundsShareARequest(t *testing.T) {
 	})
 }
 
+// TestAFullRequestIsSentBeforeMoreIsRead: what is made ready is in memory.
+func TestAFullRequestIsSentBeforeMoreIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		s.Batch = 4 * intake.MaxFiles // bytes: less than a round makes
+		for n := range 3*intake.MaxFiles - 1 {
+			s.spool(fmt.Sprintf("R%03d", n))
+		}
+		s.invoke("last")
+		if len(s.sent) != 3 {
+			t.Errorf("%d requests", len(s.sent))
+		}
+	})
+}
+
 func TestMoreThanARoundAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t)
@@ -109,6 +124,27 @@ func TestAHangDoesNotKeepTheRestFromBeingRead(t *testing.T) {
 		s.shutdown()
 		if len(s.added) != files || s.files() != 0 || !s.left {
 			t.Errorf("%d of %d were handed over, %d files left, abandoned: %v", len(s.added), files, s.files(), s.left)
+		}
+	})
+}
+
+// TestWhatWasMadeReadyIsHandedOver even if the time is over before enough of it has come together for a request.
+func TestWhatWasMadeReadyIsHandedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		s.Batch = 1 << 20
+		s.Render = func(inv event.Invocation) []deliver.Batch {
+			time.Sleep(10 * time.Millisecond)
+			return renderText(inv)
+		}
+		for n := range intake.MaxFiles + 50 {
+			s.spool(fmt.Sprintf("R%d", n))
+		}
+		s.shutdown()
+		synctest.Wait()
+		time.Sleep(time.Second) // the round that was begun
+		if got := strings.Count(strings.Join(s.sent, ""), ";"); got != intake.MaxFiles || s.flushes != 1 {
+			t.Errorf("%d were handed over, in %d flushes", got, s.flushes)
 		}
 	})
 }
