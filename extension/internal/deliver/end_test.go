@@ -82,6 +82,9 @@ func TestAbandon(t *testing.T) {
 				if got := strings.Join(read(t, w.String()), " "); got != test.written { // each once, although two exporters lack it
 					t.Errorf("wrote %q", got)
 				}
+				if n := strings.Count(w.String(), otlplog.Mark); n != len(strings.Fields(test.written)) {
+					t.Errorf("wrote %d lines", n)
+				}
 				s.wantFiles(test.files)
 				if got := s.log.String(); !strings.Contains(got, test.said) || (got == "") != (test.said == "") {
 					t.Errorf("said %q", got)
@@ -114,6 +117,9 @@ func TestTheEndLeavesTimeForTheLog(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 1900*time.Millisecond)
 		defer cancel()
 		s.Flush(ctx, true)
+		if ctx.Err() != nil {
+			t.Error("no time is left")
+		}
 		s.Abandon(ctx)
 		if got := read(t, w.String()); len(got) != 1 {
 			t.Errorf("wrote %q", got)

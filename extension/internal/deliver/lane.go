@@ -29,7 +29,7 @@ type lane struct {
 	breaker breaker
 	items   []*item // oldest first
 	most    int     // bytes of a request; less after one was too large
-	probes  int     // that are left to a refusal; less where they found nothing
+	budget  int     // of probes for a refusal; less as long as they find nothing that is accepted
 	// resting has a breaker for each signal that was answered with a refusal, for its pauses alone: who does not want metrics now may want spans.
 	resting map[string]breaker
 	off     map[string]int // signals that are not sent any more, and the records that were not since
@@ -73,9 +73,10 @@ func (l *lane) flush(ctx context.Context, last bool) {
 	r := run{lane: l, last: last, failed: map[string]bool{}}
 	for r.mayGoOn(ctx) && (last || time.Since(began) <= drainFor) {
 		items := r.next()
-		if len(items) == 0 || !r.group(ctx, items) {
+		if len(items) == 0 {
 			return
 		}
+		r.group(ctx, items)
 	}
 }
 

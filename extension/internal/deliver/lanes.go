@@ -46,7 +46,7 @@ func New(o Options) *Lanes {
 	box := outbox{o.Dir}
 	d := &Lanes{o: o, outbox: box, stray: &lane{outbox: box}}
 	for _, e := range o.Exporters {
-		d.lanes = append(d.lanes, &lane{Exporter: e, outbox: box, most: o.Batch, probes: mostProbes})
+		d.lanes = append(d.lanes, &lane{Exporter: e, outbox: box, most: o.Batch, budget: mostProbes})
 	}
 	return d
 }

@@ -169,7 +169,7 @@ func TestOneThatRefusesEverything(t *testing.T) {
 			time.Sleep(longestBreak)
 		}
 		s.wantLost("refused:10000")
-		if f.sends > 60 {
+		if f.sends < 30 || f.sends > 60 { // 25, 13, 7, 3, and one from then on
 			t.Errorf("%d requests", f.sends)
 		}
 		f.answer = refuse(400, "bad")
@@ -370,4 +370,107 @@ func TestAnErrorOfAnyKindIsForLater(t *testing.T) {
 	if s.last.Kept != 1 || !s.last.Safe {
 		t.Errorf("%+v", s.last)
 	}
+}
+
+// TestPausesBeginAnew: one that was down and came back is not left alone for longer the next time.
+func TestPausesBeginAnew(t *testing.T) {
+	for name, fails := range map[string]func(context.Context, int, string, []byte) (export.Result, error){"answers": down, "does not answer": nobody} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{}
+				s := newStand(t, nil, one(f))
+				for range 3 {
+					f.answer = fails
+					s.invoke("a")
+					time.Sleep(firstBreak)
+					f.answer = nil
+					s.invoke("b")
+				}
+				s.want(f, "a b a b a b")
+			})
+		})
+	}
+}
+
+// TestTheEndComesToAnEnd: one that refuses some and is down for others is asked once for each.
+func TestTheEndComesToAnEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		f.answer = func(ctx context.Context, n int, signal string, payload []byte) (export.Result, error) {
+			if r, err := refuse(400, "bad")(ctx, n, signal, payload); err != nil {
+				return r, err
+			}
+			return down(ctx, n, signal, payload)
+		}
+		s := newStand(t, nil, named("x", f))
+		s.add("bad", "a")
+		s.Add(Batch{Signal: otlplog.Logs, Payload: request(1, "l"), Records: 1})
+		s.flush(true)
+		s.wantLost("refused:1")
+		if s.last.Kept != 2 || f.sends != 4 {
+			t.Errorf("%+v, %d requests", s.last, f.sends)
+		}
+	})
+}
+
+func TestNothingIsBegunWithoutTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		s := newStand(t, nil, one(f))
+		s.add("a")
+		ctx, cancel := context.WithTimeout(t.Context(), least/2)
+		defer cancel()
+		if r := s.Flush(ctx, true); f.sends != 0 || !r.Safe {
+			t.Errorf("%d requests, %+v", f.sends, r)
+		}
+	})
+}
+
+// TestASignalThatIsNotTakenIsDropped with all that was kept of it.
+func TestASignalThatIsNotTakenIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{answer: nobody}
+		s := newStand(t, func(o *Options) { o.Batch = 1 }, Exporter{Name: "x", Signals: []string{otlplog.Logs}, Sender: f})
+		for range 3 {
+			s.Add(Batch{Signal: otlplog.Logs, Payload: request(1, "l"), Records: 2})
+			s.flush(false)
+		}
+		s.wantFiles(3)
+		time.Sleep(longestBreak)
+		f.sends, f.answer = 0, says(export.Error{Status: 404, Text: "no such thing"})
+		s.flush(false)
+		s.wantFiles(0)
+		s.wantLost("logs-refused:6")
+		if f.sends != 1 {
+			t.Errorf("%d requests", f.sends)
+		}
+		time.Sleep(longestBreak)
+		if !s.Due(time.Now()) { // or nobody would ever empty the spool
+			t.Error("not due, although there is nobody to wait for")
+		}
+	})
+}
+
+// TestLanesShareWhatWasAdded and do not write into each other's bytes.
+func TestLanesShareWhatWasAdded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, y := &fake{answer: nobody}, &fake{answer: nobody}
+		s := newStand(t, func(o *Options) { o.Bytes = 0 }, named("x", x), named("y", y))
+		roomy := func(name string) Batch {
+			b := request(10, name)
+			return Batch{Signal: otlplog.Traces, Payload: append(make([]byte, 0, 10*len(b)), b...), Records: 1}
+		}
+		s.Add(roomy("a"))
+		s.Add(roomy("b"))
+		s.flush(false)
+		time.Sleep(firstBreak)
+		x.answer = nil
+		s.Add(roomy("c"))
+		s.flush(false)
+		time.Sleep(longestBreak)
+		y.answer = nil
+		s.flush(false)
+		s.want(x, "a b c")
+		s.want(y, "a b c")
+	})
 }

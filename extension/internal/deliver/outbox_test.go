@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/afterglow-lambda/afterglow/extension/internal/export"
 	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 )
 
@@ -344,6 +346,128 @@ func TestFilesOfWhoIsNotAskedAnyMore(t *testing.T) {
 		s.wantFiles(0)
 		s.wantLost("logs-outbox-age:1 outbox-age:1")
 	})
+}
+
+// TestSignalsThatAreNotTakenAnyMore: what was kept for an exporter that does not take it now is not sent to it.
+func TestSignalsThatAreNotTakenAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{answer: nobody}
+		s := newStand(t, nil, named("otlp", f))
+		s.Add(Batch{Signal: otlplog.Logs, Payload: request(1, "l"), Records: 1})
+		s.flush(false)
+		s.o.Exporters = []Exporter{one(f)}
+		s.reset()
+		f.answer = nil
+		s.invoke("a")
+		s.want(f, "a")
+		s.wantFiles(1)
+	})
+}
+
+// TestFilesAreCountedByTheirRecords: also those that are dropped unread.
+func TestFilesAreCountedByTheirRecords(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Options)
+		wait   time.Duration
+		lost   string
+	}{
+		"too old":  {func(o *Options) { o.Age = time.Minute }, time.Hour, "outbox-age:7"},
+		"too many": {func(o *Options) { o.Bytes = 1 }, 0, "outbox-full:7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStand(t, nil, one(&fake{answer: nobody}))
+				s.Add(Batch{Signal: otlplog.Traces, Payload: request(1, numbered(7)...), Records: 7})
+				s.flush(false)
+				test.change(&s.o)
+				s.reset()
+				time.Sleep(test.wait)
+				s.flush(false)
+				s.wantLost(test.lost)
+				s.wantFiles(0)
+			})
+		})
+	}
+}
+
+// TestFilesOfANewerVersionAreBounded as all others are.
+func TestFilesOfANewerVersionAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		s := left(t, f, "a")
+		path := filepath.Join(s.o.Dir, s.files()[0])
+		if err := os.WriteFile(path, []byte("AFTERGLOW-OUTBOX/2 whatever\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.invoke("b")
+		s.want(f, "b")
+		s.wantFiles(1)
+		time.Sleep(s.o.Age)
+		s.flush(false)
+		s.wantFiles(0)
+		s.wantLost("outbox-age:1")
+	})
+}
+
+// TestAFileIsRewritten to what is left of it, or removed where that cannot be: what was accepted must not come again.
+func TestAFileIsRewritten(t *testing.T) {
+	for name, spoil := range map[string]bool{"rewritten": false, "the disk cannot": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{answer: nobody}
+				e := one(f)
+				e.Limits = export.Limits{Records: 1}
+				s := newStand(t, nil, e)
+				s.Add(Batch{Signal: otlplog.Traces, Payload: request(1, "a", "b", "c"), Records: 3})
+				s.flush(false)
+				time.Sleep(firstBreak)
+				f.answer = func(ctx context.Context, n int, signal string, payload []byte) (export.Result, error) {
+					if n == 3 {
+						return down(ctx, n, signal, payload)
+					}
+					return export.Result{}, nil
+				}
+				name := s.files()[0]
+				if spoil {
+					if err := os.Mkdir(filepath.Join(s.o.Dir, name+tempSuffix), 0o700); err != nil {
+						t.Fatal(err)
+					}
+				}
+				s.flush(false)
+				if spoil {
+					s.wantFiles(1) // the directory in the way
+					if s.last.Safe {
+						t.Error("what is in memory alone is said to be safe")
+					}
+				} else {
+					if got := s.files(); len(got) != 1 || got[0] != name {
+						t.Errorf("files %q", got)
+					}
+					s.reset()
+				}
+				time.Sleep(time.Minute)
+				s.flush(false)
+				s.want(f, "a b c")
+				s.wantLost("")
+			})
+		})
+	}
+}
+
+// TestNothingHalfWrittenStays where a file cannot get its name.
+func TestNothingHalfWrittenStays(t *testing.T) {
+	s := newStand(t, nil, one(&fake{}))
+	if err := os.MkdirAll(filepath.Join(s.o.Dir, owedName, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(s.o.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.Owe(losses{{Reason: "torn", Records: 1}})
+	s.wantFiles(1)
+	if !strings.Contains(s.log.String(), "outbox cannot be used") {
+		t.Errorf("log: %s", s.log.String())
+	}
 }
 
 // TestManyNamesInTheDirectory: what is looked at is bounded.

@@ -20,7 +20,7 @@ type run struct {
 	signal   string
 	accepted bool // something, of the group
 	refused  bool // something, of the group
-	silent   bool // nobody answered
+	probes   int  // that are left to the group
 }
 
 // isResting tells whether a signal is not to be sent now.
@@ -56,9 +56,9 @@ func (r *run) mayGoOn(ctx context.Context) bool {
 	return ctx.Err() == nil && (ok || r.last)
 }
 
-// group sends items of one signal. It returns false if the exporter is not to be asked any more now.
-func (r *run) group(ctx context.Context, items []*item) bool {
-	r.signal, r.accepted, r.refused = items[0].signal, false, false
+// group sends items of one signal.
+func (r *run) group(ctx context.Context, items []*item) {
+	r.signal, r.accepted, r.refused, r.probes = items[0].signal, false, false, r.budget
 	var left, parts []part
 	for _, it := range items {
 		parts = append(parts, r.parts(it)...)
@@ -83,13 +83,12 @@ func (r *run) group(ctx context.Context, items []*item) bool {
 	}
 	switch {
 	case r.accepted:
-		r.probes = mostProbes
+		r.budget = mostProbes
 	case r.refused:
-		r.probes /= 2
+		r.budget /= 2
 		r.rest(0)
 		r.failed[r.signal] = r.failed[r.signal] || !r.last // at the end each gets its chance, since there is no other
 	}
-	return !r.silent
 }
 
 // rest leaves the signal alone for a while.
@@ -215,10 +214,8 @@ func (r *run) try(ctx context.Context, payload []byte) (export.Result, error) {
 		}
 	case isError && !e.Retry, ctx.Err() != nil:
 		r.breaker = r.breaker.spent(now, took) // nobody was asked, or nobody waited for the answer
-		r.silent = ctx.Err() != nil
 	default:
 		r.breaker = r.breaker.failed(now, took, 0)
-		r.silent = true
 	}
 	return result, err
 }
