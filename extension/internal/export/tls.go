@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"syscall"
 )
 
 // tlsConfig reads the certificates of an endpoint; nil if there are none, which means Go's defaults. There is no way to switch checking off.
@@ -15,7 +17,7 @@ func tlsConfig(e Endpoint) (*tls.Config, error) {
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if e.CertificateFile != "" {
-		pem, err := os.ReadFile(e.CertificateFile)
+		pem, err := readPEM(e.CertificateFile)
 		if err != nil {
 			return nil, fmt.Errorf("read the collector's authorities: %w", err)
 		}
@@ -28,11 +30,42 @@ func tlsConfig(e Endpoint) (*tls.Config, error) {
 		return nil, errors.New("read the client's certificate: set both the certificate and its key, or neither")
 	}
 	if e.ClientCertificateFile != "" {
-		pair, err := tls.LoadX509KeyPair(e.ClientCertificateFile, e.ClientKeyFile)
+		certificate, err1 := readPEM(e.ClientCertificateFile)
+		key, err2 := readPEM(e.ClientKeyFile)
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, fmt.Errorf("read the client's certificate: %w", err)
+		}
+		pair, err := tls.X509KeyPair(certificate, key)
 		if err != nil {
 			return nil, fmt.Errorf("read the client's certificate: %w", err)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
 	return config, nil
+}
+
+// mostPEM is several times what the authorities of a whole system take.
+const mostPEM = 1 << 20
+
+// readPEM reads a file that a setting names, and no more of it than there can be. What it names may be anything: a pipe would be waited for for ever, and a
+// device has no end.
+func readPEM(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it names the file, and the caller says what for
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // as above
+	}
+	if !info.Mode().IsRegular() || info.Size() > mostPEM {
+		return nil, fmt.Errorf("%s is not a file of at most %d bytes", path, mostPEM)
+	}
+	b := make([]byte, info.Size())
+	n, err := io.ReadFull(f, b)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, err //nolint:wrapcheck // as above
+	}
+	return b[:n], nil
 }

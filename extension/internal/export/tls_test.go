@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -118,6 +119,26 @@ func TestCertificatesThatCannotBeRead(t *testing.T) {
 		o.URL = "https://127.0.0.1:1"
 		if _, err := New(map[string]Endpoint{otlplog.Traces: o}); err == nil || !strings.Contains(err.Error(), "make exporter: read the ") {
 			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// TestWhatASettingNamesMayBeAnything: nobody waits for a pipe, and nothing without an end is read to its end.
+func TestWhatASettingNamesMayBeAnything(t *testing.T) {
+	dir := t.TempDir()
+	pipe, large := filepath.Join(dir, "pipe"), filepath.Join(dir, "large")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(large, make([]byte, mostPEM+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{pipe, large, dir, "/dev/zero", filepath.Join(dir, "nowhere")} {
+		if _, err := tlsConfig(Endpoint{CertificateFile: path}); err == nil {
+			t.Errorf("%s was taken for authorities", path)
+		}
+		if _, err := tlsConfig(Endpoint{ClientCertificateFile: path, ClientKeyFile: path}); err == nil {
+			t.Errorf("%s was taken for a certificate", path)
 		}
 	}
 }
