@@ -103,10 +103,15 @@ def make(path):
 
 
 def litter(path, number):
-    """So many files that are nobody's."""
+    """So many files that are nobody's. Most are links, because a disk has fewer inodes than names, and an inode at most 65,000 of those."""
     os.makedirs(path, mode=0o700, exist_ok=True)
     for n in range(number):
-        os.close(os.open("%s/litter-%d" % (path, n), os.O_CREAT | os.O_WRONLY))
+        name = "%s/litter-%d" % (path, n)
+        if n % 60000 == 0:
+            first = name
+            os.close(os.open(name, os.O_CREAT | os.O_WRONLY))
+        else:
+            os.link(first, name)
 
 
 def kill():
