@@ -26,7 +26,9 @@ type file struct {
 
 // Names reads the names of the spool's files: at most MaxNames, among at most MaxEntries of whatever is in the directory. A directory that is
 // not there is empty.
-func Names(dir string) ([]spool.Name, error) {
+func Names(dir string) ([]spool.Name, error) { return namesAmong(dir, MaxEntries) }
+
+func namesAmong(dir string, entries int) ([]spool.Name, error) {
 	// What stands there may be a pipe, which nobody opens at its other end: to open it would take for ever.
 	d, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -37,7 +39,7 @@ func Names(dir string) ([]spool.Name, error) {
 	}
 	defer d.Close()
 	var names []spool.Name
-	for read := 0; read < MaxEntries; {
+	for read := 0; read < entries; {
 		batch, err := d.Readdirnames(256)
 		for _, s := range batch {
 			if len(names) == MaxNames {
@@ -88,7 +90,7 @@ func (in *Intake) choose(final bool) (files []file, more bool) {
 // looks at, and that some of those that it has seen will be gone when it looks again.
 func (in *Intake) look(final bool) (files []file, crowded bool) {
 	newest := map[int]int{} // number of the newest file of each process of this life
-	all, full := in.list()
+	all, full := in.list(final)
 	in.forget(all)
 	for _, f := range all {
 		if !f.past {
@@ -111,8 +113,12 @@ func (in *Intake) look(final bool) (files []file, crowded bool) {
 }
 
 // list gives the regular files that have a name of the spool's, the processes' files in order. full tells that there may be more.
-func (in *Intake) list() (files []file, full bool) {
-	names, err := Names(in.dir)
+func (in *Intake) list(final bool) (files []file, full bool) {
+	entries := in.entries
+	if final {
+		entries = MaxEntriesLast
+	}
+	names, err := namesAmong(in.dir, entries)
 	if err != nil && len(names) == 0 {
 		return nil, false // whoever cannot read the directory did not see a hook write there either
 	}

@@ -49,19 +49,20 @@ const (
 
 // Limits of one round. The smallest function has 128 MB for everything that runs in it.
 const (
-	MaxNames     = 4096     // names of the spool's taken out of the directory: there are rarely more than five
-	MaxEntries   = 1 << 17  // names read to find them; it takes some 50 ms, and whoever puts more files there hides ours
-	MaxFiles     = 256      // files read; what is left is for the next round
-	MaxBytes     = 4 << 20  // bytes read, which with what is made of them is three times as much memory; one file alone may go over it
-	MaxFileBytes = 24 << 20 // bytes read of one file: half as much again as a hook writes for an invocation by default
-	MaxCalls     = 4096     // calls of one invocation, and calls that wait for their end: several times what an export has room for
-	MaxHeld      = 2 << 20  // bytes of calls that wait for their end
-	MaxKnown     = 8192     // invocations announced and not given yet: more than begin between two looks at the spool, a few seconds apart
-	MaxRecent    = 64       // invocations that were given and are remembered, so that what comes late finds its place
-	MaxGone      = 4096     // invocations that were given before those, of which nothing else is remembered
-	MaxLines     = 16384    // lines of the log that wait for their invocation
-	MaxLineBytes = 4 << 20  // bytes of them
-	MaxLosses    = 64       // losses told apart
+	MaxNames       = 4096     // names of the spool's taken out of the directory: there are rarely more than five
+	MaxEntries     = 1 << 17  // names read to find them; it takes some 50 ms, and whoever puts more files there hides ours until the end
+	MaxEntriesLast = 1 << 21  // the same at the end, when there is no other moment: half a second. The names of as many files take a good part of the largest /tmp
+	MaxFiles       = 256      // files read; what is left is for the next round
+	MaxBytes       = 4 << 20  // bytes read, which with what is made of them is three times as much memory; one file alone may go over it
+	MaxFileBytes   = 24 << 20 // bytes read of one file: half as much again as a hook writes for an invocation by default
+	MaxCalls       = 4096     // calls of one invocation, and calls that wait for their end: several times what an export has room for
+	MaxHeld        = 2 << 20  // bytes of calls that wait for their end
+	MaxKnown       = 8192     // invocations announced and not given yet: more than begin between two looks at the spool, a few seconds apart
+	MaxRecent      = 64       // invocations that were given and are remembered, so that what comes late finds its place
+	MaxGone        = 4096     // invocations that were given before those, of which nothing else is remembered
+	MaxLines       = 16384    // lines of the log that wait for their invocation
+	MaxLineBytes   = 4 << 20  // bytes of them
+	MaxLosses      = 64       // losses told apart
 	// What follows is beyond what any function does, and below what a damaged spool could make of the bytes of one round.
 	MaxInvocations = 1024
 	MaxRoundCalls  = 4 * MaxCalls
@@ -73,6 +74,7 @@ type Intake struct {
 	Concurrent bool
 
 	dir     string
+	entries int       // MaxEntries, or what a test has in its place
 	born    time.Time // files older than this were left by processes that are gone; see IsPast
 	started time.Time // the same moment, by the clock that nobody sets
 
@@ -102,7 +104,7 @@ func keyOf(n spool.Name) fileKey { return fileKey{n.Invocation, n.PID, n.Number}
 // is complete, whatever its name says.
 func New(dir string, born time.Time) *Intake {
 	return &Intake{
-		dir: dir, born: born.Round(0), started: born, progress: map[fileKey]int64{}, seen: map[fileKey]int64{}, visited: map[fileKey]bool{},
+		dir: dir, entries: MaxEntries, born: born.Round(0), started: born, progress: map[fileKey]int64{}, seen: map[fileKey]int64{}, visited: map[fileKey]bool{},
 		broken: map[fileKey]bool{}, done: map[string]bool{}, join: newJoiner(),
 	}
 }

@@ -121,6 +121,31 @@ func TestNamesBesideMuchElse(t *testing.T) {
 	}
 }
 
+// TestNamesBehindTooMuchElse: what is hidden by too many names is found at the end.
+func TestNamesBehindTooMuchElse(t *testing.T) {
+	dir := t.TempDir()
+	const foreign, own = 5000, 50
+	for n := range foreign {
+		if err := os.Symlink("nowhere", filepath.Join(dir, fmt.Sprintf("foreign-%d", n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range own {
+		put(t, dir, fmt.Sprintf("R%d.17.%d.done", n, n+1), encode(t, true, begin(fmt.Sprintf("R%d", n)), end(fmt.Sprintf("R%d", n))))
+	}
+	in := New(dir, born)
+	in.entries = 1000
+	found := 0
+	for _, final := range []bool{false, true} {
+		r := in.Collect(final)
+		in.Release(r)
+		found += len(r.Invocations)
+		if (found == own) != final {
+			t.Errorf("found %d invocations of %d, final %v", found, own, final)
+		}
+	}
+}
+
 func TestMoreInvocationsThanThereAre(t *testing.T) {
 	dir := t.TempDir()
 	var records []rec
