@@ -213,7 +213,8 @@ func TestSetUpsAreApart(t *testing.T) {
 		Apply(&inv, Environment{Instance: "i"})
 		return inv.Identity.Span
 	}
-	if setUp(1) != setUp(1) || setUp(1) == setUp(2) {
+	first, again, second := setUp(1), setUp(1), setUp(2)
+	if first != again || first == second {
 		t.Error("ids of set-ups are not told by their time")
 	}
 }

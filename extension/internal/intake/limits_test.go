@@ -356,8 +356,10 @@ func TestWhatIsNotReleasedIsReadAgain(t *testing.T) {
 		}
 		return r.Invocations[0].ID
 	}
-	if first() != "R000" || first() != "R000" {
-		t.Error("a round that was not released is not read again")
+	for range 2 {
+		if id := first(); id != "R000" {
+			t.Errorf("the round begins with %s", id)
+		}
 	}
 	in.Release(in.Collect(false))
 	in.Announce(Announcement{ID: "Z"})
