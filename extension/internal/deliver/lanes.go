@@ -305,6 +305,7 @@ func (d *Lanes) sayOff() {
 	for _, l := range d.lanes {
 		for signal, records := range l.off {
 			if records > 0 {
+				l.off[signal] = 0
 				d.o.Log.Warn().Str("exporter", l.Name).Str("signal", signal).Int("records", records).Msg("not sent: the collector does not take this signal")
 			}
 		}
