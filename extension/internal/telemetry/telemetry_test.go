@@ -162,7 +162,7 @@ func TestWhatDoesNotFitIsCounted(t *testing.T) {
 	fill := func(f event.Fact) (n int64) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		for l.lost == nil {
+		for l.lost == nil && n < 100_000 {
 			l.add(f)
 			n++
 		}
