@@ -27,7 +27,7 @@ import (
 )
 
 // limit bounds whatever an extension is waited for.
-const limit = 60 * time.Second
+const limit = 40 * time.Second
 
 // Options say what to start.
 type Options struct {
@@ -109,7 +109,9 @@ func (s *Stage) arrival(ctx context.Context) (time.Time, error) {
 	case <-s.ended:
 		return time.Time{}, fmt.Errorf("the extension has ended: %w\n%s", s.exit, s.output.Bytes())
 	case <-timeout.C:
-		return time.Time{}, fmt.Errorf("the extension did not ask for an event within %v", limit)
+		s.signal(syscall.SIGQUIT) // a Go program tells what it is doing
+		<-s.ended
+		return time.Time{}, fmt.Errorf("the extension did not ask for an event within %v\n%s", limit, s.output.Bytes())
 	case <-ctx.Done():
 		return time.Time{}, ctx.Err()
 	}
