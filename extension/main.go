@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	defer api.Close()
 	log := newLog(getenv, stdout)
 	events := eventsFor(getenv)
-	registration, err := register(ctx, api, filepath.Base(args[0]), events, log)
+	registered, err := register(ctx, api, filepath.Base(args[0]), events, log)
 	if err != nil {
 		log.Error().Err(err).Msg("there is no lambda to work for")
 		return 1
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		if err := platform.Serve(); err != nil {
 			log.Warn().Err(err).Msg(silence)
 		}
-		return setUp(ctx, getenv, beginning{born, registration.Account, platform, stdout}, log)
+		return setUp(ctx, getenv, beginning{born, registered.Registration().Account, platform, stdout}, log)
 	})
 }
 
@@ -67,7 +67,7 @@ const (
 // register makes the extension known. An answer other than success leaves two ways, and both fail the environment: to exit, and not to go on.
 // So it asks for less, and then asks again: an environment that waits for this extension may yet let it in, and one that does not wait
 // is not harmed by a process that only sleeps. Without any answer there is no environment to harm.
-func register(ctx context.Context, api *lambdaapi.Client, name string, events []lambdaapi.EventType, log zerolog.Logger) (lambdaapi.Registration, error) {
+func register(ctx context.Context, api *lambdaapi.Client, name string, events []lambdaapi.EventType, log zerolog.Logger) (lambdaapi.Registered, error) {
 	pause := firstPause
 	for unanswered := 0; ; {
 		r, err := api.Register(ctx, name, events...)

@@ -50,7 +50,7 @@ func TestRegister(t *testing.T) {
 				io.WriteString(w, test.answer)
 			})
 			got, err := c.Register(t.Context(), "afterglow", test.events...)
-			if err != nil || got != test.want || c.identifier != "id-1" {
+			if err != nil || got.Registration() != test.want || c.identifier != "id-1" {
 				t.Errorf("got %+v %v, identifier %q", got, err, c.identifier)
 			}
 		})
