@@ -30,6 +30,9 @@ What a reason means: [the table below](#reasons). Calls and bodies that were cut
 
 This page is generated from the table in ` + "`extension/faults`" + ` (` + "`go test ./extension/faults -run Docs -update`" + `). Rows marked *full* run with ` + "`-full`" + ` only, because they
 take long.
+
+Not here: steps of the clock, because the wall clock is the whole machine's. They are put in where each package reads the time: in tests of lifecycle (when to flush), intake (what an earlier
+life left) and deliver (pauses and ages).
 `
 
 // reasons says what each reason is that a row expects.
