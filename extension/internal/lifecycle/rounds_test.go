@@ -141,8 +141,7 @@ func TestWhatWasMadeReadyIsHandedOver(t *testing.T) {
 			s.spool(fmt.Sprintf("R%d", n))
 		}
 		s.shutdown()
-		synctest.Wait()
-		time.Sleep(time.Second) // the round that was begun
+		<-s.working // the round that was begun outlasts the shutdown
 		if got := strings.Count(strings.Join(s.sent, ""), ";"); got != intake.MaxFiles || s.flushes != 1 {
 			t.Errorf("%d were handed over, in %d flushes", got, s.flushes)
 		}
