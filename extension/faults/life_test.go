@@ -78,7 +78,7 @@ func lifeRows() []row {
 			s.busy(1)
 		}},
 		{name: "the extension is killed", does: "It gets SIGKILL while it exports, after the function's response. Lambda takes that for a failure of the environment and makes another.",
-			repeats: true, story: extensionKilled, judge: afterKill},
+			repeats: true, story: extensionKilled, judge: afterKill, meant: "its answers as without Afterglow; the environment begins anew"},
 		{name: "frozen in the middle of a send", does: "The extension stands still for a second while the collector reads its request, and goes on.", repeats: true, story: frozenSend},
 		{name: "kept connections are dead", does: "Every connection is cut at each freeze, as by a long one.", set: setting{options: func(o *lambdalocal.Options) { o.CutConnections = true }}, root: true, story: func(s *stage) {
 			s.begin()
