@@ -62,6 +62,17 @@ func Calls() []Call {
 	}
 }
 
+// SmallCalls are ten calls with a few hundred bytes of body each.
+func SmallCalls() []Call {
+	var calls []Call
+	for n := range 5 {
+		calls = append(calls,
+			aws("dynamodb", "DynamoDB_20120810.GetItem", `{"TableName":"orders","Key":{"id":{"S":"A-1"}}}`, `{"Item":{"id":{"S":"A-1"},"customer":{"S":"c-1029"},"total":{"N":"45.48"},"status":{"S":"shipped"}}}`),
+			rest("POST", "https://payments.example.com/v1/charges", 201, string(order(n)), `{"id":"ch_1029","status":"succeeded","amount":4548,"currency":"gbp"}`))
+	}
+	return calls
+}
+
 func signed(service, target string) [][2]string {
 	h := [][2]string{
 		{"host", service + ".eu-west-1.amazonaws.com"}, {"content-type", "application/x-amz-json-1.0"}, {"user-agent", "aws-sdk-js/3.600.0 ua/2.0 os/linux#5.10 lang/js md/nodejs#22.11.0 api/" + service + "#3.600.0"},

@@ -39,6 +39,7 @@ func cases(ours, foreign string, mb int) []kase {
 		{name: "Afterglow: traces and metrics, with telemetry (the default)", file: ours, hooked: true, telemetry: true, calls: ten, count: few},
 		{name: "Afterglow: traces, with telemetry", file: ours, env: []string{"AFTERGLOW_SIGNALS=traces"}, hooked: true, telemetry: true, calls: ten, count: few},
 		{name: "Afterglow: traces, without telemetry", file: ours, env: []string{"AFTERGLOW_SIGNALS=traces"}, hooked: true, calls: ten, count: few},
+		{name: "Afterglow: ten small calls, with telemetry", file: ours, hooked: true, telemetry: true, calls: stage.SmallCalls(), count: few},
 		{name: "Afterglow: no call, with telemetry", file: ours, hooked: true, telemetry: true, count: few},
 	}
 	if foreign != "" {

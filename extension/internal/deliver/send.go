@@ -250,7 +250,11 @@ func join(parts []part) []byte {
 	if len(parts) == 1 {
 		return parts[0].payload
 	}
-	var all []byte
+	size := 0
+	for _, p := range parts {
+		size += len(p.payload)
+	}
+	all := make([]byte, 0, size)
 	for _, p := range parts {
 		all = append(all, p.payload...)
 	}
