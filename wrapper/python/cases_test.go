@@ -82,7 +82,7 @@ func cases() []caseOf {
 		{name: "forked", want: "invocation.start call.start GET /parent call.end 200 invocation.end call.start GET /forked call.end 200"},
 		{name: "patched", want: "invocation.start call.start GET /patched call.end 200 invocation.end"},
 		{name: "closes_descriptors"},
-		{name: "removes_spool", want: "call.start GET /after call.end 200 invocation.end"},
+		{name: "removes_spool", want: "call.start GET /after call.end 200 invocation.end loss"},
 		{name: "alarm", fields: map[string]any{"times": 60}},
 		{name: "exits", fields: map[string]any{"code": 0}, want: "invocation.start invocation.end SystemExit"},
 		{name: "exits", fields: map[string]any{"code": 3}, want: "invocation.start invocation.end SystemExit"},
