@@ -38,7 +38,7 @@ func busy() story {
 // rare is frozen for longer than any flush interval: each invocation's data goes out at its end.
 func rare() story {
 	return story{name: "rare, collector takes 50 ms", collector: stage.Manner{Delay: slow},
-		count: 5, warm: 1, takes: 20 * time.Millisecond, pause: 8 * time.Second, timeout: timeout, calls: 2}
+		count: 4, warm: 1, takes: 20 * time.Millisecond, pause: 7 * time.Second, timeout: timeout, calls: 2}
 }
 
 func stories() []story {
