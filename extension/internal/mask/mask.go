@@ -10,7 +10,8 @@
 //   - What goes to and comes from Secrets Manager, SSM, KMS and STS is left out altogether, by host and by recognised service, headers
 //     included; so is what the environment's own addresses for credentials answer. No preset and no allowed key changes that.
 //   - The user's options add to the rules and take away from them: see Options. A part that is hidden keeps its shape and loses every value.
-//   - Lines of the function's log go through the same rules: as JSON where they are JSON, else as text.
+//   - Lines of the function's log go through the same rules: as JSON where they are JSON, else as text; and together, since a private key or a document may be
+//     printed over several. A key that the lines of an invocation end in goes on in those that come late.
 //   - Nothing is written into the input, and nothing fails: a piece on which a rule breaks is hidden as a whole.
 package mask
 
@@ -34,7 +35,7 @@ func (m *Masker) Apply(inv event.Invocation) Invocation {
 		Error:   m.failure(inv.Error),
 		Trigger: m.trigger(inv.Trigger),
 		Outcome: m.text(inv.Outcome), Platform: m.platform(inv.Platform), Unhooked: inv.Unhooked,
-		Lines: m.lines(inv.Lines),
+		Lines: m.lines(&inv),
 		Trace: inv.Identity.Trace, Span: inv.Identity.Span, Parent: inv.Identity.Parent, Links: m.links(inv.Identity.Links),
 	}
 	countUnknown(&out.Dropped, out.Event, out.Response)

@@ -90,6 +90,7 @@ type Masker struct {
 	domains     domains
 	headersOnly domains
 	dropUnknown bool
+	openKeys    openKeys
 }
 
 // New makes a Masker.

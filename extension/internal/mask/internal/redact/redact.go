@@ -56,6 +56,7 @@ type work struct {
 
 	steps int // bytes that were looked at, each time that one was: tests see that they are proportional to the input
 
+	lines   bool // the text is of several lines, and has to be of as many afterwards
 	allowed bool // strict rules do not hold: what is being read stands below an allowed key
 	unknown bool // the content is none of the kinds that have values
 }
@@ -72,7 +73,7 @@ func (r *Rules) get() *work {
 	w := r.work.Get().(*work)
 	w.stack, w.plain, w.depth, w.steps = w.stack[:0], w.plain[:0], 0, 0
 	w.input = w.input[:0]
-	w.sets, w.levels, w.outer, w.allowed, w.unknown = w.sets[:0], w.levels[:0], nowhere, false, false
+	w.sets, w.levels, w.outer, w.allowed, w.unknown, w.lines = w.sets[:0], w.levels[:0], nowhere, false, false, false
 	return w
 }
 
@@ -158,7 +159,7 @@ func (w *work) content(in []byte, cut Cut, depth int) []byte {
 		return in
 	}
 	w.steps += at
-	e, outer := edit{in: in}, w.depth
+	e, outer := edit{in: in, lines: w.lines && depth == 0}, w.depth
 	w.depth = depth
 	switch c := in[at]; {
 	case c == '{' || c == '[' || c == '"' || depth == 0 && isLoneNumber(in[at:]):
@@ -219,10 +220,14 @@ type edit struct {
 	in, out []byte
 	from    int // in[:from] is in out
 	changed bool
+	lines   bool // ends of lines stay
 }
 
 // replace puts with in the place of in[i:j]. Pieces come in order.
 func (e *edit) replace(i, j int, with string) {
+	if e.lines {
+		with = overLines(e.in[i:j], with)
+	}
 	if !e.changed {
 		e.out = make([]byte, 0, len(e.in)+16*len(with))
 		e.changed = true

@@ -104,6 +104,9 @@ func (w *work) assigned(e *edit, s *scan, i int) int {
 	for at < s.end && (in[at] == '=' || in[at] == '>' || in[at] == ' ' || in[at] == '\t') {
 		at++
 	}
+	if secret && in[i] == ':' {
+		at = valueBelow(in, at)
+	}
 	if reach := at + maxValueAhead; !secret && v&isOperand == 0 && (v&isValue == 0 || i >= s.named) && reach < s.end { // it is only looked at, and what is in it again
 		in = in[:reach]
 	}

@@ -90,6 +90,19 @@ func closingBracket(in []byte, i int, open byte) int {
 	return len(in)
 }
 
+// valueBelow gives where the value of a key begins behind which its line ends: on the next one if something in quotes or brackets stands there. Programs that
+// print documents put long values so.
+func valueBelow(in []byte, i int) int {
+	at := i
+	for at < len(in) && isSpace(in[at]) {
+		at++
+	}
+	if at == len(in) || bytes.IndexByte([]byte("\"'`[{("), in[at]) < 0 {
+		return i
+	}
+	return at
+}
+
 func lineEnd(in []byte, i int) int {
 	for i < len(in) && in[i] != '\n' && in[i] != '\r' && in[i] != '"' && in[i] != '\\' {
 		i++
