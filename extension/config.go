@@ -68,6 +68,7 @@ type beginning struct {
 	born     time.Time
 	account  string // of AWS; "" if Lambda does not say
 	platform lifecycle.Platform
+	environ  func() []string // os.Environ; nil in tests of other things
 	stdout   io.Writer
 }
 
@@ -103,7 +104,7 @@ func setUp(ctx context.Context, getenv func(string) string, b beginning, log zer
 
 // exportTo gives a pipeline what the settings want to be exported, and where to.
 func exportTo(p *lifecycle.Pipeline, v *settings.Values, getenv func(string) string, b beginning, log zerolog.Logger) {
-	stages := &lifecycle.Stages{Masker: masker(v), Limits: limits(v), Resource: resource(v, getenv)}
+	stages := &lifecycle.Stages{Masker: masker(v, getenv), Limits: limits(v), Resource: resource(v, getenv)}
 	p.Render = stages.Render
 	traces, metrics, logs := wanted(v)
 	delivery, unset, errs := newDelivery(v, getenv, b.stdout, log)
@@ -115,9 +116,11 @@ func exportTo(p *lifecycle.Pipeline, v *settings.Values, getenv func(string) str
 			p.Meter = newMeter(v, getenv, stages.Masker, b.account, b.born)
 		}
 	}
+	v.String("AFTERGLOW_LOG_LEVEL") // for the warning: it was read before there was a log
 	for _, w := range v.Warnings() {
-		log.Warn().Err(w).Msg("a setting is not understood and counts as unset")
+		log.Warn().Err(w).Msg("a setting is not understood")
 	}
+	warnOfSettings(v, getenv, delivery, b.environ, log)
 	if v.String("AFTERGLOW_MASK_PRESET") == "off" {
 		log.Warn().Msg("only what settings name is masked: AFTERGLOW_MASK_PRESET is off")
 	}
@@ -134,7 +137,7 @@ func exportTo(p *lifecycle.Pipeline, v *settings.Values, getenv func(string) str
 }
 
 // masker makes the rules for what is private out of the settings.
-func masker(v *settings.Values) *mask.Masker {
+func masker(v *settings.Values, getenv func(string) string) *mask.Masker {
 	return mask.New(mask.Options{
 		Preset:       v.String("AFTERGLOW_MASK_PRESET"),
 		Keys:         v.List("AFTERGLOW_MASK_KEYS"),
@@ -144,6 +147,7 @@ func masker(v *settings.Values) *mask.Masker {
 		DetectorsOff: v.Set("AFTERGLOW_MASK_DETECTORS_OFF"),
 		Domains:      v.List("AFTERGLOW_MASK_DOMAINS"),
 		HeadersOnly:  v.List("AFTERGLOW_MASK_HEADERS_ONLY_DOMAINS"),
+		Credentials:  getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
 		DropUnknown:  v.String("AFTERGLOW_MASK_UNKNOWN") == "drop",
 	})
 }

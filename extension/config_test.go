@@ -78,8 +78,9 @@ func TestSettingsOfMaskingReachTheMasker(t *testing.T) {
 		Response: event.Body{Data: event.BytesOf([]byte("word"))},
 	}}}
 	shown := func(env map[string]string) string {
-		v := settings.Read(func(key string) string { return env[key] })
-		got := fmt.Sprintf("%+v", masker(v).Apply(inv).Calls)
+		getenv := func(key string) string { return env[key] }
+		v := settings.Read(getenv)
+		got := fmt.Sprintf("%+v", masker(v, getenv).Apply(inv).Calls)
 		if len(v.Warnings()) > 0 {
 			t.Errorf("%v: %v", env, v.Warnings())
 		}
@@ -87,7 +88,8 @@ func TestSettingsOfMaskingReachTheMasker(t *testing.T) {
 	}
 	plain := shown(nil)
 	for name, value := range map[string]string{
-		"AFTERGLOW_MASK_PRESET": "strict", "AFTERGLOW_MASK_KEYS": "b", "AFTERGLOW_MASK_ALLOW_KEYS": "token", "AFTERGLOW_MASK_PATHS": "x,A.B", "AFTERGLOW_MASK_ALL": "query",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI": "https://H/credentials",
+		"AFTERGLOW_MASK_PRESET":              "strict", "AFTERGLOW_MASK_KEYS": "b", "AFTERGLOW_MASK_ALLOW_KEYS": "token", "AFTERGLOW_MASK_PATHS": "x,A.B", "AFTERGLOW_MASK_ALL": "query",
 		"AFTERGLOW_MASK_DETECTORS_OFF": "cards", "AFTERGLOW_MASK_DOMAINS": "h", "AFTERGLOW_MASK_HEADERS_ONLY_DOMAINS": "h", "AFTERGLOW_MASK_UNKNOWN": "drop",
 	} {
 		if got := shown(map[string]string{name: value}); got == plain {

@@ -21,7 +21,7 @@ import (
 )
 
 // asExtension makes the test's binary the extension: the tests run the real process without building it again.
-const asExtension = "AFTERGLOW_TEST_AS_EXTENSION"
+const asExtension = "TEST_AS_AFTERGLOW"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asExtension) != "" {

@@ -26,12 +26,12 @@ import (
 const release = "0.1.0"
 
 func main() {
-	os.Exit(run(context.Background(), os.Args, os.Getenv, os.Stdout))
+	os.Exit(run(context.Background(), os.Args, os.Getenv, os.Environ, os.Stdout))
 }
 
 // run is the whole life of the extension. It registers before anything else, since Lambda starts no runtime until it has, subscribes to
 // telemetry, which only goes before the first event is asked for, and asks for that before it sets anything up. It returns when Lambda said SHUTDOWN, or when there is no Lambda any more.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) int {
+func run(ctx context.Context, args []string, getenv func(string) string, environ func() []string, stdout io.Writer) int {
 	born := time.Now()
 	// The log is a pipe to Lambda. Should it ever close, Go would end the process at the next line.
 	signal.Ignore(syscall.SIGPIPE)
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		if err := platform.Serve(); err != nil {
 			log.Warn().Err(err).Msg(silence)
 		}
-		return setUp(ctx, getenv, beginning{born, registered.Registration().Account, platform, stdout}, log)
+		return setUp(ctx, getenv, beginning{born, registered.Registration().Account, platform, environ, stdout}, log)
 	})
 }
 

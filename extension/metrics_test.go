@@ -41,7 +41,8 @@ func TestSettingsReachTheMeter(t *testing.T) {
 	}
 	v := settings.Read(func(name string) string { return env[name] })
 	born := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	m := newMeter(v, func(name string) string { return env[name] }, masker(v), "123456789012", born)
+	getenv := func(name string) string { return env[name] }
+	m := newMeter(v, getenv, masker(v, getenv), "123456789012", born)
 	for i, c := range []struct {
 		after time.Duration
 		cost  float64 // of a second and a request each; 0: not due

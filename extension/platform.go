@@ -25,7 +25,7 @@ func listen(ctx context.Context, api *lambdaapi.Client, getenv func(string) stri
 	v := settings.Read(getenv)
 	on := v.Bool("AFTERGLOW_TELEMETRY")
 	for _, w := range v.Warnings() {
-		log.Warn().Err(w).Msg("a setting is not understood and counts as unset")
+		log.Warn().Err(w).Msg("a setting is not understood")
 	}
 	if !on {
 		return l

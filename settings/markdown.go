@@ -11,8 +11,8 @@ func Markdown() string {
 	b.WriteString(`# Settings
 
 Every knob is an environment variable of the function. The construct sets them for you; set them yourself if you use the layer alone.
-A wrong value is an error when the construct meets it, at synth. In a running function it is a warning in the log and the default is used:
-no setting can fail a function.
+A wrong value is an error when the construct meets it, at synth. In a running function it is a warning in the log and the default is used, or the safer
+value where masking is concerned: no setting can fail a function. A variable that begins with ` + "`AFTERGLOW_`" + ` and is none of these is a warning too.
 
 This page is generated from the table in ` + "`settings/table.go`" + ` (` + "`go test ./settings -update`" + `).
 
@@ -34,7 +34,8 @@ This page is generated from the table in ` + "`settings/table.go`" + ` (` + "`go
 | number | zero or more, with a point or an exponent |
 | duration | ` + "`250ms`, `1.5s`, `2m`" + `; a bare number is milliseconds |
 | list | entries separated by commas |
-| set | some of the values, separated by commas; a wrong one is left out |
+| keys, places, hosts | lists of keys, of places in documents, of hosts; a wrong entry is left out |
+| set | some of the values, separated by commas; a wrong one is left out, where the meaning says nothing else |
 | pairs | ` + "`key=value`" + ` separated by commas, percent-encoded |
 | path | an absolute path |
 | url | an absolute http or https URL |

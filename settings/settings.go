@@ -2,7 +2,7 @@
 //
 // docs/settings.md is generated from the table, the hooks' sources are checked against it, the construct takes its types from
 // it, and the extension reads its values through it. A wrong value is an error for the construct, at synth; for the hooks and the
-// extension it is a warning and the default: no setting can fail a function.
+// extension it is a warning and the default, or the safer value where the setting is about masking: no setting can fail a function.
 package settings
 
 import (
@@ -25,6 +25,9 @@ const (
 	Enum     Type = "enum"     // one of Values
 	Set      Type = "set"      // comma-separated, each one of Values; a wrong entry does not take the others with it
 	List     Type = "list"     // comma-separated, white space around an entry ignored
+	Keys     Type = "keys"     // a List of keys; as in the next two, a wrong entry does not take the others with it
+	Places   Type = "places"   // a List of exact places in documents
+	Hosts    Type = "hosts"    // a List of hosts, read as bare ones: without schemes, paths, users, capitals
 	Pairs    Type = "pairs"    // comma-separated key=value, percent-encoded, as OpenTelemetry's variables have it
 	Path     Type = "path"     // absolute path
 	String   Type = "string"
@@ -45,6 +48,7 @@ type Setting struct {
 	Name     string
 	Type     Type
 	Default  string // as it would be written in the environment; "" means unset
+	Wrong    string // what a wrong value, or one with a wrong entry, counts as, where that is not Default: masking must not fail open
 	Min, Max int64  // for Bytes; for Duration in milliseconds; Max 0 means unbounded
 	Values   []string
 	Readers  []Reader
@@ -54,10 +58,16 @@ type Setting struct {
 // An Error tells what is wrong with a value and what to do.
 type Error struct {
 	Name, Value, Problem, Remedy string
+
+	Counts string // what the value counts as where a function runs with it all the same
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s=%q: %s; %s", e.Name, e.Value, e.Problem, e.Remedy)
+	text := fmt.Sprintf("%s=%q: %s; %s", e.Name, e.Value, e.Problem, e.Remedy)
+	if e.Counts != "" {
+		text += "; until then it counts as " + e.Counts
+	}
+	return text
 }
 
 // Lookup finds a setting by name.
@@ -76,7 +86,7 @@ func find(table []Setting, name string) (Setting, bool) {
 func Parse(name, value string) error {
 	s, ok := Lookup(name)
 	if !ok {
-		return &Error{name, value, "there is no such setting", "see docs/settings.md for the names"}
+		return &Error{Name: name, Value: value, Problem: "there is no such setting", Remedy: remedyFor(name)}
 	}
 	return s.Check(value)
 }
@@ -92,7 +102,7 @@ func (s Setting) Check(value string) error {
 
 func (s Setting) parse(value string) (any, error) {
 	bad := func(problem, remedy string) (any, error) {
-		return nil, &Error{s.Name, shown(value), problem, remedy}
+		return nil, &Error{Name: s.Name, Value: shown(value), Problem: problem, Remedy: remedy}
 	}
 	switch s.Type {
 	case Bool:
@@ -123,7 +133,7 @@ func (s Setting) parse(value string) (any, error) {
 		if err != nil {
 			return bad("not a duration", "write one like 250ms or 2s; a bare number is milliseconds")
 		}
-		if ms := d.Milliseconds(); ms < s.Min || s.Max > 0 && ms > s.Max {
+		if ms := d.Milliseconds(); d < 0 || ms < s.Min || s.Max > 0 && ms > s.Max {
 			return bad("out of bounds", fmt.Sprintf("write a duration from %dms to %dms", s.Min, s.Max))
 		}
 		return d, nil
@@ -138,6 +148,8 @@ func (s Setting) parse(value string) (any, error) {
 		return s.parseSet(value)
 	case List:
 		return splitList(value), nil
+	case Keys, Places, Hosts:
+		return s.parseEntries(value)
 	case Pairs:
 		return s.parsePairs(value)
 	case Path:
@@ -148,7 +160,7 @@ func (s Setting) parse(value string) (any, error) {
 	case URL:
 		u, err := url.Parse(strings.TrimSpace(value))
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, &Error{s.Name, shownURL(value), "not an absolute http or https URL", "write one like https://collector.example.com:4318"}
+			return nil, &Error{Name: s.Name, Value: shownURL(value), Problem: "not an absolute http or https URL", Remedy: "write one like https://collector.example.com:4318"}
 		}
 		return strings.TrimSpace(value), nil
 	default:
@@ -200,7 +212,7 @@ func (s Setting) parseSet(value string) (any, error) {
 			}
 		}
 		if known == "" {
-			err = &Error{s.Name, shown(entry), "not one of its values, and left out", "write some of " + strings.Join(s.Values, ", ")}
+			err = &Error{Name: s.Name, Value: shown(entry), Problem: "not one of its values", Remedy: "write some of " + strings.Join(s.Values, ", ")}
 			continue
 		}
 		right = append(right, known)
@@ -216,7 +228,7 @@ func (s Setting) parsePairs(value string) (any, error) {
 		v, err := url.PathUnescape(strings.TrimSpace(v))
 		if !ok || err != nil || !isToken(k) {
 			// The value may hold credentials: the error shows only its place.
-			return nil, &Error{s.Name, "…", "an entry is not key=value", "write key=value,key2=value2, percent-encoding commas within values"}
+			return nil, &Error{Name: s.Name, Value: "…", Problem: "an entry is not key=value", Remedy: "write key=value,key2=value2, percent-encoding commas within values"}
 		}
 		m[k] = v
 	}
@@ -227,8 +239,7 @@ func (s Setting) parsePairs(value string) (any, error) {
 func isToken(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		alphanumeric := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !alphanumeric && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+		if !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
 			return false
 		}
 	}
@@ -237,6 +248,9 @@ func isToken(s string) bool {
 
 func parseDuration(s string) (time.Duration, error) {
 	if ms, err := strconv.ParseInt(s, 10, 64); err == nil {
+		if most := math.MaxInt64 / int64(time.Millisecond); ms > most || ms < -most { // it would become any other
+			return 0, strconv.ErrRange
+		}
 		return time.Duration(ms) * time.Millisecond, nil
 	}
 	return time.ParseDuration(s)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 var update = flag.Bool("update", false, "write docs/settings.md anew")
@@ -156,16 +157,123 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestSetsKeepWhatIsRight: a misspelt part must not show all the others.
+// TestSetsKeepWhatIsRight: a misspelt detector must not turn off another one, nor leave the others on.
 func TestSetsKeepWhatIsRight(t *testing.T) {
-	v := Read(func(string) string { return "Query, headers,errors" })
-	if got := strings.Join(v.Set("AFTERGLOW_MASK_ALL"), "|"); got != "query|errors" {
+	v := Read(func(string) string { return "CARDS, card,jwt" })
+	if got := strings.Join(v.Set("AFTERGLOW_MASK_DETECTORS_OFF"), "|"); got != "cards|jwt" {
 		t.Errorf("got %q", got)
 	}
-	v.Set("AFTERGLOW_MASK_ALL") // a second time, and still one warning
+	v.Set("AFTERGLOW_MASK_DETECTORS_OFF") // a second time, and still one warning
 	var e *Error
-	if len(v.Warnings()) != 1 || !errors.As(v.Warnings()[0], &e) || e.Name != "AFTERGLOW_MASK_ALL" || e.Value != "headers" || !strings.Contains(e.Remedy, "request_headers") {
+	if len(v.Warnings()) != 1 || !errors.As(v.Warnings()[0], &e) || e.Name != "AFTERGLOW_MASK_DETECTORS_OFF" || e.Value != "card" || !strings.Contains(e.Remedy, "vendors") || e.Counts != "not there" {
 		t.Errorf("warnings: %v", v.Warnings())
+	}
+}
+
+// TestWrongMaskingHidesMore: whoever misspells a rule wanted something hidden.
+func TestWrongMaskingHidesMore(t *testing.T) {
+	for _, c := range []struct{ name, value, want, told string }{
+		{"AFTERGLOW_MASK_PRESET", "stricct", "strict", "counts as strict"},
+		{"AFTERGLOW_MASK_PRESET", " ", "strict", "counts as strict"},
+		{"AFTERGLOW_MASK_PRESET", "PCI", "pci", ""},
+		{"AFTERGLOW_MASK_UNKNOWN", "hide", "drop", "counts as drop"},
+		{"AFTERGLOW_MASK_ALL", "query,respones_body", "event,response,request_headers,request_body,response_headers,response_body,query,errors,logs", "counts as event,"},
+		{"AFTERGLOW_MASK_ALL", "query,Logs", "query,logs", ""},
+		{"AFTERGLOW_LIMIT_FIELD_BYTES", "many", "", "counts as 2048"},
+		{"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "many", "", "counts as unset"},
+	} {
+		v := Read(func(string) string { return c.value })
+		got := ""
+		switch s, _ := Lookup(c.name); s.Type {
+		case Set:
+			got = strings.Join(v.Set(c.name), ",")
+		case Bytes:
+			v.Bytes(c.name)
+		case Duration:
+			v.Duration(c.name)
+		default:
+			got = v.String(c.name)
+		}
+		if got != c.want {
+			t.Errorf("%s=%s: got %q", c.name, c.value, got)
+		}
+		if w := v.Warnings(); (len(w) == 1) != (c.told != "") || c.told != "" && !strings.Contains(w[0].Error(), c.told) {
+			t.Errorf("%s=%s: warnings %v", c.name, c.value, w)
+		}
+	}
+	for _, s := range Table() {
+		if err := s.Check(s.Wrong); err != nil {
+			t.Errorf("what wrong values count as is wrong: %v", err)
+		}
+		if set := s.Type == Set && s.Wrong != ""; set && s.Wrong != strings.Join(s.Values, ",") {
+			t.Errorf("%s: %s are not all of its values", s.Name, s.Wrong)
+		}
+	}
+}
+
+// TestRulesThatWouldNeverApply are no rules: they are told, and the others stay.
+func TestRulesThatWouldNeverApply(t *testing.T) {
+	for name, values := range map[string]struct{ right, wrong []string }{
+		"AFTERGLOW_MASK_DOMAINS": {
+			right: []string{"*", "pay.example.com", "pay.example.com:443", "PAY.example.com.", ".example.com", "*.example.com", "*example.com", "pay.*.com", "localhost", "10.0.0.1:8080", "[::1]:2773",
+				"https://pay.example.com/x", "//pay.example.com", "http://user@pay.example.com", "https://pay.example.com.:443/x?y", "_dmarc.example.com", "a.b.*:8*"},
+			wrong: []string{".", "..", "pay..example.com", "http://", "://", "/", "/orders", "pay example", "::1", "pay.example.com:https", "pay.example.com:", "bücher.example", "pay|shop"},
+		},
+		"AFTERGLOW_MASK_PATHS": {
+			right: []string{"a", "*", "customer.phone", "$.customer.phone", "/customer/phone", "customer/phone", "items.0.note", "items[0].note", "items[].note", "items[*].note", "items[1:2].x", "0", `a\..b`, `\.`, "*.phone", "straße"},
+			wrong: []string{".", "$", "/", "[0]", "$..phone", "a..b", "**.phone", "items[?(@.x)].y", "$['customer']", "...", "[]"},
+		},
+		"AFTERGLOW_MASK_KEYS":       {right: []string{"a", "1", "é", "x-*", "customer number"}, wrong: []string{"-", "*", "...", "#"}},
+		"AFTERGLOW_MASK_ALLOW_KEYS": {right: []string{"a"}, wrong: []string{"*"}},
+	} {
+		for _, right := range values.right {
+			if err := Parse(name, right); err != nil {
+				t.Errorf("%v", err)
+			}
+		}
+		for _, wrong := range values.wrong {
+			v := Read(func(string) string { return "first," + wrong + ", last" })
+			if got := strings.Join(v.List(name), "|"); got != "first|last" || len(v.Warnings()) != 1 || !strings.Contains(v.Warnings()[0].Error(), "counts as not there") {
+				t.Errorf("%s=%s: got %s and %v", name, wrong, got, v.Warnings())
+			}
+		}
+	}
+}
+
+// TestHostsAreRead without what people write around them.
+func TestHostsAreRead(t *testing.T) {
+	v := Read(func(string) string { return " HTTPS://me:x@Pay.Example.com.:443/x?y, *.b., //c/d, *" })
+	if got := strings.Join(v.List("AFTERGLOW_MASK_DOMAINS"), "|"); got != "pay.example.com:443|*.b|c|*" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestUnknownNames: what is misspelt does nothing, and is told with the name that was meant.
+func TestUnknownNames(t *testing.T) {
+	environ := []string{"PATH=/bin", "AFTERGLOW_DISABLED=1", "AFTERGLOW_EXEC_WRAPPER_NEXT=", "OTEL_TRACES_SAMPLER=x", "AFTERGLOWING=1", "", "="}
+	if errs := Unknown(environ); len(errs) > 0 {
+		t.Errorf("%v", errs)
+	}
+	for name, meant := range map[string]string{
+		"AFTERGLOW_MASK_KEY": "AFTERGLOW_MASK_KEYS ", "AFTERGLOW_SIGNAL": "AFTERGLOW_SIGNALS ", "AFTERGLOW_EXPORTER": "AFTERGLOW_EXPORTERS ", "AFTERGLOW_MASKPRESET": "AFTERGLOW_MASK_PRESET ",
+		"AFTERGLOW_LOGLEVEL": "AFTERGLOW_LOG_LEVEL ", "AFTERGLOW_MASK_DOMIANS": "AFTERGLOW_MASK_DOMAINS ", "AFTERGLOW_": "", "AFTERGLOW_QQQQQQQQQQ": "", "AFTERGLOW_" + strings.Repeat("X", 10_000): "", "AFTERGLOW_\n\xff": "",
+	} {
+		errs := Unknown(append(environ, name+"=hunter2"))
+		if len(errs) != 1 {
+			t.Errorf("%.30s: %v", name, errs)
+			continue
+		}
+		text := errs[0].Error()
+		if !strings.Contains(text, "perhaps "+meant) && meant != "" || meant == "" && strings.Contains(text, "perhaps") || strings.Contains(text, "hunter2") || len(text) > longestWarning || strings.Contains(text, "\n") || !utf8.ValidString(text) {
+			t.Errorf("%.30s: %.300s", name, text)
+		}
+	}
+	var many []string
+	for n := range 100 {
+		many = append(many, "AFTERGLOW_X"+strings.Repeat("Y", n)+"=1")
+	}
+	if errs := Unknown(many); len(errs) != mostUnknown {
+		t.Errorf("%d are told", len(errs))
 	}
 }
 
@@ -183,7 +291,7 @@ func TestEverySettingCanBeRead(t *testing.T) {
 				v.Number(s.Name)
 			case Duration:
 				v.Duration(s.Name)
-			case List:
+			case List, Keys, Places, Hosts:
 				v.List(s.Name)
 			case Set:
 				v.Set(s.Name)

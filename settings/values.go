@@ -1,11 +1,13 @@
 package settings
 
 import (
+	"cmp"
+	"errors"
 	"slices"
 	"time"
 )
 
-// Values reads settings out of an environment. A value that does not parse counts as unset and leaves a warning.
+// Values reads settings out of an environment. A value that does not parse leaves a warning and counts as unset, or as what its setting says for that.
 type Values struct {
 	getenv   func(string) string
 	table    []Setting // made once: it is larger than most of what it is asked for, and the extension's memory is the function's
@@ -35,8 +37,8 @@ func (v *Values) Duration(name string) time.Duration { return get[time.Duration]
 // String gives a setting of type String, Path, URL or Enum.
 func (v *Values) String(name string) string { return get[string](v, name, "") }
 
-// List gives a setting of type List.
-func (v *Values) List(name string) []string { return get[[]string](v, name, List) }
+// List gives a setting of type List, Keys, Places or Hosts.
+func (v *Values) List(name string) []string { return get[[]string](v, name, "") }
 
 // Set gives a setting of type Set, as its Values are written.
 func (v *Values) Set(name string) []string { return get[[]string](v, name, Set) }
@@ -52,24 +54,46 @@ func get[T any](v *Values, name string, want Type) T {
 	if !ok || want != "" && s.Type != want {
 		panic("settings: no " + string(want) + " setting " + name)
 	}
+	fallback := s.Default
 	if value := v.getenv(name); value != "" {
 		x, err := s.parse(value)
 		if err == nil {
 			return x.(T)
 		}
-		if !slices.ContainsFunc(v.warnings, func(w error) bool { return w.Error() == err.Error() }) { // read twice
-			v.warnings = append(v.warnings, err)
-		}
-		if some, ok := x.(T); ok && x != nil { // what was right in it
+		some, ok := x.(T) // what was right in it
+		ok = ok && x != nil && s.Wrong == ""
+		v.warn(err, s, ok)
+		if ok {
 			return some
 		}
+		fallback = cmp.Or(s.Wrong, s.Default)
 	}
-	if s.Default == "" {
+	if fallback == "" {
 		return zero
 	}
-	x, err := s.parse(s.Default)
+	x, err := s.parse(fallback)
 	if err != nil {
 		panic("settings: bad default: " + err.Error())
 	}
 	return x.(T)
+}
+
+// warn keeps what was wrong, once: settings may be read twice.
+func (v *Values) warn(err error, s Setting, partly bool) {
+	var e *Error
+	if errors.As(err, &e) {
+		switch {
+		case partly:
+			e.Counts = "not there"
+		case s.Wrong != "":
+			e.Counts = s.Wrong
+		case s.Default != "":
+			e.Counts = s.Default
+		default:
+			e.Counts = "unset"
+		}
+	}
+	if !slices.ContainsFunc(v.warnings, func(w error) bool { return w.Error() == err.Error() }) {
+		v.warnings = append(v.warnings, err)
+	}
 }

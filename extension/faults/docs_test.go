@@ -70,7 +70,7 @@ func markdown(t *testing.T) string {
 		fmt.Fprintf(&b, "\n## %s\n\n", g.name)
 		if g.name == settingsGroup {
 			fmt.Fprintf(&b, "Each of the %d settings is set to values of the wrong kind, one at a time: nonsense, numbers out of bounds, bytes that are no text, a thousand characters. A wrong value\n"+
-				"counts as unset and is said in the log; everything arrives all the same. %s names something that does not exist then, whatever its value:\n"+
+				"counts as unset (of masking, as the safer value) and is said in the log; everything arrives all the same. %s names something that does not exist then, whatever its value:\n"+
 				"what it should have made possible is counted as undelivered.\n", len(settings.Table()), quote(obeyed))
 		}
 		var rows strings.Builder

@@ -208,7 +208,7 @@ func failed(reason string, times int) func(*stage, account) {
 // extensions gives the ids of the extension's processes, of which there is one: a variable of its environment has a value that no other one has.
 func (s *stage) extension() int {
 	s.Helper()
-	mark := "AFTERGLOW_FAULTS=" + s.Name()
+	mark := "FAULTS_STAGE=" + s.Name()
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		missing(s.T, "no /proc to find the extension in")
@@ -230,7 +230,7 @@ func (s *stage) extension() int {
 
 // extensionKilled kills the extension while it waits for the collector's answer.
 func extensionKilled(s *stage) {
-	s.set.env["AFTERGLOW_FAULTS"] = s.Name()
+	s.set.env["FAULTS_STAGE"] = s.Name()
 	asked := make(chan bool, 1)
 	first := true
 	s.in(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
@@ -270,7 +270,7 @@ func afterKill(s *stage) {
 
 // frozenSend stops the extension's process while the collector reads its request.
 func frozenSend(s *stage) {
-	s.set.env["AFTERGLOW_FAULTS"] = s.Name()
+	s.set.env["FAULTS_STAGE"] = s.Name()
 	first := true
 	s.in(func(http.ResponseWriter, *http.Request, []byte) bool {
 		if !first {

@@ -18,7 +18,7 @@ func wrong(t settings.Type) []string {
 		return []string{"soon", "-5s", "1e99h", "NaN", "0"}
 	case settings.Enum, settings.Set:
 		return []string{"nonsense,\xff", ",,,", "a b c", strings.Repeat("x", 1000)}
-	case settings.List:
+	case settings.List, settings.Keys, settings.Places, settings.Hosts:
 		return []string{",,,\xff,", strings.Repeat("x,", 500), "*", "."}
 	case settings.Pairs:
 		return []string{"=,=;%zz", "a", "a=b=c,d", "\xff=1", strings.Repeat("k=v,", 250)}

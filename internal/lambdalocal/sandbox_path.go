@@ -71,7 +71,7 @@ func (s *pathSandbox) start(cmd *exec.Cmd) error {
 		name, value, _ := strings.Cut(e, "=")
 		cmd.Env[i] = name + "=" + s.translate(value)
 	}
-	cmd.Env = append(cmd.Env, "TMPDIR="+s.translate("/tmp"), "AFTERGLOW_LOCAL_OPT="+s.translate("/opt"))
+	cmd.Env = append(cmd.Env, "TMPDIR="+s.translate("/tmp"), "LAMBDA_LOCAL_OPT="+s.translate("/opt"))
 	cmd.Path, cmd.Dir = s.translate(cmd.Path), s.translate(cmd.Dir)
 	endWithParent(cmd.SysProcAttr)
 	return s.limits.start(s.run, cmd)

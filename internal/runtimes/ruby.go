@@ -106,7 +106,7 @@ func rubyStandIn(env map[string]string, packedFor string) map[string]string {
 // function's configuration does not replace what Lambda sets, it is appended, instead of the layers' folder
 // (as public copies of the bootstrap do).
 const rubyScript = `
-export RUBYLIB="$LAMBDA_TASK_ROOT:$LAMBDA_RUNTIME_DIR/lib:${RUBYLIB:-${AFTERGLOW_LOCAL_OPT:-/opt}/ruby/lib}"
+export RUBYLIB="$LAMBDA_TASK_ROOT:$LAMBDA_RUNTIME_DIR/lib:${RUBYLIB:-${LAMBDA_LOCAL_OPT:-/opt}/ruby/lib}"
 `
 
 // rubyStamp is everything that an installation depends on.

@@ -9,7 +9,7 @@ import (
 // domains are hosts of which something is never shown.
 type domains struct {
 	hosts    map[string]bool // with or without a port
-	suffixes []string        // with the leading dot
+	patterns []string        // with stars, which stand for anything
 }
 
 // secretServices are AWS's that exist to hand out secrets, by the names in hosts and by those that enrich gives them.
@@ -17,33 +17,27 @@ var secretServices = [...]string{"secretsmanager", "ssm", "kms", "sts"}
 
 // localSecrets are addresses inside the environment that hand out credentials: the container's and the machine's, and AWS's own extension for parameters and
 // secrets. https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-integration-lambda-extensions.html
-var localSecrets = [...]string{"169.254.170.2", "169.254.170.23", "169.254.169.254", "localhost:2773", "127.0.0.1:2773"}
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+var localSecrets = [...]string{"169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "169.254.169.254", "[fd00:ec2::254]", "localhost:2773", "127.0.0.1:2773", "[::1]:2773"}
 
-func newDomains(users, builtIn []string) domains {
+func newDomains(users []string, builtIn ...string) domains {
 	d := domains{hosts: map[string]bool{}}
 	for _, host := range builtIn {
-		d.hosts[host] = true
+		if host != "" {
+			d.hosts[host] = true
+		}
 	}
 	for _, domain := range users {
-		switch domain = bareDomain(domain); {
-		case domain == "":
-		case strings.HasPrefix(domain, "."):
-			d.suffixes = append(d.suffixes, domain)
-		default:
+		if strings.HasPrefix(domain, ".") {
+			domain = "*" + domain
+		}
+		if strings.Contains(domain, "*") {
+			d.patterns = append(d.patterns, domain)
+		} else {
 			d.hosts[domain] = true
 		}
 	}
 	return d
-}
-
-// bareDomain takes off what people write around a host and what would keep it from ever being met: https://, a path, a star for every host below.
-func bareDomain(domain string) string {
-	domain = strings.ToLower(strings.TrimSpace(domain))
-	if _, rest, ok := strings.Cut(domain, "://"); ok {
-		domain = rest
-	}
-	domain, _, _ = strings.Cut(domain, "/")
-	return strings.TrimPrefix(domain, "*")
 }
 
 // isSecretService tells whether nothing of a call but its address may be shown. The service that enrich recognised counts too: with a local or private
@@ -64,12 +58,25 @@ func (d domains) has(c *event.Call) bool {
 	if d.hosts[host] || d.hosts[name] {
 		return true
 	}
-	for _, suffix := range d.suffixes {
-		if strings.HasSuffix(name, suffix) {
+	for _, pattern := range d.patterns {
+		if host != "" && (fits(pattern, host) || fits(pattern, name)) {
 			return true
 		}
 	}
 	return false
+}
+
+// fits tells whether a host is what a pattern says.
+func fits(pattern, host string) bool {
+	before, pattern, star := strings.Cut(pattern, "*")
+	host, ok := strings.CutPrefix(host, before)
+	for ok && star { // each piece as early as it comes, which leaves the most to those behind it
+		if before, pattern, star = strings.Cut(pattern, "*"); !star {
+			return strings.HasSuffix(host, before)
+		}
+		_, host, ok = strings.Cut(host, before)
+	}
+	return ok && host == ""
 }
 
 // hostName takes the port off a host.
@@ -96,14 +103,22 @@ func isSecretHost(host string) bool {
 	return false
 }
 
-// hostOf gives host and port of a URL, in lower case.
+// hostOf gives host and port of a URL, in lower case; the port is the scheme's where there is none.
 func hostOf(url string) string {
-	_, rest, ok := strings.Cut(url, "://")
+	scheme, rest, ok := strings.Cut(url, "://")
 	if !ok {
 		return ""
 	}
-	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+	if end := strings.IndexAny(rest, `/?#\`); end >= 0 { // to many clients a backslash is a slash
 		rest = rest[:end]
 	}
-	return strings.ToLower(rest[strings.LastIndexByte(rest, '@')+1:])
+	host := strings.ToLower(rest[strings.LastIndexByte(rest, '@')+1:])
+	name := hostName(host)
+	port := host[len(name):]
+	if name = strings.TrimSuffix(name, "."); port == "" || port == ":" { // the root's dot, which may be left out
+		if port = ":80"; strings.EqualFold(scheme, "https") {
+			port = ":443"
+		}
+	}
+	return name + port
 }

@@ -6,16 +6,18 @@ import (
 	"github.com/afterglow-lambda/afterglow/extension/internal/mask/internal/redact"
 )
 
-// Options are what the user changes of the built-in rules. What is of no known name in them counts as not there.
+// Options are what the user changes of the built-in rules. What is of no known name in them hides more rather than less: a preset is strict then, and a part is
+// every part.
 type Options struct {
-	Preset       string   // default, strict, pci or off
+	Preset       string   // default, strict, pci or off; "" is default
 	Keys         []string // further keys whose values are hidden
 	AllowKeys    []string // keys that are shown although a rule for keys would hide them; with strict, or in a part that is hidden, the only ones shown
 	Paths        []string // exact places in documents whose values are hidden: customer.address.street
 	All          []string // parts of which every value is hidden, see partNames
 	DetectorsOff []string // what is not looked for: aws, jwt, auth, pem, cards, urls, vendors
-	Domains      []string // further hosts whose headers and bodies are never shown; a leading dot means every host below
+	Domains      []string // further hosts whose headers and bodies are never shown, in lower case; a leading dot means every host below, a star anything
 	HeadersOnly  []string // hosts whose bodies are never shown, while headers are
+	Credentials  string   // the URL that hands out the role's credentials, of which nothing is shown either; "" if there is none
 	DropUnknown  bool     // bodies without keys, of which only the shape of credentials can be seen, are left out and counted; pci does so in any case
 }
 
@@ -39,14 +41,31 @@ const (
 var partNames = [partCount]string{"event", "response", "request_headers", "request_body", "response_headers", "response_body", "query", "errors", "logs"}
 
 func partsOf(o Options) (hidden [partCount]bool, any bool) {
-	for p, name := range partNames {
-		hidden[p] = o.Preset == "strict"
-		for _, asked := range o.All {
-			hidden[p] = hidden[p] || strings.EqualFold(asked, name)
+	all := isStrict(o.Preset)
+	for _, asked := range o.All {
+		known := false
+		for p, name := range partNames {
+			if strings.EqualFold(asked, name) {
+				hidden[p], any, known = true, true, true
+			}
 		}
-		any = any || hidden[p]
+		all = all || !known
 	}
-	return hidden, any
+	if all {
+		for p := range hidden {
+			hidden[p] = true
+		}
+	}
+	return hidden, any || all
+}
+
+// isStrict tells whether a preset is strict, which one that nobody knows is as well.
+func isStrict(preset string) bool {
+	switch strings.ToLower(preset) {
+	case "", "default", "pci", "off":
+		return false
+	}
+	return true
 }
 
 func detectorsOf(names []string) (d redact.Detectors) {
@@ -98,9 +117,9 @@ func New(o Options) *Masker {
 	rules := redact.Options{Preset: presetOf(o.Preset), Keys: o.Keys, Allow: o.AllowKeys, Paths: o.Paths, Off: detectorsOf(o.DetectorsOff)}
 	m := &Masker{
 		rules:       redact.New(rules),
-		everything:  strings.EqualFold(o.Preset, "strict"),
-		domains:     newDomains(o.Domains, localSecrets[:]),
-		headersOnly: newDomains(o.HeadersOnly, nil),
+		everything:  isStrict(o.Preset),
+		domains:     newDomains(o.Domains, append(localSecrets[:], hostOf(o.Credentials))...),
+		headersOnly: newDomains(o.HeadersOnly),
 		dropUnknown: o.DropUnknown || rules.Preset == redact.PCI,
 	}
 	var any bool

@@ -158,11 +158,70 @@ func TestPathsInEveryBody(t *testing.T) {
 // TestOptionsThatMeanNothing: what is wrong in them leaves the defaults.
 func TestOptionsThatMeanNothing(t *testing.T) {
 	m := New(Options{
-		Preset: "tight", Keys: []string{"", "--"}, AllowKeys: []string{"", "é"}, Paths: []string{"", ".", "...", "$", "[]", "*", `\.`},
-		All: []string{"everything"}, DetectorsOff: []string{"all"}, Domains: []string{"", "*", "/"}, HeadersOnly: []string{"://"},
+		Keys: []string{"", "--"}, AllowKeys: []string{"", "é"}, Paths: []string{"", ".", "...", "$", "[]", "*", `\.`},
+		DetectorsOff: []string{"all"}, Domains: []string{"", ".", "/"}, HeadersOnly: []string{"://"},
 	})
 	got := m.Apply(everywhere(`[1,"x password=` + secret + `"]`))
 	if got.Event.Text.String() != `[1,"x password=****"]` || got.Calls[0].Request.Hidden.Len() > 0 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestNamesThatNobodyKnowsHideMore: of a preset, and of a part.
+func TestNamesThatNobodyKnowsHideMore(t *testing.T) {
+	for _, o := range []Options{{Preset: "stricct"}, {Preset: "Strict"}, {All: []string{"query", "respones_body"}}} {
+		got := dump(New(o).Apply(parts()))
+		for p := range partCount {
+			if strings.Contains(got, wordOf(p)) {
+				t.Errorf("%+v: %s is shown", o, partNames[p])
+			}
+		}
+	}
+}
+
+// TestHosts: who is meant by each way to write hosts, whatever way the call's URL is written in.
+func TestHosts(t *testing.T) {
+	isHidden := func(o Options, url string) bool {
+		body := event.Body{Data: event.BytesOf([]byte("hello"))}
+		c := New(o).Apply(event.Invocation{Calls: []event.Call{{URL: event.TextOf(url), Response: body}}}).Calls[0]
+		return c.Response.Text.Len() == 0
+	}
+	for _, test := range []struct {
+		domain     string
+		hit, shown []string
+	}{
+		{"pay.example.com", []string{"https://pay.example.com/x", "https://PAY.Example.com", "https://pay.example.com./x", "http://u:p@pay.example.com:8080", "https://pay.example.com.:443?x", `https://pay.example.com\x`},
+			[]string{"https://example.com/", "https://a.pay.example.com/", "https://pay.example.com.evil.com/", "https://x/pay.example.com", "https://pay.example.com@x/", ""}},
+		{"pay.example.com:443", []string{"https://pay.example.com/x", "https://pay.example.com:443/x", "https://pay.example.com.", "https://pay.example.com:"}, []string{"http://pay.example.com/", "https://pay.example.com:8443/"}},
+		{"h:80", []string{"http://h/", "HTTP://h:80/"}, []string{"https://h/"}},
+		{".example.com", []string{"https://pay.example.com/", "https://a.b.example.com:1/"}, []string{"https://example.com/", "https://badexample.com/"}},
+		{"*.example.com", []string{"https://pay.example.com/"}, []string{"https://example.com/"}},
+		{"*example.com", []string{"https://pay.example.com/", "https://example.com/", "https://myexample.com:8/"}, []string{"https://example.com.org/"}},
+		{"pay.*.com", []string{"https://pay.example.com/", "https://pay.a.b.com/"}, []string{"https://play.example.com/", "https://pay.example.org/"}},
+		{"*.a*.b:8*", []string{"https://x.a.b:80/", "https://x.y.aaa.b:8443/"}, []string{"https://x.a.b/", "https://a.b:80/", "https://x.a.c:80/"}},
+		{"example.*", []string{"https://example.com/"}, []string{"https://pay.example.com/"}},
+		{"*", []string{"https://pay.example.com/", "http://localhost:1/"}, nil},
+		{"[::1]", []string{"http://[::1]:2/"}, []string{"http://[::2]:1/"}},
+	} {
+		for _, o := range []Options{{Domains: []string{test.domain}}, {HeadersOnly: []string{test.domain}}} {
+			for _, url := range test.hit {
+				if !isHidden(o, url) {
+					t.Errorf("%s: %s is shown", test.domain, url)
+				}
+			}
+			for _, url := range test.shown {
+				if isHidden(o, url) {
+					t.Errorf("%s: %s is hidden", test.domain, url)
+				}
+			}
+		}
+	}
+	for _, url := range []string{"https://KMS.eu-west-1.amazonaws.com./", "https://ssm.eu-west-1.api.aws.:443/", "http://[fd00:ec2::23]/v1/credentials", "http://[::1]:2773/x", "http://127.0.0.1:9001/2021-04-23/credentials"} {
+		if !isHidden(Options{Preset: "off", Credentials: "http://127.0.0.1:9001/2021-04-23/credentials"}, url) {
+			t.Errorf("%s is shown", url)
+		}
+	}
+	if isHidden(Options{}, "http://127.0.0.1:9001/") || isHidden(Options{}, "") {
+		t.Error("what is nobody's secret is hidden")
 	}
 }

@@ -11,7 +11,7 @@ import sys
 TASK_ROOT = os.environ["LAMBDA_TASK_ROOT"]
 RUNTIME_DIR = os.environ["LAMBDA_RUNTIME_DIR"]
 # Where layers are. It is /opt, except where the local Lambda has no mount namespace.
-LAYERS = os.environ.pop("AFTERGLOW_LOCAL_OPT", "/opt")
+LAYERS = os.environ.pop("LAMBDA_LOCAL_OPT", "/opt")
 
 
 def forget_the_hosts_packages():
