@@ -20,6 +20,7 @@ func (j *joiner) finish(d *draft, final bool) event.Invocation {
 		return inv
 	}
 	a := j.attemptFor(d)
+	d.attempt = a
 	if a.given == byHook && !d.main || a.given == byOthers {
 		return j.finishLate(d, a)
 	}
@@ -30,12 +31,15 @@ func (j *joiner) finish(d *draft, final bool) event.Invocation {
 		inv.Platform.Init = j.environment.init
 	}
 	inv.Cold = (inv.Cold || d.told && a.first) && !j.isReadyMade(inv.Process)
-	inv.Unhooked = d.told
+	inv.Unhooked = !d.main && inv.Error == nil
 	if inv.Response.Size < 0 && inv.Platform.Produced > 0 {
 		inv.Response.Size = inv.Platform.Produced
 	}
 	inv.Open = !d.ended && !d.renamed
 	conclude(&inv, d.ended, j.ending(d, final))
+	if !d.main && !d.told && inv.Outcome == "" {
+		inv.Open = false // nobody watched it: that its end was not seen says nothing
+	}
 	a.given = byOthers
 	if d.main {
 		a.given = byHook

@@ -297,7 +297,7 @@ func TestCollect(t *testing.T) {
 		{"a child whose parent never tells", []step{
 			announce("A"), write("A.21.1.done", process(21), call("A", "21-1"), callEnd("A", "21-1")), collect,
 			announce("B"), write("B.17.2.done", process(17), begin("B"), end("B")), collect,
-		}, []string{"nothing", "A open unseen 21-1; B"}},
+		}, []string{"nothing", "A unseen 21-1; B"}},
 		{"a request id that cannot be a file's name", []step{
 			announce("a/b"), write("none.17.1.done", process(17), begin("a/b"), call("a/b", "17-1"), callEnd("a/b", "17-1"), end("a/b")), collect,
 		}, []string{"a/b 17-1"}},

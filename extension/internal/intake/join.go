@@ -19,6 +19,7 @@ type joiner struct {
 	memory      memory
 	past        map[string]*attempt // what Lambda tells of attempts of an earlier life
 	current     string              // id of the invocation announced last
+	turn        int                 // how many were announced: a second attempt has the id of the first
 	born        time.Time           // of this life
 	reason      string              // why the environment ends, if it does
 	concurrent  bool
@@ -27,8 +28,8 @@ type joiner struct {
 	growing     map[string]bool // invocations with a file that may still grow
 
 	drafts []*draft
-	latest map[string]*draft // by request id
-	inits  map[life]*draft   // what a process did before its first invocation
+	latest map[draftKey]*draft
+	inits  map[life]*draft // what a process did before its first invocation
 
 	waiting []*openCall // calls without an end, in the order of their starts
 	open    map[callKey]*openCall
@@ -55,6 +56,12 @@ type callKey struct {
 	id string
 }
 
+// A draftKey finds the newest draft of an invocation. One of an earlier life is another attempt.
+type draftKey struct {
+	id   string
+	past bool
+}
+
 // A draft is an invocation that is being put together.
 type draft struct {
 	event.Invocation
@@ -64,19 +71,22 @@ type draft struct {
 	ended    bool     // end was seen
 	complete bool     // source will not grow any more
 	renamed  bool     // source says that the invocation ended, even if its last record did not make it
-	since    string   // the invocation that was current when the draft began
+	since    int      // the turn in which the draft began
 	records  int      // of start and end that were seen
 	attempt  *attempt // that it is of, once that is settled
 	told     bool     // Lambda told that it is over, and no hook will
+	given    bool
 }
 
 // An openCall is a call whose end was not seen yet.
 type openCall struct {
 	event.Call
-	key   callKey
-	inv   string // target; see place
-	since string
-	held  bool // over a round, its content copied
+	key     callKey
+	inv     string   // target; see place
+	draft   *draft   // of the attempt that it was begun in, if there was one yet
+	attempt *attempt // else that attempt itself, of this life
+	since   int      // turn
+	held    bool     // over a round, its content copied
 }
 
 // A placedLoss is a loss and the invocation that it belongs to.
@@ -88,13 +98,14 @@ type placedLoss struct {
 func newJoiner() joiner {
 	return joiner{
 		memory: newMemory(), past: map[string]*attempt{},
-		latest: map[string]*draft{}, inits: map[life]*draft{}, open: map[callKey]*openCall{},
+		latest: map[draftKey]*draft{}, inits: map[life]*draft{}, open: map[callKey]*openCall{},
 	}
 }
 
 // announce begins an attempt, unless Lambda told of it already.
 func (j *joiner) announce(a Announcement) {
 	j.current = a.ID
+	j.turn++
 	b := j.memory.first(a.ID, func(b *attempt) bool { return !b.announced && b.given == nobody && !b.platform.Start.IsZero() })
 	if b == nil {
 		b = j.attempted(a.ID)
@@ -162,13 +173,13 @@ func (j *joiner) draft(id string, l life) *draft {
 	if id == spool.InvocationInit {
 		d := j.inits[l]
 		if d == nil {
-			d = &draft{Invocation: newInvocation(id), life: l, since: j.current}
+			d = &draft{Invocation: newInvocation(id), life: l, since: j.turn}
 			d.Process = j.process
 			j.inits[l] = d
 		}
 		return d
 	}
-	if d := j.latest[id]; d != nil {
+	if d := j.latest[draftKey{id, l.past}]; d != nil {
 		return d
 	}
 	if len(j.drafts) >= MaxInvocations {
@@ -178,9 +189,9 @@ func (j *joiner) draft(id string, l life) *draft {
 }
 
 func (j *joiner) begun(id string, l life) *draft {
-	d := &draft{Invocation: newInvocation(id), life: l, since: j.current}
+	d := &draft{Invocation: newInvocation(id), life: l, since: j.turn}
 	j.drafts = append(j.drafts, d)
-	j.latest[id] = d
+	j.latest[draftKey{id, l.past}] = d
 	return d
 }
 
@@ -249,11 +260,15 @@ func (j *joiner) callStart(r spool.Record) {
 		j.lose(inv, event.Loss{Reason: LossTooMany, Records: 1, Bytes: int64(len(r.Body))})
 		return
 	}
-	c := &openCall{key: key, inv: inv, since: j.current, Call: event.Call{
+	c := &openCall{key: key, inv: inv, since: j.turn, Call: event.Call{
 		ID: r.Call, Library: r.Library, Method: r.Method, URL: event.TextOf(r.URL), Resend: r.Resend,
 		Start: time.UnixMicro(r.Time), Open: true,
 		RequestHeaders: headersOf(r.Headers), Request: bodyOf(r, spool.PartRequest), Response: event.Body{Size: -1},
 	}}
+	c.draft = j.latest[draftKey{inv, key.past}]
+	if c.draft == nil && !key.past {
+		c.attempt = j.memory.last(inv)
+	}
 	j.open[key] = c
 	j.waiting = append(j.waiting, c)
 }

@@ -20,6 +20,7 @@ type attempt struct {
 	process  event.Process
 	platform event.Platform
 	lines    []event.Line // that came and were not given yet
+	calls    *draft       // calls that came since it was given
 }
 
 // A giver is who told of an invocation that was given.

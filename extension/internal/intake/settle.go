@@ -11,7 +11,7 @@ import (
 // close moves a call to its invocation. It stays open in name if its end was not seen.
 func (j *joiner) close(c *openCall) {
 	delete(j.open, c.key)
-	d := j.draft(c.inv, c.key.life)
+	d := j.home(c)
 	if d == nil || len(d.Calls) >= MaxCalls || j.kept >= MaxRoundCalls {
 		records := int64(2)
 		if c.Open {
@@ -22,6 +22,28 @@ func (j *joiner) close(c *openCall) {
 	}
 	d.Calls = append(d.Calls, c.Call)
 	j.kept++
+}
+
+// home gives the draft that a call belongs to: that of the attempt in which it began, whatever has begun since with the same id. It gives nil if there are more than
+// anyone could have run.
+func (j *joiner) home(c *openCall) *draft {
+	a := c.attempt
+	if d := c.draft; d != nil {
+		if !d.given {
+			return d
+		}
+		a = d.attempt
+	}
+	switch {
+	case a == nil || a.given == nobody:
+		return j.draft(c.inv, c.key.life)
+	case a.calls == nil && len(j.drafts) >= MaxInvocations:
+		return nil
+	case a.calls == nil:
+		a.calls = &draft{Invocation: newInvocation(a.ID), life: c.key.life, since: j.turn, attempt: a}
+		j.drafts = append(j.drafts, a.calls)
+	}
+	return a.calls
 }
 
 // settle ends a round: it gives the invocations that are complete, and what came late for those given before. Calls that have no end yet wait
@@ -52,12 +74,22 @@ func (j *joiner) settle(final, full bool) (out []event.Invocation, more bool) {
 		if d.isShown() {
 			out = append(out, j.finish(d, final))
 		}
-		if j.latest[d.ID] == d {
-			delete(j.latest, d.ID)
-		}
+		j.forget(d)
 	}
 	j.memory.tidy()
 	return append(out, j.lateLines(final && !more)...), more
+}
+
+// forget lets go of a draft that was given. Calls that are open know it still, and need nothing but its attempt.
+func (j *joiner) forget(d *draft) {
+	if key := (draftKey{d.ID, d.life.past}); j.latest[key] == d {
+		delete(j.latest, key)
+	}
+	if a := d.attempt; a != nil && a.calls == d {
+		a.calls = nil
+	}
+	d.given = true
+	d.Invocation = event.Invocation{ID: d.ID}
 }
 
 // isShown tells whether there is something to show of an invocation.
@@ -74,7 +106,7 @@ func (j *joiner) giveUp(final bool) {
 			continue // closed meanwhile
 		}
 		size := c.Request.Data.Len() + 64*len(c.RequestHeaders) + c.URL.Len()
-		if final || c.key.past || c.since != j.current || j.failed(c.inv) || held+size > MaxHeld {
+		if final || c.key.past || c.since != j.turn || j.failed(c) || held+size > MaxHeld {
 			j.close(c)
 			continue
 		}
@@ -88,9 +120,12 @@ func (j *joiner) giveUp(final bool) {
 	j.waiting = keep
 }
 
-// failed tells whether an invocation is over and went wrong, so that its open calls are part of the story.
-func (j *joiner) failed(id string) bool {
-	d := j.latest[id]
+// failed tells whether the invocation of a call is over and went wrong, so that its open calls are part of the story.
+func (j *joiner) failed(c *openCall) bool {
+	d := c.draft
+	if d == nil {
+		d = j.latest[draftKey{c.inv, c.key.past}]
+	}
 	return d != nil && d.main && d.complete && (d.Error != nil || !d.ended)
 }
 
@@ -102,10 +137,10 @@ func (j *joiner) isReady(d *draft, final, full bool) bool {
 		return true
 	case d.main:
 		return d.complete
-	case j.isGiven(d.ID):
+	case d.attempt != nil && d.attempt.given != nobody, j.isGiven(d.ID):
 		return true
 	}
-	return full && d.since != j.current // its own process has not told of it in a whole invocation's time
+	return full && d.since != j.turn // its own process has not told of it in a whole invocation's time
 }
 
 // mergeInits gives what a process did before its first invocation to that invocation, and what a child process did to the invocation
@@ -116,7 +151,7 @@ func (j *joiner) mergeInits(ready []*draft, final bool) []*draft {
 		i := j.inits[l]
 		own := slices.IndexFunc(ready, func(d *draft) bool { return d.main && d.life == l })
 		other := slices.IndexFunc(ready, func(d *draft) bool {
-			return d.main && d.life.past == l.past && (d.ID == j.current || i.since != j.current)
+			return d.main && d.life.past == l.past && (d.ID == j.current || i.since != j.turn)
 		})
 		switch {
 		case own >= 0:

@@ -183,8 +183,8 @@ func (j *joiner) tell(final bool) (more bool) {
 		if len(j.drafts) >= MaxInvocations {
 			return true
 		}
-		d := j.latest[a.ID]
-		if d == nil || d.main || d.life.past || d.told {
+		d := j.latest[draftKey{id: a.ID}]
+		if d == nil || d.main || d.told {
 			d = j.begun(a.ID, life{})
 		}
 		d.told, d.attempt = true, a

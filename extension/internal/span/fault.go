@@ -10,6 +10,9 @@ import (
 	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
 )
 
+// phaseInvoke is the phase of an init that happens within an invocation (Telemetry API, platform.initStart).
+const phaseInvoke = "invoke"
+
 // A fault is why a span has failed, if nothing was raised.
 type fault struct{ kind, message string }
 
@@ -55,12 +58,20 @@ func platformError(inv mask.Invocation) string {
 	return inv.Platform.Report.ErrorType.String()
 }
 
-// after says how long it took, to a hundredth of a second.
+// after says how much of its time it took, to a hundredth of a second. After a reset the environment is set up in that time, before there is a handler whose own
+// could be taken: docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
 func after(inv mask.Invocation) string {
-	if inv.Duration <= 0 {
+	took, p := inv.Duration, &inv.Platform
+	switch {
+	case p.Report != nil && p.Report.Duration > took:
+		took = p.Report.Duration
+	case p.Init != nil && p.Init.Phase.String() == phaseInvoke && took > 0:
+		took += p.Init.Duration
+	}
+	if took <= 0 {
 		return ""
 	}
-	return fmt.Sprintf(" after %v", inv.Duration.Round(10*time.Millisecond))
+	return fmt.Sprintf(" after %v", took.Round(10*time.Millisecond))
 }
 
 func memory(inv mask.Invocation) string {
