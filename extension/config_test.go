@@ -11,6 +11,7 @@ import (
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 	"github.com/afterglow-lambda/afterglow/extension/internal/lifecycle"
+	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
 	"github.com/afterglow-lambda/afterglow/settings"
 )
 
@@ -94,6 +95,19 @@ func TestSettingsOfMaskingReachTheMasker(t *testing.T) {
 	} {
 		if got := shown(map[string]string{name: value}); got == plain {
 			t.Errorf("%s=%s changes nothing: %s", name, value, got)
+		}
+	}
+}
+
+// TestHostsAsPeopleWriteThem are hidden: what settings reads of one is what mask compares with.
+func TestHostsAsPeopleWriteThem(t *testing.T) {
+	body := event.Body{Data: event.BytesOf([]byte("word"))}
+	inv := event.Invocation{Calls: []event.Call{{URL: event.TextOf("https://pay.example.com/x"), Response: body}}}
+	for _, value := range []string{"*", "*.example.com", ".example.com", "*example.com", "PAY.Example.com.", "pay.example.com:443", "https://pay.example.com/x", "//pay.example.com", "http://user@pay.example.com", "pay.*.com", " a , pay.example.com"} {
+		getenv := func(key string) string { return map[string]string{"AFTERGLOW_MASK_DOMAINS": value}[key] }
+		v := settings.Read(getenv)
+		if c := masker(v, getenv).Apply(inv).Calls[0]; c.Response.Hidden.String() != mask.HiddenDomain || len(v.Warnings()) > 0 {
+			t.Errorf("%s: %+v, %v", value, c.Response, v.Warnings())
 		}
 	}
 }

@@ -23,9 +23,7 @@ var localSecrets = [...]string{"169.254.170.2", "169.254.170.23", "[fd00:ec2::23
 func newDomains(users []string, builtIn ...string) domains {
 	d := domains{hosts: map[string]bool{}}
 	for _, host := range builtIn {
-		if host != "" {
-			d.hosts[host] = true
-		}
+		d.hosts[host] = true
 	}
 	for _, domain := range users {
 		if strings.HasPrefix(domain, ".") {
@@ -37,6 +35,7 @@ func newDomains(users []string, builtIn ...string) domains {
 			d.hosts[domain] = true
 		}
 	}
+	delete(d.hosts, "") // which is the host of what is no URL
 	return d
 }
 

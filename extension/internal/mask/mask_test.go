@@ -164,7 +164,7 @@ func TestHeaders(t *testing.T) {
 
 func TestDomainsAreNeverShown(t *testing.T) {
 	const body = `{"Parameter":{"Name":"n","Value":"` + secret + `"}}`
-	m := New(Options{Domains: []string{"vault.example.com", " .internal.example.com", "h:8200", "", "https://pay.example.com/v1", "*.star.example.com"}})
+	m := New(Options{Domains: []string{"vault.example.com", ".internal.example.com", "h:8200", "", "pay.example.com", "*.star.example.com"}})
 	call := func(address, service string) event.Call {
 		return event.Call{
 			URL: event.TextOf(address), RequestHeaders: []event.Header{{Name: "A", Value: event.TextOf(secret)}}, ResponseHeaders: []event.Header{{Name: "A", Value: event.TextOf(secret)}},
@@ -199,7 +199,8 @@ func TestDomainsAreNeverShown(t *testing.T) {
 		{"https://kms.example.com/", "", false},
 		{"https://example.com/kms.eu-west-1.amazonaws.com", "", false},
 		{"https://sqs.eu-west-1.amazonaws.com/", "SQS", false},
-		{"http://[::1]:2773/", "", false},
+		{"http://[::1]:2773/", "", true},
+		{"http://[::1]:2774/", "", false},
 		{"not a URL", "", false},
 	}
 	for _, test := range tests {
