@@ -43,8 +43,8 @@ type Delivery interface {
 	// Flush sends what was added and what was kept before, for as long as ctx allows and no exporter longer than it has deserved. With last everybody is
 	// asked, because there will be no other moment.
 	Flush(ctx context.Context, last bool) Report
-	// Owe keeps losses that could not be told any more for the next process; Owed gives those of the last one, once.
-	Owe(losses []event.Loss)
+	// Owe keeps losses that could not be told any more for the next process, and tells whether it could; Owed gives those of the last one, once.
+	Owe(losses []event.Loss) (kept bool)
 	Owed() []event.Loss
 	// Abandon writes what is still kept to the log, if the settings allow it, for as long as ctx allows: the environment goes, and /tmp with it.
 	Abandon(ctx context.Context)

@@ -22,10 +22,13 @@ const (
 	mostOwed = 16 << 10
 )
 
-// Owe keeps losses for the next process, beside those that are kept already. Where the disk cannot, they are in the log at least: lifecycle says them.
-func (d *Lanes) Owe(lost []event.Loss) {
-	if len(lost) == 0 || d.o.Bytes == 0 {
-		return
+// Owe keeps losses for the next process, beside those that are kept already. Where the disk cannot, the log is for the caller to write.
+func (d *Lanes) Owe(lost []event.Loss) (kept bool) {
+	if len(lost) == 0 {
+		return true
+	}
+	if d.o.Bytes == 0 {
+		return false
 	}
 	all := d.owed()
 	for _, l := range lost {
@@ -40,7 +43,9 @@ func (d *Lanes) Owe(lost []event.Loss) {
 	}
 	if err := d.outbox.put(owedName, b); err != nil {
 		d.complain(err)
+		return false
 	}
+	return true
 }
 
 // Owed gives the losses that the last process could not tell of, once.

@@ -16,7 +16,9 @@ import (
 
 func TestLossesThatAreOwed(t *testing.T) {
 	s := newStand(t, nil, one(&fake{}))
-	s.Owe([]event.Loss{{Reason: "torn", Records: 3, Bytes: 100}})
+	if !s.Owe(nil) || !s.Owe([]event.Loss{{Reason: "torn", Records: 3, Bytes: 100}}) {
+		t.Error("they are not kept")
+	}
 	s.Owe([]event.Loss{{Reason: "torn", Records: 1, Bytes: 1}, {Reason: "refused", Records: 2}, {Reason: "no reason\n", Records: 9}})
 	s.reset()
 	for _, lost := range [][]event.Loss{s.Owed(), s.Owed()} {

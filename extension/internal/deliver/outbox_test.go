@@ -318,8 +318,8 @@ func TestTheOutboxIsBounded(t *testing.T) {
 		f := &fake{answer: nobody}
 		s := newStand(t, func(o *Options) { o.Bytes = 0 }, one(f))
 		s.invoke("a")
-		s.Owe(losses{{Reason: "torn", Records: 1}})
-		if _, err := os.Lstat(s.o.Dir); !os.IsNotExist(err) || s.last.Safe || s.last.Kept != 1 || s.Owed() != nil {
+		kept := s.Owe(losses{{Reason: "torn", Records: 1}})
+		if _, err := os.Lstat(s.o.Dir); kept || !os.IsNotExist(err) || s.last.Safe || s.last.Kept != 1 || s.Owed() != nil {
 			t.Errorf("%+v, %v", s.last, err)
 		}
 		f.answer = nil
@@ -464,7 +464,9 @@ func TestNothingHalfWrittenStays(t *testing.T) {
 	if err := os.Chmod(s.o.Dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s.Owe(losses{{Reason: "torn", Records: 1}})
+	if s.Owe(losses{{Reason: "torn", Records: 1}}) {
+		t.Error("it says that they are kept")
+	}
 	s.wantFiles(1)
 	if !strings.Contains(s.log.String(), "outbox cannot be used") {
 		t.Errorf("log: %s", s.log.String())

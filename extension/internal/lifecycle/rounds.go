@@ -224,11 +224,15 @@ func (p *Pipeline) owe(losses []event.Loss) {
 
 // end is the last thing that this process does. What could not be told is told by the next life of the environment, or else in the log.
 func (p *Pipeline) end(ctx context.Context, reason string, done flushed) {
-	if p.survives(reason) {
-		p.Delivery.Owe(p.lost)
+	survives := p.survives(reason)
+	if survives && p.Delivery.Owe(p.lost) {
 		return
 	}
-	p.Delivery.Abandon(ctx)
+	if survives {
+		done.all = true // the next process reads what is left
+	} else {
+		p.Delivery.Abandon(ctx)
+	}
 	if len(p.lost) == 0 && done.all {
 		return
 	}

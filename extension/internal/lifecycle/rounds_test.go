@@ -167,6 +167,21 @@ func TestTheEnd(t *testing.T) {
 	}
 }
 
+// TestTheEndWithoutADisk: what cannot be kept for the next life is said, and what is left to read is that one's.
+func TestTheEndWithoutADisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		s.cannotOwe = true
+		s.told = []event.Loss{{Reason: "refused", Records: 2}}
+		s.spool("A")
+		s.flush = fail
+		s.shutdownFor("timeout")
+		if log := s.log.String(); s.left || !strings.Contains(log, `"refused":2`) || strings.Contains(log, "unread") {
+			t.Errorf("abandoned: %v, log: %s", s.left, log)
+		}
+	})
+}
+
 // TestWhatIsUnreadAtTheEndIsSaid: there was no time.
 func TestWhatIsUnreadAtTheEndIsSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

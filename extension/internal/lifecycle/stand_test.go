@@ -44,6 +44,8 @@ type stand struct {
 	owing   []event.Loss // to the next one
 	left    bool         // Abandon was called
 
+	cannotOwe bool // there is no disk for it
+
 	files17 int // files that process 17 wrote
 }
 
@@ -86,7 +88,13 @@ func (s *stand) Flush(ctx context.Context, last bool) deliver.Report {
 	return deliver.Report{Safe: true, Lost: lost}
 }
 
-func (s *stand) Owe(l []event.Loss) { s.owing = append(s.owing, l...) }
+func (s *stand) Owe(l []event.Loss) bool {
+	if s.cannotOwe {
+		return false
+	}
+	s.owing = append(s.owing, l...)
+	return true
+}
 
 func (s *stand) Owed() []event.Loss { return s.owedNow }
 
