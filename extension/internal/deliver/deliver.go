@@ -32,6 +32,8 @@ type Report struct {
 	Safe bool         // whatever was added is accepted, refused for good and counted, or on disk: the spool's files may go
 	Kept int          // requests that wait, in memory or on disk
 	Lost []event.Loss // what nobody will ever get
+	// Again has losses that requests told of which nobody will ever get: they were counted before, and have to be told again.
+	Again []event.Loss
 }
 
 // A Delivery is how lifecycle sees this package. Its methods are not for several goroutines at a time.
@@ -43,6 +45,9 @@ type Delivery interface {
 	// Flush sends what was added and what was kept before, for as long as ctx allows and no exporter longer than it has deserved. With last everybody is
 	// asked, because there will be no other moment.
 	Flush(ctx context.Context, last bool) Report
+	// Stash keeps a batch on disk for the next process, in the place of the last one of its signal. This process sends it no more than the next Add of that signal,
+	// which takes its place as soon as it is accepted or kept. Without a disk it does nothing.
+	Stash(b Batch)
 	// Owe keeps losses that could not be told any more for the next process, and tells whether it could; Owed gives those of the last one, once.
 	Owe(losses []event.Loss) (kept bool)
 	Owed() []event.Loss

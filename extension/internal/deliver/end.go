@@ -91,7 +91,7 @@ func (d *Lanes) Abandon(ctx context.Context) {
 	for _, p := range d.places() {
 		if d.o.Abandoned == nil || ctx.Err() != nil || !d.write(p.item, written) {
 			if d.outbox.load(p.item) == nil {
-				told.again(p.signal, p.payload)
+				told.told(p.signal, p.payload)
 				if p.name != "" {
 					p.payload = nil
 				}

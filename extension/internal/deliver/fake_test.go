@@ -107,11 +107,12 @@ var (
 // A stand is a Lanes in a directory of its own.
 type stand struct {
 	*Lanes
-	t    *testing.T
-	o    Options
-	log  bytes.Buffer
-	lost losses
-	last Report
+	t     *testing.T
+	o     Options
+	log   bytes.Buffer
+	lost  losses
+	again losses
+	last  Report
 }
 
 func newStand(t *testing.T, change func(*Options), exporters ...Exporter) *stand {
@@ -148,6 +149,9 @@ func (s *stand) flush(last bool) time.Duration {
 	for _, l := range s.last.Lost {
 		s.lost.merge(l)
 	}
+	for _, l := range s.last.Again {
+		s.again.merge(l)
+	}
 	return time.Since(start)
 }
 
@@ -167,14 +171,26 @@ func (s *stand) want(f *fake, accepted string) {
 
 func (s *stand) wantLost(want string) {
 	s.t.Helper()
+	if got := counts(s.lost); got != want {
+		s.t.Errorf("lost %q, want %q", got, want)
+	}
+}
+
+// wantAgain is about what has to be told again.
+func (s *stand) wantAgain(want string) {
+	s.t.Helper()
+	if got := counts(s.again); got != want {
+		s.t.Errorf("to be told again %q, want %q", got, want)
+	}
+}
+
+func counts(lost losses) string {
 	var got []string
-	for _, l := range s.lost {
+	for _, l := range lost {
 		got = append(got, fmt.Sprintf("%s:%d", l.Reason, l.Records))
 	}
 	slices.Sort(got)
-	if strings.Join(got, " ") != want {
-		s.t.Errorf("lost %q, want %q", got, want)
-	}
+	return strings.Join(got, " ")
 }
 
 // files lists the outbox.

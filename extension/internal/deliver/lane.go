@@ -34,7 +34,11 @@ type lane struct {
 	resting map[string]breaker
 	off     map[string]int // signals that are not sent any more, and the records that were not since
 
+	// stash has for a signal the file that is for the next process alone.
+	stash map[string]*item
+
 	lost  losses
+	again losses // told by what is lost
 	said  []remark
 	newer []*item // of a version that this one does not understand
 }
@@ -120,7 +124,7 @@ func (it *item) length() int64 {
 func (l *lane) lose(reason string, it *item) {
 	l.lost.add(it.signal, reason, max(1, it.records), it.length())
 	if l.outbox.load(it) == nil {
-		l.lost.again(it.signal, it.payload)
+		l.again.told(it.signal, it.payload)
 	}
 	l.drop(it)
 }

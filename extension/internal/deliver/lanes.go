@@ -121,8 +121,9 @@ func (d *Lanes) share(now time.Time) {
 		for _, l := range d.lanes {
 			if had, off := l.off[b.Signal]; off {
 				l.off[b.Signal] = had + b.Records
+				l.unstash(b.Signal)
 			} else if l.takes(b.Signal) {
-				l.items = append(l.items, &item{head: head{exporter: l.Name, signal: b.Signal, records: b.Records, born: now}, payload: b.Payload})
+				l.items = append(l.items, l.instead(&item{head: head{exporter: l.Name, signal: b.Signal, records: b.Records, born: now}, payload: b.Payload}))
 			}
 		}
 	}
@@ -286,17 +287,20 @@ func (d *Lanes) report() Report {
 			r.Safe = r.Safe && it.name != ""
 		}
 	}
-	var lost losses
+	var lost, again losses
 	for l := range d.all() {
 		for _, loss := range l.lost {
 			lost.merge(loss)
 		}
+		for _, loss := range l.again {
+			again.merge(loss)
+		}
 		for _, said := range l.said {
 			d.say(l, said, r.Kept)
 		}
-		l.lost, l.said = nil, nil
+		l.lost, l.again, l.said = nil, nil, nil
 	}
-	r.Lost = lost
+	r.Lost, r.Again = lost, again
 	return r
 }
 

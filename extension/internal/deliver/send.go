@@ -185,7 +185,7 @@ func (r *run) refuse(parts []part, err error) {
 	for _, p := range parts {
 		records += p.records
 		bytes += len(p.payload)
-		r.lost.again(r.signal, p.payload)
+		r.again.told(r.signal, p.payload)
 	}
 	r.refused = true
 	r.lost.add(r.signal, LossRefused, records, int64(bytes))

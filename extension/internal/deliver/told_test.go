@@ -21,12 +21,12 @@ func telling(name string) Batch {
 // TestLossesAreToldAgain: a request that nobody takes takes the counts in it along.
 func TestLossesAreToldAgain(t *testing.T) {
 	for name, test := range map[string]struct {
-		status int
-		want   string
+		status      int
+		want, again string
 	}{
-		"accepted":       {0, ""},
-		"refused":        {http.StatusUnauthorized, "dropped-calls:2 refused:2 torn:3"},
-		"refused halves": {http.StatusBadRequest, "dropped-calls:2 refused:2 torn:3"},
+		"accepted":       {0, "", ""},
+		"refused":        {http.StatusUnauthorized, "refused:2", "dropped-calls:2 torn:3"},
+		"refused halves": {http.StatusBadRequest, "refused:2", "dropped-calls:2 torn:3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{}
@@ -37,6 +37,7 @@ func TestLossesAreToldAgain(t *testing.T) {
 			s.Add(telling("a"))
 			s.flush(false)
 			s.wantLost(test.want)
+			s.wantAgain(test.again)
 		})
 	}
 }
@@ -47,7 +48,8 @@ func TestLossesAreToldAgainWhereThereIsNoRoom(t *testing.T) {
 	s.flush(false)
 	s.add("b")
 	s.flush(true)
-	s.wantLost("dropped-calls:2 outbox-full:2 torn:3")
+	s.wantLost("outbox-full:2")
+	s.wantAgain("dropped-calls:2 torn:3")
 }
 
 func TestLossesAreToldAtTheEnd(t *testing.T) {

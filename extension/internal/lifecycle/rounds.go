@@ -47,7 +47,7 @@ func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
 	}
 	if !p.owed {
 		p.owed = true
-		p.lose(p.Delivery.Owed()...)
+		p.owe(p.Delivery.Owed()) // metrics of the life that owes them have counted them
 	}
 	if last {
 		p.Intake.Ends(reason)
@@ -61,14 +61,11 @@ func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
 		}
 		p.lose(round.Lost...)
 		done.all = !round.More
-		if done.all {
-			p.collect(last)
-		}
 		if round.More && p.added < p.Batch {
 			p.hold(round)
 			continue
 		}
-		if p.deliver(ctx, last, round.More) {
+		if p.bring(ctx, reason, round.More) {
 			p.release(round)
 			continue
 		}
@@ -77,8 +74,11 @@ func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
 			break // what is read now would only pile up in memory
 		}
 	}
+	if last && !done.all && !p.survives(reason) {
+		p.collect(true) // of what was read at least
+	}
 	if p.added > 0 { // the time was over before enough of it came together: it has to be kept somewhere
-		if p.deliver(ctx, last, false) {
+		if p.bring(ctx, reason, false) {
 			p.release(intake.Round{})
 		}
 	}
@@ -124,6 +124,28 @@ func (p *Pipeline) survives(reason string) bool {
 	return !p.Timed && (reason == reasonTimeout || reason == reasonFailure)
 }
 
+// bring delivers what was added, and tells whether the files that it came from may go. Of an environment that lives on, what was counted of a round goes
+// out no sooner than that is known: where files stay, because the disk cannot keep what was made of them, the next life reads them again, and counts them.
+// What is not due when files go is put on disk for the next life, should this one be killed.
+func (p *Pipeline) bring(ctx context.Context, reason string, more bool) (safe bool) {
+	last := reason != ""
+	final := last && !p.survives(reason)
+	if final && !more {
+		p.collect(true) // there is nobody who could read anything again, and no time to lose
+	}
+	if !p.deliver(ctx, last, more) {
+		return false
+	}
+	if p.Meter == nil || final {
+		return true
+	}
+	if !more && ctx.Err() == nil && p.collect(last) && !p.deliver(ctx, last, false) {
+		return false
+	}
+	p.stash()
+	return true
+}
+
 // deliver sends what was added. While there is more to read before the end, it takes half of the time that is left at most: what nobody has read by then is lost.
 func (p *Pipeline) deliver(ctx context.Context, last, more bool) (safe bool) {
 	if deadline, ok := ctx.Deadline(); ok && last && more {
@@ -134,6 +156,7 @@ func (p *Pipeline) deliver(ctx context.Context, last, more bool) (safe bool) {
 	p.added = 0
 	report := p.Delivery.Flush(ctx, last)
 	p.lose(report.Lost...)
+	p.owe(report.Again) // when they were told first, the meter counted them
 	return report.Safe
 }
 
@@ -184,19 +207,35 @@ func (p *Pipeline) render(inv event.Invocation) {
 	}
 }
 
-// collect adds metrics, if they are due.
-func (p *Pipeline) collect(last bool) {
+// collect adds metrics, and tells whether any were due.
+func (p *Pipeline) collect(last bool) (added bool) {
+	if p.Meter == nil {
+		return false
+	}
+	defer p.recoverMetrics()
+	payload, points := p.Meter.Collect(time.Now(), last)
+	if points > 0 {
+		p.added += len(payload)
+		p.Delivery.Add(deliver.Batch{Signal: signalMetrics, Payload: payload, Records: points})
+	}
+	return points > 0
+}
+
+// stash puts on disk what was counted and not collected. What it was made of must be safe, or it would count twice.
+func (p *Pipeline) stash() {
 	if p.Meter == nil {
 		return
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			p.panics++
-			logPanic(p.Log, "metrics", r)
-		}
-	}()
-	if payload, points := p.Meter.Collect(time.Now(), last); points > 0 {
-		p.Delivery.Add(deliver.Batch{Signal: signalMetrics, Payload: payload, Records: points})
+	defer p.recoverMetrics()
+	if payload, points := p.Meter.Peek(time.Now()); points > 0 {
+		p.Delivery.Stash(deliver.Batch{Signal: signalMetrics, Payload: payload, Records: points})
+	}
+}
+
+func (p *Pipeline) recoverMetrics() {
+	if r := recover(); r != nil {
+		p.panics++
+		logPanic(p.Log, "metrics", r)
 	}
 }
 
@@ -225,6 +264,9 @@ func (p *Pipeline) owe(losses []event.Loss) {
 // end is the last thing that this process does. What could not be told is told by the next life of the environment, or else in the log.
 func (p *Pipeline) end(ctx context.Context, reason string, done flushed) {
 	survives := p.survives(reason)
+	if survives && len(p.held) == 0 {
+		p.stash() // what the last delivery lost
+	}
 	if survives && p.Delivery.Owe(p.lost) {
 		return
 	}

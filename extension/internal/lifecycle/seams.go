@@ -31,4 +31,6 @@ type Meter interface {
 	Lost(l event.Loss)
 	// Collect gives a request with what was counted since the last time, and its number of data points; nil if it is not due, unless it is the last.
 	Collect(now time.Time, last bool) (payload []byte, points int)
+	// Peek gives what a last Collect would give, and forgets nothing; nil if nothing is new since the Peek before.
+	Peek(now time.Time) (payload []byte, points int)
 }

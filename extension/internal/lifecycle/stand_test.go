@@ -42,7 +42,9 @@ type stand struct {
 	told    []event.Loss // by the next Flush
 	owedNow []event.Loss // by an earlier life
 	owing   []event.Loss // to the next one
-	left    bool         // Abandon was called
+	again   []event.Loss // by the next Flush
+	stashed []string
+	left    bool // Abandon was called
 
 	cannotOwe bool // there is no disk for it
 
@@ -76,17 +78,19 @@ func (s *stand) Due(time.Time) bool { return !s.notDue }
 
 func (s *stand) Flush(ctx context.Context, last bool) deliver.Report {
 	s.flushes++
-	lost := s.told
-	s.told = nil
+	lost, again := s.told, s.again
+	s.told, s.again = nil, nil
 	if (s.notDue && !last) || s.flush != nil && !s.flush(ctx) {
-		return deliver.Report{Safe: !s.unsafe, Kept: len(s.added), Lost: lost}
+		return deliver.Report{Safe: !s.unsafe, Kept: len(s.added), Lost: lost, Again: again}
 	}
 	if len(s.added) > 0 {
 		s.sent = append(s.sent, strings.Join(s.added, ""))
 	}
 	s.added = nil
-	return deliver.Report{Safe: true, Lost: lost}
+	return deliver.Report{Safe: true, Lost: lost, Again: again}
 }
+
+func (s *stand) Stash(b deliver.Batch) { s.stashed = append(s.stashed, string(b.Payload)) }
 
 func (s *stand) Owe(l []event.Loss) bool {
 	if s.cannotOwe {

@@ -22,24 +22,46 @@ func (m *Meter) Collect(now time.Time, last bool) (payload []byte, points int) {
 	if !last && (!m.worth || !m.isDue(now)) || last && m.options.Cumulative && !m.worth && !m.collected.IsZero() {
 		return nil, 0
 	}
+	if payload, points, now = m.request(&m.counted, now); points == 0 {
+		return nil, 0
+	}
+	m.worth, m.changed, m.since, m.collected = false, len(m.waiting) > 0, now, now
+	if !m.options.Cumulative {
+		m.forget()
+	}
+	return payload, points
+}
+
+// Peek gives the request that a last Collect would give, and forgets nothing; nil if nothing is new since the one before, or since the last Collect. It is
+// for the next life of the environment, should this one end without having collected.
+func (m *Meter) Peek(now time.Time) (payload []byte, points int) {
+	if !m.changed || m.options.Cumulative && !m.worth && len(m.waiting) == 0 && !m.collected.IsZero() {
+		return nil, 0
+	}
+	m.changed = false
+	all := m.counted.clone()
+	for _, w := range m.waiting {
+		all.invocation(w, m.instruments[invokeDuration].bounds)
+	}
+	payload, points, _ = m.request(&all, now.Round(0))
+	return payload, points
+}
+
+// request encodes totals, up to now or to what stands for it.
+func (m *Meter) request(t *totals, now time.Time) (payload []byte, points int, end time.Time) {
 	if !now.After(m.since) {
 		now = m.since.Add(1) // the clock was set back; intervals must not overlap
 	}
 	if m.start.IsZero() {
 		m.start = m.since
 	}
-	metrics, points := m.metrics(now)
+	metrics, points := m.metrics(t, now)
 	if points == 0 {
-		return nil, 0
+		return nil, 0, now
 	}
-	payload = otlp.AppendMetrics(nil, otlp.ResourceMetrics{
+	return otlp.AppendMetrics(nil, otlp.ResourceMetrics{
 		Resource: m.resource(), Scope: m.options.Resource.Scope(), SchemaURL: span.SchemaURL, Metrics: metrics,
-	})
-	m.worth, m.since, m.collected = false, now, now
-	if !m.options.Cumulative {
-		m.forget()
-	}
-	return payload, points
+	}), points, now
 }
 
 // settleOld counts the invocations that have waited for a whole collection, and all at the end: nothing more is heard of them.
@@ -63,7 +85,7 @@ func (m *Meter) isDue(now time.Time) bool {
 }
 
 // metrics gives what was counted.
-func (m *Meter) metrics(now time.Time) (all []otlp.Metric, points int) {
+func (m *Meter) metrics(t *totals, now time.Time) (all []otlp.Metric, points int) {
 	at := otlp.Interval{Start: m.since, End: now}
 	temporality := otlp.Delta
 	if m.options.Cumulative {
@@ -72,8 +94,8 @@ func (m *Meter) metrics(now time.Time) (all []otlp.Metric, points int) {
 	for i, in := range m.instruments {
 		metric := otlp.Metric{Name: in.name, Unit: in.unit, Description: in.description, Temporality: temporality}
 		if i < numCounters {
-			metric.Sums = m.sums(i, at)
-		} else if h := &m.histograms[i-numCounters]; h.count > 0 {
+			metric.Sums = m.sums(i, &t.counters[i], at)
+		} else if h := &t.histograms[i-numCounters]; h.count > 0 {
 			metric.Histograms = []otlp.Histogram{{Interval: at, Count: h.count, Sum: h.sum, Min: h.min, Max: h.max, Bounds: in.bounds, Buckets: h.buckets}}
 		}
 		if n := len(metric.Sums) + len(metric.Histograms); n > 0 {
@@ -83,9 +105,9 @@ func (m *Meter) metrics(now time.Time) (all []otlp.Metric, points int) {
 	return all, points
 }
 
-func (m *Meter) sums(i int, at otlp.Interval) (sums []otlp.Sum) {
+func (m *Meter) sums(i int, c *counter, at otlp.Interval) (sums []otlp.Sum) {
 	in := &m.instruments[i]
-	for _, p := range m.counters[i].points {
+	for _, p := range c.points {
 		if p.value == 0 {
 			continue
 		}
@@ -103,13 +125,13 @@ func (m *Meter) sums(i int, at otlp.Interval) (sums []otlp.Sum) {
 
 // forget makes the next collection begin at nothing.
 func (m *Meter) forget() {
-	for i := range m.counters {
-		for p := range m.counters[i].points {
-			m.counters[i].points[p].value = 0
+	for i := range m.counted.counters {
+		for p := range m.counted.counters[i].points {
+			m.counted.counters[i].points[p].value = 0
 		}
 	}
-	for i := range m.histograms {
-		m.histograms[i].forget()
+	for i := range m.counted.histograms {
+		m.counted.histograms[i].forget()
 	}
 }
 

@@ -152,8 +152,8 @@ func TestBounds(t *testing.T) {
 		m.Invocation(invocation(strconv.Itoa(i), 1))
 		m.Lost(event.Loss{Reason: "r" + strconv.Itoa(i), Records: 1})
 	}
-	if len(m.waiting) > mostWaiting || len(m.counters[lostRecords].points) > mostKeys+1 {
-		t.Errorf("%d wait, %d reasons", len(m.waiting), len(m.counters[lostRecords].points))
+	if len(m.waiting) > mostWaiting || len(m.counted.counters[lostRecords].points) > mostKeys+1 {
+		t.Errorf("%d wait, %d reasons", len(m.waiting), len(m.counted.counters[lostRecords].points))
 	}
 	got := sums{}
 	payload, points := m.Collect(at(2), true)

@@ -1,6 +1,9 @@
 package metric
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // The instruments: counters first, then histograms.
 const (
@@ -66,6 +69,35 @@ const keyReason = "afterglow.reason"
 
 // mostKeys of a counter are told apart; what comes after them is told as others. There are fewer reasons and kinds of errors than that.
 const mostKeys = 32
+
+// Totals are what was counted with each instrument.
+type totals struct {
+	counters   [numCounters]counter
+	histograms [numInstruments - numCounters]histogram
+}
+
+// invocation counts one.
+func (t *totals) invocation(w waiting, bounds []float64) {
+	t.counters[w.ending.counter].add(w.ending.kind, 1)
+	if w.cold {
+		t.counters[coldstarts].add("", 1)
+	}
+	if w.duration > 0 {
+		t.histograms[invokeDuration-numCounters].observe(bounds, w.duration.Seconds())
+	}
+}
+
+// clone gives the same in memory of its own.
+func (t *totals) clone() totals {
+	c := *t
+	for i := range c.counters {
+		c.counters[i].points = slices.Clone(c.counters[i].points)
+	}
+	for i := range c.histograms {
+		c.histograms[i].buckets = slices.Clone(c.histograms[i].buckets)
+	}
+	return c
+}
 
 // A counter has a point for each key.
 type counter struct{ points []point }

@@ -193,6 +193,14 @@ func TestEachNumberHasOneSource(t *testing.T) {
 				case collect:
 					next(false)
 				}
+				m.Peek(now) // changes nothing
+			}
+			m.changed = true
+			peeked := maps.Clone(got)
+			payload, points := m.Peek(now)
+			add(t, peeked, decode(t, payload), points)
+			if diff := difference(peeked, test.want); diff != "" {
+				t.Errorf("what the next life would send: %s", diff)
 			}
 			next(true)
 			next(true) // nothing is left

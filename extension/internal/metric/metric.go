@@ -66,8 +66,7 @@ type Meter struct {
 	memory  int64  // bytes that the function has
 
 	instruments [numInstruments]instrument
-	counters    [numCounters]counter
-	histograms  [numInstruments - numCounters]histogram
+	counted     totals
 
 	told     bool // Lambda tells facts
 	inits    bool // an init was counted
@@ -78,6 +77,7 @@ type Meter struct {
 
 	rounds    int       // of Collect
 	worth     bool      // something was counted that is worth a request
+	changed   bool      // something was counted, or waits, that neither Peek nor Collect has given
 	since     time.Time // what is counted happened after
 	start     time.Time // of all series, where they are totals
 	collected time.Time
@@ -108,6 +108,7 @@ func New(o Options) *Meter {
 
 // Invocation counts an invocation and what was lost of it.
 func (m *Meter) Invocation(inv event.Invocation) {
+	m.changed = true
 	for _, l := range inv.Lost {
 		m.Lost(l)
 	}
@@ -140,19 +141,13 @@ func (m *Meter) isCold(inv event.Invocation) bool {
 
 // settle counts an invocation for good.
 func (m *Meter) settle(w waiting) {
-	m.worth = true
-	m.counters[w.ending.counter].add(w.ending.kind, 1)
-	if w.cold {
-		m.counters[coldstarts].add("", 1)
-	}
-	if w.duration > 0 {
-		m.observe(invokeDuration, w.duration.Seconds())
-	}
+	m.worth, m.changed = true, true
+	m.counted.invocation(w, m.instruments[invokeDuration].bounds)
 }
 
 // Fact counts what Lambda told.
 func (m *Meter) Fact(f event.Fact) {
-	m.told = true
+	m.told, m.changed = true, true
 	if f.Instance != "" && m.origin.LogStream == "" && m.options.Process != nil {
 		of := m.options.Process(event.Process{Env: map[string]string{envLogStream: f.Instance}})
 		m.origin.LogStream = of.LogStream.String()
@@ -225,7 +220,7 @@ func (m *Meter) report(f event.Fact) {
 	}
 	m.restored(f.Time, f.Restore)
 	if f.Billed > 0 {
-		m.counters[billedDuration].add("", f.Billed.Seconds())
+		m.counted.counters[billedDuration].add("", f.Billed.Seconds())
 	}
 	if f.MemoryUsed > 0 {
 		m.observe(memUsage, float64(f.MemoryUsed))
@@ -233,18 +228,18 @@ func (m *Meter) report(f event.Fact) {
 	if f.Overhead > 0 {
 		m.observe(extensionOverhead, f.Overhead.Seconds())
 	}
-	m.counters[cost].add("", m.price.of(f.Billed, m.memory))
+	m.counted.counters[cost].add("", m.price.of(f.Billed, m.memory))
 }
 
 // Lost counts what nobody will get. What an invocation carries is counted with it.
 func (m *Meter) Lost(l event.Loss) {
 	m.begin(time.Now())
-	m.worth = true
+	m.worth, m.changed = true, true
 	if l.Records > 0 {
-		m.counters[lostRecords].add(l.Reason, float64(l.Records))
+		m.counted.counters[lostRecords].add(l.Reason, float64(l.Records))
 	}
 	if l.Bytes > 0 {
-		m.counters[lostBytes].add(l.Reason, float64(l.Bytes))
+		m.counted.counters[lostBytes].add(l.Reason, float64(l.Bytes))
 	}
 }
 
@@ -265,5 +260,5 @@ func (m *Meter) begin(at time.Time) {
 }
 
 func (m *Meter) observe(i int, v float64) {
-	m.histograms[i-numCounters].observe(m.instruments[i].bounds, v)
+	m.counted.histograms[i-numCounters].observe(m.instruments[i].bounds, v)
 }
