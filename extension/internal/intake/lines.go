@@ -18,13 +18,59 @@ type waitingLine struct {
 
 // keepLine takes a line of the log. Which invocation it is of can be told once the facts around it are known.
 func (j *joiner) keepLine(f event.Fact, past bool) {
-	if size := f.Line.Len(); j.linesKept >= MaxLines || j.lineBytes+size > MaxLineBytes {
+	if size := f.Line.Len(); size <= MaxLineBytes {
+		for j.linesKept >= MaxLines || j.lineBytes+size > MaxLineBytes {
+			j.dropLines()
+		}
+	} else {
 		j.lose(f.ID, event.Loss{Reason: LossTooManyLines, Records: 1, Bytes: int64(size)})
 		return
 	}
 	j.linesKept++
 	j.lineBytes += f.Line.Len()
 	j.lines = append(j.lines, waitingLine{event.Line{Time: f.Time, Level: f.Level, Body: f.Line, Truncated: f.LineTruncated}, f.ID, past})
+}
+
+// dropLines drops the oldest lines, an eighth of all, so that finding them is rarely done. What was printed last tells why something failed.
+func (j *joiner) dropLines() {
+	attempts := slices.Concat(j.memory.recent, j.memory.pending)
+	for _, a := range j.past {
+		attempts = append(attempts, a)
+	}
+	times := make([]time.Time, 0, j.linesKept)
+	for _, l := range j.lines {
+		times = append(times, l.Time)
+	}
+	for _, l := range j.stray {
+		times = append(times, l.Time)
+	}
+	for _, a := range attempts {
+		for _, l := range a.lines {
+			times = append(times, l.Time)
+		}
+	}
+	if len(times) == 0 { // those that are counted went with their attempts
+		j.linesKept, j.lineBytes = 0, 0
+		return
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	left := max(1, len(times)/8)
+	newest := times[left-1] // of those that go
+	goes := func(id string, l event.Line) bool {
+		if left == 0 || l.Time.After(newest) {
+			return false
+		}
+		left--
+		j.linesKept--
+		j.lineBytes -= l.Body.Len()
+		j.lose(id, event.Loss{Reason: LossTooManyLines, Records: 1, Bytes: int64(l.Body.Len())})
+		return true
+	}
+	j.stray = slices.DeleteFunc(j.stray, func(l event.Line) bool { return goes("", l) })
+	for _, a := range attempts {
+		a.lines = slices.DeleteFunc(a.lines, func(l event.Line) bool { return goes(a.ID, l) })
+	}
+	j.lines = slices.DeleteFunc(j.lines, func(l waitingLine) bool { return goes(l.id, l.Line) })
 }
 
 // placeLines gives every line to its attempt: by its request id, else by its time. Lines and other facts come on different ways and in any order. What was

@@ -86,12 +86,18 @@ func TestMoreLinesThanAreKept(t *testing.T) {
 	in.Announce(Announcement{ID: "A"})
 	in.Observe(started("A", 0))
 	for n := range MaxLines + 5 {
-		in.Observe(line(0.5, fmt.Sprint(n%10)))
+		if n == MaxLines/2 {
+			in.Collect(false) // some have found their invocation
+		}
+		in.Observe(line(float64(n)/(2*MaxLines), fmt.Sprintf("%05d", n)))
 	}
 	in.Observe(done("A", 1))
 	inv := in.Collect(false).Invocations[0]
-	if len(inv.Lines) != MaxLines || len(inv.Lost) != 1 || inv.Lost[0] != (event.Loss{Reason: LossTooManyLines, Records: 5, Bytes: 5}) {
+	if kept := MaxLines + 5 - MaxLines/8; len(inv.Lines) != kept || len(inv.Lost) != 1 || inv.Lost[0] != (event.Loss{Reason: LossTooManyLines, Records: MaxLines / 8, Bytes: MaxLines / 8 * 5}) {
 		t.Errorf("%d lines, lost %v", len(inv.Lines), inv.Lost)
+	}
+	if first, last := inv.Lines[0].Body.Reveal(), inv.Lines[len(inv.Lines)-1].Body.Reveal(); first != fmt.Sprintf("%05d", MaxLines/8) || last != fmt.Sprintf("%05d", MaxLines+4) {
+		t.Errorf("from %s to %s: not the last ones", first, last)
 	}
 	in.Announce(Announcement{ID: "B"})
 	in.Observe(started("B", 10))

@@ -26,8 +26,8 @@ const (
 	// maxBytes of what the platform told are kept between two Takes. An invocation has three facts, some 1.4 KiB, so this is 3,000 invocations:
 	// what a function that takes 2 ms has in the five seconds between two flushes, and some more.
 	maxBytes = 4 << 20
-	// maxLineBytes of the function's log are kept beside them: what Lambda itself may send in two posts. Who logs more between two flushes does without
-	// the rest.
+	// maxLineBytes of the function's log are kept beside them: what Lambda itself may send in two posts, some 2,400 short lines. Who logs more between two
+	// flushes does without the oldest: what was printed last tells why something failed.
 	maxLineBytes = 1 << 20
 	// factBytes is what a fact takes beside its texts.
 	factBytes = 400
@@ -63,6 +63,8 @@ type Listener struct {
 	facts      []event.Fact
 	bytes      int64            // of them, but for lines
 	lineBytes  int64            // of lines
+	oldest     int              // index in facts: there is no line before it
+	gaps       int              // lines in facts that were dropped
 	lost       map[string]*loss // by reason, since the last Take
 	ends       ends
 	posts      int
@@ -117,13 +119,13 @@ func (l *Listener) Ended(id string) <-chan struct{} {
 func (l *Listener) Take() []event.Fact {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	facts := l.facts
+	facts := l.withoutGaps()
 	for _, reason := range []string{event.DroppedFull, event.DroppedDamaged} {
 		if n := l.lost[reason]; n != nil {
 			facts = append(facts, event.Fact{Kind: event.FactDropped, Time: time.Now(), Reason: reason, DroppedRecords: n.records, DroppedBytes: n.bytes})
 		}
 	}
-	l.facts, l.bytes, l.lineBytes, l.lost = nil, 0, 0, nil
+	l.facts, l.bytes, l.lineBytes, l.lost, l.oldest, l.gaps = nil, 0, 0, nil, 0, 0
 	return facts
 }
 
@@ -174,12 +176,39 @@ func (l *Listener) add(f event.Fact) {
 		used, most = &l.lineBytes, maxLineBytes
 	}
 	size := sizeOf(f)
+	if f.Kind == event.FactLine && size <= most {
+		l.dropLines(most - size)
+	}
 	if *used+size > most {
 		l.lose(event.DroppedFull, 1, int64(f.Line.Len()))
 		return
 	}
 	*used += size
 	l.facts = append(l.facts, f)
+}
+
+// dropLines drops the oldest lines until those that are left take no more than so many bytes.
+func (l *Listener) dropLines(most int64) {
+	for ; l.lineBytes > most && l.oldest < len(l.facts); l.oldest++ {
+		f := &l.facts[l.oldest]
+		if f.Kind != event.FactLine {
+			continue
+		}
+		l.lineBytes -= sizeOf(*f)
+		l.lose(event.DroppedFull, 1, int64(f.Line.Len()))
+		*f = event.Fact{}
+		l.gaps++
+	}
+	if l.gaps > len(l.facts)/2 { // a flood does not take more room than what is kept of it
+		l.facts, l.oldest, l.gaps = l.withoutGaps(), 0, 0
+	}
+}
+
+func (l *Listener) withoutGaps() []event.Fact {
+	if l.gaps == 0 {
+		return l.facts
+	}
+	return slices.DeleteFunc(l.facts, func(f event.Fact) bool { return f.Kind == 0 })
 }
 
 func sizeOf(f event.Fact) int64 {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -199,6 +200,52 @@ func TestWhatDoesNotFitIsCounted(t *testing.T) {
 	facts = l.Take()
 	if last := facts[len(facts)-1]; last.Reason != event.DroppedFull || last.DroppedRecords != 1 || last.DroppedBytes != 1000 || facts[len(facts)-2].Kind != event.FactReport {
 		t.Errorf("got %+v", facts[len(facts)-2:])
+	}
+}
+
+// TestAFloodKeepsItsLastLines: they tell why a function failed. Other facts stay where they were between them.
+func TestAFloodKeepsItsLastLines(t *testing.T) {
+	const many = 50_000
+	l := start(t, Options{Lines: true})
+	add := func(f event.Fact) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.add(f)
+	}
+	for n := range many {
+		add(event.Fact{Kind: event.FactLine, Line: event.TextOf(fmt.Sprintf("%05d", n))})
+		if n%10_000 == 0 {
+			add(event.Fact{Kind: event.FactStart, ID: strconv.Itoa(n)})
+		}
+		if len(l.facts) > 3*maxLineBytes/factBytes {
+			t.Fatalf("%d facts are kept", len(l.facts))
+		}
+	}
+	add(event.Fact{Kind: event.FactDone, ID: "end"})
+	facts := l.Take()
+	lines, starts, next := 0, 0, 0
+	for _, f := range facts {
+		switch f.Kind {
+		case event.FactStart:
+			starts++
+		case event.FactLine:
+			n, _ := strconv.Atoi(f.Line.Reveal())
+			if lines > 0 && n != next {
+				t.Fatalf("line %d comes after %d", n, next-1)
+			}
+			lines, next = lines+1, n+1
+		}
+	}
+	last := facts[len(facts)-1]
+	if starts != 5 || lines < 2000 || next != many || last.Reason != event.DroppedFull || int(last.DroppedRecords) != many-lines || int(last.DroppedBytes) != 5*(many-lines) {
+		t.Errorf("%d starts, %d lines up to %d, %+v", starts, lines, next, last)
+	}
+	if l.Waiting() != 0 || len(l.Take()) != 0 {
+		t.Error("told twice")
+	}
+	add(event.Fact{Kind: event.FactLine, Line: event.TextOf(strings.Repeat("x", maxLineBytes))})
+	if facts = l.Take(); len(facts) != 1 || facts[0].DroppedRecords != 1 {
+		t.Errorf("a line that has no room at all: %+v", facts)
 	}
 }
 
