@@ -104,6 +104,9 @@ func (r *reader) step(c byte) bool {
 }
 
 func (r *reader) open(c byte) {
+	if c == '{' && r.key&alone != 0 {
+		r.key &^= hides
+	}
 	r.top = r.inherited()
 	r.next = aValueOrEnd
 	if c == '{' {
@@ -157,7 +160,7 @@ func (r *reader) readKey() {
 		r.place, r.hit = r.w.followQuoted(r.container(), r.e.in[i+1:contentEnd(end, whole)], escaped)
 	}
 	r.i, r.keyAt, r.next = end, i, aColon
-	if r.key&(isValue|isOperand) != 0 && r.top&(secretName|hideAll) == 0 && end >= r.surveyed {
+	if r.key&(isValue|isOperand) != 0 && r.key&behind == 0 && r.top&(secretName|hideAll) == 0 && end >= r.surveyed {
 		r.survey(end)
 	}
 }

@@ -18,6 +18,8 @@ const (
 	isOperand                        // and these are the operands
 	isAllowed                        // the user wants to see its values
 	isVoid                           // the element of HTML never has an end
+	alone                            // the secret word counts only as the whole key, and not for an object: an "auth" of one has keys of its own
+	behind                           // a value only where its name stood before it: "text" is too frequent to look ahead for one
 	anything     verdict = 0
 )
 
@@ -27,6 +29,7 @@ type keyRules struct {
 	shown map[string]bool    // whole keys that are shown although a word in them is secret
 	allow map[string]bool    // those of them that the user names
 	long  []string           // long enough to be recognised within a word: "dbpassword"
+	ends  []string           // recognised at the end of a word: "clientsecret"
 	most  int                // length of the longest in words
 }
 
@@ -40,13 +43,14 @@ const (
 // secretWords are hidden wherever they stand in a key.
 const secretWords = `
 	password passwords passwd passphrase passphrases passcode passwort pwd pswd psw pw userpass dbpass keypass storepass
-	secret secrets token credential credentials cred creds authorization bearer jwt
+	secret secrets secretvalue token credential credentials cred creds authorization bearer jwt
 	apikey apikeys accesskey accesskeys secretkey secretkeys privatekey privatekeys encryptionkey decryptionkey signingkey authkey masterkey
 	sharedkey accountkey subscriptionkey licensekey sshkey sessionkey storagekey servicekey clientkey consumerkey customerkey hmackey
-	functionskey deploykey rsakey dsakey pgpkey
+	functionskey deploykey rsakey dsakey pgpkey appkey
 	accesstoken authtoken refreshtoken sessiontoken securitytoken idtoken
 	cookie cookies setcookie sessionid sessid phpsessid jsessionid
 	signature signatures csrf xsrf otp totp mfacode onetimecode verificationcode pin pincode codeverifier
+	mnemonic seedphrase recoveryphrase recoverycode recoverycodes backupcode backupcodes authcode oauthverifier
 	samlresponse samlassertion clientassertion connectionstring connstr
 	cardnumber cardnumbers cardno cardnum ccnumber ccnum creditcard creditcards debitcard pan primaryaccountnumber
 	cvv cvc cvn securitycode trackdata track1 track2
@@ -55,8 +59,15 @@ const secretWords = `
 // lastWords are hidden where they end a key: "db_pass" is one, "pass_rate" is not.
 const lastWords = `pass sig`
 
+// loneWords are hidden where they are the whole key: in "auth" Docker keeps user and password as base64, "sid" and "session" are ids of sessions, "sessions" and
+// "session_length" are not.
+const loneWords = `auth sid session`
+
 // longWords are hidden within a word as well: no other word holds them.
 const longWords = `password passwd passphrase apikey secretkey accesskey privatekey accesstoken authtoken refreshtoken sessiontoken creditcard cardnumber`
+
+// endWords are hidden at the end of a word: no other word ends in them.
+const endWords = `secret secrets token dbpass storepass`
 
 // shownKeys hold a secret word and no secret.
 const shownKeys = `
@@ -76,12 +87,15 @@ func newKeyRules(o Options) keyRules {
 		k.most = max(k.most, len(word))
 	}
 	if o.Preset != Off {
-		k.long = strings.Fields(longWords)
+		k.long, k.ends = strings.Fields(longWords), strings.Fields(endWords)
 		for _, word := range strings.Fields(secretWords) {
 			add(word, hides)
 		}
 		for _, word := range strings.Fields(lastWords) {
 			add(word, hides|atEnd)
+		}
+		for _, word := range strings.Fields(loneWords) {
+			add(word, hides|alone)
 		}
 		add("tokens", hides|numbers)
 	}
@@ -93,11 +107,14 @@ func newKeyRules(o Options) keyRules {
 	for _, word := range strings.Fields("authorization cookie cookies setcookie") {
 		add(word, toLine)
 	}
-	for _, word := range strings.Fields("name key parametername parameterkey headername fieldname attributename variable param field") {
+	for _, word := range strings.Fields("name key k label parametername parameterkey headername fieldname attributename variable param field") {
 		add(word, isName)
 	}
 	for _, word := range strings.Fields("value values parametervalue headervalue fieldvalue attributevalue stringvalue") {
 		add(word, isValue)
+	}
+	for _, word := range strings.Fields("v text string") {
+		add(word, isValue|behind)
 	}
 	for _, word := range strings.Fields("updateexpression conditionexpression filterexpression keyconditionexpression statement sql") {
 		add(word, isExpression)
@@ -112,6 +129,7 @@ func newKeyRules(o Options) keyRules {
 	for _, key := range o.Keys {
 		if word := glue(key); word != "" {
 			add(word, hides)
+			k.words[word] &^= alone | atEnd | numbers
 			delete(k.shown, word)
 		}
 	}
@@ -203,12 +221,26 @@ func (k *keyRules) judge(letters []byte, bounds []int) verdict {
 		for j := i + 1; j <= n && bounds[j]-bounds[i] <= k.most; j++ {
 			v = k.add(v, k.words[string(letters[bounds[i]:bounds[j]])], i == 0 && j == n, j >= last)
 		}
-		if word := string(letters[bounds[i]:bounds[i+1]]); len(word) >= len("passwd") && v&hides == 0 {
-			for _, long := range k.long {
-				if strings.Contains(word, long) {
-					v = k.add(v, hides, false, i+1 >= last && strings.HasSuffix(word, long))
-				}
-			}
+		if v&hides == 0 || v&alone != 0 {
+			v = k.within(v, string(letters[bounds[i]:bounds[i+1]]), i+1 >= last)
+		}
+	}
+	return v
+}
+
+// within looks for secret words in a longer one, which is the last of its key or not.
+func (k *keyRules) within(v verdict, word string, last bool) verdict {
+	if len(word) < len("passwd") {
+		return v
+	}
+	for _, long := range k.long {
+		if strings.Contains(word, long) {
+			v = k.add(v, hides, false, last && strings.HasSuffix(word, long))
+		}
+	}
+	for _, end := range k.ends {
+		if strings.HasSuffix(word, end) {
+			v = k.add(v, hides, false, last)
 		}
 	}
 	return v
@@ -216,19 +248,19 @@ func (k *keyRules) judge(letters []byte, bounds []int) verdict {
 
 // add joins what a run of words says to the verdict on the key.
 func (k *keyRules) add(v, word verdict, whole, end bool) verdict {
-	if word&hides != 0 && (word&atEnd == 0 || end) {
+	if word&hides != 0 && (word&atEnd == 0 || end) && (word&alone == 0 || whole) {
 		if v&hides != 0 {
 			v &= word | ^numbers // numbers are shown only if every secret word says so
 		} else {
 			v |= word & numbers
 		}
-		v |= hides | word&toLine
-		if end {
+		v |= hides | word&(toLine|alone)
+		if end && word&alone == 0 {
 			v |= atEnd
 		}
 	}
 	if whole {
-		v |= word & (isName | isValue | isExpression | isNames | isOperand)
+		v |= word & (isName | isValue | behind | isExpression | isNames | isOperand)
 	}
 	return v
 }

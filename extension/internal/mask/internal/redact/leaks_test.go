@@ -80,6 +80,19 @@ func leakCases() []leak {
 		{"value before its name as elements", "<m><p>\n<Value>" + planted + "</Value>\n<Name>password</Name></p></m>"},
 		{"name and value as elements in text", `got <name>password</name><value>` + planted + `</value>`},
 
+		{"block string of GraphQL", `{"query":"mutation { login(user: \"me\", password: \"\"\"` + planted + `\"\"\") { ok } }"}`},
+		{"block string of GraphQL over lines", `{"query":` + quote("mutation { login(password: \"\"\"\n  a \"b\" "+planted+"\n\"\"\") { ok } }") + `}`},
+		{"block string in text", `query: login(password: \"\"\"` + planted + `\"\"\")`},
+		{"block string of Python", "password = '''\n" + planted + "\n'''"},
+		{"user and password of Docker", `{"auths":{"ghcr.io":{"auth":"` + b64("me:"+planted) + `"}}}`},
+		{"user and password of Docker in text", `x {"auths":{"ghcr.io":{"auth":"` + b64("me:"+planted) + `"}}}`},
+		{"key and value in one letter", `{"k":"password","v":"` + planted + `"}`},
+		{"key and value in one letter in text", `got {'k': 'password', 'v': '` + planted + `'}`},
+		{"label and text", `[{"label":"API token","text":"` + planted + `"}]`},
+		{"property list", `<dict><key>password</key><string>` + planted + `</string></dict>`},
+		{"session", `{"session":"` + planted + `"}`},
+		{"list of sessions", `{"session":["` + planted + `"]}`},
+		{"sid in a query", `/socket.io/?EIO=4&sid=` + planted},
 		{"element with attributes in text", `got <password type="text">` + planted + `</password>`},
 		{"element in text", `got <password>` + planted + `</password>`},
 		{"multipart with another header first", "--b\r\nX-First: 1\r\n" + part + "--b--\r\n"},
@@ -152,6 +165,10 @@ func TestNotLeaks(t *testing.T) {
 		`usage: tool --token -v, --password --help; a -- token b`,
 		`{"Statement":[{"Effect":"Allow","Action":"s3:GetObject"}]}`,
 		"---\na: b\n\nc: d\n",
+		`{"session":{"new":true,"user":{"id":"u"}},"auth":{"type":"basic"},"AccountSid":"AC1","sessions":["x"]}`,
+		`{"label":"Name","text":"Ada","k":"a","v":"b"} {"text":"Ada","label":"password"}`,
+		`x text: Ada, v: 1, session: began, auth: ok; got {'text': 'Ada', 'label': 'password'}`,
+		`{"password":"","query":"login(password: \"\", user: \"me\")"}`,
 	} {
 		if got := string(rules.Content([]byte(in), 0)); got != in {
 			t.Errorf("got  %s\nwant %s", got, in)

@@ -10,6 +10,9 @@ import (
 // "Item.customer.phone" is found in {"Item":{"customer":{"M":{"phone":{"S":"…"}}}}}. A document in a string of a document is found from either root:
 // "Records.body.customer.phone" and "customer.phone" name the same in an event of SQS.
 //
+// Other notations are read as well, and hide more rather than less: a number may also be an index of a list, which counts for nothing; a slash
+// may be in a key, or stand between keys.
+//
 // They are a tree of keys. What is read is in several places of it at once, one for each way to get there: a set of nodes, which every key leads on
 // to another set. That costs the same for each key of the input, however deep it is.
 type paths struct {
@@ -31,17 +34,35 @@ const nowhere = 0
 func newPaths(list []string) paths {
 	p := paths{nodes: []node{{next: map[string]int{}}}}
 	for _, path := range list {
-		at := 0
-		for _, key := range pathKeys(path) {
-			at = p.below(at, key)
-			p.longest = max(p.longest, len(key))
+		p.add(pathKeys(path, "."))
+		if strings.Contains(path, "/") {
+			p.add(pathKeys(path, "/"))
 		}
-		p.nodes[at].last = at > 0
 	}
 	if len(p.nodes) > 1 {
 		p.words = (len(p.nodes) + 63) / 64
 	}
 	return p
+}
+
+// add adds a path.
+func (p *paths) add(keys []string) {
+	const mostWays = 16 // of reading one path: four numbers in it that may be indices
+	at := []int{0}
+	for _, key := range keys {
+		behind := make([]int, 0, 2*len(at))
+		for _, before := range at {
+			behind = append(behind, p.below(before, key))
+		}
+		if isNumber([]byte(key)) && len(at) < mostWays {
+			behind = append(behind, at...)
+		}
+		at = behind
+		p.longest = max(p.longest, len(key))
+	}
+	for _, end := range at {
+		p.nodes[end].last = end > 0 // the root is no place
+	}
 }
 
 // below gives the node behind a key, a new one if there was none.
@@ -64,11 +85,11 @@ func (p *paths) below(at int, key string) int {
 }
 
 // pathKeys takes a path apart. What other notations write before it and into it for lists is left out: $.items[*].price is items.price.
-func pathKeys(path string) []string {
+func pathKeys(path, separator string) []string {
 	const dot = "\x00" // no key holds one
 	path = strings.ReplaceAll(strings.ToLower(path), `\.`, dot)
 	var keys []string
-	for key := range strings.SplitSeq(path, ".") {
+	for key := range strings.SplitSeq(path, separator) {
 		if bracket := strings.IndexByte(key, '['); bracket >= 0 {
 			key = key[:bracket]
 		}

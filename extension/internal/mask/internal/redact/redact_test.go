@@ -169,6 +169,9 @@ func TestKeys(t *testing.T) {
 		"access_token": true, "oauth2Token": true, "client_secret": true, "clientSecret": true, "SecretString": true, "credentials": true, "private_key": true, "passphrase": true,
 		"card_number": true, "cardNumber": true, "CARDNUMBER": true, "pan": true, "cvv": true, "cvv2": true, "CVC": true, "ssn": true, "socialSecurityNumber": true, "pwd": true,
 		"x-amz-server-side-encryption-customer-key": true, "user[password]": true, ":password": true, "sig": true, "X-CSRF-Token": true, "total_tokens": true,
+		"clientsecret": true, "appsecret": true, "apisecret": true, "CONSUMERSECRET": true, "webhooksecret": true, "usersecret": true, "secretvalue": true, "csrftoken": true,
+		"xsrftoken": true, "csrfmiddlewaretoken": true, "keystorepass": true, "appsecrets": true, "clientsecret2": true, "clientsecret_old": true, "APP_KEY": true, "backup_codes": true,
+		"auth": true, "sid": true, "Session": true, "auth_session": false, "sessions": false, "accountSid": false, "oauth": false, "x-auth": false, "secretariat": false, "undersecretary": false,
 		"customer_number": true, "customerNumber": true, "kontoNummer": true,
 
 		"monkey": false, "compass": false, "key": false, "keys": false, "primary_key": false, "partitionKey": false, "keyboard": false, "passed": false, "pass_rate": false,

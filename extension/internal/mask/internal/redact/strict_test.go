@@ -135,7 +135,7 @@ func TestEachDetectorCanBeTurnedOff(t *testing.T) {
 
 // TestPaths: places are exact, in any case, as many as are named, through lists, types of DynamoDB and documents in strings.
 func TestPaths(t *testing.T) {
-	rules := New(Options{Paths: []string{"Customer.Phone", "items.price", "$.refs[*].owner", "a.*.c", `dotted\.key`, "straße", "top", "only", "form.q"}})
+	rules := New(Options{Paths: []string{"Customer.Phone", "items.price", "$.refs[*].owner", "a.*.c", `dotted\.key`, "straße", "top", "only", "form.q", "list.0.note", "0.first", "/pointer/1/x", "slash/y", "tel.44"}})
 	tests := []struct{ name, in, want string }{
 		{"first", `{"customer":{"phone":"1","name":"n"},"phone":"2"}`, `{"customer":{"phone":"****","name":"n"},"phone":"2"}`},
 		{"second", `{"items":[{"price":1.5,"n":1},{"price":2}],"price":3}`, `{"items":[{"price":"****","n":1},{"price":"****"}],"price":3}`},
@@ -143,6 +143,11 @@ func TestPaths(t *testing.T) {
 		{"case beyond ASCII", `{"STRASSE":1,"STRAßE":2,"Straße":3}`, `{"STRASSE":1,"STRAßE":"****","Straße":"****"}`},
 		{"other notation", `{"refs":[[{"owner":true}]]}`, `{"refs":[[{"owner":"****"}]]}`},
 		{"star", `{"a":{"b":{"c":1,"d":2},"x":{"c":3},"c":4}}`, `{"a":{"b":{"c":"****","d":2},"x":{"c":"****"},"c":4}}`},
+		{"index", `{"list":[{"note":1,"n":1}],"note":2}`, `{"list":[{"note":"****","n":1}],"note":2}`},
+		{"index at the root", `[{"first":1}]`, `[{"first":"****"}]`},
+		{"key that is a number", `{"list":{"0":{"note":1},"1":{"note":2}},"tel":{"44":1,"45":2}}`, `{"list":{"0":{"note":"****"},"1":{"note":2}},"tel":{"44":"****","45":"****"}}`}, // tel may be a list
+		{"slashes", `{"pointer":[1,{"x":1,"y":2}],"slash":{"y":1},"x":3}`, `{"pointer":[1,{"x":"****","y":2}],"slash":{"y":"****"},"x":3}`},
+		{"slash in a key", `{"slash/y":1}`, `{"slash/y":"****"}`},
 		{"dot in a key", `{"dotted.key":1,"dotted":{"key":2}}`, `{"dotted.key":"****","dotted":{"key":2}}`},
 		{"key with escapes", `{"\u0074op":1}`, `{"\u0074op":"****"}`},
 		{"whole below", `{"top":{"a":[1,"x",null,{"b":false}]},"n":{"top":1}}`, `{"top":{"a":["****","****",null,{"b":"****"}]},"n":{"top":1}}`},

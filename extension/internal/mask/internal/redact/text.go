@@ -97,7 +97,7 @@ func (w *work) assigned(e *edit, s *scan, i int) int {
 	}
 	v := w.judge(decode(key))
 	secret := v&hides != 0 && (in[i] == '=' || quoted || v&atEnd != 0) // "TokenExpiredError: jwt expired" is a message, not an assignment
-	if !secret && v&(isName|isValue|isExpression|isNames|isOperand) == 0 || !secret && v&isOperand != 0 && !s.operands {
+	if !secret && v&(isName|isValue|isExpression|isNames|isOperand) == 0 || !secret && v&isOperand != 0 && !s.operands || !secret && v&behind != 0 && i >= s.named {
 		return i + 1
 	}
 	at := i + 1

@@ -34,7 +34,10 @@ func value(in []byte, i int, toLine bool) (from, to int) {
 	}
 	switch c := in[i]; c {
 	case '"', '\'', '`':
-		return i + 1, closingQuote(in, i+1, c, escapes)
+		if from, to = i+1, closingQuote(in, i+1, c, escapes); from == to {
+			return blockString(in, i-escapes, i+1)
+		}
+		return from, to
 	case '{', '[', '(':
 		return i, closingBracket(in, i, c)
 	}
@@ -49,6 +52,21 @@ func value(in []byte, i int, toLine bool) (from, to int) {
 		end = lineEnd(in, i)
 	}
 	return i, end
+}
+
+// blockString gives the extent of what stands between three quotes, as GraphQL and Python write texts of several lines, where in[i:j] is the first of them with
+// its escapes. Two are an empty text.
+func blockString(in []byte, i, j int) (from, to int) {
+	quotes := bytes.Repeat(in[i:j], 3)
+	if !bytes.HasPrefix(in[i:], quotes) {
+		return j, j
+	}
+	from = i + len(quotes)
+	size := bytes.Index(in[from:], quotes)
+	if size < 0 {
+		size = len(in) - from
+	}
+	return from, from + size
 }
 
 // closingQuote gives the index of the quote that ends a value; quotes with more escapes before them than the opening one had are inside.
