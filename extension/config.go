@@ -113,7 +113,8 @@ func exportTo(p *lifecycle.Pipeline, v *settings.Values, getenv func(string) str
 		stages.NoTraces = !traces
 		stages.Logs = logs && delivery.Takes(otlplog.Logs)
 		if metrics && delivery.Takes(otlplog.Metrics) {
-			p.Meter = newMeter(v, getenv, stages.Masker, b.account, b.born)
+			meter := newMeter(v, getenv, stages.Masker, b.account, b.born)
+			p.Meter, stages.Dropped = meter, meter.Dropped
 		}
 	}
 	v.String("AFTERGLOW_LOG_LEVEL") // for the warning: it was read before there was a log

@@ -18,8 +18,9 @@ type Stages struct {
 	Masker   *mask.Masker
 	Limits   limit.Limits
 	Resource span.Resource
-	NoTraces bool // the settings leave them out
-	Logs     bool // the settings ask for them
+	NoTraces bool               // the settings leave them out
+	Logs     bool               // the settings ask for them
+	Dropped  func(mask.Dropped) // is told of each invocation what limits left out; nil if nobody counts
 
 	environment correlate.Environment
 }
@@ -30,9 +31,16 @@ func (s *Stages) Render(inv event.Invocation) []deliver.Batch {
 		// Not before the first invocation: what was drawn before is the same in every environment made of one snapshot (SnapStart).
 		s.environment.Instance = rand.Text()
 	}
+	if s.NoTraces && !s.Logs {
+		return nil
+	}
 	enrich.Apply(&inv)
 	correlate.Apply(&inv, s.environment)
+	if s.NoTraces {
+		inv = linesOf(inv)
+	}
 	masked := limit.Apply(s.Masker.Apply(inv), s.Limits)
+	s.count(&masked)
 	var batches []deliver.Batch
 	if !s.NoTraces {
 		if built := span.Build(masked, s.Resource); len(built.Spans) > 0 {
@@ -40,10 +48,31 @@ func (s *Stages) Render(inv event.Invocation) []deliver.Batch {
 		}
 	}
 	if s.Logs && len(masked.Lines) > 0 {
-		built := span.BuildLogs(masked, s.Resource)
+		built := span.BuildLogs(masked, s.Resource, s.NoTraces)
 		batches = append(batches, deliver.Batch{Signal: signalLogs, Payload: otlp.AppendLogs(nil, built), Records: len(built.Records)})
 	}
 	return batches
+}
+
+// linesOf gives an invocation's lines and what tells whose they are: all that is exported where there are no spans.
+func linesOf(inv event.Invocation) event.Invocation {
+	nothing := event.Body{Size: -1}
+	return event.Invocation{
+		ID: inv.ID, ARN: inv.ARN, Tenant: inv.Tenant, Start: inv.Start, Deadline: inv.Deadline, Late: inv.Late, Process: inv.Process,
+		Event: nothing, Response: nothing, Lines: inv.Lines, Identity: inv.Identity,
+	}
+}
+
+// count tells what was left out of an invocation.
+func (s *Stages) count(inv *mask.Invocation) {
+	if s.Dropped == nil {
+		return
+	}
+	all := inv.Dropped
+	for i := range inv.Calls {
+		all.Add(inv.Calls[i].Dropped)
+	}
+	s.Dropped(all)
 }
 
 // Signals of a Batch.

@@ -138,3 +138,46 @@ func TestRenderGivesWhatSignalsAsk(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatIsLeftOutIsTold: to the meter, and with the first line where there is no span that could tell.
+func TestWhatIsLeftOutIsTold(t *testing.T) {
+	inv := event.Invocation{
+		ID: "A", Start: time.Unix(1_750_000_000, 0), Duration: time.Second, Event: event.Body{Data: event.BytesOf(bytes.Repeat([]byte("x "), 3000))},
+		Calls: []event.Call{{Request: event.Body{Data: event.BytesOf(bytes.Repeat([]byte("x "), 3000))}}},
+	}
+	for range 1003 {
+		inv.Lines = append(inv.Lines, event.Line{Body: event.TextOf("line")})
+	}
+	for _, test := range []struct {
+		name     string
+		noTraces bool
+		told     mask.Dropped
+		onLine   bool
+	}{
+		{"with spans", false, mask.Dropped{Bodies: 1, Lines: 3, Bytes: 6012}, false},
+		{"without spans", true, mask.Dropped{Lines: 3, Bytes: 12}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var told mask.Dropped
+			stages := newStages()
+			stages.Logs, stages.NoTraces, stages.Dropped = true, test.noTraces, func(d mask.Dropped) { told.Add(d) }
+			stages.Limits.CallBytes = 4096
+			batches := stages.Render(inv)
+			last := batches[len(batches)-1]
+			var lines logspb.LogsData
+			if err := proto.Unmarshal(last.Payload, &lines); err != nil {
+				t.Fatal(err)
+			}
+			tells := false
+			for _, kv := range lines.ResourceLogs[0].ScopeLogs[0].LogRecords[0].Attributes {
+				tells = tells || kv.Key == "afterglow.dropped.lines" && kv.Value.GetIntValue() == 3
+			}
+			if tells != test.onLine {
+				t.Errorf("the first line tells: %v", tells)
+			}
+			if told != test.told {
+				t.Errorf("the meter is told of %+v, want %+v", told, test.told)
+			}
+		})
+	}
+}

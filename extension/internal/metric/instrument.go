@@ -15,6 +15,8 @@ const (
 	cost
 	lostRecords
 	lostBytes
+	droppedItems
+	droppedBytes
 
 	numCounters // so many
 )
@@ -51,6 +53,8 @@ func table() [numInstruments]instrument {
 		cost:           {name: "afterglow.cost", unit: "{USD}", description: "List price of requests and billed time, without free tier.", charged: true},
 		lostRecords:    {name: "afterglow.lost.records", unit: "{record}", description: "Records that were not exported, by reason.", whole: true, key: keyReason},
 		lostBytes:      {name: "afterglow.lost.bytes", unit: "By", description: "Bytes that were not exported, by reason.", whole: true, key: keyReason},
+		droppedItems:   {name: "afterglow.dropped.items", unit: "{item}", description: "Parts that limits left out, by kind.", whole: true, key: keyKind},
+		droppedBytes:   {name: "afterglow.dropped.bytes", unit: "By", description: "Bytes that limits left out.", whole: true},
 
 		invokeDuration:  {name: "faas.invoke_duration", unit: "s", description: "Measures the duration of the function's logic execution.", bounds: durations},
 		initDuration:    {name: "faas.init_duration", unit: "s", description: "Measures the duration of the function's initialization, such as a cold start.", bounds: durations},
@@ -66,6 +70,9 @@ func table() [numInstruments]instrument {
 
 // keyReason tells what was lost why.
 const keyReason = "afterglow.reason"
+
+// keyKind tells what was left out.
+const keyKind = "afterglow.kind"
 
 // mostKeys of a counter are told apart; what comes after them is told as others. There are fewer reasons and kinds of errors than that.
 const mostKeys = 32

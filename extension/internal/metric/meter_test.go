@@ -167,6 +167,11 @@ func TestEachNumberHasOneSource(t *testing.T) {
 			event.Fact{Kind: event.FactReport, ID: "b", Time: at(2), Status: "error", Duration: 100 * time.Millisecond},
 		}, sums{"faas.invocations": 1, "faas.errors[exception]": 1, "faas.invoke_duration": 0.2, "faas.invoke_duration#": 2, "faas.init_duration": 0.4, "faas.init_duration#": 1, "afterglow.cost": 2 * 0.0000002}, typeManaged},
 
+		{"what limits left out", []step{invocation("a", 1), mask.Dropped{Calls: 2, Bytes: 100}, mask.Dropped{}, mask.Dropped{Unknown: 1, Bodies: 2, Headers: 3, Attributes: 4, Links: 5, Messages: 6, Calls: 7, Lines: 8, Bytes: 9}},
+			join(success, sums{
+				"afterglow.dropped.items[unknown]": 1, "afterglow.dropped.items[bodies]": 2, "afterglow.dropped.items[headers]": 3, "afterglow.dropped.items[attributes]": 4, "afterglow.dropped.items[links]": 5,
+				"afterglow.dropped.items[messages]": 6, "afterglow.dropped.items[calls]": 9, "afterglow.dropped.items[lines]": 8, "afterglow.dropped.bytes": 109,
+			}), ""},
 		{"losses", []step{event.Loss{Reason: "queue-full", Records: 3, Bytes: 100}, with(invocation("a", 1), func(i *event.Invocation) {
 			i.Lost = []event.Loss{{Reason: "torn", Records: 1, Bytes: 70}, {Reason: "queue-full", Records: 1}}
 		}), event.Fact{Kind: event.FactDropped, Time: at(2), DroppedRecords: 5}}, // intake makes a loss of it
@@ -190,6 +195,8 @@ func TestEachNumberHasOneSource(t *testing.T) {
 					m.Fact(s)
 				case event.Loss:
 					m.Lost(s)
+				case mask.Dropped:
+					m.Dropped(s)
 				case collect:
 					next(false)
 				}

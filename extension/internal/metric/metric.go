@@ -259,6 +259,26 @@ func (m *Meter) begin(at time.Time) {
 	}
 }
 
+// Dropped counts what limits left out of an invocation.
+func (m *Meter) Dropped(d mask.Dropped) {
+	for _, k := range [...]struct {
+		kind string
+		n    int
+	}{
+		{"unknown", d.Unknown}, {"bodies", d.Bodies}, {"headers", d.Headers}, {"attributes", d.Attributes},
+		{"links", d.Links}, {"messages", d.Messages}, {"calls", d.Calls}, {"lines", d.Lines},
+	} {
+		if k.n > 0 {
+			m.changed = true
+			m.counted.counters[droppedItems].add(k.kind, float64(k.n))
+		}
+	}
+	if d.Bytes > 0 {
+		m.changed = true
+		m.counted.counters[droppedBytes].add("", float64(d.Bytes))
+	}
+}
+
 func (m *Meter) observe(i int, v float64) {
 	m.counted.histograms[i-numCounters].observe(m.instruments[i].bounds, v)
 }

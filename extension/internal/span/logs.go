@@ -11,8 +11,8 @@ import (
 const noneID = "none"
 
 // BuildLogs makes the records of an invocation's lines, in their order, each with the trace and the span of its invocation. Lines of no known invocation have
-// neither.
-func BuildLogs(inv mask.Invocation, r Resource) otlp.ResourceLogs {
+// neither. alone says that there are no spans, so that the first record has to tell what was left out.
+func BuildLogs(inv mask.Invocation, r Resource, alone bool) otlp.ResourceLogs {
 	out := otlp.ResourceLogs{Resource: r.Of(originOf(inv)), Scope: r.Scope(), SchemaURL: SchemaURL}
 	out.Records = make([]otlp.LogRecord, 0, len(inv.Lines))
 	id := inv.ID.String()
@@ -25,7 +25,7 @@ func BuildLogs(inv mask.Invocation, r Resource) otlp.ResourceLogs {
 			record.Attributes = append(record.Attributes, otlp.String("faas.invocation_id", id))
 		}
 		record.Attributes = appendFlag(record.Attributes, attrLineCut, l.Truncated)
-		if i == 0 && inv.Late { // else the invocation's span tells
+		if i == 0 && (inv.Late || alone) { // else the invocation's span tells
 			record.Attributes = appendCount(record.Attributes, prefixDropped+"lines", int64(inv.Dropped.Lines))
 		}
 		out.Records = append(out.Records, record)

@@ -25,7 +25,7 @@ func lines(texts ...string) (ls []event.Line) {
 
 func buildLogs(inv event.Invocation, o mask.Options, l limit.Limits) otlp.ResourceLogs {
 	correlate.Apply(&inv, correlate.Environment{Instance: "test"})
-	return span.BuildLogs(limit.Apply(mask.New(o).Apply(inv), l), resource)
+	return span.BuildLogs(limit.Apply(mask.New(o).Apply(inv), l), resource, false)
 }
 
 func TestBuildLogs(t *testing.T) {
