@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -33,12 +34,15 @@ func (s *signature) authorize(r *http.Request, body []byte) error {
 
 func (s *signature) refused() bool { return s.aws.forget() }
 
-// storedHeaders are kept in Secrets Manager or in SSM's Parameter Store.
+// storedHeaders are kept in Secrets Manager or in SSM's Parameter Store. Exporters share them, and send side by side.
 type storedHeaders struct {
-	aws     *AWS
-	id      string // ARN of a secret, or name or ARN of a parameter
-	name    string // of the one header whose value it is; "": it has the names in it
-	header  http.Header
+	aws  *AWS
+	id   string // ARN of a secret, or name or ARN of a parameter
+	name string // of the one header whose value it is; "": it has the names in it
+
+	turn    chan struct{} // whoever has put something in may fetch: one at a time, and the others wait for it no longer than for anything else
+	mu      sync.Mutex
+	header  http.Header // as it was fetched: it is not written to
 	fetched time.Time
 }
 
@@ -46,22 +50,15 @@ type storedHeaders struct {
 // name or ARN of a parameter of SSM. With a name, all that is kept is the value of the header of that name; else it holds names and values,
 // as a JSON object of strings or in lines of name=value.
 func (a *AWS) StoredHeaders(id, name string) Authorizer {
-	return &storedHeaders{aws: a, id: id, name: name}
+	return &storedHeaders{aws: a, id: id, name: name, turn: make(chan struct{}, 1)}
 }
 
 func (s *storedHeaders) authorize(r *http.Request, _ []byte) error {
-	if s.header == nil {
-		text, err := s.fetch(r.Context())
-		if err != nil {
-			return fmt.Errorf("fetch headers: %w", err)
-		}
-		header, err := parseHeaders(text, s.name)
-		if err != nil {
-			return fmt.Errorf("read headers that were fetched: %w", err)
-		}
-		s.header, s.fetched = header, time.Now().Round(0)
+	header, err := s.get(r.Context())
+	if err != nil {
+		return err
 	}
-	for name, values := range s.header {
+	for name, values := range header {
 		if !strings.HasPrefix(name, "Content-") { // those say what the body is
 			r.Header[name] = values
 		}
@@ -69,7 +66,43 @@ func (s *storedHeaders) authorize(r *http.Request, _ []byte) error {
 	return nil
 }
 
+// get gives the headers, and fetches them if nobody has.
+func (s *storedHeaders) get(ctx context.Context) (http.Header, error) {
+	if header := s.held(); header != nil {
+		return header, nil
+	}
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for headers that are fetched: %w", ctx.Err())
+	}
+	if header := s.held(); header != nil { // another one's turn brought them
+		return header, nil
+	}
+	text, err := s.fetch(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("fetch headers: %w", err)
+	}
+	header, err := parseHeaders(text, s.name)
+	if err != nil {
+		return nil, fmt.Errorf("read headers that were fetched: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.header, s.fetched = header, time.Now().Round(0)
+	return header, nil
+}
+
+func (s *storedHeaders) held() http.Header {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.header
+}
+
 func (s *storedHeaders) refused() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if time.Since(s.fetched) < leastRefresh {
 		return false
 	}

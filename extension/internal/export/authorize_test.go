@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -161,6 +163,62 @@ func TestFetchingEndsInTime(t *testing.T) {
 	defer cancel()
 	_, err := client(t, Endpoint{URL: hang.URL, Authorize: NewAWS(environ(vars)).StoredHeaders("/x", "")}).Send(ctx, []byte("x"))
 	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// An entrance counts who comes in.
+type entrance struct {
+	Authorizer
+	entered *atomic.Int32
+}
+
+func (e entrance) authorize(r *http.Request, body []byte) error {
+	e.entered.Add(1)
+	return e.Authorizer.authorize(r, body)
+}
+
+// TestStoredHeadersAreShared: exporters that send side by side fetch them once.
+func TestStoredHeadersAreShared(t *testing.T) {
+	const exporters = 8
+	var entered atomic.Int32
+	a, asked, _ := keeper(t, func(int) string {
+		for entered.Load() < exporters {
+			runtime.Gosched()
+		}
+		return "hunter2"
+	})
+	s := answering(t, func(w http.ResponseWriter, r *http.Request, _ []byte) {
+		if r.Header.Get("Api-Key") != "hunter2" {
+			w.WriteHeader(403)
+		}
+	})
+	stored := a.StoredHeaders("/key", "api-key")
+	var wait sync.WaitGroup
+	for range exporters {
+		c := client(t, Endpoint{URL: s.URL, Authorize: entrance{stored, &entered}})
+		wait.Go(func() {
+			for range 3 {
+				if _, err := c.Send(t.Context(), []byte("x")); err != nil {
+					t.Error(err)
+				}
+				stored.refused() // too soon to be fetched again
+			}
+		})
+	}
+	wait.Wait()
+	if asked.Load() != 1 {
+		t.Errorf("fetched %d times", asked.Load())
+	}
+}
+
+// TestWaitingForStoredHeadersEndsInTime: who waits for another one's fetch has its own time.
+func TestWaitingForStoredHeadersEndsInTime(t *testing.T) {
+	s := NewAWS(environ(roleOf("AKID"))).StoredHeaders("/x", "").(*storedHeaders)
+	s.turn <- struct{}{}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.get(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -59,7 +59,7 @@ func NewAWS(getenv func(string) string) *AWS {
 
 // endpoint gives the base URL of a service, as AWS's SDKs find it: docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html.
 func (a *AWS) endpoint(service, region string) string {
-	if !strings.EqualFold(a.getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true") {
+	if !a.isOn("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
 		own := map[string]string{"secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER", "ssm": "AWS_ENDPOINT_URL_SSM", "xray": "AWS_ENDPOINT_URL_XRAY"}
 		for _, name := range [...]string{own[service], "AWS_ENDPOINT_URL"} {
 			if u := strings.TrimRight(a.getenv(name), "/"); u != "" {
@@ -67,40 +67,71 @@ func (a *AWS) endpoint(service, region string) string {
 			}
 		}
 	}
-	return "https://" + service + "." + region + "." + dnsSuffix(region)
+	if a.isOn("AWS_USE_FIPS_ENDPOINT") {
+		service += fips
+	}
+	suffix, dual := suffixes(region)
+	if a.isOn("AWS_USE_DUALSTACK_ENDPOINT") {
+		suffix = dual
+	}
+	return "https://" + service + "." + region + "." + suffix
 }
+
+func (a *AWS) isOn(name string) bool { return strings.EqualFold(a.getenv(name), "true") }
 
 // Region is the function's.
 func (a *AWS) Region() string { return a.region }
 
 // XRayURL is X-Ray's OTLP endpoint for traces in the function's region.
-func (a *AWS) XRayURL() string { return a.endpoint("xray", a.region) + "/v1/traces" }
+func (a *AWS) XRayURL() string { return a.endpoint(xray, a.region) + "/v1/traces" }
 
-// XRayRegion tells the region of a URL that is X-Ray's OTLP endpoint, "" of any other.
+const (
+	xray = "xray"
+	fips = "-fips" // behind a service's name
+	// endpointPrefix begins the names of one's own endpoints in a VPC: vpce-<id>[-<zone>].<service>.<region>.vpce.<suffix>.
+	endpointPrefix, endpointInfix = "vpce-", "vpce."
+)
+
+// XRayRegion tells the region of a URL that is X-Ray's, "" of any other: the service's own names, those for FIPS and for IPv6, and those of endpoints in a VPC
+// (docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html).
 func XRayRegion(endpoint string) string {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return ""
 	}
-	service, rest, _ := strings.Cut(u.Hostname(), ".")
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	within, rest, _ := strings.Cut(host, ".")
+	if !strings.HasPrefix(within, endpointPrefix) {
+		within, rest = "", host
+	}
+	service, rest, _ := strings.Cut(rest, ".")
 	region, suffix, _ := strings.Cut(rest, ".")
-	if service != "xray" || suffix != dnsSuffix(region) {
+	if service != xray && service != xray+fips {
 		return ""
 	}
-	return region
+	only, dual := suffixes(region)
+	switch {
+	case within == "" && (suffix == only || suffix == dual), within != "" && suffix == endpointInfix+only:
+		return region
+	}
+	return ""
 }
 
-// dnsSuffix gives the domain of a region's partition; the names are those of the SDKs' partitions.json.
-func dnsSuffix(region string) string {
-	for _, p := range [...]struct{ prefix, suffix string }{
-		{"cn-", "amazonaws.com.cn"}, {"us-isob-", "sc2s.sgov.gov"}, {"us-isof-", "csp.hci.ic.gov"}, {"us-iso-", "c2s.ic.gov"},
-		{"eu-isoe-", "cloud.adc-e.uk"}, {"eusc-", "amazonaws.eu"},
+// suffixes gives the domain of a region's partition, and the one for IPv4 and IPv6; the names are those of the SDKs' partitions.json.
+func suffixes(region string) (only, dual string) {
+	for _, p := range [...]struct{ prefix, only, dual string }{
+		{"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+		{"us-isob-", "sc2s.sgov.gov", "api.aws.scloud"},
+		{"us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"},
+		{"us-iso-", "c2s.ic.gov", "api.aws.ic.gov"},
+		{"eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
+		{"eusc-", "amazonaws.eu", "api.amazonwebservices.eu"},
 	} {
 		if strings.HasPrefix(region, p.prefix) {
-			return p.suffix
+			return p.only, p.dual
 		}
 	}
-	return "amazonaws.com" // aws and aws-us-gov
+	return "amazonaws.com", "api.aws" // aws and aws-us-gov
 }
 
 // credentials gives those of the function's role: of the environment, or, with SnapStart, of the container's endpoint.

@@ -207,9 +207,52 @@ func TestEndpoints(t *testing.T) {
 		{map[string]string{"AWS_ENDPOINT_URL": "http://a:1/", "AWS_ENDPOINT_URL_SSM": "http://b"}, "ssm", "x", "http://b"},
 		{map[string]string{"AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://b"}, "secretsmanager", "x", "http://b"},
 		{map[string]string{"AWS_ENDPOINT_URL": "http://a:1/", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "TRUE"}, "ssm", "x", "https://ssm.x.amazonaws.com"},
+		{map[string]string{"AWS_USE_FIPS_ENDPOINT": "true"}, "xray", "us-gov-west-1", "https://xray-fips.us-gov-west-1.amazonaws.com"},
+		{map[string]string{"AWS_USE_DUALSTACK_ENDPOINT": "true"}, "xray", "eu-central-1", "https://xray.eu-central-1.api.aws"},
+		{map[string]string{"AWS_USE_DUALSTACK_ENDPOINT": "true"}, "ssm", "cn-north-1", "https://ssm.cn-north-1.api.amazonwebservices.com.cn"},
+		{map[string]string{"AWS_USE_FIPS_ENDPOINT": "True", "AWS_USE_DUALSTACK_ENDPOINT": "true"}, "secretsmanager", "us-east-1", "https://secretsmanager-fips.us-east-1.api.aws"},
+		{map[string]string{"AWS_USE_FIPS_ENDPOINT": "false", "AWS_USE_DUALSTACK_ENDPOINT": "no"}, "xray", "us-east-1", "https://xray.us-east-1.amazonaws.com"},
+		{map[string]string{"AWS_USE_FIPS_ENDPOINT": "true", "AWS_ENDPOINT_URL": "http://a:1"}, "xray", "us-east-1", "http://a:1"},
 	} {
 		if got := NewAWS(environ(c.env)).endpoint(c.service, c.region); got != c.want {
 			t.Errorf("%s in %s with %v: %s, want %s", c.service, c.region, c.env, got, c.want)
 		}
+	}
+}
+
+// TestWhichURLsAreXRay: a request to it needs a signature, and one to anybody else must have none.
+func TestWhichURLsAreXRay(t *testing.T) {
+	for host, want := range map[string]string{
+		"xray.eu-central-1.amazonaws.com":                                   "eu-central-1",
+		"XRay.EU-Central-1.AmazonAWS.com":                                   "eu-central-1",
+		"xray.eu-central-1.amazonaws.com.":                                  "eu-central-1",
+		"xray.eu-central-1.amazonaws.com:443":                               "eu-central-1",
+		"xray-fips.us-gov-west-1.amazonaws.com":                             "us-gov-west-1",
+		"xray.eu-central-1.api.aws":                                         "eu-central-1",
+		"xray-fips.us-east-1.api.aws":                                       "us-east-1",
+		"xray.cn-north-1.amazonaws.com.cn":                                  "cn-north-1",
+		"xray.us-iso-east-1.c2s.ic.gov":                                     "us-iso-east-1",
+		"vpce-0a1b-2c3d.xray.eu-central-1.vpce.amazonaws.com":               "eu-central-1",
+		"vpce-0a1b-2c3d-eu-central-1a.xray.eu-central-1.vpce.amazonaws.com": "eu-central-1",
+		"vpce-0a1b-2c3d.xray-fips.us-east-1.vpce.amazonaws.com":             "us-east-1",
+
+		"logs.eu-central-1.amazonaws.com":                      "",
+		"xray.amazonaws.com":                                   "",
+		"xray.example.com":                                     "",
+		"xray.cn-north-1.amazonaws.com":                        "",
+		"xray.eu-central-1.amazonaws.com.example.com":          "",
+		"xray.eu-central-1.vpce.amazonaws.com":                 "",
+		"vpce-0a1b.logs.eu-central-1.vpce.amazonaws.com":       "",
+		"vpce-0a1b.xray.eu-central-1.amazonaws.com":            "",
+		"a.xray.eu-central-1.amazonaws.com":                    "",
+		"vpce-0a1b.xray.eu-central-1.vpce.amazonaws.com.a.com": "",
+		"": "",
+	} {
+		if got := XRayRegion("https://" + host + "/v1/traces"); got != want {
+			t.Errorf("%s is of %q, want %q", host, got, want)
+		}
+	}
+	if got := XRayRegion("://"); got != "" {
+		t.Errorf("what is no URL is of %q", got)
 	}
 }
