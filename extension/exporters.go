@@ -48,18 +48,9 @@ func outboxDir(spool string) string { return filepath.Clean(spool) + "-outbox" }
 // newExporters makes what AFTERGLOW_EXPORTERS asks for. unset tells that nobody asked for anything. An exporter that cannot be made is an error, and
 // the others are made all the same.
 func newExporters(v *settings.Values, getenv func(string) string, stdout io.Writer) (exporters []deliver.Exporter, unset bool, errs []error) {
-	names := v.Set("AFTERGLOW_EXPORTERS")
-	if len(names) == 0 {
-		if !slices.ContainsFunc(signals(), func(signal string) bool { return signalURL(v, signal) != "" }) {
-			return nil, true, nil
-		}
-		names = []string{"otlp"}
-	}
+	names, unset := targets(v)
 	aws := export.NewAWS(getenv)
-	for n, name := range names {
-		if name == "none" || slices.Contains(names[:n], name) {
-			continue
-		}
+	for _, name := range names {
 		made, err := makeExporters(name, v, aws, stdout)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("set up export to %s: %w", name, err))
@@ -67,7 +58,42 @@ func newExporters(v *settings.Values, getenv func(string) string, stdout io.Writ
 		}
 		exporters = append(exporters, made...)
 	}
-	return exporters, false, errs
+	return exporters, unset, errs
+}
+
+// targets gives the exporters that are asked for, each once. unset tells that nobody asked for anything.
+func targets(v *settings.Values) (names []string, unset bool) {
+	asked := v.Set("AFTERGLOW_EXPORTERS")
+	if len(asked) == 0 {
+		if !hasURL(v) {
+			return nil, true
+		}
+		asked = []string{"otlp"}
+	}
+	for _, name := range asked {
+		if name != "none" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, false
+}
+
+func hasURL(v *settings.Values) bool {
+	return slices.ContainsFunc(signals(), func(signal string) bool { return signalURL(v, signal) != "" })
+}
+
+// goesOut tells whether the settings lead a signal to any exporter. One that cannot be made is none, which shows later.
+func goesOut(v *settings.Values, signal string) bool {
+	names, _ := targets(v)
+	return slices.ContainsFunc(names, func(name string) bool {
+		switch name {
+		case "log":
+			return true
+		case "xray":
+			return signal == otlplog.Traces
+		}
+		return signalURL(v, signal) != "" || !hasURL(v) // without any they all go to localCollector
+	})
 }
 
 // makeExporters makes those of one name: several if signals go to different collectors, of which one may be down while another is not.

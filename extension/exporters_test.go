@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/afterglow-lambda/afterglow/extension/internal/deliver"
 	"github.com/afterglow-lambda/afterglow/extension/internal/export"
 	"github.com/afterglow-lambda/afterglow/extension/otlplog"
@@ -253,5 +255,41 @@ func TestKeysFromSSM(t *testing.T) {
 	}
 	if len(asked) != 1 || asked[0] != `AmazonSSM.GetParameter {"Name":"/collector/key","WithDecryption":true}` || l.output.String() != "" {
 		t.Errorf("asked %q, said %s", asked, l.output.String())
+	}
+}
+
+// TestGoesOut: what nobody takes need not be heard of.
+func TestGoesOut(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		env  map[string]string
+		want string // the signals
+	}{
+		{"nothing is said", nil, ""},
+		{"none", map[string]string{"AFTERGLOW_EXPORTERS": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c"}, ""},
+		{"an endpoint", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c"}, "traces metrics logs"},
+		{"an endpoint for metrics", map[string]string{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://c"}, "metrics"},
+		{"otlp, and nobody says where", map[string]string{"AFTERGLOW_EXPORTERS": "otlp"}, "traces metrics logs"},
+		{"X-Ray", map[string]string{"AFTERGLOW_EXPORTERS": "xray", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c"}, "traces"},
+		{"X-Ray, and an endpoint for logs", map[string]string{"AFTERGLOW_EXPORTERS": "xray,otlp", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://c"}, "traces logs"},
+		{"the log", map[string]string{"AFTERGLOW_EXPORTERS": "none,log"}, "traces metrics logs"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v := settings.Read(func(name string) string { return test.env[name] })
+			env := func(name string) string { return cmp.Or(test.env[name], map[string]string{"AWS_REGION": "r"}[name]) }
+			d, _, _ := newDelivery(v, env, io.Discard, zerolog.Nop())
+			var got, taken []string
+			for _, signal := range signals() {
+				if goesOut(v, signal) {
+					got = append(got, signal)
+				}
+				if d != nil && d.Takes(signal) {
+					taken = append(taken, signal)
+				}
+			}
+			if strings.Join(got, " ") != test.want || strings.Join(taken, " ") != test.want {
+				t.Errorf("goes out: %q, is taken: %q, want %q", got, taken, test.want)
+			}
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/lambdaapi"
 	"github.com/afterglow-lambda/afterglow/extension/internal/telemetry"
+	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 	"github.com/afterglow-lambda/afterglow/settings"
 )
 
@@ -27,10 +28,12 @@ func listen(ctx context.Context, api *lambdaapi.Client, getenv func(string) stri
 	for _, w := range v.Warnings() {
 		log.Warn().Err(w).Msg("a setting is not understood")
 	}
-	if !on {
+	traces, metrics, logs := wanted(v)
+	logs = logs && goesOut(v, otlplog.Logs)
+	useful := logs || traces && goesOut(v, otlplog.Traces) || metrics && goesOut(v, otlplog.Metrics)
+	if !on || !useful {
 		return l
 	}
-	_, _, logs := wanted(v)
 	listener, err := telemetry.Listen(telemetry.Options{Lines: logs, Guarded: telemetry.IsLoopback(getenv("AWS_LAMBDA_RUNTIME_API"))})
 	if err != nil {
 		log.Warn().Err(err).Msg(silence)

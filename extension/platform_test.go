@@ -39,6 +39,9 @@ func TestSubscribing(t *testing.T) {
 		}, open, "2022-12-13 [platform]", "subscribe to telemetry"},
 		{"switched off", []string{"AFTERGLOW_TELEMETRY=false"}, nil, none, "", ""},
 		{"all of it is switched off", []string{"AFTERGLOW_DISABLED=true"}, nil, none, "", ""},
+		{"nothing goes out", []string{"AFTERGLOW_EXPORTERS=none"}, nil, none, "", ""},
+		{"lines to who takes none", []string{"AFTERGLOW_EXPORTERS=xray", "AFTERGLOW_SIGNALS=traces,logs"}, nil, open, "2022-12-13 [platform]", "nobody takes a signal"},
+		{"lines to one who does, and to one who does not", []string{"AFTERGLOW_EXPORTERS=xray,log", "AFTERGLOW_SIGNALS=logs"}, nil, open, "2022-12-13 [platform function]", ""},
 		{"a setting that is nonsense", []string{"AFTERGLOW_TELEMETRY=perhaps"}, nil, open, "2022-12-13 [platform]", "AFTERGLOW_TELEMETRY"},
 	}
 	for _, test := range tests {

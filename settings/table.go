@@ -59,7 +59,7 @@ func Table() []Setting {
 		{Name: "AFTERGLOW_DEADLINE_MARGIN", Type: Duration, Default: "150ms", Min: 10, Max: 10_000, Readers: []Reader{Extension},
 			Doc: "What the extension leaves of an invocation's time: it calls it a day this long before the deadline, whatever it was doing."},
 		{Name: "AFTERGLOW_TELEMETRY", Type: Bool, Default: "true", Readers: []Reader{Extension},
-			Doc: "Whether Lambda is asked to tell what it knows of invocations (its Telemetry API): ends that no hook could see, such as timeouts, duration, memory and cost. Without it spans come from hooks alone."},
+			Doc: "Whether Lambda is asked to tell what it knows of invocations (its Telemetry API): ends that no hook could see, such as timeouts, duration, memory and cost. Without it spans come from hooks alone. Nothing is asked for where nothing is exported, nor log lines that nobody takes."},
 		{Name: "AFTERGLOW_EXPORTERS", Type: Set, Values: []string{"otlp", "xray", "log", "none"}, Readers: []Reader{Extension},
 			Doc: "Where to export to: a collector by OTLP, AWS X-Ray's OTLP endpoint in the function's region, the function's log, or several of them. Default: otlp if an endpoint is set, else nothing. See exporting.md."},
 		{Name: "AFTERGLOW_OUTBOX_BYTES", Type: Bytes, Default: "16777216", Min: 0, Max: 1 << 30, Readers: []Reader{Extension},

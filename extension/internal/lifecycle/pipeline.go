@@ -79,7 +79,7 @@ func (p *Pipeline) Invoke(ctx context.Context, e lambdaapi.Event) {
 	ctx, cancel := until(ctx, e.Deadline, p.Margin)
 	defer cancel()
 	if p.Delivery == nil {
-		p.within(ctx, func(context.Context) { p.Intake.Discard() }) // it would only fill the function's /tmp
+		p.within(ctx, func(context.Context) { p.discard() })
 		p.traffic.flushed(0, true, 0)
 		return
 	}
@@ -97,6 +97,14 @@ func (p *Pipeline) Invoke(ctx context.Context, e lambdaapi.Event) {
 		done = flushed{} // it is still being written
 	}
 	p.traffic.flushed(done.bytes, done.all, time.Now().Round(0).Sub(ended))
+}
+
+// discard drops what would only fill the function's /tmp, and memory.
+func (p *Pipeline) discard() {
+	p.Intake.Discard()
+	if p.Platform != nil {
+		p.Platform.Take()
+	}
 }
 
 // moment is what the policy is asked with.

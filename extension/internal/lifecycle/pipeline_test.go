@@ -145,11 +145,12 @@ func TestNobodyWaitsForNothing(t *testing.T) {
 func TestNowhereToExportTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t)
-		s.Delivery = nil
+		told := &platform{facts: []event.Fact{{Kind: event.FactStart}}}
+		s.Delivery, s.Platform = nil, told
 		s.invoke("A")
 		s.shutdown()
-		if s.files() != 0 || len(s.awaits) != 0 {
-			t.Errorf("%d files left, waited %d times", s.files(), len(s.awaits))
+		if s.files() != 0 || len(s.awaits) != 0 || len(told.facts) != 0 {
+			t.Errorf("%d files left, waited %d times, keeps %v", s.files(), len(s.awaits), told.facts)
 		}
 	})
 }

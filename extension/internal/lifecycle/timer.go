@@ -48,7 +48,7 @@ func (p *Pipeline) Start(ctx context.Context) {
 // tick flushes once.
 func (p *Pipeline) tick(ctx context.Context) {
 	if p.Delivery == nil {
-		p.Intake.Discard()
+		p.discard()
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, tickBudget)
