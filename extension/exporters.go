@@ -235,16 +235,24 @@ func otlpEndpoint(v *settings.Values, url, signal string) export.Endpoint {
 	for _, name := range [...]string{"OTEL_EXPORTER_OTLP_PROTOCOL", own.protocol} {
 		v.String(name) // for the warning: there is but one
 	}
-	headers := v.Pairs(own.headers)
-	if headers == nil {
-		headers = v.Pairs("OTEL_EXPORTER_OTLP_HEADERS")
-	}
 	e := transfer(v, url, own)
-	e.Headers = headers
-	e.CertificateFile = cmp.Or(v.String(own.certificate), v.String("OTEL_EXPORTER_OTLP_CERTIFICATE"))
-	e.ClientCertificateFile = cmp.Or(v.String(own.clientCertificate), v.String("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"))
-	e.ClientKeyFile = cmp.Or(v.String(own.clientKey), v.String("OTEL_EXPORTER_OTLP_CLIENT_KEY"))
+	e.Variables = export.Variables{URL: either(v, own.endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT"), Headers: own.headers}
+	if e.Headers = v.Pairs(own.headers); e.Headers == nil {
+		e.Headers, e.Variables.Headers = v.Pairs("OTEL_EXPORTER_OTLP_HEADERS"), "OTEL_EXPORTER_OTLP_HEADERS"
+	}
+	e.Variables.Certificate = either(v, own.certificate, "OTEL_EXPORTER_OTLP_CERTIFICATE")
+	e.Variables.ClientCertificate = either(v, own.clientCertificate, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE")
+	e.Variables.ClientKey = either(v, own.clientKey, "OTEL_EXPORTER_OTLP_CLIENT_KEY")
+	e.CertificateFile, e.ClientCertificateFile, e.ClientKeyFile = v.String(e.Variables.Certificate), v.String(e.Variables.ClientCertificate), v.String(e.Variables.ClientKey)
 	return e
+}
+
+// either gives the name of the variable that counts: a signal's own if it is set.
+func either(v *settings.Values, own, general string) string {
+	if v.String(own) != "" {
+		return own
+	}
+	return general
 }
 
 // transfer reads those of OpenTelemetry's variables that do not say to whom.

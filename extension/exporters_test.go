@@ -54,7 +54,9 @@ func TestOTLPVariables(t *testing.T) {
 			v := settings.Read(func(name string) string { return env[name[len("OTEL_EXPORTER_OTLP_"):]] })
 			want := defaults
 			test.want(&want)
-			if got := otlpEndpoint(v, signalURL(v, otlplog.Traces), otlplog.Traces); !reflect.DeepEqual(got, want) || len(v.Warnings()) != test.warnings {
+			got := otlpEndpoint(v, signalURL(v, otlplog.Traces), otlplog.Traces)
+			got.Variables = export.Variables{} // see TestErrorsNameTheVariable
+			if !reflect.DeepEqual(got, want) || len(v.Warnings()) != test.warnings {
 				t.Errorf("got %+v, want %+v, warnings %v", got, want, v.Warnings())
 			}
 		})
@@ -106,6 +108,32 @@ func describe(exporters []deliver.Exporter) string {
 		all = append(all, text)
 	}
 	return strings.Join(all, "; ")
+}
+
+// TestErrorsNameTheVariable that is wrong, the one of the signal if it is that one, and what to do.
+func TestErrorsNameTheVariable(t *testing.T) {
+	for _, test := range []struct{ name, env, told string }{
+		{"header", "HEADERS=api-key=a%0Ab", "OTEL_EXPORTER_OTLP_HEADERS: "},
+		{"header of a signal", "TRACES_HEADERS=a=b%0Ac", "OTEL_EXPORTER_OTLP_TRACES_HEADERS: "},
+		{"authorities", "CERTIFICATE=/nope.pem", "read OTEL_EXPORTER_OTLP_CERTIFICATE: open /nope.pem"},
+		{"authorities of a signal", "CERTIFICATE=/x TRACES_CERTIFICATE=/nope.pem", "read OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: open /nope.pem"},
+		{"no key", "CLIENT_CERTIFICATE=/nope.pem", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: it and OTEL_EXPORTER_OTLP_CLIENT_KEY go together: set both"},
+		{"no certificate", "TRACES_CLIENT_KEY=/nope.pem", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: it and OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY go together: set both"},
+		{"client's files", "TRACES_CLIENT_CERTIFICATE=/nope.pem CLIENT_KEY=/nope", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY: open /nope.pem"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			env := map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://127.0.0.1:1"}
+			for _, pair := range strings.Fields(test.env) {
+				name, value, _ := strings.Cut(pair, "=")
+				env["OTEL_EXPORTER_OTLP_"+name] = value
+			}
+			getenv := func(name string) string { return env[name] }
+			_, _, errs := newExporters(settings.Read(getenv), getenv, io.Discard)
+			if len(errs) != 1 || !strings.Contains(errs[0].Error(), test.told) {
+				t.Errorf("got %v, want %s", errs, test.told)
+			}
+		})
+	}
 }
 
 // TestSignalsGoWhereTheVariablesSay: those for a signal before those for all, and one that nobody says anything of goes nowhere.
@@ -160,7 +188,9 @@ func TestVariablesOfEachSignal(t *testing.T) {
 			if signal == other {
 				want = export.Endpoint{URL: "u", UserAgent: want.UserAgent, Timeout: time.Millisecond, Headers: map[string]string{"a": "1"}, CertificateFile: "/a", ClientCertificateFile: "/b", ClientKeyFile: "/c"}
 			}
-			if got := otlpEndpoint(v, "u", other); !reflect.DeepEqual(got, want) {
+			got := otlpEndpoint(v, "u", other)
+			got.Variables = export.Variables{}
+			if !reflect.DeepEqual(got, want) {
 				t.Errorf("%s set, %s has %+v", signal, other, got)
 			}
 		}

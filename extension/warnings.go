@@ -21,6 +21,11 @@ func warnOfSettings(v *settings.Values, getenv func(string) string, delivery *de
 	if v.String("AFTERGLOW_OTLP_SECRET_HEADER") != "" && v.String("AFTERGLOW_OTLP_SECRET") == "" {
 		log.Warn().Msg("AFTERGLOW_OTLP_SECRET_HEADER does nothing: it names the header for the value of AFTERGLOW_OTLP_SECRET, which is not set")
 	}
+	for _, signal := range signals() {
+		if base := v.String("OTEL_EXPORTER_OTLP_ENDPOINT"); strings.HasSuffix(strings.TrimRight(base, "/"), "/v1/"+signal) {
+			log.Warn().Msg("OTEL_EXPORTER_OTLP_ENDPOINT ends in /v1/" + signal + ", which is appended to it: leave that out, or set OTEL_EXPORTER_OTLP_" + strings.ToUpper(signal) + "_ENDPOINT instead")
+		}
+	}
 	_, _, logs := wanted(v)
 	if logs && !v.Bool("AFTERGLOW_TELEMETRY") {
 		log.Warn().Msg("no log lines are exported: AFTERGLOW_SIGNALS has logs, which Lambda's Telemetry API tells, and AFTERGLOW_TELEMETRY is false")

@@ -23,6 +23,7 @@ func TestSettingsThatLeadToNothing(t *testing.T) {
 		{"metrics to X-Ray", []string{"AFTERGLOW_EXPORTERS=xray", "AWS_REGION=eu-central-1", "AFTERGLOW_SIGNALS=metrics"}, []string{"AFTERGLOW_SIGNALS", `"metrics"`, "xray takes traces alone"}},
 		{"two signals without an endpoint", []string{"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://127.0.0.1:1", "AFTERGLOW_SIGNALS=logs,metrics,traces"}, []string{`"traces, metrics"`}},
 		{"a header without a secret", []string{endpoint, "AFTERGLOW_OTLP_SECRET_HEADER=api-key"}, []string{"AFTERGLOW_OTLP_SECRET_HEADER", "AFTERGLOW_OTLP_SECRET,"}},
+		{"an endpoint with the path that is appended", []string{endpoint + "/otlp/v1/traces/"}, []string{"OTEL_EXPORTER_OTLP_ENDPOINT ends in /v1/traces", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}},
 		{"a misspelt name", []string{endpoint, "AFTERGLOW_MASK_KEY=customer"}, []string{"AFTERGLOW_MASK_KEY=", "AFTERGLOW_MASK_KEYS"}},
 		{"a wrong level", []string{endpoint, "AFTERGLOW_LOG_LEVEL=verbose"}, []string{"AFTERGLOW_LOG_LEVEL", "verbose", "debug"}},
 		{"a rule that never applies", []string{endpoint, "AFTERGLOW_MASK_DOMAINS=."}, []string{"AFTERGLOW_MASK_DOMAINS", "pay.example.com"}},

@@ -23,6 +23,7 @@ const (
 const (
 	failing  = "cannot export"
 	refusing = "the collector refused a part"
+	astray   = "the collector has nothing at this URL: check the endpoint"
 	warning  = "the collector accepted it, with a warning"
 	ending   = "the collector does not take this signal: it is not sent any more"
 )

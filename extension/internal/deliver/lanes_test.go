@@ -338,6 +338,23 @@ func TestASignalThatIsNotTaken(t *testing.T) {
 	}
 }
 
+// TestNothingAtTheURL: spans are asked for, so that is a wrong address, and the line says so.
+func TestNothingAtTheURL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		f.answer = func(context.Context, int, string, []byte) (export.Result, error) {
+			return export.Result{}, &export.Error{Status: 404, Text: "POST http://c/v1/traces/v1/traces: no such thing"}
+		}
+		s := newStand(t, nil, named("x", f))
+		s.invoke("a")
+		s.flush(true)
+		s.wantLost("refused:1")
+		if log := s.log.String(); !strings.Contains(log, astray) || !strings.Contains(log, "/v1/traces/v1/traces") {
+			t.Errorf("log: %s", log)
+		}
+	})
+}
+
 // TestASignalThatRests: who does not want metrics now may want spans.
 func TestASignalThatRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -189,7 +189,11 @@ func (r *run) refuse(parts []part, err error) {
 	}
 	r.refused = true
 	r.lost.add(r.signal, LossRefused, records, int64(bytes))
-	r.say(remark{what: refusing, signal: r.signal, err: err, records: int64(records)})
+	what := refusing
+	if e := (*export.Error)(nil); errors.As(err, &e) && e.IsNoEndpoint() {
+		what = astray
+	}
+	r.say(remark{what: what, signal: r.signal, err: err, records: int64(records)})
 }
 
 // try makes one request within the time that the exporter has deserved, and tells the breaker.

@@ -82,11 +82,11 @@ func (s *storedHeaders) get(ctx context.Context) (http.Header, error) {
 	}
 	text, err := s.fetch(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("fetch headers: %w", err)
+		return nil, fmt.Errorf("fetch the headers of AFTERGLOW_OTLP_SECRET: %w", err)
 	}
 	header, err := parseHeaders(text, s.name)
 	if err != nil {
-		return nil, fmt.Errorf("read headers that were fetched: %w", err)
+		return nil, fmt.Errorf("read the headers of AFTERGLOW_OTLP_SECRET: %w", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +114,10 @@ func (s *storedHeaders) refused() bool {
 func (s *storedHeaders) fetch(ctx context.Context) (string, error) {
 	service, target, input := "ssm", "AmazonSSM.GetParameter", any(map[string]any{"Name": s.id, "WithDecryption": true})
 	region := s.aws.region
-	if arn := strings.SplitN(s.id, ":", 6); len(arn) == 6 && arn[0] == "arn" {
+	if arn := strings.SplitN(s.id, ":", 6); arn[0] == "arn" {
+		if len(arn) < 6 || arn[2] != "secretsmanager" && arn[2] != "ssm" || arn[3] == "" {
+			return "", errors.New("it is the ARN of neither a secret nor a parameter; write arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME, arn:aws:ssm:REGION:ACCOUNT:parameter/NAME, or a parameter's name")
+		}
 		region = arn[3]
 		if arn[2] == "secretsmanager" {
 			service, target, input = "secretsmanager", "secretsmanager.GetSecretValue", map[string]string{"SecretId": s.id}

@@ -131,6 +131,18 @@ func TestStoredHeadersAreRefused(t *testing.T) {
 	}
 }
 
+// TestASecretThatIsNone: nobody is asked for it, and the error names the variable and what to write.
+func TestASecretThatIsNone(t *testing.T) {
+	reached := answering(t, func(http.ResponseWriter, *http.Request, []byte) { t.Error("sent without headers") })
+	for _, id := range []string{"arn:aws:nothing", "arn:aws:s3:::bucket", "arn:aws:lambda:eu-west-1:1:function:f", "arn:aws:ssm::1:parameter/p", "arn:"} {
+		a, asked, _ := keeper(t, func(int) string { return "a=b" })
+		_, err := client(t, Endpoint{URL: reached.URL, Authorize: a.StoredHeaders(id, "")}).Send(t.Context(), []byte("x"))
+		if err == nil || asked.Load() > 0 || !strings.Contains(err.Error(), "AFTERGLOW_OTLP_SECRET") || !strings.Contains(err.Error(), "arn:aws:secretsmanager:") {
+			t.Errorf("%s: asked %d times, %v", id, asked.Load(), err)
+		}
+	}
+}
+
 func TestStoredHeadersThatCannotBeHad(t *testing.T) {
 	reached := answering(t, func(http.ResponseWriter, *http.Request, []byte) { t.Error("sent without headers") })
 	for name, test := range map[string]struct{ header, text, want string }{

@@ -10,6 +10,7 @@ package export
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -52,7 +53,12 @@ type Endpoint struct {
 	ClientKeyFile         string
 
 	Authorize Authorizer // adds further headers to each request; nil: none
+
+	Variables Variables
 }
+
+// Variables are where an Endpoint's values were set, which errors name; "" where nobody knows.
+type Variables struct{ URL, Headers, Certificate, ClientCertificate, ClientKey string }
 
 // A Client sends to one collector. It is not safe for concurrent use.
 type Client struct {
@@ -103,12 +109,13 @@ func New(endpoints map[string]Endpoint) (*Client, error) {
 func newWay(e Endpoint) (*way, error) {
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Host == "" {
-		return nil, errors.New("the endpoint is not a URL") // url.Parse's error would show credentials in it
+		return nil, fmt.Errorf("%s is not a URL: write one like https://collector.example.com:4318", cmp.Or(e.Variables.URL, "the endpoint")) // url.Parse's error would show credentials in it
 	}
 	header := http.Header{}
 	for k, v := range e.Headers {
 		if !isToken(k) || !isValue(v) {
-			return nil, errors.New("a header is none: its name or value has characters that are not allowed") // it may be a key in the wrong place
+			// Which one is not told: it may be a key in the wrong place.
+			return nil, fmt.Errorf("%s: a header's name or value has characters that are not allowed in one, such as the end of a line: leave them out", cmp.Or(e.Variables.Headers, "headers"))
 		}
 		header.Set(k, v)
 	}
@@ -305,7 +312,11 @@ func (w *way) post(ctx context.Context, body []byte) (result Result, dead bool, 
 	// Whether it can be read or not: the status has told what became of the records. Sent again they would be there twice.
 	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if response.StatusCode/100 != 2 {
-		return Result{}, false, refusal(response, answer, known)
+		e := refusal(response, answer, known)
+		if e.IsNoEndpoint() { // what was asked for tells what is wrong
+			e.Text = "POST " + known.readable([]byte(w.url.Scheme+"://"+w.url.Host+w.url.EscapedPath())) + ": " + e.Text
+		}
+		return Result{}, false, e
 	}
 	result = parseSuccess(answer)
 	result.Text = known.readable([]byte(result.Text))

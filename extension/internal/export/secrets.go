@@ -16,12 +16,14 @@ const (
 	shortestValue = 4
 	// shortestWord is the same for a word of a value: "Bearer" alone is none.
 	shortestWord = 7
+	// longestName is the length up to which a piece of a path without digits is no key: "opentelemetry" is none. With digits, shortestWord holds.
+	longestName = 20
 )
 
 // secrets are the texts that must not be shown, longest first.
 type secrets []string
 
-// secretsOf collects them: each header's value, whole and in its words, and what the URL holds, as they are and as JSON and URLs write them.
+// secretsOf collects them: each header's value, whole and in its words, and what the URL holds, in its path too, as they are and as JSON and URLs write them.
 func secretsOf(header http.Header, u *url.URL) secrets {
 	var s secrets
 	add := func(text string, shortest int) {
@@ -46,6 +48,13 @@ func secretsOf(header http.Header, u *url.URL) secrets {
 	for _, values := range u.Query() {
 		for _, value := range values {
 			add(value, shortestWord)
+		}
+	}
+	for piece := range strings.SplitSeq(u.Path, "/") {
+		if strings.ContainsAny(piece, "0123456789") {
+			add(piece, shortestWord)
+		} else {
+			add(piece, longestName+1)
 		}
 	}
 	return s.sorted()

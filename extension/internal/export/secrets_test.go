@@ -60,6 +60,22 @@ func TestACollectorThatEchoes(t *testing.T) {
 	}
 }
 
+// TestAKeyInThePath is hidden where a collector tells what it was asked for, and where that is told because there is nothing; names of the path are not.
+func TestAKeyInThePath(t *testing.T) {
+	for _, key := range []string{"hunter2", "a1b2c3d4e5", "QWxhZGRpbjpvcGVuIHNlc2FtZQ", "0b5ff6a2-8f2c-4f0e-9a51-0f1f6a1f2b3c"} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(404)
+			w.Write([]byte("nothing at " + r.URL.Path))
+		}))
+		_, err := client(t, Endpoint{URL: s.URL + "/opentelemetry/" + key + "/v1/traces/v1/traces"}).Send(t.Context(), []byte("x"))
+		s.Close()
+		want := "export: collector answered 404: POST " + s.URL + "/opentelemetry/[hidden]/v1/traces/v1/traces: nothing at /opentelemetry/[hidden]/v1/traces/v1/traces"
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func TestHeadersThatAreNone(t *testing.T) {
 	const secret = "hunter2"
 	for name, headers := range map[string]map[string]string{

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -15,29 +16,31 @@ func tlsConfig(e Endpoint) (*tls.Config, error) {
 	if e.CertificateFile == "" && e.ClientCertificateFile == "" && e.ClientKeyFile == "" {
 		return nil, nil
 	}
+	authorities := cmp.Or(e.Variables.Certificate, "the collector's authorities")
+	shown, key := cmp.Or(e.Variables.ClientCertificate, "the client's certificate"), cmp.Or(e.Variables.ClientKey, "its key")
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if e.CertificateFile != "" {
 		pem, err := readPEM(e.CertificateFile)
 		if err != nil {
-			return nil, fmt.Errorf("read the collector's authorities: %w", err)
+			return nil, fmt.Errorf("read %s: %w; it has to name a file of the function or of a layer", authorities, err)
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read the collector's authorities: %s holds no certificate in PEM", e.CertificateFile)
+			return nil, fmt.Errorf("read %s: %s holds no certificate in PEM", authorities, e.CertificateFile)
 		}
 	}
 	if (e.ClientCertificateFile == "") != (e.ClientKeyFile == "") {
-		return nil, errors.New("read the client's certificate: set both the certificate and its key, or neither")
+		return nil, fmt.Errorf("read %s: it and %s go together: set both, or neither", shown, key)
 	}
 	if e.ClientCertificateFile != "" {
 		certificate, err1 := readPEM(e.ClientCertificateFile)
-		key, err2 := readPEM(e.ClientKeyFile)
-		if err := errors.Join(err1, err2); err != nil {
-			return nil, fmt.Errorf("read the client's certificate: %w", err)
+		private, err2 := readPEM(e.ClientKeyFile)
+		if err := cmp.Or(err1, err2); err != nil {
+			return nil, fmt.Errorf("read %s and %s: %w; they have to name files of the function or of a layer", shown, key, err)
 		}
-		pair, err := tls.X509KeyPair(certificate, key)
+		pair, err := tls.X509KeyPair(certificate, private)
 		if err != nil {
-			return nil, fmt.Errorf("read the client's certificate: %w", err)
+			return nil, fmt.Errorf("read %s and %s: %w", shown, key, err)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
