@@ -37,7 +37,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, environ
 	signal.Ignore(syscall.SIGPIPE)
 	api := lambdaapi.New(getenv("AWS_LAMBDA_RUNTIME_API"))
 	defer api.Close()
-	log := newLog(getenv, stdout)
+	own := newConsole(stdout)
+	defer own.flush(lastLines)
+	log := newLog(getenv, own)
 	events := eventsFor(getenv)
 	registered, err := register(ctx, api, filepath.Base(args[0]), events, log)
 	if err != nil {

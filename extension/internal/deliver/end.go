@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -89,7 +88,7 @@ func (d *Lanes) Abandon(ctx context.Context) {
 	left := map[string]int{}
 	var told losses // by what is left
 	for _, p := range d.places() {
-		if d.o.Abandoned == nil || ctx.Err() != nil || !d.write(p.item, written) {
+		if d.o.Abandoned == nil || ctx.Err() != nil || !d.write(ctx, p.item, written) {
 			if d.outbox.load(p.item) == nil {
 				told.told(p.signal, p.payload)
 				if p.name != "" {
@@ -117,7 +116,7 @@ func (d *Lanes) Abandon(ctx context.Context) {
 }
 
 // write writes an item to the log. False if that was not possible.
-func (d *Lanes) write(it *item, written map[[sha256.Size]byte]bool) bool {
+func (d *Lanes) write(ctx context.Context, it *item, written map[[sha256.Size]byte]bool) bool {
 	if d.outbox.load(it) != nil {
 		return false
 	}
@@ -125,14 +124,8 @@ func (d *Lanes) write(it *item, written map[[sha256.Size]byte]bool) bool {
 	if written[sum] {
 		return true
 	}
-	lines, err := otlplog.Encode(otlplog.Batch{Signal: it.signal, Payload: it.payload})
-	if err != nil {
+	if _, err := d.abandoned.Send(ctx, it.signal, it.payload); err != nil {
 		return false
-	}
-	for _, line := range lines {
-		if _, err := io.WriteString(d.o.Abandoned, line); err != nil {
-			return false
-		}
 	}
 	written[sum] = true
 	return true

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/export"
 )
 
 const (
@@ -39,6 +41,8 @@ type Lanes struct {
 	opened bool
 	failed bool // the disk, and it has been said
 	files  int  // written by this process
+
+	abandoned *export.Log // nil: what is abandoned is not written
 }
 
 // New makes a Delivery. Nothing is read, written or connected before the first Flush.
@@ -46,6 +50,9 @@ func New(o Options) *Lanes {
 	o.Batch = cmp.Or(o.Batch, defaultBatch)
 	box := outbox{o.Dir}
 	d := &Lanes{o: o, outbox: box, stray: &lane{outbox: box}}
+	if o.Abandoned != nil {
+		d.abandoned = export.NewLog(o.Abandoned)
+	}
 	for _, e := range o.Exporters {
 		d.lanes = append(d.lanes, &lane{Exporter: e, outbox: box, most: o.Batch, budget: mostProbes})
 	}
