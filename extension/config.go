@@ -76,6 +76,7 @@ type beginning struct {
 func setUp(ctx context.Context, getenv func(string) string, b beginning, log zerolog.Logger) (lifecycle.Worker, error) {
 	debug.SetGCPercent(gcPercent)
 	runtime.GOMAXPROCS(oneThread)
+	lifecycle.SpareThreads(log)
 	if err := lifecycle.LowerPriority(); err != nil {
 		log.Debug().Err(err).Msg("runs at the function's priority")
 	}

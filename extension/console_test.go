@@ -2,11 +2,16 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
+	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // A stuck writer takes nothing before it is let go.
@@ -67,4 +72,52 @@ func TestConsole(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestALogThatNobodyReads: events are asked for and data is exported all the same, until the end.
+func TestALogThatNobodyReads(t *testing.T) {
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer out.Close()
+	for page := make([]byte, 4<<10); err == nil; {
+		if err = out.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err == nil {
+			_, err = out.Write(page)
+		}
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	r := collector(t)
+	l := newLambda(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+r.URL(), "AFTERGLOW_EXPORTERS=otlp,log", "AFTERGLOW_FLUSH=nonsense", "AFTERGLOW_UNDELIVERED=log").startWith(out)
+	l.awaitNext()
+	l.hook("A", true)
+	l.invoke("A", 2*time.Second) // the exporter to the log takes all of it
+	l.awaitNext()
+	l.send(fmt.Sprintf(`{"eventType":"SHUTDOWN","deadlineMs":%d,"shutdownReason":"spindown"}`, time.Now().Add(2*time.Second).UnixMilli()))
+	if err := wait(t, l.ended, "the end"); err != nil {
+		t.Error(err)
+	}
+	spans(t, r, 2)
+}
+
+// TestThreadsAreThereBefore they are needed: a function that has taken all that there are must not end the extension.
+func TestThreadsAreThereBefore(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells of a process's threads")
+	}
+	r := collector(t)
+	l := newLambda(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+r.URL()).start()
+	l.awaitNext()
+	l.hook("A", true)
+	l.invoke("A", patience)
+	l.awaitNext()
+	const busiest = 7 // threads while three exporters, the spool and the telemetry are worked on
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", l.cmd.Process.Pid))
+	if err != nil || len(threads) < busiest {
+		t.Errorf("%d threads, %v", len(threads), err)
+	}
+	l.shutdown()
 }
