@@ -108,7 +108,7 @@ func makeExporters(name string, v *settings.Values, aws *export.AWS, stdout io.W
 		e := transfer(v, aws.XRayURL(), otlpTraces())
 		e.Authorize = aws.Signature("xray", aws.Region())
 		client, err := export.New(map[string]export.Endpoint{otlplog.Traces: e})
-		return []deliver.Exporter{{Name: name, Signals: []string{otlplog.Traces}, Limits: export.XRayLimits(), Sender: client}}, err
+		return []deliver.Exporter{{Name: name, Signals: []string{otlplog.Traces}, Limits: export.XRayLimits(), Timeout: e.Timeout, Sender: client}}, err
 	}
 	var exporters []deliver.Exporter
 	for _, c := range hosts(otlpEndpoints(v, aws)) {
@@ -117,6 +117,9 @@ func makeExporters(name string, v *settings.Values, aws *export.AWS, stdout io.W
 			return nil, err
 		}
 		e := deliver.Exporter{Name: name, Signals: c.signals, Sender: client}
+		for _, to := range c.endpoints {
+			e.Timeout = max(e.Timeout, to.Timeout)
+		}
 		if len(exporters) > 0 {
 			e.Name += "-" + c.signals[0]
 		}

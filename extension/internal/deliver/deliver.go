@@ -65,6 +65,7 @@ type Exporter struct {
 	Name    string   // otlp, xray, …: letters and digits alone, since files are named after it
 	Signals []string // that it takes
 	Limits  export.Limits
+	Timeout time.Duration // most that one request may take; 0: defaultTimeout
 	Sender  Sender
 }
 

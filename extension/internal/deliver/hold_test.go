@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/export"
+	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 )
 
 // outage has a function invoked again and again, and tells how long it was held altogether.
@@ -34,8 +36,8 @@ func TestACollectorThatHangsCostsLittle(t *testing.T) {
 		{"a busy function, from the start", 0, 100, 100 * time.Millisecond, 500 * time.Millisecond},
 		{"a busy function, out of the blue", 20 * time.Millisecond, 100, 100 * time.Millisecond, 500 * time.Millisecond},
 		{"one invocation after the other", 0, 100, time.Millisecond, 500 * time.Millisecond},
-		{"ten minutes of an invocation a second", 0, 600, time.Second, 14 * time.Second},
-		{"an hour of an invocation a minute", 0, 60, time.Minute, 60 * mostEarned},
+		{"ten minutes of an invocation a second", 0, 600, time.Second, firstCredit + 600*time.Second/growth},
+		{"an hour of an invocation a minute", 0, 60, time.Minute, firstCredit + time.Hour/growth},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -78,10 +80,10 @@ func TestASlowCollectorGetsItsDataInTheEnd(t *testing.T) {
 	for name, gap := range map[string]time.Duration{"a busy function": 100 * time.Millisecond, "one that is invoked once a minute": time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &fake{answer: takes(800 * time.Millisecond)}
+				f := &fake{answer: takes(750 * time.Millisecond)}
 				s := newStand(t, nil, one(f))
 				for start := time.Now(); len(f.accepted) == 0; {
-					if time.Since(start) > 3*time.Minute {
+					if time.Since(start) > 161*time.Second+gap {
 						t.Fatalf("nothing arrived, asked %d times", f.sends)
 					}
 					outage(s, 1, gap)
@@ -97,14 +99,21 @@ func TestASlowCollectorGetsItsDataInTheEnd(t *testing.T) {
 	}
 }
 
-// TestRecoveryIsQuick: within a minute, whatever the outage was like; then everything goes at once again.
-func TestRecoveryIsQuick(t *testing.T) {
-	for name, answer := range map[string]func() (f *fake){
-		"hangs": func() *fake { return &fake{answer: hangs} }, "is down": func() *fake { return &fake{answer: down} }, "is not there": func() *fake { return &fake{answer: nobody} },
-	} {
-		t.Run(name, func(t *testing.T) {
+// TestRecovery: when it is noticed depends on what the outage cost; then everything goes at once again.
+func TestRecovery(t *testing.T) {
+	tests := []struct {
+		name   string
+		answer func(context.Context, int, string, []byte) (export.Result, error)
+		within time.Duration
+	}{
+		{"hangs", hangs, growth * defaultTimeout},
+		{"is down", down, longestBreak},
+		{"is not there", nobody, longestBreak},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := answer()
+				f := &fake{answer: test.answer}
 				s := newStand(t, nil, one(f))
 				outage(s, 600, time.Second)
 				f.answer = takes(50 * time.Millisecond)
@@ -112,10 +121,12 @@ func TestRecoveryIsQuick(t *testing.T) {
 				for len(f.accepted) == 0 && time.Since(back) < time.Hour {
 					outage(s, 1, 100*time.Millisecond)
 				}
-				if took := time.Since(back); took > time.Minute {
+				if took := time.Since(back); took > test.within+time.Second {
 					t.Errorf("it took %v", took)
 				}
-				outage(s, 20, time.Second) // a flush does not spend more than drainFor on what was kept
+				for range 100 { // a flush does not spend more than drainFor on what was kept
+					s.flush(false)
+				}
 				had, sends := len(f.accepted), f.sends
 				outage(s, 5, 10*time.Millisecond)
 				if len(f.accepted) != had+5 || f.sends != sends+5 {
@@ -127,18 +138,128 @@ func TestRecoveryIsQuick(t *testing.T) {
 	}
 }
 
-// TestRareInvocationsTryEveryTime: with time enough for a collector that is far away.
-func TestRareInvocationsTryEveryTime(t *testing.T) {
+// TestASlowCollectorTakesLittleTwice: one that takes what it is sent and answers later than it is waited for. It is reached after a handful of
+// attempts, each of which brings it the same one request.
+func TestASlowCollectorTakesLittleTwice(t *testing.T) {
+	for _, takesFor := range []time.Duration{450, 600, 750, 1100, 1300, 1500, 2500} {
+		for name, gap := range map[string]time.Duration{"a busy one": time.Second, "one a minute": time.Minute, "one in ten minutes": 10 * time.Minute} {
+			t.Run(fmt.Sprintf("%d ms, %s", takesFor, name), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					got := map[string]int{}
+					f := &fake{}
+					f.answer = func(ctx context.Context, n int, signal string, payload []byte) (export.Result, error) {
+						for _, name := range names(payload) {
+							got[name]++
+						}
+						return takes(takesFor*time.Millisecond)(ctx, n, signal, payload)
+					}
+					s := newStand(t, func(o *Options) { o.Bytes = 1 << 26 }, one(f))
+					n := 0
+					for start := time.Now(); len(f.accepted) == 0 && time.Since(start) < time.Hour; n++ {
+						if s.add(fmt.Sprint("s", n)); s.Due(time.Now()) {
+							s.flush(false)
+						}
+						time.Sleep(gap)
+					}
+					if f.sends > 6 {
+						t.Errorf("asked %d times", f.sends)
+					}
+					s.invoke("next")
+					s.flush(true)
+					for name, times := range got {
+						if times > 4 || times > 1 && name != "s0" {
+							t.Errorf("%s came %d times", name, times)
+						}
+					}
+					if len(f.accepted) != n+1 {
+						t.Errorf("%d of %d arrived", len(f.accepted), n+1)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestTheEndAsksForWhatIsDoubtfulLast: whatever was sent already has had a chance.
+func TestTheEndAsksForWhatIsDoubtfulLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{answer: hangs}
 		s := newStand(t, nil, one(f))
-		for n := range 30 {
-			began := time.Now()
-			held := s.invoke("x")
-			if f.sends != n+1 || n > 0 && held < time.Second {
-				t.Errorf("invocation %d: %d attempts, held for %v", n, f.sends, held)
+		s.invoke("a")
+		s.invoke("b")
+		f.answer = takes(700 * time.Millisecond)
+		s.add("c")
+		s.flush(true)
+		s.want(f, "b c a")
+		if f.sends != 3 {
+			t.Errorf("%d requests", f.sends)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{answer: hangs}
+		s := newStand(t, nil, one(f))
+		s.invoke("a")
+		s.invoke("b")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		s.Flush(ctx, true)
+		if f.sends != 2 {
+			t.Errorf("%d requests", f.sends)
+		}
+	})
+}
+
+// TestExportersThatHangShareACredit: whenever each of them first had something.
+func TestExportersThatHangShareACredit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all []Exporter
+		for name, signal := range map[string]string{"otlp": otlplog.Traces, "otlp-metrics": otlplog.Metrics, "otlp-logs": otlplog.Logs, "xray": otlplog.Traces} {
+			all = append(all, Exporter{Name: name, Signals: []string{signal}, Sender: &fake{answer: hangs}})
+		}
+		s := newStand(t, nil, all...)
+		var held time.Duration
+		for n := range 100 {
+			s.Add(Batch{Signal: []string{otlplog.Traces, otlplog.Metrics, otlplog.Logs}[n%3], Payload: request(10, "x"), Records: 1})
+			held += s.flush(false)
+			time.Sleep(100 * time.Millisecond)
+		}
+		if held > 100*5*time.Millisecond {
+			t.Errorf("held for %v", held)
+		}
+	})
+}
+
+// TestOneThatHangsTakesNothingFromOneThatWorks, whose answers do not give it more time either.
+func TestOneThatHangsTakesNothingFromOneThatWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		works, fails := &fake{answer: takes(100 * time.Millisecond)}, &fake{answer: hangs}
+		s := newStand(t, nil, named("works", works), named("hangs", fails))
+		for n := range 100 {
+			s.invoke(fmt.Sprint(n))
+			if len(works.accepted) != n+1 {
+				t.Fatalf("%d of %d arrived", len(works.accepted), n+1)
 			}
-			time.Sleep(time.Until(began.Add(time.Minute)))
+			time.Sleep(100 * time.Millisecond)
+		}
+		if fails.spent > 500*time.Millisecond {
+			t.Errorf("%v spent on one that hangs, in %d requests", fails.spent, fails.sends)
+		}
+	})
+}
+
+// TestAClockSetBack: the credit grows from then on, not from when the clock is where it was.
+func TestAClockSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{answer: hangs}
+		s := newStand(t, nil, one(f))
+		s.invoke("a")
+		s.credit.at = s.credit.at.Add(24 * time.Hour) // as if it had been that day
+		for n := range 4 {
+			s.invoke(fmt.Sprint(n))
+			time.Sleep(time.Minute)
+		}
+		if f.sends != 2 {
+			t.Errorf("asked %d times", f.sends)
 		}
 	})
 }

@@ -27,9 +27,10 @@ type lane struct {
 	Exporter
 	outbox  outbox
 	breaker breaker
-	items   []*item // oldest first
-	most    int     // bytes of a request; less after one was too large
-	budget  int     // of probes for a refusal; less as long as they find nothing that is accepted
+	waited  time.Duration // of this flush, for nothing
+	items   []*item       // oldest first
+	most    int           // bytes of a request; less after one was too large
+	budget  int           // of probes for a refusal; less as long as they find nothing that is accepted
 	// resting has a breaker for each signal that was answered with a refusal, for its pauses alone: who does not want metrics now may want spans.
 	resting map[string]breaker
 	off     map[string]int // signals that are not sent any more, and the records that were not since
@@ -57,15 +58,15 @@ func (l *lane) takes(signal string) bool {
 	return !off && slices.Contains(l.Signals, signal)
 }
 
-// isDue tells whether the exporter may be asked. One that takes nothing any more is nothing to wait for.
-func (l *lane) isDue(now time.Time) bool {
-	_, ok := l.breaker.may(now)
+// isDue tells whether the exporter may be asked with so much credit. One that takes nothing any more is nothing to wait for.
+func (l *lane) isDue(now time.Time, have time.Duration) bool {
+	_, ok := l.breaker.may(now, have, l.Timeout)
 	resting := func(signal string) bool { return !l.takes(signal) || l.resting[signal].paused(now) }
 	return ok && (!slices.ContainsFunc(l.Signals, l.takes) || slices.ContainsFunc(l.Signals, func(signal string) bool { return !resting(signal) }))
 }
 
-// flush sends what the exporter lacks, oldest first, until something is in the way. It never panics.
-func (l *lane) flush(ctx context.Context, last bool) {
+// flush sends what the exporter lacks, oldest first, until something is in the way. It never panics. The credit is that at its beginning.
+func (l *lane) flush(ctx context.Context, last bool, have time.Duration) {
 	defer func() {
 		if r := recover(); r != nil {
 			// Its text may quote what was to be sent.
@@ -74,7 +75,7 @@ func (l *lane) flush(ctx context.Context, last bool) {
 		}
 	}()
 	began := wall(time.Now())
-	r := run{lane: l, last: last, failed: map[string]bool{}}
+	r := run{lane: l, last: last, have: have, failed: map[string]bool{}}
 	for r.mayGoOn(ctx) && (last || time.Since(began) <= drainFor) {
 		items := r.next()
 		if len(items) == 0 {

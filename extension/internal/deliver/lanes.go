@@ -17,7 +17,8 @@ const (
 	// defaultBatch bounds one request where the settings do not. Collectors and what stands before them commonly take 4 MiB, some 1 MiB, before
 	// decompression.
 	defaultBatch = 1 << 20
-	// abandonTime is what is left of the last flush's time for writing into the log what an exporter that hangs did not take.
+	// abandonTime is what is left of the last flush's time for writing into the log what an exporter that hangs did not take; half of what there is, if
+	// that is less.
 	abandonTime = 400 * time.Millisecond
 )
 
@@ -35,6 +36,7 @@ type Lanes struct {
 	o      Options
 	outbox outbox
 	lanes  []*lane
+	credit credit
 	// stray has files of exporters that nobody asks for any more, and of newer versions. Age or room takes them.
 	stray  *lane
 	fresh  []Batch
@@ -54,6 +56,7 @@ func New(o Options) *Lanes {
 		d.abandoned = export.NewLog(o.Abandoned)
 	}
 	for _, e := range o.Exporters {
+		e.Timeout = cmp.Or(e.Timeout, defaultTimeout)
 		d.lanes = append(d.lanes, &lane{Exporter: e, outbox: box, most: o.Batch, budget: mostProbes})
 	}
 	return d
@@ -69,7 +72,9 @@ func (d *Lanes) Add(b Batch) { d.fresh = append(d.fresh, b) }
 
 // Due tells whether a Flush now would ask anybody.
 func (d *Lanes) Due(now time.Time) bool {
-	return slices.ContainsFunc(d.lanes, func(l *lane) bool { return l.isDue(now) })
+	d.credit = d.credit.since(now)
+	have := d.credit.now(now, d.most())
+	return slices.ContainsFunc(d.lanes, func(l *lane) bool { return l.isDue(now, have) })
 }
 
 // Flush sends, side by side to all exporters, and keeps what they did not accept.
@@ -80,7 +85,7 @@ func (d *Lanes) Flush(ctx context.Context, last bool) Report {
 	d.expire(now)
 	if deadline, ok := ctx.Deadline(); ok && last && d.o.Abandoned != nil {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-abandonTime))
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-min(abandonTime, time.Until(deadline)/2)))
 		defer cancel()
 	}
 	d.send(ctx, last)
@@ -161,16 +166,45 @@ func (d *Lanes) all() func(yield func(*lane) bool) {
 	}
 }
 
-// send lets the lanes work, side by side if there are several.
+// most is what the credit grows up to: the most that anybody may take.
+func (d *Lanes) most() (most time.Duration) {
+	for _, l := range d.lanes {
+		most = max(most, l.Timeout)
+	}
+	return most
+}
+
+// send lets the lanes work, and takes off the credit what the function waited for nothing.
 func (d *Lanes) send(ctx context.Context, last bool) {
+	began := wall(time.Now())
+	d.credit = d.credit.since(began)
+	d.sideBySide(ctx, last, d.credit.now(began, d.most()))
+	now := wall(time.Now())
+	var waited, trust time.Duration
+	isWell := true
+	for _, l := range d.lanes {
+		waited, trust = max(waited, l.waited), max(trust, min(l.breaker.trust(), l.Timeout))
+		isWell = isWell && l.breaker.need == 0
+	}
+	switch {
+	case isWell:
+		d.credit = credit{have: trust, used: true}
+	case waited > 0 || d.credit.at.IsZero():
+		d.credit = d.credit.spent(now, waited, d.most())
+	}
+}
+
+// sideBySide lets the lanes work at the same time if there are several.
+func (d *Lanes) sideBySide(ctx context.Context, last bool, have time.Duration) {
 	var busy []*lane
 	for _, l := range d.lanes {
+		l.waited = 0
 		if len(l.items) > 0 {
 			busy = append(busy, l)
 		}
 	}
 	if len(busy) == 1 {
-		busy[0].flush(ctx, last)
+		busy[0].flush(ctx, last, have)
 		return
 	}
 	var wait sync.WaitGroup
@@ -179,7 +213,7 @@ func (d *Lanes) send(ctx context.Context, last bool) {
 		go func() {
 			defer wait.Done()
 			defer func() { _ = recover() }() // flush itself recovers, and tells
-			l.flush(ctx, last)
+			l.flush(ctx, last, have)
 		}()
 	}
 	wait.Wait()
@@ -224,7 +258,7 @@ func (l *lane) merge(most int) {
 		into := open[it.signal]
 		switch {
 		case it.payload == nil || it.name != "":
-		case into != nil && len(into.payload)+len(it.payload) <= most:
+		case into != nil && into.doubtful == it.doubtful && len(into.payload)+len(it.payload) <= most:
 			into.payload = append(into.payload[:len(into.payload):len(into.payload)], it.payload...) // lanes share the bytes
 			into.records += it.records
 			continue

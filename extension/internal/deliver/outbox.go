@@ -30,6 +30,8 @@ type item struct {
 	name    string // of the file; "": there is none
 	size    int64  // of the file, in blocks
 	changed bool   // payload is less than the file holds
+	// doubtful: it was sent, and nobody heard the answer. Not kept over a reset.
+	doubtful bool
 }
 
 // An outbox is a directory of files, private to the user that function and extension run as. Whatever is wrong with it is an error for the caller, who

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/export"
@@ -14,6 +15,7 @@ import (
 type run struct {
 	*lane
 	last bool
+	have time.Duration // credit at the beginning
 	// failed has the signals that failed in this flush.
 	failed map[string]bool
 
@@ -29,10 +31,26 @@ func (r *run) isResting(signal string) bool {
 }
 
 // next takes the oldest item that may be sent, and of the same signal as many behind it as go into one request. What cannot be read any more is lost.
-// The items stay where they are.
+// The items stay where they are. After an attempt of which nobody heard the answer, that request is sent alone until one works: what goes with it may arrive twice
+// too. At the end it has to wait for the others, which have not had their chance.
 func (r *run) next() (items []*item) {
+	all := slices.Clone(r.items)
+	if slices.ContainsFunc(all, func(it *item) bool { return it.doubtful }) {
+		slices.SortStableFunc(all, func(a, b *item) int {
+			if a.doubtful == b.doubtful {
+				return 0
+			}
+			if a.doubtful != r.last {
+				return -1
+			}
+			return 1
+		})
+	}
 	size := 0
-	for _, it := range slices.Clone(r.items) {
+	for _, it := range all {
+		if len(items) > 0 && (it.doubtful != items[0].doubtful || r.breaker.doubtful && !r.last) {
+			break
+		}
 		if r.isResting(it.signal) || len(items) > 0 && it.signal != items[0].signal {
 			continue
 		}
@@ -49,7 +67,7 @@ func (r *run) next() (items []*item) {
 }
 
 func (r *run) mayGoOn(ctx context.Context) bool {
-	_, ok := r.breaker.may(time.Now())
+	_, ok := r.breaker.may(time.Now(), r.have-r.waited, r.Timeout)
 	if d, has := ctx.Deadline(); has && time.Until(d) < least {
 		return false
 	}
@@ -128,6 +146,9 @@ func (r *run) bring(ctx context.Context, parts []part) (left []part, ok bool) {
 	}
 	payload := join(parts)
 	result, err := r.try(ctx, payload)
+	for _, p := range parts {
+		p.of.doubtful = r.breaker.doubtful
+	}
 	if result.Rejected > 0 || result.Text != "" {
 		r.lost.add(r.signal, LossRefused, int(result.Rejected), 0)
 		what := refusing
@@ -199,29 +220,55 @@ func (r *run) refuse(parts []part, err error) {
 // try makes one request within the time that the exporter has deserved, and tells the breaker.
 func (r *run) try(ctx context.Context, payload []byte) (export.Result, error) {
 	start, within := wall(time.Now()), ctx
-	if limit, _ := r.breaker.may(start); !r.last {
+	limit, _ := r.breaker.may(start, r.have-r.waited, r.Timeout)
+	if r.last {
+		limit = r.Timeout // the Sender's own
+	} else {
 		var cancel context.CancelFunc
-		within, cancel = context.WithTimeout(ctx, limit)
+		within, cancel = limited(ctx, limit)
 		defer cancel()
 	}
 	result, err := r.Sender.Send(within, r.signal, payload)
 	now := wall(time.Now())
-	took := now.Sub(start)
+	took := max(0, now.Sub(start))
+	if err != nil {
+		r.waited += min(took, limit+limit/2) // a freeze in the middle of an attempt makes it as long as the freeze
+	}
 	var e *export.Error
 	switch isError := errors.As(err, &e); {
 	case err == nil:
-		r.breaker = r.breaker.worked(now, took)
+		r.breaker = r.breaker.worked(took)
 	case isError && e.Status != 0:
-		r.breaker = r.breaker.refused(now, took)
+		r.breaker = r.breaker.refused(min(took, limit))
 		if e.Retry {
 			r.rest(e.After)
 		}
-	case isError && !e.Retry, ctx.Err() != nil:
-		r.breaker = r.breaker.spent(now, took) // nobody was asked, or nobody waited for the answer
+	case isError && !e.Retry: // nobody was asked
+		r.breaker.need = max(r.breaker.need, least)
+	case ctx.Err() != nil: // nobody waited for the answer
+		r.breaker = r.breaker.cut(min(took, limit))
 	default:
-		r.breaker = r.breaker.failed(now, took, 0)
+		r.breaker = r.breaker.failed(now, min(took, limit), 0)
+		r.breaker.doubtful = within.Err() != nil || errors.Is(err, context.DeadlineExceeded)
 	}
 	return result, err
+}
+
+// limited gives a context that ends after so long. Of the time until there is a connection only half counts, once there is one: a first handshake is some
+// 0.3 s of work for the smallest function, and says nothing of how long the exporter takes.
+func limited(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	start := time.Now()
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(limit, func() { cancel(context.DeadlineExceeded) })
+	var once sync.Once
+	ctx = export.OnConnection(ctx, func() {
+		once.Do(func() {
+			if took := time.Since(start); timer.Stop() {
+				timer.Reset(limit - took/2)
+			}
+		})
+	})
+	return ctx, func() { timer.Stop(); cancel(nil) }
 }
 
 // settle removes items of which nothing is left, and notes what is left of the others.

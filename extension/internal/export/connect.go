@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"net"
+	"net/http/httptrace"
 	"sync"
 )
 
@@ -35,6 +36,11 @@ func (c *connecting) done() {
 		stop()
 	}
 	c.stops = nil
+}
+
+// OnConnection has something called when a request of the context has its connection, with the handshake done.
+func OnConnection(ctx context.Context, do func()) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { do() }})
 }
 
 // dial connects, and closes the connection if its request ends before it could use it.

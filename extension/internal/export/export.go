@@ -301,7 +301,7 @@ func (w *way) post(ctx context.Context, body []byte) (result Result, dead bool, 
 	// Not http.Client: it would follow redirects and put the URL, which may hold a key, into its errors.
 	response, err := w.line.RoundTrip(request)
 	if err != nil {
-		if ended := ctx.Err(); ended != nil {
+		if ended := context.Cause(ctx); ended != nil {
 			err = ended // and not that its connection was closed
 		}
 		return Result{}, reused.Load() && !answered.Load(), &Error{Retry: true, Text: known.readable([]byte(err.Error())), cause: err}
