@@ -1,6 +1,6 @@
 // Package limit makes a masked invocation small enough to export.
 //
-// It takes a mask.Invocation and gives one in which no field, no call and not the whole is larger than asked for. It promises: it only shortens and leaves out; what
+// It takes a mask.Invocation and gives one in which no field, no call and not the whole is larger than asked for; of a field 64 bytes stay in any case. It promises: it only shortens and leaves out; what
 // it was given stays as it is; everything that is missing afterwards is counted in Dropped or marked as truncated; the invocation itself, its error, what links
 // it to others, and the call that failed last are the last to go.
 //
@@ -51,7 +51,7 @@ func clone(inv mask.Invocation) mask.Invocation {
 	for i := range inv.Calls {
 		c := &inv.Calls[i]
 		c.RequestHeaders, c.ResponseHeaders = slices.Clone(c.RequestHeaders), slices.Clone(c.ResponseHeaders)
-		c.Target.Attributes = slices.Clone(c.Target.Attributes)
+		c.Target.Attributes, c.Target.Messages = slices.Clone(c.Target.Attributes), slices.Clone(c.Target.Messages)
 		c.Error = cloneError(c.Error)
 	}
 	inv.Trigger.Attributes = slices.Clone(inv.Trigger.Attributes)
@@ -73,24 +73,33 @@ func shortenFields(inv *mask.Invocation, n int) {
 	if inv.Error != nil || inv.Open || inv.Outcome.Len() > 0 {
 		most *= failureFactor
 	}
-	shortenBody(&inv.Event, most)
-	shortenBody(&inv.Response, most)
-	shortenError(inv.Error, most)
-	shortenAttributes(inv.Trigger.Attributes, most, &inv.Dropped)
+	shortenTexts(inv, most)
+	shortenNames(inv, n)
 	for i := range inv.Calls {
 		c := &inv.Calls[i]
 		most := n
 		if c.Failed() {
 			most *= failureFactor
 		}
-		shortenBody(&c.Request, most)
-		shortenBody(&c.Response, most)
-		shortenError(c.Error, most)
-		shortenHeaders(c.RequestHeaders, most, &c.Dropped)
-		shortenHeaders(c.ResponseHeaders, most, &c.Dropped)
-		shortenAttributes(c.Target.Attributes, most, &c.Dropped)
-		shorten(&c.URL, most, &c.Dropped)
+		shortenTextsOfCall(c, most)
 	}
+}
+
+func shortenTexts(inv *mask.Invocation, n int) {
+	shortenBody(&inv.Event, n)
+	shortenBody(&inv.Response, n)
+	shortenError(inv.Error, n)
+	shortenAttributes(inv.Trigger.Attributes, n, &inv.Dropped)
+}
+
+func shortenTextsOfCall(c *mask.Call, n int) {
+	shortenBody(&c.Request, n)
+	shortenBody(&c.Response, n)
+	shortenError(c.Error, n)
+	shortenHeaders(c.RequestHeaders, n, &c.Dropped)
+	shortenHeaders(c.ResponseHeaders, n, &c.Dropped)
+	shortenAttributes(c.Target.Attributes, n, &c.Dropped)
+	shorten(&c.URL, n, &c.Dropped)
 }
 
 // shortenBody says in the body itself that it is not the whole.

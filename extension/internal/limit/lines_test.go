@@ -33,6 +33,7 @@ func TestLines(t *testing.T) {
 		{"the oldest go", []int{100, 100, 100}, Limits{InvocationBytes: 2 * (100 + lineOverhead)}, "b", 100, mask.Dropped{Lines: 1, Bytes: 100}},
 		{"what is shortened makes room", []int{100, 100, 100}, Limits{LineBytes: 64, InvocationBytes: 3 * (64 + lineOverhead)}, "a", 64, mask.Dropped{}},
 		{"too many", many, Limits{}, "f", 2, mask.Dropped{Lines: 5, Bytes: 10}},
+		{"the last one is shortened until it fits", []int{100, 1000}, Limits{LineBytes: 2000, InvocationBytes: 700}, "b", 700 - lineOverhead - levelBytes, mask.Dropped{Lines: 1, Bytes: 100}},
 		{"none fits", []int{100}, Limits{InvocationBytes: 10}, "", 0, mask.Dropped{Lines: 1, Bytes: 100}},
 	}
 	for _, test := range tests {
@@ -55,5 +56,13 @@ func TestLines(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestLevelsOfLines(t *testing.T) {
+	inv := mask.New(mask.Options{}).Apply(event.Invocation{Lines: []event.Line{{Level: "INFO", Body: event.TextOf("x")}, {Level: strings.Repeat("l", 1000), Body: event.TextOf("x")}}})
+	got := Apply(inv, Limits{InvocationBytes: 300})
+	if len(got.Lines) != 1 || got.Lines[0].Level.Len() != levelBytes || got.Dropped.Lines != 1 || got.Dropped.Bytes < 1000-levelBytes {
+		t.Errorf("%d lines, level of %d bytes, dropped %+v", len(got.Lines), got.Lines[0].Level.Len(), got.Dropped)
 	}
 }

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
 )
@@ -11,6 +12,8 @@ const (
 	spanBytes      = 256
 	attributeBytes = 16
 	linkBytes      = 48
+	lossBytes      = 160 // two attributes that tell its reason in their names
+	messageBytes   = 224 // a span with fewer attributes than others
 )
 
 // sacrifice leaves out parts of an invocation until no more than budget bytes are left: bodies of calls, then their headers, then calls. Those that went well
@@ -57,23 +60,7 @@ func sacrifice(inv *mask.Invocation, budget int) {
 	each(false, calls(true))
 	each(true, calls(false))
 	each(true, calls(true))
-	if total > budget && failing >= 0 {
-		total -= dropBodies(&inv.Calls[failing])
-	}
-	if total > budget && failing >= 0 {
-		total -= dropHeaders(&inv.Calls[failing])
-	}
-	for _, b := range [...]*mask.Body{&inv.Response, &inv.Event} {
-		if total > budget {
-			total -= dropBody(b, &inv.Dropped)
-		}
-	}
-	for total > budget && len(inv.Links) > 0 { // thousands of messages in one event
-		last := len(inv.Links) - 1
-		total -= linksSize(inv.Links[last:])
-		inv.Links = inv.Links[:last]
-		inv.Dropped.Links++
-	}
+	total -= sacrificeRest(inv, failing, total-budget)
 	var left []mask.Call
 	for i, c := range inv.Calls {
 		if !dropped[i] {
@@ -81,10 +68,33 @@ func sacrifice(inv *mask.Invocation, budget int) {
 		}
 	}
 	inv.Calls = left
+	if total > budget {
+		squeeze(inv, budget)
+	}
+}
+
+// sacrificeRest leaves out what goes last, until so many bytes are gone: the failing call's, the function's own content, links.
+func sacrificeRest(inv *mask.Invocation, failing, surplus int) (gone int) {
+	if surplus > 0 && failing >= 0 {
+		c := &inv.Calls[failing]
+		for _, drop := range [...]func() int{
+			func() int { return dropBodies(c) }, func() int { return dropHeaders(c) }, func() int { return dropMessages(c, surplus-gone) },
+		} {
+			if gone < surplus {
+				gone += drop()
+			}
+		}
+	}
+	for _, b := range [...]*mask.Body{&inv.Response, &inv.Event} {
+		if gone < surplus {
+			gone += dropBody(b, &inv.Dropped)
+		}
+	}
+	return gone + dropLinks(&inv.Links, surplus-gone, &inv.Dropped) // thousands of messages in one event
 }
 
 // shrinkCall leaves out parts of a call until no more than budget bytes are left: first the response's body, most of which is told by its size and status,
-// then the request's, then headers. What it was and how it ended stays.
+// then the request's, then headers, then messages of a batch. What it was and how it ended stays, however short.
 func shrinkCall(c *mask.Call, budget int) {
 	if c.Failed() {
 		budget *= failureFactor
@@ -96,7 +106,13 @@ func shrinkCall(c *mask.Call, budget int) {
 		}
 	}
 	if total > budget {
-		dropHeaders(c)
+		total -= dropHeaders(c)
+	}
+	if total > budget {
+		total -= dropMessages(c, total-budget)
+	}
+	if total > budget {
+		squeezeCall(c, budget)
 	}
 }
 
@@ -134,7 +150,7 @@ func dropHeaders(c *mask.Call) int {
 
 // size estimates what an invocation takes in an export, before compression.
 func size(inv *mask.Invocation) int {
-	n := spanBytes + inv.Event.Text.Len() + inv.Response.Text.Len() + errorSize(inv.Error) + attributesSize(inv.Trigger.Attributes) + linksSize(inv.Links)
+	n := spanBytes + lossBytes*len(inv.Lost) + namesSize(inv) + inv.Event.Text.Len() + inv.Response.Text.Len() + errorSize(inv.Error) + attributesSize(inv.Trigger.Attributes) + linksSize(inv.Links)
 	for i := range inv.Calls {
 		n += callSize(&inv.Calls[i])
 	}
@@ -142,21 +158,58 @@ func size(inv *mask.Invocation) int {
 }
 
 func callSize(c *mask.Call) int {
-	n := spanBytes + c.URL.Len() + c.Request.Text.Len() + c.Response.Text.Len() + errorSize(c.Error) + attributesSize(c.Target.Attributes) +
+	n := spanBytes + namesSizeOfCall(c) + c.URL.Len() + c.Request.Text.Len() + c.Response.Text.Len() + errorSize(c.Error) + attributesSize(c.Target.Attributes) +
 		headersSize(c.RequestHeaders) + headersSize(c.ResponseHeaders) + linksSize(c.Links)
 	if c.Target.Batch {
-		for _, m := range c.Target.Messages {
-			n += spanBytes + m.ID.Len() + attributesSize(m.Attributes)
+		for i := range c.Target.Messages {
+			n += messageSize(&c.Target.Messages[i])
 		}
 	}
 	return n
+}
+
+func messageSize(m *mask.Message) int {
+	return messageBytes + 2*m.Destination.Len() + attributesSize(m.Attributes) // its name tells the destination once more
+}
+
+// usualNames is what names take in nearly all cases, which is in spanBytes.
+const usualNames = 96
+
+// namesSize is what the names of an invocation take beyond the usual.
+func namesSize(inv *mask.Invocation) int {
+	n := inv.ID.Len() + 2*inv.ARN.Len() + inv.Tenant.Len() + inv.Trigger.Source.Len() + inv.Trigger.Kind.Len() + inv.Trigger.Name.Len() +
+		inv.Platform.Status.Len() + inv.Platform.ErrorType.Len()
+	if i := inv.Platform.Init; i != nil {
+		n += i.Type.Len() + i.Phase.Len()
+	}
+	return max(0, n-usualNames)
+}
+
+// namesSizeOfCall counts twice what stands in the span's name as well.
+func namesSizeOfCall(c *mask.Call) int {
+	t := &c.Target
+	n := c.Library.Len() + 2*c.Method.Len() + c.Protocol.Len() + c.Peer.Len() + 2*(t.Service.Len()+t.Operation.Len()) + t.Resource.Len() + t.Region.Len() + t.RequestID.Len() +
+		t.Fault.Len() + hostSize(c.URL.String())
+	return max(0, n-usualNames)
+}
+
+// hostSize is the length of a URL's host, which is an attribute of its own.
+func hostSize(url string) int {
+	_, rest, ok := strings.Cut(url, "://")
+	if !ok {
+		return 0
+	}
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		return end
+	}
+	return len(rest)
 }
 
 func errorSize(e *mask.Error) int {
 	if e == nil {
 		return 0
 	}
-	return 2*e.Message.Len() + e.Stack.Len() + e.Type.Len() // the message is the span's status too
+	return 2*e.Message.Len() + e.Stack.Len() + 2*e.Type.Len() // the message is the span's status too, the type its error.type
 }
 
 func headersSize(headers []mask.Header) int {

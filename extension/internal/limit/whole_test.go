@@ -1,0 +1,100 @@
+package limit_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/extension/internal/limit"
+	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
+	"github.com/afterglow-lambda/afterglow/extension/internal/otlp"
+	"github.com/afterglow-lambda/afterglow/extension/internal/span"
+)
+
+// TestWhatIsExportedFits: whatever is large, an invocation's request is no larger than asked for, and neither is that of a call, which a failed one may be twice;
+// what had to go is counted; the invocation's own span and that of the call that failed stay.
+func TestWhatIsExportedFits(t *testing.T) {
+	long := strings.Repeat("long word ", 6000)
+	text := event.TextOf(long)
+	failure := func() *event.Error { return &event.Error{Type: long, Message: text, Stack: text} }
+	call := func(change func(c *event.Call)) event.Invocation {
+		c := event.Call{ID: "17-1", Method: "POST", URL: event.TextOf("https://h.example.com/"), Status: 500, Identity: event.Identity{Span: event.SpanID{2}}}
+		change(&c)
+		return event.Invocation{ID: "A", Calls: []event.Call{c}}
+	}
+	var messages []event.Message
+	var attributes []event.Attribute
+	var links []event.Link
+	for n := range 500 {
+		id := event.TextOf(fmt.Sprintf("shardId-%012d:4959033827149025660855969253836157109592157598%08d", n, n))
+		messages = append(messages, event.Message{Key: event.Key{ID: "x"}, Destination: "stream", Span: event.SpanID{1, byte(n), byte(n >> 8)}, Attributes: []event.Attribute{{Name: "messaging.message.id", Value: id}}})
+		if n >= 100 {
+			continue
+		}
+		attributes = append(attributes, event.Attribute{Name: fmt.Sprint("a", n), Value: text})
+		links = append(links, event.Link{Attributes: []event.Attribute{{Name: "a", Value: text}}})
+	}
+	usual := limit.Limits{FieldBytes: 2048, CallBytes: 16384, InvocationBytes: 65536}
+	small := limit.Limits{FieldBytes: 1 << 20, CallBytes: 1024, InvocationBytes: 16384}
+	tests := []struct {
+		name string
+		inv  event.Invocation
+	}{
+		{"error", event.Invocation{Error: failure()}},
+		{"id", event.Invocation{ID: long, ARN: long}},
+		{"tenant", event.Invocation{Tenant: long}},
+		{"trigger", event.Invocation{Trigger: event.Trigger{Source: long, Kind: long, Name: long}}},
+		{"trigger of HTTP", event.Invocation{Trigger: event.Trigger{HTTP: true, Name: long}}},
+		{"attributes", event.Invocation{Trigger: event.Trigger{Attributes: attributes}}},
+		{"links", event.Invocation{Identity: event.Identity{Links: links}}},
+		{"what Lambda told", event.Invocation{Platform: event.Platform{Status: long, ErrorType: long, Report: &event.Report{Status: long, ErrorType: long}, Init: &event.Init{Type: long, Phase: long}}}},
+		{"call's method", call(func(c *event.Call) { c.Method = long })},
+		{"call's host", call(func(c *event.Call) { c.URL = event.TextOf("https://" + strings.ReplaceAll(long, " ", ".") + "/") })},
+		{"call's path", call(func(c *event.Call) { c.URL = event.TextOf("https://h/" + strings.ReplaceAll(long, " ", "/")) })},
+		{"call's error", call(func(c *event.Call) { c.Error = failure() })},
+		{"call's protocol", call(func(c *event.Call) { c.Protocol, c.Peer, c.Library = long+"/"+long, long, long })},
+		{"call's target", call(func(c *event.Call) {
+			c.Target = event.Target{System: "aws", Service: long, Operation: long, Resource: long, Region: long, RequestID: long, Fault: long}
+		})},
+		{"call's attributes", call(func(c *event.Call) { c.Target.Attributes = attributes })},
+		{"call's headers", call(func(c *event.Call) { c.RequestHeaders = []event.Header{{Name: long, Value: text}} })},
+		{"call's links", call(func(c *event.Call) { c.Identity.Links = links })},
+		{"call of a batch", call(func(c *event.Call) { c.Target.Batch, c.Target.Messages = true, messages })},
+		{"call of a batch to a long name", call(func(c *event.Call) {
+			c.Target.Batch, c.Target.Messages = true, []event.Message{{Destination: long, Span: event.SpanID{1}, Attributes: attributes}}
+		})},
+		{"everything", event.Invocation{ID: long, Error: failure(), Trigger: event.Trigger{Attributes: attributes}, Calls: call(func(c *event.Call) {
+			c.Error, c.Target.Attributes, c.Target.Batch, c.Target.Messages = failure(), attributes, true, messages
+		}).Calls}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			before, again := mask.New(mask.Options{}).Apply(test.inv), mask.New(mask.Options{}).Apply(test.inv)
+			for name, l := range map[string]limit.Limits{"usual": usual, "small": small} {
+				got := limit.Apply(before, l)
+				if n := len(otlp.AppendRequest(nil, span.Build(got, span.Resource{}))); n > l.InvocationBytes {
+					t.Errorf("%s: %d bytes", name, n)
+				}
+				if len(got.Calls) != len(test.inv.Calls) {
+					t.Fatalf("%s: %d calls are left", name, len(got.Calls))
+				}
+				for _, c := range got.Calls {
+					alone := got
+					alone.Late = true // without its own span
+					// What leastField keeps of each field of the smallest call, and its names, take some 3 KiB.
+					if n := len(otlp.AppendRequest(nil, span.Build(alone, span.Resource{}))); n > max(2*l.CallBytes, 3<<10) {
+						t.Errorf("%s: the call has %d bytes", name, n)
+					}
+					if gone := len(test.inv.Calls[0].Target.Messages) - len(c.Target.Messages); c.Dropped.Messages != gone || len(test.inv.Calls[0].Target.Attributes)-len(c.Target.Attributes) != c.Dropped.Attributes {
+						t.Errorf("%s: %d messages are gone, dropped %+v", name, gone, c.Dropped)
+					}
+				}
+			}
+			if !reflect.DeepEqual(before, again) {
+				t.Error("wrote into its input")
+			}
+		})
+	}
+}
