@@ -168,6 +168,6 @@ func freePort(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find a port: %w", err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // it was only asked for its port
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port), nil
 }
