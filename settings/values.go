@@ -46,10 +46,18 @@ func (v *Values) Set(name string) []string { return get[[]string](v, name, Set) 
 // Pairs gives a setting of type Pairs.
 func (v *Values) Pairs(name string) map[string]string { return get[map[string]string](v, name, Pairs) }
 
-// get parses the value from the environment, else the default. It panics on a name or type that the table does not have, which
-// the package's tests would have shown: every reader names its settings by constant strings.
+// get gives a setting of a type of Go. It panics on a name or type that the table does not have, which the package's tests would have shown:
+// every reader names its settings by constant strings.
 func get[T any](v *Values, name string, want Type) T {
 	var zero T
+	if x := v.read(name, want); x != nil {
+		return x.(T)
+	}
+	return zero
+}
+
+// read parses the value from the environment, else the default; nil if there is neither.
+func (v *Values) read(name string, want Type) any {
 	s, ok := find(v.table, name)
 	if !ok || want != "" && s.Type != want {
 		panic("settings: no " + string(want) + " setting " + name)
@@ -58,24 +66,23 @@ func get[T any](v *Values, name string, want Type) T {
 	if value := v.getenv(name); value != "" {
 		x, err := s.parse(value)
 		if err == nil {
-			return x.(T)
+			return x
 		}
-		some, ok := x.(T) // what was right in it
-		ok = ok && x != nil && s.Wrong == ""
-		v.warn(err, s, ok)
-		if ok {
-			return some
+		partly := x != nil && s.Wrong == "" // what was right in it
+		v.warn(err, s, partly)
+		if partly {
+			return x
 		}
 		fallback = cmp.Or(s.Wrong, s.Default)
 	}
 	if fallback == "" {
-		return zero
+		return nil
 	}
 	x, err := s.parse(fallback)
 	if err != nil {
 		panic("settings: bad default: " + err.Error())
 	}
-	return x.(T)
+	return x
 }
 
 // warn keeps what was wrong, once: settings may be read twice.
