@@ -5,8 +5,8 @@
 // goes to the outbox: files under /tmp that survive a reset, bounded in number, bytes and age, the oldest dropped first and counted. Where the disk
 // cannot, memory does, in a smaller bound.
 //
-// It promises that a request which was accepted is not sent to the same exporter again, unless the process is killed between the answer and the
-// removal of a file; that what is dropped is counted once, with a reason; and that a Flush ends when its context does.
+// It promises that a request which was accepted is not sent to the same exporter again, unless the process is killed before the Flush is over
+// or nobody heard the answer; that what is dropped is counted once, with a reason; and that a Flush ends when its context does.
 package deliver
 
 import (

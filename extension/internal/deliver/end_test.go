@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -126,5 +127,18 @@ func TestTheEndLeavesTimeForTheLog(t *testing.T) {
 		if got := read(t, w.String()); len(got) != 1 {
 			t.Errorf("wrote %q", got)
 		}
+	})
+}
+
+// TestLittleTimeAtTheEnd: what is left aside for the log is no more than half of it.
+func TestLittleTimeAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{answer: takes(100 * time.Millisecond)}
+		s := newStand(t, func(o *Options) { o.Abandoned = io.Discard }, one(f))
+		s.add("a")
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		s.Flush(ctx, true)
+		s.want(f, "a")
 	})
 }

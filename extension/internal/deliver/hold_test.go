@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -262,6 +263,39 @@ func TestAClockSetBack(t *testing.T) {
 			t.Errorf("asked %d times", f.sends)
 		}
 	})
+}
+
+// TestTheHandshakeCountsHalf: a first one takes the smallest function 0.3 s of its own work. One that never ends is not waited for longer.
+func TestTheHandshakeCountsHalf(t *testing.T) {
+	tests := []struct {
+		name              string
+		connecting, takes time.Duration
+		accepted          string
+		held              time.Duration
+	}{
+		{"a slow handshake", 300 * time.Millisecond, 200 * time.Millisecond, "a", 500 * time.Millisecond},
+		{"a slow handshake, and an exporter that hangs", 300 * time.Millisecond, time.Hour, "", 550 * time.Millisecond},
+		{"a quick handshake, and an exporter that hangs", 0, time.Hour, "", firstCredit},
+		{"a handshake that does not end", time.Hour, 0, "", firstCredit},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{answer: func(ctx context.Context, n int, signal string, payload []byte) (export.Result, error) {
+					if result, err := takes(test.connecting)(ctx, n, signal, payload); err != nil {
+						return result, err
+					}
+					httptrace.ContextClientTrace(ctx).GotConn(httptrace.GotConnInfo{})
+					return takes(test.takes)(ctx, n, signal, payload)
+				}}
+				s := newStand(t, nil, one(f))
+				if held := s.invoke("a"); held != test.held {
+					t.Errorf("held for %v, want %v", held, test.held)
+				}
+				s.want(f, test.accepted)
+			})
+		})
+	}
 }
 
 func TestRetryAfter(t *testing.T) {
