@@ -116,7 +116,7 @@ func (s *storedHeaders) fetch(ctx context.Context) (string, error) {
 	region := s.aws.region
 	if arn := strings.SplitN(s.id, ":", 6); arn[0] == "arn" {
 		if len(arn) < 6 || arn[2] != "secretsmanager" && arn[2] != "ssm" || arn[3] == "" {
-			return "", errors.New("it is the ARN of neither a secret nor a parameter; write arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME, arn:aws:ssm:REGION:ACCOUNT:parameter/NAME, or a parameter's name")
+			return "", errors.New("not an ARN of a secret or a parameter; write arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME or a parameter's name")
 		}
 		region = arn[3]
 		if arn[2] == "secretsmanager" {

@@ -137,7 +137,7 @@ func TestASecretThatIsNone(t *testing.T) {
 	for _, id := range []string{"arn:aws:nothing", "arn:aws:s3:::bucket", "arn:aws:lambda:eu-west-1:1:function:f", "arn:aws:ssm::1:parameter/p", "arn:"} {
 		a, asked, _ := keeper(t, func(int) string { return "a=b" })
 		_, err := client(t, Endpoint{URL: reached.URL, Authorize: a.StoredHeaders(id, "")}).Send(t.Context(), []byte("x"))
-		if err == nil || asked.Load() > 0 || !strings.Contains(err.Error(), "AFTERGLOW_OTLP_SECRET") || !strings.Contains(err.Error(), "arn:aws:secretsmanager:") {
+		if err == nil || asked.Load() > 0 || !strings.Contains(err.Error(), "AFTERGLOW_OTLP_SECRET") || !strings.Contains(err.Error(), "arn:aws:secretsmanager:") || !strings.HasSuffix(err.Error(), "a parameter's name") {
 			t.Errorf("%s: asked %d times, %v", id, asked.Load(), err)
 		}
 	}
