@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -21,7 +22,10 @@ const (
 	// withoutDeadline bounds an event that came without a deadline. There is none such on Lambda; 3 s is the default timeout of a function.
 	withoutDeadline = time.Second
 	// lastWords is for what a flush does when its time is over: it writes what was not accepted to disk or to the log.
-	lastWords = 100 * time.Millisecond
+	lastWords = 180 * time.Millisecond
+	// lastLook bounds a look at how much was not read, so that it can still be told: while the last work goes on there is less time for it than after that.
+	lastLook = 40 * time.Millisecond
+	calmLook = 120 * time.Millisecond
 	// mostPanics of stages, and what they are fed is not worth the trouble any more: it is only counted.
 	mostPanics = 3
 	// maxAnnounced bounds what is remembered of invocations whose data waits: several times what waits before it is flushed, should a flush get stuck. Hooks write
@@ -54,9 +58,10 @@ type Pipeline struct {
 	lost       []event.Loss   // to be told with the next invocation
 	owed       bool           // what an earlier life left untold was asked for
 	held       []intake.Round // read, but not yet in anything that outlives this process
-	added      int            // bytes that were made ready since the last delivery
+	added      atomic.Int64   // bytes that were made ready since the last delivery; for everybody to read
 	panics     int
-	broken     bool // a panic between the stages: nothing is touched any more
+	said       atomic.Bool // that not everything could be exported
+	broken     bool        // a panic between the stages: nothing is touched any more
 
 	working chan struct{} // closed when the work that outlasted its invocation is done; nil if there is none
 	timer   *timer        // nil if not Timed
@@ -148,13 +153,30 @@ func (p *Pipeline) Shutdown(ctx context.Context, e lambdaapi.Event) {
 	defer cancel()
 	if !p.isFree(ctx) || p.broken {
 		// What is in memory cannot be reached any more. The spool can, by the environment's next life, if there is one.
-		p.Log.Warn().Int64("unread bytes", p.Intake.Size()).Msg("not everything could be exported before the end")
+		p.sayLate(e)
 		return
 	}
 	if p.Delivery == nil {
 		return
 	}
-	p.within(ctx, func(ctx context.Context) { p.flush(ctx, reasonOf(e)) })
+	if !p.within(ctx, func(ctx context.Context) { p.flush(ctx, reasonOf(e)) }) {
+		p.sayLate(e)
+	}
+}
+
+// sayLate tells what a SHUTDOWN leaves undone whose time is over while something is still being worked on.
+func (p *Pipeline) sayLate(e lambdaapi.Event) {
+	if p.said.Load() {
+		return
+	}
+	said, text := p.unread(p.Log.Warn(), lastLook), notAll
+	if unsent := p.added.Load(); unsent > 0 {
+		said = said.Int64("unsent bytes", unsent)
+	}
+	if p.survives(reasonOf(e)) {
+		text += ": what is unread is left to the next life of the environment"
+	}
+	said.Msg(text)
 }
 
 // isFree waits for the end of a flush that runs. It returns false if that did not come.

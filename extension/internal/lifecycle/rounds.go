@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/afterglow-lambda/afterglow/extension/internal/deliver"
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 	"github.com/afterglow-lambda/afterglow/extension/internal/intake"
@@ -35,6 +37,8 @@ const (
 type flushed struct {
 	bytes int64 // read
 	all   bool  // nothing was left in the spool that could have been read
+	// unread invocations were found at the end of the environment, and there was no time to make anything of them.
+	unread int
 }
 
 // flush brings what is in the spool to the exporters, round by round. A round's files are deleted when the delivery says that their content is safe: a
@@ -55,13 +59,13 @@ func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
 	for ctx.Err() == nil && !done.all {
 		round := p.Intake.Collect(last)
 		done.bytes += round.Bytes
-		for i := range round.Invocations {
-			p.render(round.Invocations[i])
-			round.Invocations[i] = event.Invocation{} // its content can make room for the next one's
-		}
+		done.unread = p.renderAll(ctx, round.Invocations, last && !p.survives(reason))
 		p.lose(round.Lost...)
+		if done.unread > 0 {
+			break
+		}
 		done.all = !round.More
-		if round.More && p.added < p.Batch {
+		if round.More && p.added.Load() < int64(p.Batch) {
 			p.hold(round)
 			continue
 		}
@@ -77,7 +81,7 @@ func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
 	if last && !done.all && !p.survives(reason) {
 		p.collect(true) // of what was read at least
 	}
-	if p.added > 0 { // the time was over before enough of it came together: it has to be kept somewhere
+	if p.added.Load() > 0 { // the time was over before enough of it came together: it has to be kept somewhere
 		if p.bring(ctx, reason, false) {
 			p.release(intake.Round{})
 		}
@@ -89,6 +93,19 @@ func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
 		debug.FreeOSMemory()
 	}
 	return done
+}
+
+// renderAll makes batches of the invocations of a round. At the end of the environment it stops when the time is over, so that what was made can still go
+// somewhere, and gives how many are left; before, what was read is made ready whatever happens: it is in memory alone.
+func (p *Pipeline) renderAll(ctx context.Context, all []event.Invocation, end bool) (left int) {
+	for i := range all {
+		if end && ctx.Err() != nil {
+			return len(all) - i
+		}
+		p.render(all[i])
+		all[i] = event.Invocation{} // its content can make room for the next one's
+	}
+	return 0
 }
 
 // facts tells the intake and the meter what Lambda has told.
@@ -153,8 +170,8 @@ func (p *Pipeline) deliver(ctx context.Context, last, more bool) (safe bool) {
 		defer cancel()
 		ctx = half
 	}
-	p.added = 0
 	report := p.Delivery.Flush(ctx, last)
+	p.added.Store(0)
 	p.lose(report.Lost...)
 	p.owe(report.Again) // when they were told first, the meter counted them
 	return report.Safe
@@ -199,7 +216,7 @@ func (p *Pipeline) render(inv event.Invocation) {
 	told := false
 	for _, b := range p.Render(inv) {
 		told = told || b.Signal == signalTraces && !inv.Late // what is late has no span that could tell
-		p.added += len(b.Payload)
+		p.added.Add(int64(len(b.Payload)))
 		p.Delivery.Add(b)
 	}
 	if !told {
@@ -215,7 +232,7 @@ func (p *Pipeline) collect(last bool) (added bool) {
 	defer p.recoverMetrics()
 	payload, points := p.Meter.Collect(time.Now(), last)
 	if points > 0 {
-		p.added += len(payload)
+		p.added.Add(int64(len(payload)))
 		p.Delivery.Add(deliver.Batch{Signal: signalMetrics, Payload: payload, Records: points})
 	}
 	return points > 0
@@ -278,12 +295,36 @@ func (p *Pipeline) end(ctx context.Context, reason string, done flushed) {
 	if len(p.lost) == 0 && done.all {
 		return
 	}
+	p.said.Store(true)
 	e := p.Log.Warn()
 	for _, l := range p.lost {
 		e = e.Int64(l.Reason, l.Records)
 	}
 	if !done.all {
-		e = e.Int64("unread bytes", p.Intake.Size())
+		e = p.unread(e, calmLook)
 	}
-	e.Msg("not everything could be exported before the end")
+	if done.unread > 0 {
+		e = e.Int("invocations", done.unread)
+	}
+	e.Msg(notAll)
+}
+
+// notAll is what the log says when SHUTDOWN's time was too short.
+const notAll = "not everything could be exported before the end"
+
+// unread adds how many bytes nobody has read. Looking at many files takes longer than there is left.
+func (p *Pipeline) unread(e *zerolog.Event, most time.Duration) *zerolog.Event {
+	size := make(chan int64, 1)
+	go func() {
+		defer func() { _ = recover() }() // then the number is missing
+		size <- p.Intake.Size()
+	}()
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case n := <-size:
+		return e.Int64("unread bytes", n)
+	case <-timer.C:
+		return e
+	}
 }
