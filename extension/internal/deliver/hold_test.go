@@ -142,7 +142,7 @@ func TestRecovery(t *testing.T) {
 // TestASlowCollectorTakesLittleTwice: one that takes what it is sent and answers later than it is waited for. It is reached after a handful of
 // attempts, each of which brings it the same one request.
 func TestASlowCollectorTakesLittleTwice(t *testing.T) {
-	for _, takesFor := range []time.Duration{450, 600, 750, 1100, 1300, 1500, 2500} {
+	for _, takesFor := range []int{450, 600, 750, 1100, 1300, 1500, 2500} {
 		for name, gap := range map[string]time.Duration{"a busy one": time.Second, "one a minute": time.Minute, "one in ten minutes": 10 * time.Minute} {
 			t.Run(fmt.Sprintf("%d ms, %s", takesFor, name), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestASlowCollectorTakesLittleTwice(t *testing.T) {
 						for _, name := range names(payload) {
 							got[name]++
 						}
-						return takes(takesFor*time.Millisecond)(ctx, n, signal, payload)
+						return takes(time.Duration(takesFor)*time.Millisecond)(ctx, n, signal, payload)
 					}
 					s := newStand(t, func(o *Options) { o.Bytes = 1 << 26 }, one(f))
 					n := 0
@@ -179,6 +179,30 @@ func TestASlowCollectorTakesLittleTwice(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestOneRequestOfSeveralIsTriedAlone: what was joined with it, when nobody knew, waits until an attempt works.
+func TestOneRequestOfSeveralIsTriedAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{answer: nobody}
+		s := newStand(t, nil, one(f))
+		for _, name := range []string{"a", "b", "c"} { // a file each
+			s.invoke(name)
+		}
+		var sent []string
+		f.answer = func(ctx context.Context, n int, signal string, payload []byte) (export.Result, error) {
+			sent = append(sent, strings.Join(names(payload), ""))
+			return takes(1500*time.Millisecond)(ctx, n, signal, payload)
+		}
+		for len(f.accepted) == 0 {
+			time.Sleep(growth * defaultTimeout / 4)
+			s.flush(false)
+		}
+		s.flush(false)
+		if got := strings.Join(sent, " "); got != "abc a bc" {
+			t.Errorf("sent %q", got)
+		}
+	})
 }
 
 // TestTheEndAsksForWhatIsDoubtfulLast: whatever was sent already has had a chance.

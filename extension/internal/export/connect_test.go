@@ -2,11 +2,14 @@ package export
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -197,5 +200,32 @@ func TestNothingOutlivesItsSend(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 		}
+	}
+}
+
+// TestOnConnection: it tells of a connection when the handshake is done, also of one that is used again, and never of one that only accepts.
+func TestOnConnection(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer s.Close()
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := client(t, Endpoint{URL: s.URL, CertificateFile: authority})
+	for range 2 {
+		told := 0
+		if _, err := c.Send(OnConnection(t.Context(), func() { told++ }), []byte("x")); err != nil || told != 1 {
+			t.Errorf("told %d times, %v", told, err)
+		}
+	}
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithCancelCause(OnConnection(t.Context(), func() { t.Error("there is no handshake") }))
+	time.AfterFunc(20*time.Millisecond, func() { cancel(context.DeadlineExceeded) })
+	if _, err := client(t, Endpoint{URL: "https://" + silent.Addr().String()}).Send(ctx, []byte("x")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
 	}
 }
