@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -31,8 +32,17 @@ const (
 	Expired               // the context was done first
 )
 
-// mostUntold ends in a row of which Lambda was expected to tell and did not, and none is waited for any more until it has told of one.
-const mostUntold = 1
+const (
+	// leastPatience is the least that an end is waited for which only Lambda can tell; else it is patienceTimes what the longest of the invocations
+	// before took. An end that is lost on the way would hold up the function until its deadline.
+	leastPatience = time.Second
+	patienceTimes = 4
+	// After an end that got lost, none is waited for until Lambda has told of firstTrust others. That doubles with each one lost, up to mostTrust.
+	firstTrust = 4
+	mostTrust  = 64
+	// mostPending ends are looked out for after nobody has waited for them: an end may come only when the environment thaws for the next invocation.
+	mostPending = 8
+)
 
 // Ends puts together what tells that an invocation has ended: the hook's rename, which comes first and costs nothing, and Lambda's platform.runtimeDone, which comes
 // where there is no hook, and where its process has ended. Neither is waited for beyond the context.
@@ -41,8 +51,12 @@ type Ends struct {
 	Platform Platform // nil: nothing is told
 	Log      zerolog.Logger
 
-	untold int
-	last   <-chan struct{} // of the invocation before
+	took    [recent]time.Duration // of the last invocations whose ends were awaited
+	taken   int
+	pending []<-chan struct{} // of invocations whose ends have not come yet, oldest first
+	trust   int               // ends that Lambda has to tell of before it is waited for again
+	next    int               // trust that the next lost end costs
+	slow    time.Duration     // for which the last end was awaited, which may be late and not lost; 0 if it came
 }
 
 // Await implements Endings.
@@ -50,11 +64,12 @@ func (e *Ends) Await(ctx context.Context, a Attempt) Ending {
 	if e.Platform == nil || !e.Platform.Told() {
 		return e.Watch.Await(ctx, a)
 	}
-	if e.last != nil && isClosed(e.last) {
-		e.untold = 0
-	}
+	e.catchUp()
 	done := e.Platform.Ended(a.ID)
-	e.last = done
+	e.pending = append(e.pending, done)
+	if len(e.pending) > mostPending {
+		e.pending = e.pending[1:]
+	}
 	either, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
@@ -73,11 +88,48 @@ func (e *Ends) Await(ctx context.Context, a Attempt) Ending {
 	got := e.Watch.Await(either, a)
 	switch {
 	case isClosed(done):
-		return Ended
-	case got == Ended, got == Expired, e.untold >= mostUntold:
-		return got
+		got = Ended
+	case got == Ended, got == Expired, e.trust > 0:
+	default:
+		got = e.awaitLambda(ctx, done, began, got)
 	}
-	return e.awaitLambda(ctx, done, began, got)
+	if got == Ended {
+		e.lasted(time.Since(began))
+	}
+	return got
+}
+
+// catchUp notes which ends have come meanwhile.
+func (e *Ends) catchUp() {
+	told := 0
+	if e.slow > 0 && len(e.pending) > 0 {
+		if isClosed(e.pending[len(e.pending)-1]) {
+			e.lasted(patienceTimes * e.slow) // it was late: the function has become slow
+		} else {
+			e.next = min(max(2*e.next, firstTrust), mostTrust)
+			e.trust = e.next
+		}
+		e.slow = 0
+	}
+	e.pending = slices.DeleteFunc(e.pending, func(c <-chan struct{}) bool {
+		if isClosed(c) {
+			told++
+			return true
+		}
+		return false
+	})
+	e.trust = max(0, e.trust-told)
+}
+
+// lasted notes how long an invocation took.
+func (e *Ends) lasted(d time.Duration) {
+	e.took[e.taken%recent] = d
+	e.taken++
+}
+
+// patience is how long an end is waited for; ok is false as long as nothing tells how long invocations take.
+func (e *Ends) patience() (d time.Duration, ok bool) {
+	return max(leastPatience, patienceTimes*slices.Max(e.took[:])), e.taken > 0
 }
 
 // awaitLambda waits for what Lambda tells, because no hook will: otherwise is what is known without it. As long as nothing at all has come from Lambda it is
@@ -97,12 +149,21 @@ func (e *Ends) awaitLambda(ctx context.Context, done <-chan struct{}, began time
 			return otherwise
 		}
 	}
+	var over <-chan time.Time
+	if patience, ok := e.patience(); ok {
+		timer := time.NewTimer(time.Until(began.Add(patience)))
+		defer timer.Stop()
+		over = timer.C
+	}
 	select {
 	case <-done:
 		return Ended
 	case <-ctx.Done():
-		e.untold++
+		e.slow = time.Since(began)
 		return Expired
+	case <-over:
+		e.slow = time.Since(began)
+		return otherwise
 	}
 }
 

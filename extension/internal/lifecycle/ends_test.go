@@ -1,7 +1,9 @@
 package lifecycle
 
 import (
+	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -96,14 +98,81 @@ func TestEnds(t *testing.T) {
 	})
 }
 
-// TestLambdaForgetsToTell: an end that nobody tells of is waited for once.
+// TestLambdaForgetsToTell: after an end that nobody told of none is waited for, until Lambda has told of several.
 func TestLambdaForgetsToTell(t *testing.T) {
 	d := newEndsDir(t)
 	d.expect(d.await(2*soon, Attempt{ID: "A"}), Expired)
-	d.expect(d.await(long, Attempt{ID: "B"}), NoHook)
-	d.done("B")
-	got := d.await(long, Attempt{ID: "C"})
-	d.stillWaits(got)
-	d.done("C")
-	d.expect(got, Ended)
+	for lost, trust := range []int{firstTrust, 2 * firstTrust} {
+		for n := range trust {
+			id := fmt.Sprint("B", lost, n)
+			d.expect(d.await(long, Attempt{ID: id}), NoHook)
+			d.done(id)
+		}
+		id := fmt.Sprint("C", lost)
+		got := d.await(long, Attempt{ID: id})
+		d.stillWaits(got)
+		d.done(id)
+		d.expect(got, Ended)
+		d.expect(d.await(2*soon, Attempt{ID: "D" + id}), Expired)
+	}
+}
+
+// TestAnEndThatIsLost is waited for as long as invocations before it make likely, and not to the deadline.
+func TestAnEndThatIsLost(t *testing.T) {
+	const minutes = 15 * time.Minute
+	synctest.Test(t, func(t *testing.T) {
+		d := newEndsDir(t)
+		run := func(id string, takes time.Duration) (held time.Duration) {
+			began := time.Now()
+			got := d.await(minutes, Attempt{ID: id})
+			if takes > 0 {
+				time.Sleep(takes)
+				d.done(id)
+			}
+			<-got
+			return time.Since(began)
+		}
+		for _, step := range []struct {
+			id          string
+			takes, want time.Duration
+		}{
+			{"quick", 10 * time.Millisecond, 10 * time.Millisecond},
+			{"lost", 0, leastPatience},
+		} {
+			if held := run(step.id, step.takes); held != step.want {
+				t.Errorf("%s: held %s, want %s", step.id, held, step.want)
+			}
+		}
+		for n := range firstTrust {
+			run(fmt.Sprint("told", n), time.Millisecond)
+		}
+		if held := run("slow", time.Second-time.Millisecond); held != time.Second-time.Millisecond {
+			t.Errorf("slow: held %s", held)
+		}
+		if held, want := run("lost again", 0), patienceTimes*(time.Second-time.Millisecond); held != want {
+			t.Errorf("lost after a slow one: held %s, want %s", held, want)
+		}
+	})
+}
+
+// TestAnEndThatIsLate is not lost: the function has become slow.
+func TestAnEndThatIsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newEndsDir(t)
+		for _, id := range []string{"A", "B", "C"} {
+			got := d.await(15*time.Minute, Attempt{ID: id})
+			if id == "A" {
+				d.done(id)
+			}
+			if id == "C" {
+				time.Sleep(2 * leastPatience)
+				d.stillWaits(got)
+				d.done(id)
+			}
+			<-got
+			if id == "B" {
+				d.done(id)
+			}
+		}
+	})
 }
