@@ -88,6 +88,13 @@ func (m *memory) last(id string) *attempt {
 	return nil
 }
 
+// mostAttempts of one invocation wait. Lambda makes three (docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html), and each fact is compared with all;
+// the port that facts come to is open to the function.
+const mostAttempts = 64
+
+// isCrowded tells whether so many attempts at an invocation are remembered that no fact may begin another one.
+func (m *memory) isCrowded(id string) bool { return len(m.byID[id]) >= mostAttempts+MaxRecent }
+
 // isGone tells whether an invocation was given so long ago that nothing else is known of it.
 func (m *memory) isGone(id string) bool {
 	return len(m.byID[id]) == 0 && m.gone[maphash.String(m.seed, id)]

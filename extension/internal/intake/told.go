@@ -142,6 +142,9 @@ func (j *joiner) attemptAt(f event.Fact, past bool) *attempt {
 		return nil
 	case last != nil && (f.Kind != event.FactStart || !last.platform.Start.Before(f.Time)):
 		return nil // told before
+	case j.memory.isCrowded(f.ID):
+		j.lose("", event.Loss{Reason: LossTooManyTold, Records: 1})
+		return nil
 	}
 	return j.attempted(f.ID)
 }

@@ -59,7 +59,7 @@ func (p Policy) Flush(m Moment) bool {
 	switch {
 	case m.Left < leastTime:
 		return false
-	case m.Shutdown, m.Bytes >= muchWaits, m.Waiting >= manyWait:
+	case m.Shutdown, m.isFull():
 		return true // also where nobody may be asked: there is an outbox, and the spool must not fill up
 	case !m.Due:
 		return false
@@ -80,6 +80,9 @@ func (p Policy) Flush(m Moment) bool {
 	}
 	return m.Waiting >= int(m.Hold/cheap) || age >= patience*p.Interval || age < 0
 }
+
+// isFull tells that no more may wait.
+func (m Moment) isFull() bool { return m.Bytes >= muchWaits || m.Waiting >= manyWait }
 
 // gap is the longest time between recent invocations, and so what the next one may be expected within. Traffic that slows down is believed at once, traffic that
 // sets in is not.

@@ -60,8 +60,11 @@ type Pipeline struct {
 	held       []intake.Round // read, but not yet in anything that outlives this process
 	added      atomic.Int64   // bytes that were made ready since the last delivery; for everybody to read
 	panics     int
-	said       atomic.Bool // that not everything could be exported
-	broken     bool        // a panic between the stages: nothing is touched any more
+	whole      time.Duration // of an invocation, as far as was seen
+	narrow     bool          // it was said that the margin is too large
+	expired    bool          // there was no time after the end of the invocation that was awaited last
+	said       atomic.Bool   // that not everything could be exported
+	broken     bool          // a panic between the stages: nothing is touched any more
 
 	working chan struct{} // closed when the work that outlasted its invocation is done; nil if there is none
 	timer   *timer        // nil if not Timed
@@ -81,18 +84,22 @@ func (p *Pipeline) Invoke(ctx context.Context, e lambdaapi.Event) {
 	if !p.Policy.Flush(m) {
 		return
 	}
-	ctx, cancel := until(ctx, e.Deadline, p.Margin)
+	ctx, cancel := until(ctx, e.Deadline, p.margin(now, e.Deadline))
 	defer cancel()
 	if p.Delivery == nil {
 		p.within(ctx, func(context.Context) { p.discard() })
 		p.traffic.flushed(0, true, 0)
 		return
 	}
-	if p.Endings.Await(ctx, p.attempt(e)) == Expired {
-		return
+	// Where the last one had no time after its end, what waits is flushed beside the handler before it is too much.
+	if beside := p.expired && m.isFull(); !beside {
+		if p.expired = p.Endings.Await(ctx, p.attempt(e)) == Expired; p.expired {
+			return
+		}
 	}
 	ended := time.Now().Round(0)
 	if m.Left = left(ctx); !p.Policy.Flush(m) {
+		p.expired = m.Left < leastTime
 		return
 	}
 	// Also where no hook told of this invocation: hooks whose spool is full write nothing, and nothing would ever make room for them.
@@ -119,9 +126,26 @@ func (p *Pipeline) moment(now, deadline time.Time) Moment {
 	}
 	left := withoutDeadline
 	if !deadline.IsZero() {
-		left = deadline.Add(-p.Margin).Sub(now)
+		left = deadline.Add(-p.margin(now, deadline)).Sub(now)
 	}
 	return p.traffic.moment(now, left, p.Delivery == nil || p.Delivery.Due(now))
+}
+
+// margin is what is left of an invocation's time: what the settings say, and a fifth of it at most, or nothing would ever be exported.
+func (p *Pipeline) margin(now, deadline time.Time) time.Duration {
+	if deadline.IsZero() {
+		return p.Margin
+	}
+	p.whole = max(p.whole, deadline.Sub(now)) // an event may come late, and that is no reason to leave less
+	most := p.whole / 5
+	if p.Margin <= most {
+		return p.Margin
+	}
+	if !p.narrow {
+		p.narrow = true
+		p.Log.Warn().Dur("used instead", most).Msg("AFTERGLOW_DEADLINE_MARGIN is more than a fifth of an invocation's time, and counts as that: make it shorter, or the function's timeout longer")
+	}
+	return most
 }
 
 // announce keeps what Lambda told of an invocation until the intake is free to take it.

@@ -115,6 +115,7 @@ func TestThereIsTimeForTheLastWords(t *testing.T) {
 func TestNoTimeIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t)
+		s.whole = timeout // an invocation before had that
 		s.spool("A")
 		s.Invoke(t.Context(), lambdaapi.Event{RequestID: "A", Deadline: time.Now().Add(margin)})
 		s.Invoke(t.Context(), lambdaapi.Event{RequestID: "A", Deadline: time.Now().Add(-time.Hour)})
@@ -222,7 +223,8 @@ func TestAPanicOfWorkThatOutlastedItsInvocation(t *testing.T) {
 func TestAnnouncementsOfAStuckPipelineAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t)
-		s.ending = Expired
+		s.flush = func(context.Context) bool { time.Sleep(time.Hour); return false }
+		s.spool("A")
 		const many = 2 * maxAnnounced
 		for n := range many {
 			s.Invoke(t.Context(), lambdaapi.Event{RequestID: fmt.Sprint(n), Deadline: time.Now().Add(timeout)})
@@ -230,6 +232,7 @@ func TestAnnouncementsOfAStuckPipelineAreBounded(t *testing.T) {
 		if len(s.announced) != maxAnnounced || s.announced[len(s.announced)-1].ID != fmt.Sprint(many-1) {
 			t.Errorf("%d announcements", len(s.announced))
 		}
+		<-s.working
 	})
 }
 
@@ -262,4 +265,32 @@ func TestLeavingTheSpoolAloneTouchesNothing(t *testing.T) {
 	if len(s.awaits) != 0 || s.flushes != 0 {
 		t.Error("it was not left alone")
 	}
+}
+
+// TestTheMarginLeavesTime: one that is as long as the invocation would leave none, and nothing would ever be exported.
+func TestTheMarginLeavesTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		s.Margin = timeout
+		s.invoke("A")
+		s.invoke("B")
+		s.expect("A;", "B;")
+		if n := strings.Count(s.log.String(), "AFTERGLOW_DEADLINE_MARGIN"); n != 1 {
+			t.Errorf("said %d times: %s", n, s.log.String())
+		}
+	})
+}
+
+// TestAFunctionThatAlwaysTakesItsWholeTime leaves none after its end; what waits goes out beside it, before it is too much.
+func TestAFunctionThatAlwaysTakesItsWholeTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		s.ending = Expired
+		for n := range 2 * manyWait {
+			s.invoke(fmt.Sprint(n))
+		}
+		if len(s.sent) == 0 || s.files() > manyWait {
+			t.Errorf("%d requests, %d files left", len(s.sent), s.files())
+		}
+	})
 }
