@@ -64,11 +64,14 @@ func Apply(inv *event.Invocation, env Environment) {
 
 // invocationName gives what no other invocation is called. A second attempt at an asynchronous one has the same request id, here or in another environment, and
 // another deadline, which Lambda tells hook and extension alike. Where a hook's first record is lost and the next process exports the rest, the deadline is not
-// known and the name is another one.
+// known and the name is another one. Where nobody knows it, as on Managed Instances without a hook, which are not announced, the attempt's beginning takes its place.
 func invocationName(inv *event.Invocation, instance string) string {
 	name := requestName(inv, instance)
-	if !inv.Deadline.IsZero() {
+	switch {
+	case !inv.Deadline.IsZero():
 		name += fmt.Sprintf("/%d", inv.Deadline.UnixMilli())
+	case !inv.Attempt.IsZero():
+		name += fmt.Sprintf("/from/%d", inv.Attempt.UnixMicro())
 	}
 	return name
 }

@@ -14,6 +14,7 @@ type Invocation struct {
 	Trace    string // value of X-Amzn-Trace-Id, as Lambda gave it
 	Tenant   string
 	Deadline time.Time
+	Attempt  time.Time // tells attempts at one request id apart where nobody knows the deadline; the same in what comes Late. Zero where there is a deadline
 	Start    time.Time // zero if the hook did not see it
 	Duration time.Duration
 	Open     bool // the end was not seen: timed out, killed, or still running

@@ -79,7 +79,7 @@ func (j *joiner) attemptFor(d *draft) *attempt {
 // fillIn fills in what the hook could not write. What it wrote is remembered instead, if it is the process that ran the handler.
 func (j *joiner) fillIn(inv *event.Invocation, a *attempt, main bool) {
 	inv.ARN, inv.Trace, inv.Tenant = cmp.Or(inv.ARN, a.ARN), cmp.Or(inv.Trace, a.Trace), cmp.Or(inv.Tenant, a.tenant)
-	if inv.Deadline.IsZero() {
+	if inv.Deadline.IsZero() && a.given == nobody { // else what is known is another's, of an earlier life
 		inv.Deadline = a.Deadline
 	}
 	if main {
@@ -104,6 +104,20 @@ func (j *joiner) fillIn(inv *event.Invocation, a *attempt, main bool) {
 	default:
 		inv.Start = a.At
 	}
+	a.name(inv)
+}
+
+// name notes what tells an attempt from others at the same request id, for what comes late too: its deadline, else its beginning as well as that is known.
+func (a *attempt) name(inv *event.Invocation) {
+	switch {
+	case !inv.Deadline.IsZero():
+		inv.Attempt = time.Time{}
+	case !inv.Start.IsZero():
+		inv.Attempt = inv.Start
+	case len(inv.Calls) > 0:
+		inv.Attempt = inv.Calls[0].Start
+	}
+	a.named = inv.Attempt
 }
 
 // ownProcess describes the function's process where its hook did not: as it was told last, or by what Lambda calls the environment.

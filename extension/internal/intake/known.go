@@ -3,6 +3,7 @@ package intake
 import (
 	"hash/maphash"
 	"slices"
+	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 )
@@ -14,7 +15,8 @@ type attempt struct {
 	first     bool // of this life
 	over      bool // a Collect before found that only Lambda told of it, and waited for the hook once more
 	given     giver
-	claimed   bool // there are records of its hook's
+	claimed   bool      // there are records of its hook's
+	named     time.Time // Invocation.Attempt, once it was given
 
 	tenant   string
 	process  event.Process

@@ -224,6 +224,6 @@ func (j *joiner) lateLines(final bool) (out []event.Invocation) {
 func (a *attempt) late(lines []event.Line) event.Invocation {
 	inv := newInvocation(a.ID)
 	inv.ARN, inv.Trace, inv.Tenant, inv.Deadline, inv.Process = a.ARN, a.Trace, a.tenant, a.Deadline, a.process
-	inv.Late, inv.Lines = true, lines
+	inv.Late, inv.Lines, inv.Attempt = true, lines, a.named
 	return inv
 }
