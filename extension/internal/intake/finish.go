@@ -24,6 +24,12 @@ func (j *joiner) finish(d *draft, final bool) event.Invocation {
 	if a.given == byHook && !d.main || a.given == byOthers {
 		return j.finishLate(d, a)
 	}
+	if twin := j.twin(d, a); twin != nil {
+		if a.given == nobody {
+			a.given = byOthers
+		}
+		return j.finishLate(d, twin)
+	}
 	j.fillIn(&inv, a, d.main)
 	inv.Lines = j.takeLines(a)
 	inv.Platform = a.platform
@@ -42,7 +48,7 @@ func (j *joiner) finish(d *draft, final bool) event.Invocation {
 	}
 	a.given = byOthers
 	if d.main {
-		a.given = byHook
+		a.given, a.source = byHook, d.source
 	}
 	return inv
 }
@@ -70,7 +76,7 @@ func (j *joiner) attemptFor(d *draft) *attempt {
 			return a
 		}
 		return &attempt{Announcement: Announcement{ID: d.ID}}
-	case last == nil, d.main && last.given == byHook: // the latter if nobody announced another attempt, or if a round is read again that was not released
+	case last == nil, d.main && (last.given == byHook || last.claimed): // the latter if nobody announced another attempt, or if a round is read again that was not released
 		return j.attempted(d.ID)
 	}
 	return last
@@ -94,30 +100,55 @@ func (j *joiner) fillIn(inv *event.Invocation, a *attempt, main bool) {
 		inv.Process = a.process
 	}
 	a.ARN, a.Trace, a.tenant, a.Deadline = inv.ARN, inv.Trace, inv.Tenant, inv.Deadline
+	inv.Start = a.startOf(inv)
+	if inv.Deadline.IsZero() {
+		inv.Attempt = a.beginningOf(inv)
+	}
+	a.named = inv.Attempt
+}
+
+// startOf is when an invocation began: by its hook's clock, else as well as Lambda told.
+func (a *attempt) startOf(inv *event.Invocation) time.Time {
 	p := &a.platform
 	switch {
 	case !inv.Start.IsZero():
+		return inv.Start
 	case !p.Start.IsZero():
-		inv.Start = p.Start
+		return p.Start
 	case !p.Done.IsZero():
-		inv.Start = p.Done.Add(-p.Duration)
-	default:
-		inv.Start = a.At
+		return p.Done.Add(-p.Duration)
 	}
-	a.name(inv)
+	return a.At
 }
 
-// name notes what tells an attempt from others at the same request id, for what comes late too: its deadline, else its beginning as well as that is known.
-func (a *attempt) name(inv *event.Invocation) {
-	switch {
-	case !inv.Deadline.IsZero():
-		inv.Attempt = time.Time{}
-	case !inv.Start.IsZero():
-		inv.Attempt = inv.Start
-	case len(inv.Calls) > 0:
-		inv.Attempt = inv.Calls[0].Start
+// beginningOf tells an invocation without a deadline from other attempts at the same request id.
+func (a *attempt) beginningOf(inv *event.Invocation) time.Time {
+	if t := a.startOf(inv); !t.IsZero() || len(inv.Calls) == 0 {
+		return t
 	}
-	a.named = inv.Attempt
+	return inv.Calls[0].Start
+}
+
+// twin gives the attempt that was given before with the deadline of this one, or with the same beginning if there is none: whatever made two of them, facts in
+// another order or a clock that jumped, they are one and would have one span's ids. A file that is read again, because it was not released, is none.
+func (j *joiner) twin(d *draft, a *attempt) *attempt {
+	deadline := d.Deadline
+	if deadline.IsZero() && a.given == nobody {
+		deadline = a.Deadline
+	}
+	isTwin := func(b *attempt) bool {
+		switch {
+		case b.given == nobody, d.main && b.given == byHook && b.source == d.source:
+			return false
+		case !deadline.IsZero():
+			return b.Deadline.Equal(deadline)
+		}
+		return b.Deadline.IsZero() && b.named.Equal(a.beginningOf(&d.Invocation))
+	}
+	if b := j.past[d.ID]; b != nil && isTwin(b) {
+		return b
+	}
+	return j.memory.first(d.ID, isTwin)
 }
 
 // ownProcess describes the function's process where its hook did not: as it was told last, or by what Lambda calls the environment.

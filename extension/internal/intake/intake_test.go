@@ -303,8 +303,8 @@ func TestCollect(t *testing.T) {
 		}, []string{"a/b 17-1"}},
 		{"another attempt at the same invocation", []step{
 			announce("A"), write("A.17.1.done", process(17), begin("A"), call("A", "17-1"), callEnd("A", "17-1"), failedEnd("A")),
-			write("A.17.2.done", process(17), begin("A"), call("A", "17-2"), callEnd("A", "17-2"), end("A")), collect,
-			announce("A"), write("A.17.3.done", process(17), begin("A"), end("A")), collect,
+			write("A.17.2.done", process(17), beginUntil("A", 60), call("A", "17-2"), callEnd("A", "17-2"), end("A")), collect,
+			announce("A"), write("A.17.3.done", process(17), beginUntil("A", 120), end("A")), collect,
 		}, []string{"A failed 17-1; A 17-2", "A"}},
 		{"an end without a start", []step{
 			announce("A"), write("A.17.1.done", process(17), end("A")), collect,

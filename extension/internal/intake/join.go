@@ -106,7 +106,10 @@ func newJoiner() joiner {
 func (j *joiner) announce(a Announcement) {
 	j.current = a.ID
 	j.turn++
-	b := j.memory.first(a.ID, func(b *attempt) bool { return !b.announced && b.given == nobody && !b.platform.Start.IsZero() })
+	b := j.memory.first(a.ID, func(b *attempt) bool { return !a.Deadline.IsZero() && b.Deadline.Equal(a.Deadline) })
+	if b == nil {
+		b = j.memory.first(a.ID, func(b *attempt) bool { return !b.announced && b.given == nobody && !b.platform.Start.IsZero() })
+	}
 	if b == nil {
 		b = j.attempted(a.ID)
 	}

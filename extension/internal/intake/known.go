@@ -16,6 +16,7 @@ type attempt struct {
 	over      bool // a Collect before found that only Lambda told of it, and waited for the hook once more
 	given     giver
 	claimed   bool      // there are records of its hook's
+	source    fileKey   // that it was given from, byHook
 	named     time.Time // Invocation.Attempt, once it was given
 
 	tenant   string

@@ -195,20 +195,27 @@ func (j *joiner) tell(final bool) (more bool) {
 	return false
 }
 
-// claim settles which attempts the hooks' records are of: the one with their deadline, else the oldest of which nobody told.
+// claim settles which attempts the hooks' records are of: the one with their deadline, even if it was given already, else the oldest of which nobody told. All
+// that a deadline can tell are settled first, so that records without one take nobody's place.
 func (j *joiner) claim() {
 	for _, d := range j.drafts {
-		if !d.main || d.life.past || d.attempt != nil {
-			continue
+		if d.awaitsClaim() && !d.Deadline.IsZero() {
+			j.claimFor(d, func(a *attempt) bool { return (!a.claimed || a.given != nobody) && a.Deadline.Equal(d.Deadline) })
 		}
-		isOpen := func(a *attempt) bool { return a.given == nobody && !a.claimed }
-		d.attempt = j.memory.first(d.ID, func(a *attempt) bool { return isOpen(a) && !d.Deadline.IsZero() && a.Deadline.Equal(d.Deadline) })
-		if d.attempt == nil {
-			d.attempt = j.memory.first(d.ID, isOpen)
+	}
+	for _, d := range j.drafts {
+		if d.awaitsClaim() {
+			j.claimFor(d, func(a *attempt) bool { return !a.claimed && a.given == nobody })
 		}
-		if d.attempt != nil {
-			d.attempt.claimed = true
-		}
+	}
+}
+
+// awaitsClaim tells whether a draft is a hook's of this life, and its attempt not settled.
+func (d *draft) awaitsClaim() bool { return d.main && !d.life.past && d.attempt == nil }
+
+func (j *joiner) claimFor(d *draft, fits func(*attempt) bool) {
+	if d.attempt = j.memory.first(d.ID, fits); d.attempt != nil {
+		d.attempt.claimed = true
 	}
 }
 
