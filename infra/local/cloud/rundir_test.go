@@ -3,6 +3,7 @@ package cloud
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -49,6 +50,8 @@ func TestTheNextRunRemovesWhatAKilledOneLeft(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Log("only Linux tells which processes a run left")
 		_ = sleeper.Process.Kill()
+	} else {
+		awaitEnvironment(t, sleeper.Process.Pid)
 	}
 	d, err := newRunDir(t.Context(), parent, func(what string) { t.Log(what) })
 	if err != nil {
@@ -63,6 +66,20 @@ func TestTheNextRunRemovesWhatAKilledOneLeft(t *testing.T) {
 	}
 	if got := runDirs(parent); len(got) != 1 || got[0] != d.root {
 		t.Errorf("folders: %v", got)
+	}
+}
+
+// awaitEnvironment waits until a process's environment can be read: the kernel tells of the new program a moment before it has set that up.
+func awaitEnvironment(t *testing.T, pid int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err == nil && len(env) > 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the environment of process %d cannot be read: %v", pid, err)
+		}
 	}
 }
 
