@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// loggingApp logs in the ways that there are.
+// loggingApp logs in the ways that there are. It gives Lambda time to read its last line: one without a request id is placed by when it was read.
 const loggingApp = `
-import logging, os
+import logging, os, sys, time
 log = logging.getLogger()
 log.setLevel(logging.INFO)
 print("set up, password=hunter2")
@@ -20,6 +20,8 @@ def handler(event, context):
     if event.get("exit"):
         print("last words", flush=True)
         os._exit(3)
+    sys.stdout.flush()
+    time.sleep(0.05)
     return event
 `
 
