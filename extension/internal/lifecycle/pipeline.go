@@ -103,10 +103,9 @@ func (p *Pipeline) Invoke(ctx context.Context, e lambdaapi.Event) {
 		return
 	}
 	// Also where no hook told of this invocation: hooks whose spool is full write nothing, and nothing would ever make room for them.
-	var done flushed
-	finished := p.within(ctx, func(ctx context.Context) { done = p.flush(ctx, "") })
-	if !finished {
-		done = flushed{} // it is still being written
+	var done, result flushed
+	if p.within(ctx, func(ctx context.Context) { result = p.flush(ctx, "") }) {
+		done = result // else it is still being written
 	}
 	p.traffic.flushed(done.bytes, done.all, time.Now().Round(0).Sub(ended))
 }
