@@ -6,6 +6,7 @@ package programs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -53,15 +54,26 @@ func Extract(ctx context.Context, arch, cache, file string, progress io.Writer) 
 	}
 	for _, f := range made.Files {
 		if filepath.Dir(f.Name) == "extensions" {
-			// Beside and renamed: an older one may still be running somewhere.
-			if err := os.WriteFile(file+".new", f.Data, 0o755); err != nil { //nolint:gosec // a program
-				return fmt.Errorf("write extension: %w", err)
-			}
-			if err := os.Rename(file+".new", file); err != nil {
+			if err := write(file, f.Data); err != nil {
 				return fmt.Errorf("write extension: %w", err)
 			}
 			return nil
 		}
 	}
 	return fmt.Errorf("build layer: no extension in it")
+}
+
+// write puts a program in place: beside and renamed, because an older one may still be running somewhere, and under a name of its own, because benchmarks
+// and their tests run side by side.
+func write(file string, data []byte) error {
+	beside, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(beside.Name()) //nolint:errcheck // gone by then, if all went well
+	_, err = beside.Write(data)
+	if err := errors.Join(err, beside.Chmod(0o755), beside.Close()); err != nil { //nolint:gosec // a program
+		return err
+	}
+	return os.Rename(beside.Name(), file)
 }
