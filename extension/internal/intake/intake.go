@@ -53,7 +53,7 @@ const (
 	MaxEntries     = 1 << 17  // names read to find them; it takes some 50 ms, and whoever puts more files there hides ours until the end
 	MaxEntriesLast = 1 << 21  // the same at the end, when there is no other moment: half a second. The names of as many files take a good part of the largest /tmp
 	MaxFiles       = 256      // files read; what is left is for the next round
-	MaxBytes       = 4 << 20  // bytes read, which with what is made of them is three times as much memory; one file alone may go over it
+	MaxBytes       = 1 << 20  // bytes read, some fifty invocations of a busy function; what is made of them takes up to ten times as much memory before it is collected. One file alone may go over it
 	MaxFileBytes   = 24 << 20 // bytes read of one file: half as much again as a hook writes for an invocation by default
 	MaxCalls       = 4096     // calls of one invocation, and calls that wait for their end: several times what an export has room for
 	MaxHeld        = 2 << 20  // bytes of calls that wait for their end

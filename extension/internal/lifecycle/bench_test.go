@@ -20,6 +20,11 @@ import (
 
 // BenchmarkStages leads invocations of ten calls from the spool to the bytes of a request, as a flush of a busy function does: fifty at a time.
 func BenchmarkStages(b *testing.B) {
+	b.Run("small", func(b *testing.B) { benchmarkStages(b, stage.SmallCalls()) })
+	b.Run("45 KiB", func(b *testing.B) { benchmarkStages(b, stage.Calls()) })
+}
+
+func benchmarkStages(b *testing.B, calls []stage.Call) {
 	const most = 50
 	dir := b.TempDir()
 	hook, err := stage.NewHook(dir)
@@ -28,8 +33,7 @@ func BenchmarkStages(b *testing.B) {
 	}
 	in := intake.New(dir, time.Now().Add(-time.Minute))
 	stages := &Stages{Masker: mask.New(mask.Options{}), Limits: limit.Limits{FieldBytes: 2048, CallBytes: 65536, InvocationBytes: 524288}, Resource: span.Resource{Function: "bench"}}
-	calls := stage.Calls()
-	defer debug.SetGCPercent(debug.SetGCPercent(50)) // as package main does
+	defer debug.SetGCPercent(debug.SetGCPercent(100)) // as package main does
 	b.ReportAllocs()
 	var spent time.Duration
 	sent, zipped := 0, 0
