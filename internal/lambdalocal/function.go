@@ -135,8 +135,19 @@ type Line struct {
 	Time   time.Time // when it was read
 	Source Source
 	Name   string // of the extension, or of the function
+	Output Output // by which the process wrote it; "" for the platform's own
 	Text   string
 }
+
+// Output is one of the outputs of a process. Lines of one come in the order in which they were written; those of two may overtake each other.
+type Output string
+
+// The outputs. Frames is the descriptor that managed runtimes write log messages to (frames.go).
+const (
+	OutputStdout Output = "stdout"
+	OutputStderr Output = "stderr"
+	OutputFrames Output = "frames"
+)
 
 // Invocation is one event for a function.
 type Invocation struct {

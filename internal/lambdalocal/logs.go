@@ -120,10 +120,14 @@ type lineReader struct {
 	busy bool // bytes were taken out of the pipe and their lines, if they made any, are not yet written
 }
 
-// read starts reading a process's output until its end, in the form that it has.
-func (l *logStream) read(file *os.File, source Source, name string, form func(*lineReader)) *lineReader {
-	r := &lineReader{file: file, source: source, done: make(chan struct{})}
-	r.cutter.write = func(text string) { l.write(Line{Time: time.Now(), Source: source, Name: name, Text: text}) }
+// read starts reading a process's output until its end, in the form that it has. Every line is made of said.
+func (l *logStream) read(file *os.File, said Line, form func(*lineReader)) *lineReader {
+	r := &lineReader{file: file, source: said.Source, done: make(chan struct{})}
+	r.cutter.write = func(text string) {
+		line := said
+		line.Time, line.Text = time.Now(), text
+		l.write(line)
+	}
 	l.readersMu.Lock()
 	l.readers[r] = struct{}{}
 	l.readersMu.Unlock()

@@ -102,11 +102,13 @@ func startProcess(box sandbox, logs *logStream, spec processSpec) (*process, err
 		frames.Close() // nil is no file, and says so
 		return nil, fmt.Errorf("start %s: %w", spec.argv[0], err)
 	}
-	for _, f := range []*os.File{stdout, stderr} {
-		p.out = append(p.out, logs.read(f, spec.source, spec.name, (*lineReader).lines))
-	}
+	said := Line{Source: spec.source, Name: spec.name, Output: OutputStdout}
+	p.out = append(p.out, logs.read(stdout, said, (*lineReader).lines))
+	said.Output = OutputStderr
+	p.out = append(p.out, logs.read(stderr, said, (*lineReader).lines))
 	if frames != nil {
-		p.out = append(p.out, logs.read(frames, spec.source, spec.name, (*lineReader).frames))
+		said.Output = OutputFrames
+		p.out = append(p.out, logs.read(frames, said, (*lineReader).frames))
 	}
 	go p.watch()
 	return p, nil

@@ -1,0 +1,292 @@
+'use strict';
+// The actor for Node.js: carries out the steps of stories. ../../README.md describes the verbs.
+const crypto = require('crypto');
+const fs = require('fs');
+const http = require('http');
+const https = require('https');
+const { execFileSync, spawnSync } = require('child_process');
+const { Readable } = require('stream');
+const { setTimeout: wait } = require('timers/promises');
+const { Worker } = require('worker_threads');
+
+class Unsupported extends Error {}
+
+// complete fills in the arguments of the verb call.
+function complete(args, event) {
+  const secure = args.secure || false;
+  const peer = secure ? event.secure : event.peer;
+  return {
+    library: args.library || event.library || 'http',
+    method: args.method || 'GET',
+    secure,
+    url: args.url || `${secure ? 'https' : 'http'}://${peer}${args.path || '/text'}`,
+    headers: args.headers || [],
+    body: args.body,
+    read: args.read || 'all',
+    timeout: args.timeoutMS,
+    expect: args.expect || false,
+    times: args.times || 1,
+  };
+}
+
+// bodyOf gives the body: a Buffer, or a stream of pieces.
+function bodyOf(call) {
+  if (!call.body) return undefined;
+  let data;
+  if (call.body.text !== undefined) data = Buffer.from(call.body.text);
+  else if (call.body.binary !== undefined) data = Buffer.from(Array.from({ length: call.body.binary }, (_, i) => i % 256));
+  else data = Buffer.alloc(call.body.size, 'x');
+  switch (call.body.as || 'bytes') {
+    case 'bytes': return data;
+    case 'generator': return Readable.from((function* () { for (let i = 0; i < data.length; i += 1000) yield data.subarray(i, i + 1000); })());
+    case 'file': fs.writeFileSync('/tmp/upload', data); return fs.createReadStream('/tmp/upload');
+    default: throw new Unsupported(`a body as ${call.body.as}`);
+  }
+}
+
+function told(status, data) {
+  return { status, length: data.length, md5: crypto.createHash('md5').update(data).digest('hex') };
+}
+
+// take reads a stream as the story asks for, and says what came.
+async function take(call, status, stream) {
+  const chunks = [];
+  switch (call.read) {
+    case 'all': case 'pieces': for await (const chunk of stream) chunks.push(chunk); break;
+    case 'some': for await (const chunk of stream) { chunks.push(chunk.subarray(0, 10)); break; } break;
+    case 'none': stream.destroy(); break;
+    default: throw new Unsupported(`to read ${call.read}`);
+  }
+  return told(status, Buffer.concat(chunks));
+}
+
+async function byHTTP(call) {
+  const agent = new (call.secure ? https : http).Agent({ keepAlive: call.times > 1, ca: call.secure ? fs.readFileSync(process.env.PEER_CA) : undefined });
+  let result;
+  for (let n = 0; n < call.times; n++) result = await once(call, agent);
+  agent.destroy();
+  return result;
+}
+
+function once(call, agent) {
+  return new Promise((resolve, reject) => {
+    const req = (call.secure ? https : http).request(call.url, { method: call.method, agent }, (res) => take(call, res.statusCode, res).then(resolve, reject));
+    for (const [name, value] of call.headers) req.appendHeader(name, value);
+    if (call.timeout) req.setTimeout(call.timeout, () => req.destroy(new Error('timed out')));
+    req.on('error', reject);
+    const body = bodyOf(call);
+    if (call.expect) {
+      req.setHeader('Expect', '100-continue');
+      req.flushHeaders();
+      req.once('continue', () => req.end(body));
+    } else if (body instanceof Readable) body.pipe(req);
+    else req.end(body);
+  });
+}
+
+async function byFetch(call) {
+  if (call.secure || call.expect) throw new Unsupported('TLS with an authority of its own, or 100 Continue');
+  let result;
+  for (let n = 0; n < call.times; n++) {
+    const options = { method: call.method, headers: call.headers, body: bodyOf(call), duplex: 'half' };
+    if (call.timeout) options.signal = AbortSignal.timeout(call.timeout);
+    const res = await fetch(call.url, options);
+    if (call.read === 'all') result = told(res.status, Buffer.from(await res.arrayBuffer()));
+    else if (call.read === 'none') { result = told(res.status, Buffer.alloc(0)); if (res.body) await res.body.cancel(); }
+    else result = await take(call, res.status, res.body ? Readable.fromWeb(res.body) : Readable.from([]));
+  }
+  return result;
+}
+
+const libraries = { http: byHTTP, fetch: byFetch };
+
+class Custom extends Error {
+  constructor(one, { two, three }) {
+    super(one);
+    this.name = 'CustomError';
+    this.two = two;
+    this.three = three;
+  }
+}
+
+class Odd extends Error {
+  constructor(one, two) {
+    if (two === undefined) throw new TypeError('two arguments, please');
+    super(one);
+  }
+
+  get message() { return 'odd €'; }
+}
+
+function deep(n, message) {
+  if (n === 0) throw new TypeError(message);
+  return deep(n - 1, message);
+}
+
+const verbs = {
+  async call(args, event) {
+    const call = complete(args, event);
+    if (!libraries[call.library]) throw new Unsupported(`the library ${call.library}`);
+    try {
+      return await libraries[call.library](call);
+    } catch (error) {
+      if (args.raise || error instanceof Unsupported) throw error;
+      const cause = error.cause ? ` <- ${error.cause.name}: ${error.cause.message}` : '';
+      return { error: `${error.name}: ${error.message}${cause}` };
+    }
+  },
+  async parallel(args, event, context) {
+    if ((args.with || 'async') === 'threads') throw new Unsupported('threads that share the event');
+    return (await Promise.all(args.steps.map((step) => run([step], event, context)))).map((r) => r[0]);
+  },
+  thread(args, event) {
+    return new Promise((resolve, reject) => {
+      const worker = new Worker(__filename, { workerData: { ...event, steps: args.steps } });
+      worker.once('message', resolve);
+      worker.once('error', reject);
+    });
+  },
+  later(args, event, context) {
+    setTimeout(() => run(args.steps, event, context), args.ms || 0);
+  },
+  subprocess(args, event) {
+    const out = spawnSync(process.execPath, [__filename], { input: JSON.stringify({ ...event, steps: args.steps }), encoding: 'utf8' });
+    return { code: out.status, out: out.stdout, err: out.stderr };
+  },
+  command(args) {
+    const out = spawnSync(args.argv[0], args.argv.slice(1), { encoding: 'utf8' });
+    return { code: out.status, out: out.stdout, err: out.stderr };
+  },
+  async raise(args) {
+    const message = args.message || 'it went wrong';
+    switch (args.kind || 'plain') {
+      case 'plain': throw new TypeError(message);
+      case 'custom': throw new Custom(message, { two: 2, three: 3 });
+      case 'odd': throw new Odd(message, 2);
+      case 'deep': return deep(50, message);
+      case 'chained': throw new Error(message, { cause: new TypeError('the cause') });
+      case 'async': await wait(1); throw new TypeError(message);
+      case 'unhandled': Promise.reject(new TypeError(message)); await wait(5000); return undefined;
+      case 'uncaught': setImmediate(() => { throw new TypeError(message); }); await wait(5000); return undefined;
+      case 'stack': return deep(Infinity, message);
+      case 'string': throw message; // eslint-disable-line no-throw-literal
+      default: throw new Unsupported(`to raise ${args.kind}`);
+    }
+  },
+  exit(args) { process.exit(args.code || 0); },
+  abort() { process.abort(); },
+  async kill(args) {
+    process.kill(process.pid, `SIG${args.signal || 'KILL'}`);
+    await wait(60000);
+  },
+  async sleep(args) { await wait(args.ms); },
+  print(args) {
+    for (let n = 0; n < (args.times || 1); n++) {
+      const text = args.text || 'a line';
+      if ((args.to || 'stdout') === 'stdout') process.stdout.write(`${text}\n`);
+      else if (args.to === 'stderr') process.stderr.write(`${text}\n`);
+      else console.warn(text);
+    }
+  },
+  mutate(args, event) {
+    event.steps = null;
+    event.changed = true;
+    delete event.pad;
+  },
+  patch() {
+    const original = http.request;
+    http.request = function request(...args) {
+      const req = Reflect.apply(original, this, args);
+      req.setHeader('X-Patched', 'yes');
+      return req;
+    };
+    return original.name;
+  },
+  allocate(args) { return Buffer.alloc(args.mb << 20, 1).length; },
+  environment(args) { return Object.fromEntries(args.names.map((name) => [name, process.env[name] === undefined ? null : process.env[name]])); },
+  context(args, event, context) {
+    return [context.awsRequestId, context.functionName, context.memoryLimitInMB, context.invokedFunctionArn, context.logStreamName !== ''];
+  },
+  async descriptors(args, event, context) {
+    const taken = [];
+    try {
+      for (;;) taken.push(fs.openSync('/dev/null'));
+    } catch {
+      // all are taken
+    }
+    try {
+      for (let n = 0; n < (args.left || 0); n++) fs.closeSync(taken.pop());
+      return await run(args.steps, event, context);
+    } finally {
+      for (const fd of taken) fs.closeSync(fd);
+    }
+  },
+  return(args, event) {
+    switch (args.kind || 'value') {
+      case 'value': return args.value === undefined ? null : args.value;
+      case 'size': return 'r'.repeat(args.size);
+      case 'unicode': return `grüße, мир, 世界 \u2028 \u{1f980} ${'€'.repeat(1000)}`;
+      case 'event': return event;
+      case 'nothing': return undefined;
+      case 'proxy': return { statusCode: args.status || 200, headers: { 'X-A': '1' }, body: args.body || 'text' };
+      case 'unserializable': return { big: 1n };
+      default: throw new Unsupported(`to return ${args.kind}`);
+    }
+  },
+};
+
+async function run(steps, event, context) {
+  const results = [];
+  for (const step of steps) {
+    const [[name, args]] = Object.entries(step);
+    if (!Object.hasOwn(verbs, name)) throw new Unsupported(`the verb ${name}`);
+    const result = await verbs[name](args, event, context);
+    results.push(result === undefined ? null : result);
+  }
+  return results;
+}
+
+async function tell(event, context) {
+  if (event === null || typeof event !== 'object' || !event.steps) return event;
+  const { steps } = event;
+  let results;
+  try {
+    results = await run(steps, event, context);
+  } catch (error) {
+    if (error instanceof Unsupported) return { unsupported: error.message };
+    throw error;
+  }
+  return 'return' in steps.at(-1) ? results.at(-1) : results;
+}
+
+exports.handler = async (event, context) => tell(event, context);
+
+exports.callback = (event, context, callback) => {
+  tell(event, context).then((result) => callback(null, result), callback);
+};
+
+// stream writes pieces and carries out steps in turn: {"write": "text"} is one of its own.
+if (globalThis.awslambda) {
+  exports.stream = awslambda.streamifyResponse(async (event, out, context) => {
+    verbs.write = (args) => { out.write(args.text || 'w'.repeat(args.size)); };
+    verbs.prelude = (args) => { out = awslambda.HttpResponseStream.from(out, args); };
+    await run(event.steps, event, context);
+    out.end();
+  });
+}
+
+const { isMainThread, parentPort, workerData } = require('worker_threads');
+if (!isMainThread && workerData && workerData.steps) {
+  run(workerData.steps, workerData).then((results) => parentPort.postMessage(results));
+} else if (require.main === module) { // a child process
+  tell(JSON.parse(fs.readFileSync(0, 'utf8'))).then((result) => process.stdout.write(JSON.stringify(result)));
+} else if (process.env.STORY_INIT) {
+  // CommonJS cannot wait at init: what takes time is still going on when the first invocation comes, as in many functions.
+  const event = JSON.parse(process.env.STORY_INIT);
+  const [[name, args]] = Object.entries(event.steps[0]);
+  if (name === 'raise' || name === 'exit') {
+    if (name === 'exit') process.exit(args.code || 0);
+    throw new TypeError(args.message || 'it went wrong');
+  }
+  exports.loaded = run(event.steps, event);
+}

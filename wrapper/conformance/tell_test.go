@@ -1,0 +1,115 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
+)
+
+// trace is that of every invocation: SDKs send it along.
+const trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"
+
+// An outcome is all that the world sees of one invocation.
+type outcome struct {
+	Payload, Error, ErrorType, ContentType string
+	Lines                                  lines
+	Received                               received
+}
+
+// A telling is one run of a story.
+type telling struct {
+	ids      []string
+	events   [][]byte
+	outcomes []outcome
+	spooled  []spooled
+	said     []string // by the hook
+	not      string   // why the actor cannot tell it
+}
+
+// tell runs a story in an environment.
+func (w *world) tell(t *testing.T, e *environment, s story, library string) telling {
+	t.Helper()
+	tale := telling{}
+	for i, in := range s.told() {
+		for _, act := range in.Sabotage {
+			act.do(t, e)
+		}
+		id := requestID(s.name+library, i)
+		event := []byte(in.Event)
+		if len(event) == 0 {
+			event = eventOf(t, w.peer, library, in.Steps, in.Pad)
+		}
+		o, said := w.invoke(t, e, s, in, id, event)
+		if why, ok := unsupported(o.Payload); ok {
+			tale.not = why
+			return tale
+		}
+		tale.ids, tale.events, tale.outcomes = append(tale.ids, id), append(tale.events, event), append(tale.outcomes, o)
+		tale.said = append(tale.said, said...)
+	}
+	if e.hooked {
+		tale.spooled = readSpool(t, e)
+	}
+	return tale
+}
+
+// invoke runs one invocation to its end.
+func (w *world) invoke(t *testing.T, e *environment, s story, in invocation, id string, event []byte) (outcome, []string) {
+	t.Helper()
+	call := lambdalocal.Invocation{RequestID: id, Payload: event, TraceHeader: trace}
+	var streamed bytes.Buffer
+	if in.Stream {
+		call.Stream = func(head lambdalocal.StreamHead) io.Writer {
+			fmt.Fprintf(&streamed, "%s %v\n", head.ContentType, head.Streaming)
+			return taker{w.peer, &streamed}
+		}
+	}
+	result, err := e.Invoke(t.Context(), call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.peer.note("the answer")
+	if err := e.Idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	written, said := e.log.take()
+	return outcome{
+		Payload: quiet(streamed.String()+string(result.Payload), w.actor.noise), Error: result.FunctionError, ErrorType: result.ErrorType, ContentType: result.ContentType,
+		Lines: written, Received: w.peer.take(s.Unordered),
+	}, said
+}
+
+// requestID makes the id of a story's invocation: the same in both runs, and another one for every story.
+func requestID(name string, i int) string {
+	return fmt.Sprintf("%08x-0000-4000-8000-%012d", crc32.ChecksumIEEE([]byte(name)), i+1)
+}
+
+// eventOf makes the event that actors understand.
+func eventOf(t *testing.T, p *peer, library string, steps []json.RawMessage, pad int) []byte {
+	t.Helper()
+	event := struct {
+		Peer    string            `json:"peer"`
+		Secure  string            `json:"secure"`
+		Library string            `json:"library"`
+		Steps   []json.RawMessage `json:"steps"`
+		Pad     string            `json:"pad,omitempty"`
+	}{p.address, p.secure, library, steps, strings.Repeat("p", pad)}
+	data, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// unsupported tells whether an actor answered that it cannot tell a story, and why.
+func unsupported(payload string) (string, bool) {
+	var answer struct{ Unsupported string }
+	err := json.Unmarshal([]byte(payload), &answer)
+	return answer.Unsupported, err == nil && answer.Unsupported != ""
+}
