@@ -69,12 +69,13 @@ fuzz: tools-go ## fuzz every target for FUZZTIME (60s), one after the other (ARG
 		nice -n 10 $(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s </dev/null; \
 	done
 
-bench: tools-go ## measure the extension (start, hold, work, masking) and a function's share of the CPU and write bench/results (about half an hour)
+bench: tools-go ## measure the extension (start, hold, work, masking), the hooks and a function's share of the CPU and write bench/results (about an hour)
 	$(GO) run ./bench/coldstart $(ARGS)
 	$(GO) run ./bench/hold
 	$(GO) run ./bench/work
 	$(GO) run ./bench/masking
 	$(GO) run ./bench/cpushare
+	$(GO) run ./bench/hooks
 
 clean: ## remove what make put below .afterglow and dist
 	rm -rf .afterglow dist cdk.out

@@ -1,0 +1,270 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/bench/host"
+)
+
+// A result is what was found out about one runtime.
+type result struct {
+	language language
+	title    string
+	calls    []callCost
+	init     *initCost
+	handover *handoverCost
+	event    *eventCost
+	leftOut  []string
+}
+
+// A callCost is what calls with one library cost: CPU of the whole process for each.
+type callCost struct {
+	library              string
+	plain, hooked, other time.Duration
+	added, addedByOther  time.Duration // medians of the differences within rounds
+	ofOther              float64       // median of their ratios
+	spread               [2]time.Duration
+	bytes                int64 // in the spool, for each call
+}
+
+// An initCost is the time from a function's start to its first request for an event.
+type initCost struct {
+	plain, hooked, added, addedCPU time.Duration
+	spread                         [2]time.Duration
+}
+
+// A handoverCost is the CPU that it takes to get rid of a megabyte.
+type handoverCost struct {
+	library        string
+	append, hooked time.Duration
+	ratio          float64
+	appendQ, hookQ [2]time.Duration
+}
+
+// An eventCost is the CPU that an invocation with an event takes more with a hook than without.
+type eventCost struct {
+	small, large   time.Duration
+	smallQ, largeQ [2]time.Duration
+}
+
+func measure(ctx context.Context, shop *workshop, l language, opt options) (r result, err error) {
+	p, err := l.build(ctx, shop)
+	if err != nil {
+		return r, err
+	}
+	r = result{language: l, title: p.title}
+	for _, question := range opt.ask {
+		fmt.Fprintf(shop.progress, "%s: %s\n", l.name, question)
+		switch question {
+		case askCPU:
+			for _, library := range l.libraries {
+				cost, err := measureCalls(ctx, shop, l, p, library, opt)
+				if err != nil {
+					return r, fmt.Errorf("%s: %w", library, err)
+				}
+				r.calls = append(r.calls, cost)
+			}
+		case askInit:
+			r.init, err = measureInit(ctx, shop, p, opt)
+		case askHandover:
+			share, shareErr := host.NewShare(opt.memory)
+			if shareErr != nil {
+				r.leftOut = append(r.leftOut, fmt.Sprintf("handing over at %d MB: %v", opt.memory, shareErr))
+				continue
+			}
+			r.handover, err = measureHandover(ctx, shop, l, p, share, opt)
+			err = errors.Join(err, share.Close())
+		case askEvent:
+			r.event, err = measureEvents(ctx, shop, l, p, opt)
+		}
+		if err != nil {
+			return r, fmt.Errorf("%s: %w", question, err)
+		}
+	}
+	return r, nil
+}
+
+// A turn is what one function does in each round, and what came of it.
+type turn struct {
+	launch  launch
+	payload func(f *function) []byte
+	f       *function
+	took    []time.Duration
+	bytes   int64
+}
+
+// takeTurns starts the functions, and has each of them invoked once in each round, in an order that changes with the round.
+func takeTurns(ctx context.Context, shop *workshop, turns []*turn, warmup, rounds int) (err error) {
+	defer func() {
+		for _, t := range turns {
+			if t.f != nil {
+				err = errors.Join(err, t.f.close())
+			}
+		}
+	}()
+	for _, t := range turns {
+		if t.f, err = shop.start(ctx, t.launch); err != nil {
+			return fmt.Errorf("%s: %w", t.launch.variant, err)
+		}
+	}
+	for round := range warmup + rounds {
+		for i := range turns {
+			t := turns[(i+round)%len(turns)]
+			took, err := t.f.invoke(ctx, t.payload(t.f))
+			if err != nil {
+				return fmt.Errorf("%s: %w", t.launch.variant, err)
+			}
+			bytes, err := t.f.collect()
+			if err != nil {
+				return err
+			}
+			if round >= warmup {
+				t.took, t.bytes = append(t.took, took), t.bytes+bytes
+			}
+		}
+	}
+	return nil
+}
+
+func measureCalls(ctx context.Context, shop *workshop, l language, p program, library string, opt options) (c callCost, err error) {
+	payload := encode(event{URL: shop.url + "/small", Library: library, Calls: opt.calls, Body: sizeOfBody})
+	turns := make([]*turn, 3)
+	for i, v := range []variant{plain, hook, other} {
+		turns[i] = &turn{launch: launch{program: p, variant: v, handler: p.caller, library: library}, payload: func(*function) []byte { return payload }}
+	}
+	if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds); err != nil {
+		return c, err
+	}
+	n := time.Duration(opt.calls)
+	added, byOther := differences(turns[1], turns[0], n), differences(turns[2], turns[0], n)
+	ratios := make([]float64, len(added))
+	for i := range added {
+		ratios[i] = float64(added[i]) / float64(max(byOther[i], 1))
+	}
+	c = callCost{library: library, plain: median(turns[0].took) / n, hooked: median(turns[1].took) / n, other: median(turns[2].took) / n,
+		added: median(added), addedByOther: median(byOther), ofOther: median(ratios), spread: quartiles(added)}
+	c.bytes = turns[1].bytes / int64(opt.rounds*opt.calls)
+	if c.bytes < 2*sizeOfBody {
+		return c, fmt.Errorf("the hook wrote %d bytes a call: it has not seen all of them", c.bytes)
+	}
+	return c, nil
+}
+
+func measureInit(ctx context.Context, shop *workshop, p program, opt options) (*initCost, error) {
+	took, cpu := map[variant][]time.Duration{}, map[variant][]time.Duration{}
+	for round := range opt.starts + 1 {
+		for i := range 2 {
+			v := []variant{plain, hook}[(i+round)%2]
+			f, err := shop.start(ctx, launch{program: p, variant: v, handler: p.idle})
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", v, err)
+			}
+			if err := f.close(); err != nil {
+				return nil, err
+			}
+			if round > 0 { // the first reads everything from the disk
+				took[v], cpu[v] = append(took[v], f.ready), append(cpu[v], f.begun)
+			}
+		}
+	}
+	added, addedCPU := subtract(took[hook], took[plain], 1), subtract(cpu[hook], cpu[plain], 1)
+	return &initCost{plain: median(took[plain]), hooked: median(took[hook]), added: median(added), addedCPU: median(addedCPU), spread: quartiles(added)}, nil
+}
+
+// measureHandover has a function get a megabyte and do nothing with it, append it to a file, or have it seen by the hook.
+func measureHandover(ctx context.Context, shop *workshop, l language, p program, share *host.Share, opt options) (*handoverCost, error) {
+	library := l.libraries[0]
+	env := map[string]string{"AFTERGLOW_CAPTURE_BODY_BYTES": fmt.Sprint(sizeOfHandover)}
+	get := func(f *function, file string) []byte {
+		return encode(event{URL: shop.url + "/large", Library: library, Calls: 1, Append: file})
+	}
+	turns := make([]*turn, 3)
+	for i, v := range []variant{plain, plain, hook} {
+		turns[i] = &turn{launch: launch{program: p, variant: v, handler: p.caller, library: library, share: share, env: env},
+			payload: func(f *function) []byte { return get(f, "") }}
+	}
+	turns[1].payload = func(f *function) []byte { return get(f, f.appended()) }
+	if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds); err != nil {
+		return nil, err
+	}
+	if bytes := turns[2].bytes / int64(opt.rounds); bytes < sizeOfHandover {
+		return nil, fmt.Errorf("the hook wrote %d bytes a call: it has not kept the megabyte", bytes)
+	}
+	bare, hooked := differences(turns[1], turns[0], 1), differences(turns[2], turns[0], 1)
+	c := &handoverCost{library: library, append: median(bare), hooked: median(hooked), appendQ: quartiles(bare), hookQ: quartiles(hooked)}
+	c.ratio = float64(c.hooked) / float64(max(c.append, 1))
+	return c, nil
+}
+
+func measureEvents(ctx context.Context, shop *workshop, l language, p program, opt options) (*eventCost, error) {
+	var added [2][]time.Duration
+	for i, size := range []int{10 << 10, 1 << 20} {
+		payload := batch(size)
+		turns := make([]*turn, 2)
+		for i, v := range []variant{plain, hook} {
+			turns[i] = &turn{launch: launch{program: p, variant: v, handler: p.idle}, payload: func(*function) []byte { return payload }}
+		}
+		if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds); err != nil {
+			return nil, err
+		}
+		added[i] = differences(turns[1], turns[0], 1)
+	}
+	return &eventCost{small: median(added[0]), large: median(added[1]), smallQ: quartiles(added[0]), largeQ: quartiles(added[1])}, nil
+}
+
+// batch is an event of SQS's shape, of messages with 1 KB each.
+func batch(size int) []byte {
+	var b strings.Builder
+	b.WriteString(`{"Records":[`)
+	for i := 0; b.Len() < size; i++ {
+		if i > 0 {
+			b.WriteString(",")
+		}
+		fmt.Fprintf(&b, `{"messageId":"059f36b4-87a3-44ab-83d2-%012d","body":"%s","attributes":{"ApproximateReceiveCount":"1","SentTimestamp":"1545082649183"},`+
+			`"messageAttributes":{},"eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:us-east-1:000000000000:orders","awsRegion":"us-east-1"}`,
+			i, strings.Repeat("abcdefg ", 90))
+	}
+	b.WriteString("]}")
+	return []byte(b.String())
+}
+
+func encode(e event) []byte {
+	b, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	return b
+}
+
+// differences are those of two functions' turns, round by round.
+func differences(a, b *turn, n time.Duration) []time.Duration { return subtract(a.took, b.took, n) }
+
+func subtract(a, b []time.Duration, n time.Duration) []time.Duration {
+	d := make([]time.Duration, len(a))
+	for i := range a {
+		d[i] = (a[i] - b[i]) / n
+	}
+	return d
+}
+
+func median[T time.Duration | float64](values []T) T {
+	return quantile(values, 2)
+}
+
+// quartiles are the first and the third.
+func quartiles(values []time.Duration) [2]time.Duration {
+	return [2]time.Duration{quantile(values, 1), quantile(values, 3)}
+}
+
+func quantile[T time.Duration | float64](values []T, quarter int) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[min(len(sorted)*quarter/4, len(sorted)-1)]
+}

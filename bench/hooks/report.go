@@ -1,0 +1,105 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/bench/host"
+)
+
+// write makes the report.
+func write(results []result, opt options, load float64) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# What hooks cost the function\n\nWritten by `go run ./bench/hooks`; run it again rather than compare across machines.\n\n")
+	fmt.Fprintf(&b, "%s. %s. Load average %.1f at the start. %d rounds of %d calls, %d starts.\n", host.Machine(), time.Now().UTC().Format("2 January 2006"), load,
+		opt.rounds, opt.calls, opt.starts)
+	writeCalls(&b, results)
+	writeInit(&b, results)
+	writeHandover(&b, results, opt)
+	writeEvents(&b, results)
+	for _, r := range results {
+		for _, reason := range r.leftOut {
+			fmt.Fprintf(&b, "\nLeft out of %s: %s.\n", r.language.name, reason)
+		}
+	}
+	b.WriteString(explanation)
+	return b.String()
+}
+
+func writeCalls(b *strings.Builder, results []result) {
+	fmt.Fprintf(b, "\n## A call with bodies of 2 KB\n\nCPU µs of the function's process. OTel is OpenTelemetry's instrumentation of the same library.\n\n")
+	b.WriteString("| runtime | library | without | with hook | the hook adds (quartiles) | mark | OTel adds | hook of OTel | mark |\n|---|---|---|---|---|---|---|---|---|\n")
+	for _, r := range results {
+		for _, c := range r.calls {
+			fmt.Fprintf(b, "| %s | %s | %.1f | %.1f | %.1f (%.1f–%.1f) | %s | %.1f | 1/%.1f | %s |\n", r.title, c.library, us(c.plain), us(c.hooked),
+				us(c.added), us(c.spread[0]), us(c.spread[1]), judge(c.added <= r.language.mark.call, fmt.Sprintf("≤ %.0f", us(r.language.mark.call))),
+				us(c.addedByOther), 1/c.ofOther, judge(c.ofOther*markOfOther <= 1, fmt.Sprintf("≤ 1/%d", markOfOther)))
+		}
+	}
+}
+
+func writeInit(b *strings.Builder, results []result) {
+	fmt.Fprintf(b, "\n## A cold start\n\nms from the start of the runtime's process to its first request for an event; the handler imports nothing.\n\n")
+	b.WriteString("| runtime | without | with hook | ratio | the hook adds (quartiles) | CPU that it adds | mark |\n|---|---|---|---|---|---|---|\n")
+	for _, r := range results {
+		if c := r.init; c != nil {
+			mark := "–"
+			if r.language.mark.init > 0 {
+				mark = judge(c.added <= r.language.mark.init, fmt.Sprintf("≤ %.0f", ms(r.language.mark.init)))
+			}
+			fmt.Fprintf(b, "| %s | %.1f | %.1f | %.2f | %.1f (%.1f–%.1f) | %.1f | %s |\n", r.title, ms(c.plain), ms(c.hooked), float64(c.hooked)/float64(c.plain),
+				ms(c.added), ms(c.spread[0]), ms(c.spread[1]), ms(c.addedCPU), mark)
+		}
+	}
+}
+
+func writeHandover(b *strings.Builder, results []result, opt options) {
+	fmt.Fprintf(b, "\n## Handing over 1 MB\n\nAt %s. CPU µs that an answer of 1 MB costs beyond getting it: appended to a file with one write, or kept whole by the hook.\n\n",
+		strings.ToLower(host.ShareTitle(opt.memory)[:1])+host.ShareTitle(opt.memory)[1:])
+	b.WriteString("| runtime | library | bare append (quartiles) | hook (quartiles) | ratio | mark |\n|---|---|---|---|---|---|\n")
+	for _, r := range results {
+		if c := r.handover; c != nil {
+			fmt.Fprintf(b, "| %s | %s | %.0f (%.0f–%.0f) | %.0f (%.0f–%.0f) | %.2f | %s |\n", r.title, c.library, us(c.append), us(c.appendQ[0]), us(c.appendQ[1]),
+				us(c.hooked), us(c.hookQ[0]), us(c.hookQ[1]), c.ratio, judge(c.ratio <= markOfAppend, fmt.Sprintf("≤ %.1f", markOfAppend)))
+		}
+	}
+}
+
+func writeEvents(b *strings.Builder, results []result) {
+	b.WriteString("\n## A large event\n\nCPU µs that the hook adds to an invocation, by the size of its event.\n\n")
+	b.WriteString("| runtime | 10 KB (quartiles) | 1 MB (quartiles) | ratio | mark |\n|---|---|---|---|---|\n")
+	for _, r := range results {
+		if c := r.event; c != nil {
+			ratio := float64(c.large) / float64(max(c.small, 1))
+			fmt.Fprintf(b, "| %s | %.0f (%.0f–%.0f) | %.0f (%.0f–%.0f) | %.2f | %s |\n", r.title, us(c.small), us(c.smallQ[0]), us(c.smallQ[1]),
+				us(c.large), us(c.largeQ[0]), us(c.largeQ[1]), ratio, judge(ratio <= markOfEvent, fmt.Sprintf("≤ %d", markOfEvent)))
+		}
+	}
+}
+
+// judge says a mark, and whether it was met.
+func judge(met bool, mark string) string {
+	if met {
+		return mark + " ✓"
+	}
+	return mark + " **missed**"
+}
+
+func us(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+const explanation = `
+## How to read it
+
+- CPU is user and system time of all threads of the function's process, from the moment at which it is given an event until it asks for the next one, by the
+  clock that the kernel keeps for each process. The peer and the Runtime API are in another process, on loopback. Bodies are JSON.
+- All variants run at the same time and take turns, in an order that changes with the round. What is added is the median of the differences within rounds; the
+  ratio to OpenTelemetry is the median of the ratios within rounds.
+- OpenTelemetry makes its spans, collects them into batches, and throws them away: what exporting them costs comes on top, in the function's process.
+  It keeps neither headers nor bodies. The hook keeps both, whole, and writes them where the extension finds them.
+- At a small share of the CPU time is CPU: a function that has used up its share stands still until the next period of 20 ms.
+- A handler with a large event parses it, with a hook or without: what is shown is the difference between two much larger figures, so look at the quartiles.
+`
