@@ -19,14 +19,15 @@ import (
 // A peer is the server that functions send requests to. It is written on sockets, so that it can answer as no proper server would, and it keeps every
 // byte that arrives, connection by connection.
 type peer struct {
-	address, secure string // host:port, the second one with TLS
-	certificate     string // a folder with ca.pem, which is that of the secure one: a layer of every function
+	address, secure, second string // host:port; the secure one has TLS, the second one TLS and HTTP/2
+	certificate             string // a folder with ca.pem, which is that of those with TLS
 
 	mu       sync.Mutex
 	told     *sync.Cond // whenever something below has changed
 	open     map[*connection]bool
 	heard    []*connection // those that something arrived on, in that order
 	order    []string      // requests as they arrived, and what the runner noted between them
+	framed   []string      // requests of HTTP/2, whose bytes tell nothing: method, path, headers and body
 	streamed int           // bytes of the response that the caller of the invocation has got
 	counts   map[string]int
 	closed   bool
@@ -73,6 +74,7 @@ func newPeer(t *testing.T) *peer {
 	p.secure = listen(func(c net.Conn) net.Conn {
 		return tls.Server(c, &tls.Config{Certificates: certified.TLS.Certificates, NextProtos: []string{"http/1.1"}})
 	})
+	p.second = p.serveSecond(t, certified.TLS.Certificates)
 	t.Cleanup(p.close)
 	return p
 }
@@ -165,7 +167,8 @@ func (p *peer) take(unordered bool) received {
 		r.Connections = append(r.Connections, c.bytes.String())
 		c.bytes.Reset() // the connection may be used again
 	}
-	p.order, p.heard, p.streamed = nil, nil, 0
+	r.Connections = append(r.Connections, p.framed...)
+	p.order, p.heard, p.framed, p.streamed = nil, nil, nil, 0
 	clear(p.counts)
 	if unordered {
 		slices.Sort(r.Order)

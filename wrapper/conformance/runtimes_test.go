@@ -20,11 +20,13 @@ type actor struct {
 	language  string            // as stories call it, and the folder below actors
 	versions  []string          // names of runtimes; the first one tells all stories, the others those for all versions
 	handlers  map[string]string // _HANDLER for each style that stories may ask for; "" is the ordinary one
-	libraries []string          // that it sends requests with; the first one unless a story says otherwise
+	libraries []string          // that it sends requests with, of those that the language has; the first one unless a story says otherwise
+	installed []string          // more of them, which the layers have; on the first version only
+	pending   []string          // those among them that the hook does not see yet: what it records of them is not looked at
 
 	// build makes /var/task out of a folder with source code: the actor's, or a story's. It may be the folder itself.
 	build func(t *testing.T, rt runtimes.Runtime, source string, hooked bool) string
-	// layers are folders that the function has as layers in both runs, such as one with libraries. nil for none.
+	// layers are folders that the function has as layers in both runs, on the first version: those with libraries. nil for none.
 	layers func(t *testing.T, rt runtimes.Runtime) []string
 	// hook is what makes the run with Afterglow one, beside the layer and its exec wrapper. nil for nothing.
 	hook func(env map[string]string)

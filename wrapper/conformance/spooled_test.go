@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,27 +18,31 @@ type spooled struct {
 	records []spool.Record
 }
 
-// readSpool reads what a run left in its spool, in the order in which files were begun, and takes away what is done, as the extension does. A byte that
-// is not as FORMAT.md has it fails the test.
-func readSpool(t *testing.T, e *environment) []spooled {
+// readSpool reads what a run left in its spool, in the order in which files were begun, and takes away what is done, as the extension does. It also gives
+// every byte that is not as FORMAT.md has it.
+func readSpool(t *testing.T, e *environment) (found []spooled, wrong []string) {
 	t.Helper()
 	dir := filepath.Join(e.TempDir(), "afterglow")
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil // a story that has no spool says so itself: its calls are missing
+		return nil, nil // a story that has no spool says so itself: its calls are missing
 	}
-	var found []spooled
 	for _, entry := range entries {
 		name, ok := spool.ParseName(entry.Name())
 		if !ok {
-			t.Errorf("%s is no name of the spool", entry.Name())
+			wrong = append(wrong, entry.Name()+" is no name of the spool")
 			continue
 		}
 		path := filepath.Join(dir, entry.Name())
 		if info, err := entry.Info(); err != nil || info.Mode() != 0o600 {
-			t.Errorf("%s has mode %v (%v), want 0600", name, info.Mode(), err)
+			wrong = append(wrong, fmt.Sprintf("%s has mode %v (%v), want 0600", name, info.Mode(), err))
 		}
-		found = append(found, spooled{name, readFile(t, path)})
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records, torn := readFile(name.String(), data)
+		found, wrong = append(found, spooled{name, records}), append(wrong, torn...)
 		if name == name.Done() {
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
@@ -50,29 +55,23 @@ func readSpool(t *testing.T, e *environment) []spooled {
 		}
 		return a.name.Number - b.name.Number
 	})
-	return found
+	return found, wrong
 }
 
-func readFile(t *testing.T, path string) []spool.Record {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var records []spool.Record
+func readFile(name string, data []byte) (records []spool.Record, wrong []string) {
 	summary, err := spool.Read(data, func(r spool.Record) error {
 		records = append(records, r)
 		return nil
 	})
 	if err != nil || summary.Torn+summary.Corrupt+summary.Unknown > 0 || summary.TailStart != int64(len(data)) {
-		t.Errorf("%s: %v, %+v of %d bytes", filepath.Base(path), err, summary, len(data))
+		wrong = append(wrong, fmt.Sprintf("%s: %v, %+v of %d bytes", name, err, summary, len(data)))
 	}
 	for i, r := range records {
 		if (i == 0) != (r.Kind == spool.KindProcess) {
-			t.Errorf("%s: record %d is %s", filepath.Base(path), i, r.Kind)
+			wrong = append(wrong, fmt.Sprintf("%s: record %d is %s", name, i, r.Kind))
 		}
 	}
-	return records
+	return records, wrong
 }
 
 // of gives the records of an invocation, whatever files they are in.
@@ -88,85 +87,6 @@ func of(files []spooled, id string) []spool.Record {
 	return found
 }
 
-// checkSpool holds what the spool has against what happened and what the story says.
-func (w *world) checkSpool(t *testing.T, s story, library string, tale telling) {
-	t.Helper()
-	for i, in := range s.told() {
-		records := of(tale.spooled, tale.ids[i])
-		if want, ok := in.callsFor(w.actor.language, w.rt.Name, library); ok {
-			if got := calls(t, records); !slices.Equal(got, want) {
-				t.Errorf("calls of invocation %d in the spool:\n\t%s\nwant:\n\t%s", i+1, strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
-			}
-		}
-		if !w.actor.blind {
-			checkEnds(t, in, records, tale, i)
-		}
-	}
-	if s.Says == "" && len(tale.said) > 0 {
-		t.Errorf("the hook said %q", tale.said)
-	}
-	if s.Says != "" && !matches(s.Says, tale.said) {
-		t.Errorf("the hook said %q, want %s", tale.said, s.Says)
-	}
-}
-
-// callsFor gives the calls that the spool is to have, for a language, a version or a library.
-func (in invocation) callsFor(language, version, library string) ([]string, bool) {
-	for _, key := range []string{language + " " + library, version, language} {
-		if calls, ok := in.CallsOn[key]; ok {
-			return calls, true
-		}
-	}
-	if in.Calls == nil {
-		return nil, false
-	}
-	return *in.Calls, true
-}
-
-// checkEnds looks at what the spool says of the beginning and the end of an invocation.
-func checkEnds(t *testing.T, in invocation, records []spool.Record, tale telling, i int) {
-	t.Helper()
-	starts, ends := kind(records, spool.KindInvocationStart), kind(records, spool.KindInvocationEnd)
-	end := in.expectedEnd(tale.outcomes[i])
-	if end == "any" {
-		return
-	}
-	if len(starts) != 1 {
-		t.Errorf("invocation %d has %d starts", i+1, len(starts))
-	} else if part, _, ok := starts[0].Part(spool.PartEvent); !ok || part.Size != nil && *part.Size != int64(len(tale.events[i])) {
-		t.Errorf("event %d of %d bytes is %+v", i+1, len(tale.events[i]), part)
-	}
-	if len(ends) > 1 || (end == "none") != (len(ends) == 0) {
-		t.Errorf("invocation %d has %d ends, want it to be %s", i+1, len(ends), end)
-		return
-	}
-	if len(ends) == 0 {
-		return
-	}
-	if failed := ends[0].Error != nil; failed != (end == "error") {
-		t.Errorf("invocation %d ended with %+v, want %s", i+1, ends[0].Error, end)
-	} else if want := tale.outcomes[i].ErrorType; failed && !strings.HasPrefix(want, "Runtime.") && ends[0].Error.Type != want {
-		t.Errorf("invocation %d ended with %s, its caller was told %s", i+1, ends[0].Error.Type, want)
-	}
-	if in.Status != 0 && ends[0].Status != in.Status {
-		t.Errorf("invocation %d has status %d, want %d", i+1, ends[0].Status, in.Status)
-	}
-}
-
-// expectedEnd is what the spool has to say of an invocation's end. One whose process ended need not have been seen to.
-func (in invocation) expectedEnd(o outcome) string {
-	switch {
-	case in.End != "":
-		return in.End
-	case o.Error == "":
-		return "ok"
-	case strings.HasPrefix(o.ErrorType, "Runtime.") || strings.HasPrefix(o.ErrorType, "Sandbox."):
-		return "any"
-	default:
-		return "error"
-	}
-}
-
 func kind(records []spool.Record, kinds ...string) []spool.Record {
 	var found []spool.Record
 	for _, r := range records {
@@ -177,21 +97,20 @@ func kind(records []spool.Record, kinds ...string) []spool.Record {
 	return found
 }
 
-// calls tells the calls among records, a line each, in the order in which they ended; those that did not come last:
+// calls tells the calls among records, a line each, in the order in which they ended; those that did not come last. It also gives what is odd about them.
 //
 //	POST /echo 200 request 7 response 32768 of 100000 partial error
-func calls(t *testing.T, records []spool.Record) []string {
-	t.Helper()
+func calls(records []spool.Record) (out, odd []string) {
 	out, open := []string{}, map[string]spool.Record{}
 	for _, r := range kind(records, spool.KindCallStart, spool.KindCallEnd) {
 		start, begun := open[r.Call]
 		switch {
 		case r.Kind == spool.KindCallStart && (begun || r.Call == ""):
-			t.Errorf("call %q started twice", r.Call)
+			odd = append(odd, fmt.Sprintf("call %q started twice", r.Call))
 		case r.Kind == spool.KindCallStart:
 			open[r.Call] = r
 		case !begun:
-			t.Errorf("call %q ended and did not start", r.Call)
+			odd = append(odd, fmt.Sprintf("call %q ended and did not start", r.Call))
 		default:
 			delete(open, r.Call)
 			out = append(out, line(start, &r))
@@ -202,8 +121,11 @@ func calls(t *testing.T, records []spool.Record) []string {
 		left = append(left, line(r, nil))
 	}
 	slices.Sort(left)
-	return append(out, left...)
+	return append(out, left...), odd
 }
+
+// requestLine is where a request begins.
+var requestLine = regexp.MustCompile(`(?m)^[A-Z]+ \S+ HTTP/1\.1\r$`)
 
 func line(start spool.Record, end *spool.Record) string {
 	_, path, _ := strings.Cut(start.URL, "://")

@@ -18,8 +18,12 @@ func TestStories(t *testing.T) {
 					if !s.isFor(a.language) || i > 0 && !s.Versions {
 						continue
 					}
-					for _, library := range s.librariesOf(a) {
-						t.Run(testName(s, library), func(inner *testing.T) { w.story(t, inner, s, library) })
+					for _, library := range s.librariesOf(a, i == 0) {
+						t.Run(testName(s, library), func(inner *testing.T) {
+							for _, problem := range w.story(t, inner, s, library) {
+								inner.Error(problem)
+							}
+						})
 					}
 				}
 			})
@@ -28,16 +32,20 @@ func TestStories(t *testing.T) {
 }
 
 // librariesOf gives the libraries that an actor tells a story with. An empty one stands for none in particular.
-func (s story) librariesOf(a actor) []string {
+func (s story) librariesOf(a actor, first bool) []string {
+	has := a.libraries
+	if first {
+		has = slices.Concat(a.libraries, a.installed)
+	}
 	switch {
 	case len(s.Libraries) == 0:
 		return []string{""}
 	case s.Libraries[0] == "all":
-		return a.libraries
+		return has
 	}
 	var found []string
 	for _, l := range s.Libraries {
-		if slices.Contains(a.libraries, l) {
+		if slices.Contains(has, l) {
 			found = append(found, l)
 		}
 	}
@@ -51,18 +59,18 @@ func testName(s story, library string) string {
 	return s.name + "/" + library
 }
 
-// story tells one story twice and compares.
-func (w *world) story(outer, t *testing.T, s story, library string) {
+// story tells one story twice, and gives what is wrong with it.
+func (w *world) story(outer, t *testing.T, s story, library string) []string {
+	t.Helper()
 	plain := w.tell(t, w.environment(outer, t, s, library, false), s, library)
 	if plain.not != "" {
 		t.Skipf("not applicable: %s", plain.not)
 	}
 	hooked := w.tell(t, w.environment(outer, t, s, library, true), s, library)
 	if hooked.not != "" {
-		t.Fatalf("with Afterglow the actor cannot tell it: %s", hooked.not)
+		return []string{"with Afterglow the actor cannot tell it: " + hooked.not}
 	}
-	compare(t, w.actor.language, s, plain, hooked)
-	w.checkSpool(t, s, library, hooked)
+	return slices.Concat(compare(t, w.actor.language, s, plain, hooked), w.checkSpool(s, library, hooked))
 }
 
 // matches tells whether there are lines and all of them match.

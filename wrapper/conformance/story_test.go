@@ -29,6 +29,7 @@ type story struct {
 
 	// Own gives the story environments of its own. It has them anyway where what follows changes anything of the function.
 	Own         bool
+	Packages    bool              // the installed libraries are there, also if none of them is asked for
 	Env         map[string]string // of the function, in both runs
 	HookedEnv   map[string]string // of the function with Afterglow only: settings of the hook
 	Init        []json.RawMessage // steps that the actor takes while it is loaded
@@ -37,8 +38,7 @@ type story struct {
 	TimeoutMS   int
 	LogFormat   string
 	InitType    string
-	Concurrency int      // of managed instances: so many invocations at once
-	Launch      []string // arguments put before the runtime's command line by an exec wrapper of the function's own, in both runs
+	Concurrency int // of managed instances: so many invocations at once
 
 	invocation               // the only one of a story with one
 	Invocations []invocation // of a story with several
@@ -100,7 +100,7 @@ func (s story) told() []invocation {
 func (s story) alone() bool {
 	sabotaged := slices.ContainsFunc(s.told(), func(i invocation) bool { return len(i.Sabotage) > 0 })
 	return s.Own || sabotaged || len(s.files) > 0 || len(s.Env) > 0 || len(s.HookedEnv) > 0 || len(s.Init) > 0 || s.MemoryMB > 0 || s.TempMB > 0 ||
-		s.TimeoutMS > 0 || s.LogFormat != "" || s.InitType != "" || s.Concurrency > 0 || len(s.Launch) > 0
+		s.TimeoutMS > 0 || s.LogFormat != "" || s.InitType != "" || s.Concurrency > 0
 }
 
 // code gives the files that are the function's own code in a language, and says whether there are any.

@@ -28,6 +28,7 @@ type telling struct {
 	events   [][]byte
 	outcomes []outcome
 	spooled  []spooled
+	torn     []string // what is not as FORMAT.md has it
 	said     []string // by the hook
 	not      string   // why the actor cannot tell it
 }
@@ -54,7 +55,7 @@ func (w *world) tell(t *testing.T, e *environment, s story, library string) tell
 		tale.said = append(tale.said, said...)
 	}
 	if e.hooked {
-		tale.spooled = readSpool(t, e)
+		tale.spooled, tale.torn = readSpool(t, e)
 	}
 	return tale
 }
@@ -96,10 +97,11 @@ func eventOf(t *testing.T, p *peer, library string, steps []json.RawMessage, pad
 	event := struct {
 		Peer    string            `json:"peer"`
 		Secure  string            `json:"secure"`
+		Second  string            `json:"second"`
 		Library string            `json:"library"`
 		Steps   []json.RawMessage `json:"steps"`
 		Pad     string            `json:"pad,omitempty"`
-	}{p.address, p.secure, library, steps, strings.Repeat("p", pad)}
+	}{p.address, p.secure, p.second, library, steps, strings.Repeat("p", pad)}
 	data, err := json.Marshal(event)
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,7 +51,7 @@ func newWorld(t *testing.T, a actor, rt runtimes.Runtime) *world {
 		}
 		write(t, filepath.Join(w.hooked, "afterglow", filepath.FromSlash(file.Path)), file.Data, mode)
 	}
-	if a.layers != nil {
+	if a.layers != nil && rt.Name == a.versions[0] {
 		w.layers = a.layers(t, rt)
 	}
 	return w
@@ -80,7 +81,7 @@ func (w *world) environment(outer, t *testing.T, s story, library string, hooked
 		return w.start(t, s, library, hooked)
 	}
 	if w.shared[hooked] == nil {
-		e := w.start(outer, story{name: "shared", invocation: invocation{}}, "", hooked)
+		e := w.start(outer, story{name: "shared", Packages: true}, "", hooked)
 		e.log.take() // its init is none of the first story's
 		w.shared[hooked] = e
 	}
@@ -95,7 +96,7 @@ func (w *world) start(t *testing.T, s story, library string, hooked bool) *envir
 		handler = s.Handler // one of the story's own code
 	}
 	fn := lambdalocal.Function{
-		Name: "conformance", Runtime: w.rt.Name, Handler: handler, Code: w.code(t, s, hooked), Layers: w.layersOf(t, s, hooked), Env: w.env(t, s, library, hooked),
+		Name: "conformance", Runtime: w.rt.Name, Handler: handler, Code: w.code(t, s, hooked), Layers: w.layersOf(t, s, library, hooked), Env: w.env(t, s, library, hooked),
 		MemoryMB: s.MemoryMB, EphemeralMB: s.TempMB, Timeout: time.Duration(s.TimeoutMS) * time.Millisecond, LogFormat: s.LogFormat,
 		InitType: lambdalocal.InitType(s.InitType), MaxConcurrency: s.Concurrency,
 	}
@@ -121,7 +122,7 @@ func (w *world) start(t *testing.T, s story, library string, hooked bool) *envir
 // env gives a function's variables. The peer's addresses are in them for what is done at init, and in every event.
 func (w *world) env(t *testing.T, s story, library string, hooked bool) map[string]string {
 	t.Helper()
-	env := map[string]string{"AWS_LAMBDA_EXEC_WRAPPER": hookPath, "PEER": w.peer.address, "SECURE_PEER": w.peer.secure, "PEER_CA": "/opt/peer/ca.pem", "PYTHONHASHSEED": "0"}
+	env := map[string]string{"AWS_LAMBDA_EXEC_WRAPPER": hookPath, "PEER": w.peer.address, "SECURE_PEER": w.peer.secure, "SECOND_PEER": w.peer.second, "PEER_CA": "/opt/peer/ca.pem", "PYTHONHASHSEED": "0"}
 	if len(s.Init) > 0 {
 		env["STORY_INIT"] = string(eventOf(t, w.peer, library, s.Init, 0))
 	}
@@ -150,7 +151,7 @@ func (w *world) code(t *testing.T, s story, hooked bool) string {
 }
 
 // layersOf gives a function's layers. The later ones win, so the story's own comes last.
-func (w *world) layersOf(t *testing.T, s story, hooked bool) []string {
+func (w *world) layersOf(t *testing.T, s story, library string, hooked bool) []string {
 	t.Helper()
 	certificate := filepath.Join(t.TempDir(), "certificate")
 	data, err := os.ReadFile(filepath.Join(w.peer.certificate, "ca.pem"))
@@ -158,9 +159,12 @@ func (w *world) layersOf(t *testing.T, s story, hooked bool) []string {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(certificate, "peer", "ca.pem"), data, 0o644)
-	layers := append([]string{w.plain, certificate}, w.layers...)
+	layers := []string{w.plain, certificate}
 	if hooked {
 		layers[0] = w.hooked
+	}
+	if s.Packages || slices.Contains(w.actor.installed, library) { // every environment has a copy of them, which takes time
+		layers = append(layers, w.layers...)
 	}
 	if files, ok := s.layer(); ok {
 		dir := filepath.Join(t.TempDir(), "layer")

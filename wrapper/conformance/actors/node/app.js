@@ -1,104 +1,12 @@
 'use strict';
 // The actor for Node.js: carries out the steps of stories. ../../README.md describes the verbs.
-const crypto = require('crypto');
 const fs = require('fs');
 const http = require('http');
-const https = require('https');
-const { execFileSync, spawnSync } = require('child_process');
-const { Readable } = require('stream');
+const { spawnSync } = require('child_process');
 const { setTimeout: wait } = require('timers/promises');
-const { Worker } = require('worker_threads');
+const { Worker, isMainThread, parentPort, workerData } = require('worker_threads');
 
-class Unsupported extends Error {}
-
-// complete fills in the arguments of the verb call.
-function complete(args, event) {
-  const secure = args.secure || false;
-  const peer = secure ? event.secure : event.peer;
-  return {
-    library: args.library || event.library || 'http',
-    method: args.method || 'GET',
-    secure,
-    url: args.url || `${secure ? 'https' : 'http'}://${peer}${args.path || '/text'}`,
-    headers: args.headers || [],
-    body: args.body,
-    read: args.read || 'all',
-    timeout: args.timeoutMS,
-    expect: args.expect || false,
-    times: args.times || 1,
-  };
-}
-
-// bodyOf gives the body: a Buffer, or a stream of pieces.
-function bodyOf(call) {
-  if (!call.body) return undefined;
-  let data;
-  if (call.body.text !== undefined) data = Buffer.from(call.body.text);
-  else if (call.body.binary !== undefined) data = Buffer.from(Array.from({ length: call.body.binary }, (_, i) => i % 256));
-  else data = Buffer.alloc(call.body.size, 'x');
-  switch (call.body.as || 'bytes') {
-    case 'bytes': return data;
-    case 'generator': return Readable.from((function* () { for (let i = 0; i < data.length; i += 1000) yield data.subarray(i, i + 1000); })());
-    case 'file': fs.writeFileSync('/tmp/upload', data); return fs.createReadStream('/tmp/upload');
-    default: throw new Unsupported(`a body as ${call.body.as}`);
-  }
-}
-
-function told(status, data) {
-  return { status, length: data.length, md5: crypto.createHash('md5').update(data).digest('hex') };
-}
-
-// take reads a stream as the story asks for, and says what came.
-async function take(call, status, stream) {
-  const chunks = [];
-  switch (call.read) {
-    case 'all': case 'pieces': for await (const chunk of stream) chunks.push(chunk); break;
-    case 'some': for await (const chunk of stream) { chunks.push(chunk.subarray(0, 10)); break; } break;
-    case 'none': stream.destroy(); break;
-    default: throw new Unsupported(`to read ${call.read}`);
-  }
-  return told(status, Buffer.concat(chunks));
-}
-
-async function byHTTP(call) {
-  const agent = new (call.secure ? https : http).Agent({ keepAlive: call.times > 1, ca: call.secure ? fs.readFileSync(process.env.PEER_CA) : undefined });
-  let result;
-  for (let n = 0; n < call.times; n++) result = await once(call, agent);
-  agent.destroy();
-  return result;
-}
-
-function once(call, agent) {
-  return new Promise((resolve, reject) => {
-    const req = (call.secure ? https : http).request(call.url, { method: call.method, agent }, (res) => take(call, res.statusCode, res).then(resolve, reject));
-    for (const [name, value] of call.headers) req.appendHeader(name, value);
-    if (call.timeout) req.setTimeout(call.timeout, () => req.destroy(new Error('timed out')));
-    req.on('error', reject);
-    const body = bodyOf(call);
-    if (call.expect) {
-      req.setHeader('Expect', '100-continue');
-      req.flushHeaders();
-      req.once('continue', () => req.end(body));
-    } else if (body instanceof Readable) body.pipe(req);
-    else req.end(body);
-  });
-}
-
-async function byFetch(call) {
-  if (call.secure || call.expect) throw new Unsupported('TLS with an authority of its own, or 100 Continue');
-  let result;
-  for (let n = 0; n < call.times; n++) {
-    const options = { method: call.method, headers: call.headers, body: bodyOf(call), duplex: 'half' };
-    if (call.timeout) options.signal = AbortSignal.timeout(call.timeout);
-    const res = await fetch(call.url, options);
-    if (call.read === 'all') result = told(res.status, Buffer.from(await res.arrayBuffer()));
-    else if (call.read === 'none') { result = told(res.status, Buffer.alloc(0)); if (res.body) await res.body.cancel(); }
-    else result = await take(call, res.status, res.body ? Readable.fromWeb(res.body) : Readable.from([]));
-  }
-  return result;
-}
-
-const libraries = { http: byHTTP, fetch: byFetch };
+const { Unsupported, complete, libraries } = require('./calls.js');
 
 class Custom extends Error {
   constructor(one, { two, three }) {
@@ -275,7 +183,6 @@ if (globalThis.awslambda) {
   });
 }
 
-const { isMainThread, parentPort, workerData } = require('worker_threads');
 if (!isMainThread && workerData && workerData.steps) {
   run(workerData.steps, workerData).then((results) => parentPort.postMessage(results));
 } else if (require.main === module) { // a child process

@@ -1,0 +1,147 @@
+package conformance
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/afterglow-lambda/afterglow/spool"
+)
+
+// checkSpool holds what the spool has against what happened and what the story says, and gives what is wrong.
+func (w *world) checkSpool(s story, library string, tale telling) []string {
+	wrong := tale.torn
+	pending := slices.Contains(w.actor.pending, library)
+	for i, in := range s.told() {
+		records := of(tale.spooled, tale.ids[i])
+		want, known := in.callsFor(w.actor.language, w.rt.Name, library)
+		got, odd := calls(records)
+		wrong = append(wrong, odd...)
+		switch same := slices.Equal(got, want); {
+		case known && pending && same && len(want) > 0:
+			wrong = append(wrong, library+" is seen: take it off the list of what is pending")
+		case known && !pending && !same:
+			wrong = append(wrong, fmt.Sprintf("calls of invocation %d in the spool:\n\t%s\nwant:\n\t%s", i+1, strings.Join(got, "\n\t"), strings.Join(want, "\n\t")))
+		}
+		if !w.actor.blind {
+			wrong = append(wrong, in.checkEnds(records, tale, i)...)
+		}
+	}
+	if s.Says == "" && len(tale.said) > 0 || s.Says != "" && !matches(s.Says, tale.said) {
+		wrong = append(wrong, fmt.Sprintf("the hook said %q, want it to match %q", tale.said, s.Says))
+	}
+	return append(wrong, checkHeaders(tale)...)
+}
+
+// callsFor gives the calls that the spool is to have, for a language, a version or a library.
+func (in invocation) callsFor(language, version, library string) ([]string, bool) {
+	for _, key := range []string{language + " " + library, version, language} {
+		if calls, ok := in.CallsOn[key]; ok {
+			return calls, true
+		}
+	}
+	if in.Calls == nil {
+		return nil, false
+	}
+	return *in.Calls, true
+}
+
+// checkEnds looks at what the spool says of the beginning and the end of an invocation.
+func (in invocation) checkEnds(records []spool.Record, tale telling, i int) (wrong []string) {
+	say := func(format string, args ...any) {
+		wrong = append(wrong, fmt.Sprintf("invocation %d: ", i+1)+fmt.Sprintf(format, args...))
+	}
+	starts, ends := kind(records, spool.KindInvocationStart), kind(records, spool.KindInvocationEnd)
+	end := in.expectedEnd(tale.outcomes[i])
+	if end == "any" {
+		return nil
+	}
+	if len(starts) != 1 {
+		say("%d starts in the spool", len(starts))
+	} else if part, _, ok := starts[0].Part(spool.PartEvent); !ok || part.Size != nil && *part.Size != int64(len(tale.events[i])) {
+		say("the event of %d bytes is %+v", len(tale.events[i]), part)
+	}
+	if len(ends) > 1 || (end == "none") != (len(ends) == 0) {
+		say("%d ends in the spool, want it to be %s", len(ends), end)
+		return wrong
+	}
+	if len(ends) == 0 {
+		return wrong
+	}
+	if failed := ends[0].Error != nil; failed != (end == "error") {
+		say("ended with %+v, want %s", ends[0].Error, end)
+	} else if want := tale.outcomes[i].ErrorType; failed && !strings.HasPrefix(want, "Runtime.") && ends[0].Error.Type != want {
+		say("ended with %s, its caller was told %s", ends[0].Error.Type, want)
+	}
+	if in.Status != 0 && ends[0].Status != in.Status {
+		say("status %d in the spool, want %d", ends[0].Status, in.Status)
+	}
+	return wrong
+}
+
+// expectedEnd is what the spool has to say of an invocation's end. One whose process ended need not have been seen to.
+func (in invocation) expectedEnd(o outcome) string {
+	switch {
+	case in.End != "":
+		return in.End
+	case o.Error == "":
+		return "ok"
+	case strings.HasPrefix(o.ErrorType, "Runtime.") || strings.HasPrefix(o.ErrorType, "Sandbox."):
+		return "any"
+	default:
+		return "error"
+	}
+}
+
+// checkHeaders looks for the headers of every call that got an answer among those that arrived: FORMAT.md promises them as they were sent. Those that
+// frame the request are left out on both sides: some libraries decide on them when the hook has already looked.
+func checkHeaders(tale telling) (wrong []string) {
+	var arrived []string
+	for _, o := range tale.outcomes {
+		for _, c := range o.Received.Connections {
+			arrived = append(arrived, heads(c)...)
+		}
+	}
+	for _, id := range tale.ids {
+		answered := map[string]bool{}
+		for _, r := range kind(of(tale.spooled, id), spool.KindCallEnd) {
+			answered[r.Call] = r.Status > 0
+		}
+		for _, r := range kind(of(tale.spooled, id), spool.KindCallStart) {
+			if !answered[r.Call] || len(arrived) == 0 {
+				continue
+			}
+			if want := head(r); !slices.Contains(arrived, want) {
+				wrong = append(wrong, fmt.Sprintf("the headers of a call are none of those that arrived:\n%s\nbut:\n%s", want, strings.Join(arrived, "\n")))
+			}
+		}
+	}
+	return wrong
+}
+
+// head writes a call's method, path and headers as they are sent.
+func head(r spool.Record) string {
+	_, path, _ := strings.Cut(r.URL, "://")
+	if at := strings.IndexByte(path, '/'); at >= 0 {
+		path = path[at:]
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\n", r.Method, path)
+	for _, h := range r.Headers {
+		fmt.Fprintf(&b, "%s: %s\n", h[0], h[1])
+	}
+	return framing.ReplaceAllString(b.String(), "")
+}
+
+var framing = regexp.MustCompile(`(?mi)^(host|connection|content-length|transfer-encoding|keep-alive): .*\n`)
+
+// heads gives those of the requests in a connection's bytes.
+func heads(bytes string) (found []string) {
+	for _, piece := range requestLine.FindAllStringIndex(bytes, -1) {
+		if text, _, whole := strings.Cut(bytes[piece[0]:], "\r\n\r\n"); whole {
+			found = append(found, framing.ReplaceAllString(strings.ReplaceAll(text, "\r\n", "\n")+"\n", ""))
+		}
+	}
+	return found
+}
