@@ -1,18 +1,31 @@
 package spool
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
-// parseHeader reads a header line. There are two of them for each call of the function's, and package encoding/json takes more time and memory for them
-// than all that is done with them afterwards. So what hooks write is read here, and encoding/json reads, and judges, whatever is written otherwise:
-// the answer is the same for every line.
-func parseHeader(line []byte, h *Header) error {
-	if utf8.Valid(line) {
-		p := headerParser{s: string(line)} // once for all strings in it, which share its memory
-		if p.header(h) && p.i == len(p.s) {
+// A headerParser reads header lines. There are two of them for each call of the function's, and package encoding/json takes more time and memory for them
+// than all that is done with them afterwards. So what hooks write is read here: JSON with names in their own case, each once, and values of their types.
+// encoding/json reads, and judges, whatever is written otherwise: the answer is the same for every line.
+//
+// Its methods return false for anything else than that form.
+type headerParser struct {
+	s     string
+	i     int
+	plain bool        // s has no escapes, no control characters and nothing that could be no UTF-8
+	pairs [][2]string // room for headers, used again for each line
+}
+
+// parse reads a header line into a Header that is empty.
+func (p *headerParser) parse(line []byte, h *Header) error {
+	p.plain = isPlain(line)
+	if p.plain || utf8.Valid(line) {
+		p.s, p.i = string(line), 0 // once for all strings in it, which share its memory
+		if p.header(h) && p.atEnd() {
 			return nil
 		}
 		*h = Header{}
@@ -20,11 +33,26 @@ func parseHeader(line []byte, h *Header) error {
 	return json.Unmarshal(line, h) //nolint:wrapcheck // its caller only asks whether there is one
 }
 
-// A headerParser reads JSON of the form that hooks write: names in their own case, each once, and values of their types. Its methods return false for
-// anything else.
-type headerParser struct {
-	s string
-	i int
+// isPlain tells whether text is of ASCII without control characters and backslashes: then a string in it ends with the next quotation mark. It looks at eight
+// bytes at a time. What is taken off a byte borrows from the next one only where the highest bit of this one tells already.
+func isPlain(text []byte) bool {
+	const (
+		ones    = 0x0101010101010101
+		highest = 0x80 * ones
+	)
+	for ; len(text) >= 8; text = text[8:] {
+		word := binary.LittleEndian.Uint64(text)
+		backslash := word ^ '\\'*ones
+		if (word|(word-' '*ones)|(backslash-ones)&^backslash)&highest != 0 {
+			return false
+		}
+	}
+	for _, c := range text {
+		if c < ' ' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *headerParser) space() {
@@ -33,14 +61,19 @@ func (p *headerParser) space() {
 	}
 }
 
-// is goes past a character, and the white space around it, if it is there.
+// atEnd goes past white space and tells whether there is nothing else.
+func (p *headerParser) atEnd() bool {
+	p.space()
+	return p.i == len(p.s)
+}
+
+// is goes past a character, and the white space before it, if it is there.
 func (p *headerParser) is(c byte) bool {
 	p.space()
 	if p.i >= len(p.s) || p.s[p.i] != c {
 		return false
 	}
 	p.i++
-	p.space()
 	return true
 }
 
@@ -86,6 +119,21 @@ func (p *headerParser) string(to *string) bool {
 	if p.i >= len(p.s) || p.s[p.i] != '"' {
 		return false
 	}
+	if !p.plain {
+		return p.escaped(to)
+	}
+	begin := p.i + 1
+	length := strings.IndexByte(p.s[begin:], '"')
+	if length < 0 {
+		return false
+	}
+	p.i = begin + length + 1
+	*to = p.s[begin : begin+length]
+	return true
+}
+
+// escaped is string for one that may have escapes, or what JSON does not allow.
+func (p *headerParser) escaped(to *string) bool {
 	begin, escaped := p.i, false
 	for i := p.i + 1; i < len(p.s); i++ {
 		switch c := p.s[i]; {
@@ -177,13 +225,7 @@ func (p *headerParser) header(h *Header) bool {
 		case "partial":
 			return p.bool(&h.Partial)
 		case "headers":
-			h.Headers = make([][2]string, 0, headersAtFirst)
-			return p.array(func() bool {
-				var pair [2]string
-				ok := p.is('[') && p.string(&pair[0]) && p.is(',') && p.string(&pair[1]) && p.is(']')
-				h.Headers = append(h.Headers, pair)
-				return ok
-			})
+			return p.headers(h)
 		case "parts":
 			h.Parts = []Part{}
 			return p.array(func() bool {
@@ -202,8 +244,19 @@ func (p *headerParser) header(h *Header) bool {
 	})
 }
 
-// headersAtFirst is room for the headers of most requests and responses.
-const headersAtFirst = 16
+// headers reads the pairs of names and values.
+func (p *headerParser) headers(h *Header) bool {
+	p.pairs = p.pairs[:0]
+	ok := p.array(func() bool {
+		var pair [2]string
+		ok := p.is('[') && p.string(&pair[0]) && p.is(',') && p.string(&pair[1]) && p.is(']')
+		p.pairs = append(p.pairs, pair)
+		return ok
+	})
+	h.Headers = append(make([][2]string, 0, len(p.pairs)), p.pairs...)
+	clear(p.pairs) // no more than a line's memory is kept for it
+	return ok
+}
 
 // text gives the field of a member that is a string.
 func (h *Header) text(name string) *string {

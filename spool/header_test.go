@@ -55,8 +55,8 @@ func TestHooksHeadersAreReadHere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := headerParser{s: string(line)}
-			if h := (Header{}); !p.header(&h) || p.i != len(line) {
+			p := headerParser{s: string(line), plain: isPlain(line)}
+			if h := (Header{}); !p.header(&h) || !p.atEnd() {
 				t.Errorf("%s: not read: %s", file, line)
 			}
 			read++
@@ -71,7 +71,7 @@ func TestHooksHeadersAreReadHere(t *testing.T) {
 func sameAsJSON(t *testing.T, line []byte) {
 	t.Helper()
 	var got, want Header
-	gotErr, wantErr := parseHeader(line, &got), json.Unmarshal(line, &want)
+	gotErr, wantErr := new(headerParser).parse(line, &got), json.Unmarshal(line, &want)
 	if (gotErr == nil) != (wantErr == nil) {
 		t.Errorf("%q: %v, encoding/json: %v", line, gotErr, wantErr)
 	}
@@ -93,9 +93,10 @@ func BenchmarkHeader(b *testing.B) {
 	line := []byte(`{"kind":"call.start","inv":"6d68ca91-49c9-448d-89b8-7ca3e6dc66aa","t":1767225600000000,"call":"17-3","lib":"http.client","method":"POST","url":"https://sqs.eu-west-1.amazonaws.com/","headers":[["host","sqs.eu-west-1.amazonaws.com"],["content-type","application/x-amz-json-1.0"],["x-amz-target","AmazonSQS.SendMessage"],["authorization","AWS4-HMAC-SHA256 Credential=ASIAIOSFODNN7EXAMPLE/20260102/eu-west-1/sqs/aws4_request, SignedHeaders=host, Signature=5d672d795d672d79"]],"parts":[{"of":"request","len":300,"size":300}]}`)
 	b.SetBytes(int64(len(line)))
 	b.ReportAllocs()
+	var p headerParser
 	for range b.N {
 		var h Header
-		if err := parseHeader(line, &h); err != nil {
+		if err := p.parse(line, &h); err != nil {
 			b.Fatal(err)
 		}
 	}

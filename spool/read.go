@@ -56,8 +56,10 @@ func ReadFrom(data []byte, at int64, fn func(Record) error) (Summary, error) {
 func readRecords(data []byte, at int64, mark string, fn func(Record) error) (Summary, error) {
 	s := Summary{Head: at}
 	begin := []byte("@" + mark + " ")
+	var rec Record // one for all: it is on the heap
+	var parser headerParser
 	for int(at) < len(data) {
-		rec, n, ok := readRecord(data[at:], begin)
+		header, body, n, ok := readRecord(data[at:], begin)
 		if !ok {
 			next := bytes.Index(data[at+1:], begin)
 			if next < 0 {
@@ -71,7 +73,8 @@ func readRecords(data []byte, at int64, mark string, fn func(Record) error) (Sum
 		}
 		at += int64(n)
 		s.Whole += int64(n)
-		switch err := parseHeader(rec.header, &rec.Header); {
+		rec = Record{Body: body}
+		switch err := parser.parse(header, &rec.Header); {
 		case err != nil || rec.Kind == "":
 			s.Corrupt++
 			s.Whole -= int64(n)
@@ -79,7 +82,7 @@ func readRecords(data []byte, at int64, mark string, fn func(Record) error) (Sum
 		case !known(rec.Kind):
 			s.Unknown++
 		default:
-			if err := fn(rec.Record); err != nil {
+			if err := fn(rec); err != nil {
 				s.TailStart = at
 				return s, err
 			}
@@ -132,40 +135,32 @@ func isMark(b []byte) bool {
 	return true
 }
 
-// A raw is a record whose header was not looked into yet.
-type raw struct {
-	Record
-	header []byte
-}
-
-// readRecord reads the record that starts at data[0] and gives its whole length.
+// readRecord finds the header line and the body of the record that starts at data[0], and its whole length.
 //
 //	@5f0c2b9e417ad683 27 {"kind":"call.start",…}\n{"card":"4111 1111 1111 11"}\n
 //	└──── begin ────┘ └┤ └────── header ───────┘  └───────── body ──────────┘└ end
 //	                   length
-func readRecord(data, begin []byte) (r raw, n int, ok bool) {
+func readRecord(data, begin []byte) (header, body []byte, n int, ok bool) {
 	if !bytes.HasPrefix(data, begin) {
-		return raw{}, 0, false
+		return nil, nil, 0, false
 	}
 	line, _, found := bytes.Cut(data[:min(len(data), len(begin)+20+MaxHeader+1)], []byte("\n"))
 	if !found {
-		return raw{}, 0, false
+		return nil, nil, 0, false
 	}
 	digits, header, found := bytes.Cut(line[len(begin):], []byte(" "))
 	if !found || len(digits) == 0 || len(digits) > 10 || digits[0] == '-' || digits[0] == '+' {
-		return raw{}, 0, false
+		return nil, nil, 0, false
 	}
 	length, err := strconv.Atoi(string(digits))
 	if err != nil || length < 0 || length > MaxBody || len(header) > MaxHeader {
-		return raw{}, 0, false
+		return nil, nil, 0, false
 	}
 	end := len(line) + 1 + length
 	if end >= len(data) || data[end] != '\n' || bytes.Contains(data[1:end], begin) {
-		return raw{}, 0, false
+		return nil, nil, 0, false
 	}
-	r.header = header
-	r.Body = data[len(line)+1 : end : end]
-	return r, end + 1, true
+	return header, data[len(line)+1 : end : end], end + 1, true
 }
 
 func known(kind string) bool {
