@@ -108,12 +108,36 @@ func appendLink(b []byte, l *Link) []byte {
 
 func attributes(b []byte, field protowire.Number, kvs []KeyValue) []byte {
 	for i := range kvs {
+		kv := &kvs[i]
+		if kv.Value.kind == kindString {
+			b = attribute(b, field, valid(kv.Key), valid(kv.Value.str))
+			continue
+		}
 		b = message(b, field, func(b []byte) []byte {
-			b = text(b, 1, kvs[i].Key)
-			return message(b, 2, func(b []byte) []byte { return appendValue(b, &kvs[i].Value) })
+			b = text(b, 1, kv.Key)
+			return message(b, 2, func(b []byte) []byte { return appendValue(b, &kv.Value) })
 		})
 	}
 	return b
+}
+
+// attribute writes the most frequent of all messages, an attribute of text, whose lengths are known before it is written.
+//
+//	KeyValue { 1: key, 2: AnyValue { 1: string } }
+func attribute(b []byte, field protowire.Number, key, value string) []byte {
+	inner := 1 + protowire.SizeBytes(len(value))
+	size := 1 + protowire.SizeBytes(inner)
+	if key != "" {
+		size += 1 + protowire.SizeBytes(len(key))
+	}
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(size))
+	if key != "" {
+		b = data(b, 1, key)
+	}
+	b = protowire.AppendTag(b, 2, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(inner))
+	return data(b, 1, value)
 }
 
 // appendValue writes one member of AnyValue's oneof. Unlike elsewhere in proto3, a zero is written: it says which member is meant.
@@ -154,17 +178,23 @@ func valid(s string) string {
 	return strings.ToValidUTF8(s, replacement)
 }
 
-// message writes a nested message. Its length stands before it and is known after it, so the content moves up by the length's length.
+// message writes a nested message. Its length stands before it and is known after it: most fit into the one byte that is left for it, and else the content
+// moves up.
 func message(b []byte, field protowire.Number, content func([]byte) []byte) []byte {
 	b = protowire.AppendTag(b, field, protowire.BytesType)
 	at := len(b)
+	b = append(b, 0)
 	b = content(b)
-	size := uint64(len(b) - at)
-	var prefix [10]byte
-	n := protowire.SizeVarint(size)
-	b = append(b, prefix[:n]...)
-	copy(b[at+n:], b[at:])
-	protowire.AppendVarint(b[:at], size)
+	size := len(b) - at - 1
+	if size < 1<<7 {
+		b[at] = byte(size)
+		return b
+	}
+	var room [9]byte
+	n := protowire.SizeVarint(uint64(size))
+	b = append(b, room[:n-1]...)
+	copy(b[at+n:], b[at+1:])
+	protowire.AppendVarint(b[:at], uint64(size))
 	return b
 }
 
