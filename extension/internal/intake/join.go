@@ -33,9 +33,11 @@ type joiner struct {
 
 	waiting []*openCall // calls without an end, in the order of their starts
 	open    map[callKey]*openCall
+	spare   *openCall // one that was closed and that nobody knows any more
 
 	losses []placedLoss
 	kept   int // calls in drafts
+	usual  int // calls of an invocation: as many as the last one had
 
 	lines                []waitingLine
 	stray                []event.Line // of no invocation that anybody knows
@@ -88,6 +90,9 @@ type openCall struct {
 	since   int      // turn
 	held    bool     // over a round, its content copied
 }
+
+// mostUsual bounds the room that is made for calls before there are any.
+const mostUsual = 64
 
 // A placedLoss is a loss and the invocation that it belongs to.
 type placedLoss struct {
@@ -263,7 +268,12 @@ func (j *joiner) callStart(r spool.Record) {
 		j.lose(inv, event.Loss{Reason: LossTooMany, Records: 1, Bytes: int64(len(r.Body))})
 		return
 	}
-	c := &openCall{key: key, inv: inv, since: j.turn, Call: event.Call{
+	c := j.spare
+	if c == nil {
+		c = new(openCall)
+	}
+	j.spare = nil
+	*c = openCall{key: key, inv: inv, since: j.turn, Call: event.Call{
 		ID: r.Call, Library: r.Library, Method: r.Method, URL: event.TextOf(r.URL), Resend: r.Resend,
 		Start: time.UnixMicro(r.Time), Open: true,
 		RequestHeaders: headersOf(r.Headers), Request: bodyOf(r, spool.PartRequest), Response: event.Body{Size: -1},
@@ -292,6 +302,9 @@ func (j *joiner) callEnd(r spool.Record) {
 	}
 	c.Response = bodyOf(r, spool.PartResponse)
 	j.close(c)
+	if last := len(j.waiting) - 1; last >= 0 && j.waiting[last] == c { // the usual case: one call after the other
+		j.waiting, j.spare = j.waiting[:last], c
+	}
 }
 
 // reasonOf takes a hook's word for a reason if it looks like one: it is shown as it stands.

@@ -20,6 +20,9 @@ func (j *joiner) close(c *openCall) {
 		j.lose(c.inv, event.Loss{Reason: LossTooMany, Records: records, Bytes: int64(c.Request.Data.Len() + c.Response.Data.Len())})
 		return
 	}
+	if d.Calls == nil {
+		d.Calls = make([]event.Call, 0, j.usual)
+	}
 	d.Calls = append(d.Calls, c.Call)
 	j.kept++
 }
@@ -69,8 +72,10 @@ func (j *joiner) settle(final, full bool) (out []event.Invocation, more bool) {
 	j.drafts = rest
 	ready = j.mergeInits(ready, final)
 	j.placeLosses(ready)
+	out = make([]event.Invocation, 0, len(ready))
 	for _, d := range ready {
 		j.kept -= len(d.Calls)
+		j.usual = min(len(d.Calls), mostUsual)
 		if d.isShown() {
 			out = append(out, j.finish(d, final))
 		}
