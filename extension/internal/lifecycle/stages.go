@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"bytes"
 	"crypto/rand"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/correlate"
@@ -23,6 +24,8 @@ type Stages struct {
 	Dropped  func(mask.Dropped) // is told of each invocation what limits left out; nil if nobody counts
 
 	environment correlate.Environment
+	builder     span.Builder
+	payload     []byte // to encode in; what is given is a copy, of the right size
 }
 
 // Render leads an invocation through them, in the order that the data takes, to the bytes of requests: at most one for each signal.
@@ -39,12 +42,12 @@ func (s *Stages) Render(inv event.Invocation) []deliver.Batch {
 	if s.NoTraces {
 		inv = linesOf(inv)
 	}
-	masked := limit.Apply(s.Masker.Apply(inv), s.Limits)
+	masked := limit.Use(s.Masker.Apply(inv), s.Limits)
 	s.count(&masked)
 	var batches []deliver.Batch
 	if !s.NoTraces {
-		if built := span.Build(masked, s.Resource); len(built.Spans) > 0 {
-			batches = append(batches, deliver.Batch{Signal: signalTraces, Payload: otlp.AppendRequest(nil, built), Records: len(built.Spans)})
+		if built := s.builder.Build(masked, s.Resource); len(built.Spans) > 0 {
+			batches = append(batches, deliver.Batch{Signal: signalTraces, Payload: s.encode(built), Records: len(built.Spans)})
 		}
 	}
 	if s.Logs && len(masked.Lines) > 0 {
@@ -52,6 +55,20 @@ func (s *Stages) Render(inv event.Invocation) []deliver.Batch {
 		batches = append(batches, deliver.Batch{Signal: signalLogs, Payload: otlp.AppendLogs(nil, built), Records: len(built.Records)})
 	}
 	return batches
+}
+
+// mostPayload is how much room to encode in is kept from one invocation to the next: several times what a usual one takes.
+const mostPayload = 128 << 10
+
+// encode gives a request in memory of its own, and no more than it takes: it may have to wait.
+func (s *Stages) encode(built otlp.ResourceSpans) []byte {
+	payload := otlp.AppendRequest(s.payload[:0], built)
+	if cap(payload) > mostPayload {
+		s.payload = nil
+		return payload
+	}
+	s.payload = payload
+	return bytes.Clone(payload)
 }
 
 // linesOf gives an invocation's lines and what tells whose they are: all that is exported where there are no spans.

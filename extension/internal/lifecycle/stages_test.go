@@ -56,8 +56,12 @@ func TestRenderLeadsThroughAllStages(t *testing.T) {
 		t.Errorf("the call is not the function's: %x below %x", call.ParentSpanId, function.SpanId)
 	}
 
+	kept := bytes.Clone(payload)
 	inv.Late = true
 	late := stages.Render(inv)[0]
+	if !bytes.Equal(payload, kept) {
+		t.Error("what was rendered before has changed")
+	}
 	n = late.Records
 	if err := proto.Unmarshal(late.Payload, &data); err != nil || n != 1 {
 		t.Fatalf("%d spans of late calls, %v", n, err)

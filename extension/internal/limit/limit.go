@@ -1,7 +1,7 @@
 // Package limit makes a masked invocation small enough to export.
 //
-// It takes a mask.Invocation and gives one in which no field, no call and not the whole is larger than asked for; of a field 64 bytes stay in any case. It promises: it only shortens and leaves out; what
-// it was given stays as it is; everything that is missing afterwards is counted in Dropped or marked as truncated; the invocation itself, its error, what links
+// It takes a mask.Invocation and gives one in which no field, no call and not the whole is larger than asked for; of a field 64 bytes stay in any case. It promises: it only shortens and leaves out;
+// everything that is missing afterwards is counted in Dropped or marked as truncated; the invocation itself, its error, what links
 // it to others, and the call that failed last are the last to go.
 //
 // Masking comes first: a secret that is cut in half is no longer recognised.
@@ -27,9 +27,11 @@ const maxLines = 1000
 // failureFactor is by how much more of a field is kept where something failed: that is what somebody will read.
 const failureFactor = 2
 
-// Apply limits.
-func Apply(inv mask.Invocation, l Limits) mask.Invocation {
-	inv = clone(inv)
+// Apply limits. What it is given stays as it is.
+func Apply(inv mask.Invocation, l Limits) mask.Invocation { return Use(clone(inv), l) }
+
+// Use is Apply for an invocation that nobody else will read: its parts are changed.
+func Use(inv mask.Invocation, l Limits) mask.Invocation {
 	if l.FieldBytes > 0 {
 		shortenFields(&inv, l.FieldBytes)
 	}

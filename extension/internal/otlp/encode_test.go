@@ -61,7 +61,7 @@ func TestEncodingDecodesWithTheOfficialTypes(t *testing.T) {
 			"every kind of value",
 			ResourceSpans{Resource: []KeyValue{
 				String("string", "s"), String("empty string", ""), Int("int", -5), Int("zero", 0), Double("double", 1.5), Double("zero double", 0),
-				Bool("true", true), Bool("false", false), Strings("strings", []string{"a", ""}), Strings("no strings", nil), Bytes("bytes", []byte{0, 255}), {Key: "nothing"},
+				Bool("true", true), Bool("false", false), Strings("strings", []string{"a", ""}), Strings("no strings", nil), StringIn("one string", "a"), StringIn("one empty", ""), Bytes("bytes", []byte{0, 255}), {Key: "nothing"},
 			}},
 			resourceSpans([]*commonpb.KeyValue{
 				stringAttribute("string", "s"), stringAttribute("empty string", ""),
@@ -73,6 +73,8 @@ func TestEncodingDecodesWithTheOfficialTypes(t *testing.T) {
 				{Key: "false", Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_BoolValue{}}},
 				{Key: "strings", Value: arrayValue("a", "")},
 				{Key: "no strings", Value: arrayValue()},
+				{Key: "one string", Value: arrayValue("a")},
+				{Key: "one empty", Value: arrayValue("")},
 				{Key: "bytes", Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_BytesValue{BytesValue: []byte{0, 255}}}},
 				{Key: "nothing", Value: &commonpb.AnyValue{}},
 			}),
@@ -83,9 +85,19 @@ func TestEncodingDecodesWithTheOfficialTypes(t *testing.T) {
 			resourceSpans([]*commonpb.KeyValue{stringAttribute("k\uFFFD", "v\uFFFD"), {Key: "l", Value: arrayValue("\uFFFD")}}),
 		},
 		{
-			"a length that needs several bytes",
-			ResourceSpans{Resource: []KeyValue{String("long", strings.Repeat("x", 1<<17))}},
-			resourceSpans([]*commonpb.KeyValue{stringAttribute("long", strings.Repeat("x", 1<<17))}),
+			"lengths that need several bytes, and those before and behind a byte's end",
+			ResourceSpans{Resource: longAttributes(func(s string) KeyValue { return String("long", s) })},
+			resourceSpans(longAttributes(func(s string) *commonpb.KeyValue { return stringAttribute("long", s) })),
+		},
+		{
+			"the same of lists",
+			ResourceSpans{Resource: longAttributes(func(s string) KeyValue { return StringIn("long", s) })},
+			resourceSpans(longAttributes(func(s string) *commonpb.KeyValue { return &commonpb.KeyValue{Key: "long", Value: arrayValue(s)} })),
+		},
+		{
+			"an attribute without a name",
+			ResourceSpans{Resource: []KeyValue{String("", "v")}},
+			resourceSpans([]*commonpb.KeyValue{stringAttribute("", "v")}),
 		},
 	}
 	for _, test := range tests {
@@ -96,6 +108,17 @@ func TestEncodingDecodesWithTheOfficialTypes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// longAttributes makes attributes with texts whose lengths, or those of what is around them, take one more byte than the text before.
+func longAttributes[T any](of func(s string) T) (all []T) {
+	for n := 108; n < 130; n++ {
+		all = append(all, of(strings.Repeat("x", n)))
+	}
+	for n := 1<<14 - 20; n < 1<<14+2; n++ {
+		all = append(all, of(strings.Repeat("x", n)))
+	}
+	return append(all, of(strings.Repeat("x", 1<<17)))
 }
 
 func TestTimesOutsideTheProtocolsAreCutToIt(t *testing.T) {
@@ -148,6 +171,9 @@ func TestAnyGivesBackWhatWasPutIn(t *testing.T) {
 		if got := kv.Value.Any(); got != want {
 			t.Errorf("got %v, want %v", got, want)
 		}
+	}
+	if got, ok := StringIn("k", "v").Value.Any().([]string); !ok || len(got) != 1 || got[0] != "v" {
+		t.Errorf("a list of one gives %v", got)
 	}
 	if got := (Value{}).Any(); got != nil {
 		t.Errorf("the empty value gives %v", got)

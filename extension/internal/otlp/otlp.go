@@ -115,5 +115,6 @@ const (
 	kindInt
 	kindDouble
 	kindStrings
+	kindOneString // a list of one, without memory of its own
 	kindBytes
 )

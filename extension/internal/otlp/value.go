@@ -10,6 +10,9 @@ func Strings(key string, v []string) KeyValue {
 	return KeyValue{key, Value{kind: kindStrings, list: v}}
 }
 
+// StringIn makes an attribute of a list with one text in it.
+func StringIn(key, v string) KeyValue { return KeyValue{key, Value{kind: kindOneString, str: v}} }
+
 // Bytes makes an attribute of bytes.
 func Bytes(key string, v []byte) KeyValue {
 	return KeyValue{key, Value{kind: kindBytes, str: string(v)}}
@@ -57,6 +60,8 @@ func (v Value) Any() any {
 		return math.Float64frombits(v.num)
 	case kindStrings:
 		return v.list
+	case kindOneString:
+		return []string{v.str}
 	case kindBytes:
 		return []byte(v.str)
 	}

@@ -78,18 +78,17 @@ func appendFate(to []otlp.KeyValue, prefix string, b mask.Body) []otlp.KeyValue 
 const fewHeaders = 32
 
 // appendHeaders adds headers, the values of one name together, as the conventions want them.
-func appendHeaders(to []otlp.KeyValue, prefix string, headers []mask.Header) []otlp.KeyValue {
+func (b *Builder) appendHeaders(to []otlp.KeyValue, prefix string, headers []mask.Header) []otlp.KeyValue {
 	begin := len(to)
-	values := make([]string, len(headers)) // most names have one
 	var places map[string]int
 	if len(headers) > fewHeaders {
 		places = make(map[string]int, len(headers))
 	}
-	for i, h := range headers {
+	for _, h := range headers {
 		if h.Name.Len() == 0 {
 			continue
 		}
-		key := prefix + strings.ToLower(h.Name.String())
+		key := b.keyOf(prefix, h.Name.String())
 		at, again := places[key]
 		if places == nil {
 			at = slices.IndexFunc(to[begin:], func(kv otlp.KeyValue) bool { return kv.Key == key }) + begin
@@ -103,10 +102,29 @@ func appendHeaders(to []otlp.KeyValue, prefix string, headers []mask.Header) []o
 		if places != nil {
 			places[key] = len(to)
 		}
-		values[i] = h.Value.String()
-		to = append(to, otlp.Strings(key, values[i:i+1:i+1]))
+		to = append(to, otlp.StringIn(key, h.Value.String()))
 	}
 	return to
+}
+
+// knownKeys are remembered: a function's requests and responses have some dozens of headers.
+const knownKeys = 256
+
+// A headerName is one of a request, or of a response.
+type headerName struct{ prefix, name string }
+
+// keyOf gives the attribute's name for a header.
+func (b *Builder) keyOf(prefix, name string) string {
+	key, known := b.keys[headerName{prefix, name}]
+	if known {
+		return key
+	}
+	key = prefix + strings.ToLower(name)
+	if b.keys == nil || len(b.keys) >= knownKeys {
+		b.keys = map[headerName]string{}
+	}
+	b.keys[headerName{prefix, strings.Clone(name)}] = key // a copy: the name may be part of something large
+	return key
 }
 
 // appendLost adds what was not recorded, by reason.

@@ -16,7 +16,7 @@ const usualAttributes = 24
 
 // appendCall adds a call's span and those of the messages of a batch. end is when its invocation ended, well whether it did so as it should: then a call
 // that is still open is one that nobody waited for.
-func appendCall(to []otlp.Span, c *mask.Call, end time.Time, well bool) []otlp.Span {
+func (b *Builder) appendCall(to []otlp.Span, c *mask.Call, end time.Time, well bool) []otlp.Span {
 	s := otlp.Span{
 		Trace: c.Trace, ID: c.Span, Parent: c.Parent, Flags: otlp.FlagSampled,
 		Name: callName(c), Kind: otlp.KindClient,
@@ -29,12 +29,13 @@ func appendCall(to []otlp.Span, c *mask.Call, end time.Time, well bool) []otlp.S
 	if isSingleMessage(c) {
 		s.Kind = otlp.KindProducer
 	}
-	s.Attributes = make([]otlp.KeyValue, 0, usualAttributes+len(c.Target.Attributes)+len(c.RequestHeaders)+len(c.ResponseHeaders))
+	at, most := len(b.room), attributesOf(c)
+	s.Attributes = b.room[at : at : at+most] // should there be more, they move out
 	s.Attributes = appendTarget(s.Attributes, &c.Target)
 	s.Attributes = appendHTTP(s.Attributes, c)
-	s.Attributes = appendHeaders(s.Attributes, "http.request.header.", c.RequestHeaders)
+	s.Attributes = b.appendHeaders(s.Attributes, "http.request.header.", c.RequestHeaders)
 	s.Attributes = appendBody(s.Attributes, "request", prefixRequestBody, c.Request)
-	s.Attributes = appendHeaders(s.Attributes, "http.response.header.", c.ResponseHeaders)
+	s.Attributes = b.appendHeaders(s.Attributes, "http.response.header.", c.ResponseHeaders)
 	s.Attributes = appendBody(s.Attributes, "response", prefixResponseBody, c.Response)
 	s.Attributes = appendText(s.Attributes, attrLibrary, c.Library)
 	if c.FirstByte > 0 {
@@ -45,6 +46,7 @@ func appendCall(to []otlp.Span, c *mask.Call, end time.Time, well bool) []otlp.S
 	s.Attributes = appendFlag(s.Attributes, attrPartial, c.Partial)
 	s.Attributes = appendDropped(s.Attributes, c.Dropped)
 	fail(&s, c.Error, callFault(c, well))
+	b.room = b.room[:at+min(len(s.Attributes), most)]
 	return appendMessages(append(to, s), c, &s)
 }
 

@@ -28,14 +28,31 @@ import (
 const initID = "init"
 
 // Build makes the spans of an invocation.
-func Build(inv mask.Invocation, r Resource) otlp.ResourceSpans {
+func Build(inv mask.Invocation, r Resource) otlp.ResourceSpans { return new(Builder).Build(inv, r) }
+
+// A Builder makes the spans of one invocation after the other in the same memory: what Build gives is good until the next one. The zero Builder is ready.
+type Builder struct {
+	spans []otlp.Span
+	room  []otlp.KeyValue // for attributes of calls
+	keys  map[headerName]string
+}
+
+// mostKept is how many attributes there is room for from one invocation to the next, 350 KiB: several times what a usual one has.
+const mostKept = 5000
+
+// Build makes the spans of an invocation.
+func (b *Builder) Build(inv mask.Invocation, r Resource) otlp.ResourceSpans {
 	start, end := extent(inv)
-	spans := make([]otlp.Span, 0, mostSpans(inv))
+	b.makeRoom(&inv)
+	spans := b.spans
 	if !inv.Late { // else it was exported before, and only calls are new
 		spans = append(spans, invocationSpan(inv, r, start, end))
 	}
 	for i := range inv.Calls {
-		spans = appendCall(spans, &inv.Calls[i], end, !inv.Open && inv.Error == nil && inv.Outcome.Len() == 0)
+		spans = b.appendCall(spans, &inv.Calls[i], end, !inv.Open && inv.Error == nil && inv.Outcome.Len() == 0)
+	}
+	if b.spans = spans[:0]; cap(b.room) > mostKept {
+		b.spans, b.room = nil, nil
 	}
 	return otlp.ResourceSpans{
 		Resource:  r.Of(originOf(inv)),
@@ -45,15 +62,28 @@ func Build(inv mask.Invocation, r Resource) otlp.ResourceSpans {
 	}
 }
 
-// mostSpans is how many there are, or a few more.
-func mostSpans(inv mask.Invocation) int {
-	n := 1 + len(inv.Calls)
+// makeRoom makes room for the spans of an invocation and the attributes of its calls.
+func (b *Builder) makeRoom(inv *mask.Invocation) {
+	spans, attributes := 1+len(inv.Calls), 0
 	for i := range inv.Calls {
-		if t := &inv.Calls[i].Target; t.Batch {
-			n += len(t.Messages)
+		c := &inv.Calls[i]
+		if c.Target.Batch {
+			spans += len(c.Target.Messages)
 		}
+		attributes += attributesOf(c)
 	}
-	return n
+	if cap(b.spans) < spans {
+		b.spans = make([]otlp.Span, 0, spans)
+	}
+	b.room = b.room[:0]
+	if cap(b.room) < attributes {
+		b.room = make([]otlp.KeyValue, 0, attributes)
+	}
+}
+
+// attributesOf is how many attributes a call has at most.
+func attributesOf(c *mask.Call) int {
+	return usualAttributes + len(c.Target.Attributes) + len(c.RequestHeaders) + len(c.ResponseHeaders)
 }
 
 // extent gives when an invocation began and ended. Where its hook did not live to tell, its calls say what is known.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -244,6 +245,7 @@ func TestBuild(t *testing.T) {
 			return inv
 		}},
 	}
+	var reused span.Builder
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			inv := test.make(t)
@@ -263,7 +265,38 @@ func TestBuild(t *testing.T) {
 				seen[s.ID] = s.Name
 			}
 			golden(t, filepath.Join("testdata", test.name+".golden"), got)
+			if again := show(reused.Build(masked, resource)); again != got {
+				t.Errorf("a builder that had built others gives\n%s\nwant\n%s", again, got)
+			}
 		})
+	}
+}
+
+// TestMoreAttributesThanUsual: calls with all that a call can have keep their own, beside each other in one builder.
+func TestMoreAttributesThanUsual(t *testing.T) {
+	full := func(n int) event.Call {
+		return event.Call{ID: fmt.Sprint("17-", n), Method: fmt.Sprint("BREW", n), URL: event.TextOf(fmt.Sprint("https://h", n, ":8443/")), Status: 500, Protocol: "HTTP/1.1", Peer: "192.0.2.7:8443", Resend: n,
+			Library: fmt.Sprint("l", n), Start: began, FirstByte: time.Duration(n), Duration: time.Millisecond, Open: true, Partial: true, Init: true,
+			Request: event.Body{Data: event.BytesOf([]byte("text")), Size: 9, Truncated: true}, Response: event.Body{Data: event.BytesOf([]byte{0, byte(n)}), Size: 9, Truncated: true},
+			Error: &event.Error{Type: "E"}}
+	}
+	build := func(calls ...event.Call) []otlp.Span {
+		inv := base()
+		inv.Calls = calls
+		enrich.Apply(&inv)
+		correlate.Apply(&inv, correlate.Environment{Instance: "test"})
+		masked := mask.New(mask.Options{}).Apply(inv)
+		for i := range masked.Calls {
+			masked.Calls[i].Dropped = mask.Dropped{Unknown: 1, Bodies: 2, Headers: 3, Attributes: 4, Links: 5, Messages: 6, Lines: 7, Bytes: 8}
+		}
+		return span.Build(masked, resource).Spans
+	}
+	together := build(full(1), full(2), full(3))
+	for n := 1; n <= 3; n++ {
+		alone := build(full(n))[1].Attributes
+		if len(alone) <= 24 || !reflect.DeepEqual(together[n].Attributes, alone) {
+			t.Errorf("call %d has %d attributes: %v, alone it has %d: %v", n, len(together[n].Attributes), together[n].Attributes, len(alone), alone)
+		}
 	}
 }
 
