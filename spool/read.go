@@ -53,6 +53,16 @@ func ReadFrom(data []byte, at int64, fn func(Record) error) (Summary, error) {
 	return readRecords(data, max(at, int64(head)), mark, fn)
 }
 
+// ReadOn reads a piece of a file by itself: of a file that is too large to be read at once. start is the file's beginning, with its head; data begins where
+// TailStart of the piece before it says. Offsets are those in data.
+func ReadOn(start, data []byte, fn func(Record) error) (Summary, error) {
+	mark, head, err := readHead(start)
+	if err != nil || head == 0 {
+		return Summary{TailStart: 0}, err
+	}
+	return readRecords(data, 0, mark, fn)
+}
+
 func readRecords(data []byte, at int64, mark string, fn func(Record) error) (Summary, error) {
 	s := Summary{Head: at}
 	begin := []byte("@" + mark + " ")

@@ -14,6 +14,8 @@ const Version = 1
 const (
 	MaxBody   = 16 << 20  // one record's body; far above every capture budget
 	MaxHeader = 256 << 10 // one record's header line: 16 KiB of headers, message and stack, each escaped at the worst
+	// MaxRecord is all of a record: what stands before its header and behind its body, with a length of ten digits, included.
+	MaxRecord = len("@") + markLen + len(" 0123456789 ") + MaxHeader + len("\n") + MaxBody + len("\n")
 )
 
 // Kinds of records.

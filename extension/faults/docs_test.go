@@ -49,6 +49,7 @@ func reasons() [][2]string {
 		{"newer-version", "files of a later version of the format"},
 		{"unreadable", "files that may not be read"},
 		{"too-many-calls", "records of calls beyond what one invocation can have"},
+		{"file-too-large", "records of calls in a file of which more than 32 MiB would have to be kept"},
 		{"late-invocation", "records of invocations whose span had gone out before, by Lambda's word"},
 		{"dropped-calls", "calls that were left out to keep the invocation within AFTERGLOW_LIMIT_INVOCATION_BYTES"},
 		{"deleted", "records in files of the spool that somebody deleted"},

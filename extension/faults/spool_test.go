@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/afterglow-lambda/afterglow/internal/otlptest"
 	"github.com/afterglow-lambda/afterglow/spool"
 )
 
@@ -182,6 +183,22 @@ func spoolRows() []row {
 				}
 				s.invoke(steps...)
 				s.busy(1)
+			}},
+		{name: "more than is kept of an invocation", does: "The function makes 40 calls of a megabyte each and raises an error, and the settings let all of it into the spool: of what is beyond 24 MiB the beginnings of bodies are kept.",
+			set: setting{env: map[string]string{"AFTERGLOW_CAPTURE_BODY_BYTES": "1048576", "AFTERGLOW_SPOOL_INVOCATION_BYTES": "67108864"}}, story: func(s *stage) {
+				s.begin()
+				var steps []step
+				for range 40 {
+					steps = append(steps, post("/a", 1<<20))
+				}
+				s.invoke(append(steps, step{"fail", "behind it all"})...)
+				s.busy(1)
+			}, check: func(s *stage, a account) {
+				for _, span := range a.spans {
+					if span.Kind == otlptest.Server && span.Attributes["faas.invocation_id"] == requestID(0) && span.Attributes["error.type"] != "ValueError" {
+						s.Errorf("the error did not arrive: %v", span.Attributes)
+					}
+				}
 			}},
 	}
 }

@@ -180,7 +180,7 @@ type reading struct {
 	spool.Summary
 	unread int64 // bytes that were new
 	tail   int64 // bytes at the end that make no whole record yet
-	beyond int64 // bytes that were not looked at
+	beyond int64 // bytes behind those that are kept as they are
 	err    error
 }
 
@@ -225,6 +225,9 @@ func (in *Intake) records(f file, at int64) (r reading) {
 	}
 	r.unread = max(0, size-at)
 	r.tail = max(0, size-r.TailStart)
+	if r.beyond > 0 && f.whole && r.err == nil {
+		in.readRest(f, data, &r)
+	}
 	return r
 }
 
@@ -235,12 +238,9 @@ func (in *Intake) count(f file, r reading) {
 			in.join.lose(f.name.Invocation, event.Loss{Reason: reason, Records: int64(records), Bytes: bytes})
 		}
 	}
-	if f.whole {
-		lose(LossTooLarge, 0, r.beyond)
-		if r.err == nil && r.tail > 0 {
-			r.Torn++
-			r.Lost += r.tail
-		}
+	if f.whole && r.err == nil && r.tail > 0 {
+		r.Torn++
+		r.Lost += r.tail
 	}
 	switch {
 	case r.err == nil && r.Torn > 0: // the reader adds up the bytes of torn pieces and of corrupt records

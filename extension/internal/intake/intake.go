@@ -17,6 +17,7 @@
 // # What is where
 //
 //   - intake.go, dir.go, life.go: the directory, rounds, and which files are of an earlier life.
+//   - rest.go: files that are too large to be kept.
 //   - join.go, settle.go: records to drafts of invocations, and which of them are complete.
 //   - known.go, told.go: the attempts that are remembered, and facts to attempts.
 //   - finish.go, outcome.go: what is filled in at last, and why an invocation ended.
@@ -38,7 +39,7 @@ const (
 	LossCorrupt    = "corrupt-file"   // not a spool file in spite of its name
 	LossNewer      = "newer-version"  // a file of a later version of the format
 	LossUnreadable = "unreadable"     // the system did not let us read it
-	LossTooLarge   = "file-too-large" // the part of a file beyond MaxFileBytes
+	LossTooLarge   = "file-too-large" // records of calls in a file that are beyond MaxFileBytes and MaxRestBytes
 	LossOrphanEnd  = "orphan-end"     // the end of a call whose start is not known
 	LossTooMany    = "too-many-calls" // records of calls beyond MaxCalls
 
@@ -54,7 +55,8 @@ const (
 	MaxEntriesLast = 1 << 21  // the same at the end, when there is no other moment: half a second. The names of as many files take a good part of the largest /tmp
 	MaxFiles       = 256      // files read; what is left is for the next round
 	MaxBytes       = 1 << 20  // bytes read, some fifty invocations of a busy function; what is made of them takes up to ten times as much memory before it is collected. One file alone may go over it
-	MaxFileBytes   = 24 << 20 // bytes read of one file: half as much again as a hook writes for an invocation by default
+	MaxFileBytes   = 24 << 20 // bytes of one file that are kept as they are: half as much again as a hook writes for an invocation by default
+	MaxRestBytes   = 8 << 20  // bytes kept of what stands in it behind those, without most of its bodies: some two thousand calls
 	MaxCalls       = 4096     // calls of one invocation, and calls that wait for their end: several times what an export has room for
 	MaxHeld        = 2 << 20  // bytes of calls that wait for their end
 	MaxKnown       = 8192     // invocations announced and not given yet: more than begin between two looks at the spool, a few seconds apart

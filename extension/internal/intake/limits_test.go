@@ -46,33 +46,6 @@ func TestMoreBytesThanARoundTakes(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsTooLarge(t *testing.T) {
-	dir := t.TempDir()
-	body := strings.Repeat("x", 10<<20)
-	big := func(id string) rec {
-		return rec{Header: spool.Header{Kind: spool.KindCallStart, Invocation: "A", Call: id, Parts: []spool.Part{{Of: "request"}}}, parts: []string{body}}
-	}
-	content := encode(t, true, process(17), begin("A"), big("17-1"), callEnd("A", "17-1"), big("17-2"), big("17-3"), end("A"))
-	put(t, dir, "A.17.1.done", content)
-	in := New(dir, born)
-	r := in.Collect(false)
-	if len(r.Invocations) != 1 || r.More {
-		t.Fatalf("%d invocations, more %v", len(r.Invocations), r.More)
-	}
-	inv := r.Invocations[0]
-	lost := map[string]int64{}
-	for _, l := range inv.Lost {
-		lost[l.Reason] += l.Bytes
-	}
-	if len(inv.Calls) != 2 || !inv.Calls[1].Open || lost[LossTooLarge] != int64(len(content))-MaxFileBytes || lost[LossTorn] == 0 {
-		t.Errorf("%d calls, lost %v", len(inv.Calls), lost)
-	}
-	in.Release(r)
-	if names, _ := Names(dir); len(names) != 0 {
-		t.Errorf("left: %v", names)
-	}
-}
-
 func TestMoreCallsThanAnInvocationKeeps(t *testing.T) {
 	dir := t.TempDir()
 	records := []rec{process(17), begin("A")}
