@@ -26,15 +26,21 @@ import (
 const release = "0.1.0"
 
 func main() {
+	ignoreSignals()
 	os.Exit(run(context.Background(), os.Args, os.Getenv, os.Environ, os.Stdout))
+}
+
+// ignoreSignals ignores what would end this process. Lambda sends an external extension none of them: it tells SHUTDOWN, and kills when the time is over (rapid/shutdown.go in
+// AWS's Runtime Interface Emulator). A function may: one that ends its children by kill -TERM -1 reaches all that run as its user, and an extension that exits fails its invocation.
+// And the log is a pipe to Lambda: should it ever close, Go would end the process at the next line.
+func ignoreSignals() {
+	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGPIPE)
 }
 
 // run is the whole life of the extension. It registers before anything else, since Lambda starts no runtime until it has, subscribes to
 // telemetry, which only goes before the first event is asked for, and asks for that before it sets anything up. It returns when Lambda said SHUTDOWN, or when there is no Lambda any more.
 func run(ctx context.Context, args []string, getenv func(string) string, environ func() []string, stdout io.Writer) int {
 	born := time.Now()
-	// The log is a pipe to Lambda. Should it ever close, Go would end the process at the next line.
-	signal.Ignore(syscall.SIGPIPE)
 	api := lambdaapi.New(getenv("AWS_LAMBDA_RUNTIME_API"))
 	defer api.Close()
 	own := newConsole(stdout)

@@ -79,6 +79,17 @@ func lifeRows() []row {
 		}},
 		{name: "the extension is killed", does: "It gets SIGKILL while it exports, after the function's response. Lambda takes that for a failure of the environment and makes another.",
 			repeats: true, story: extensionKilled, judge: afterKill, meant: "its answers as without Afterglow; the environment begins anew"},
+		{name: "the function signals everybody", does: "SIGHUP, SIGINT, SIGQUIT and SIGTERM reach the extension, as by `kill -TERM -1` of the function's.", story: func(s *stage) {
+			s.set.env["FAULTS_STAGE"] = s.Name()
+			s.begin()
+			s.busy(1)
+			for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM} {
+				if err := syscall.Kill(s.extension(), signal); err != nil {
+					s.Error(err)
+				}
+				s.busy(1)
+			}
+		}},
 		{name: "frozen in the middle of a send", does: "The extension stands still for a second while the collector reads its request, and goes on.", repeats: true, story: frozenSend},
 		{name: "kept connections are dead", does: "Every connection is cut at each freeze, as by a long one.", set: setting{options: func(o *lambdalocal.Options) { o.CutConnections = true }}, root: true, story: func(s *stage) {
 			s.begin()
@@ -142,7 +153,7 @@ const waited = "as without Afterglow, but that Lambda waits for the extension, i
 func deaf(s *stage) {
 	s.Helper()
 	for n, e := range s.ends {
-		if e.Reason == "failure" {
+		if e.Reason == "failure" && !e.InTime && e.Status == "signal: killed" {
 			s.ends[n].InTime, s.ends[n].Status = true, "exit status 0"
 		}
 	}
