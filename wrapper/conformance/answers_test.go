@@ -47,7 +47,7 @@ func answers() map[string]func(*exchange) bool {
 		"/hints":    (*exchange).hints,
 		"/streamed": (*exchange).streamed,
 		"/never":    (*exchange).never,
-		"/hangup":   func(*exchange) bool { return false },
+		"/hangup":   (*exchange).hangup,
 		"/cut":      func(x *exchange) bool { return x.raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this") },
 		"/cutchunk": func(x *exchange) bool {
 			return x.raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n64\r\nno")
@@ -203,6 +203,12 @@ func (x *exchange) retry() bool {
 // refuse answers a client that asks whether it may send its body: no.
 func (x *exchange) refuse() bool {
 	x.raw("HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+	return false
+}
+
+// hangup closes the connection once the request is there: what is left unread of it would make a reset of it, or not.
+func (x *exchange) hangup() bool {
+	_, _ = x.body()
 	return false
 }
 

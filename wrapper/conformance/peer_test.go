@@ -20,6 +20,7 @@ import (
 // byte that arrives, connection by connection.
 type peer struct {
 	address, secure, second string // host:port; the secure one has TLS, the second one TLS and HTTP/2
+	closed                  string // host:port where nobody listens
 	certificate             string // a folder with ca.pem, which is that of those with TLS
 
 	mu       sync.Mutex
@@ -30,7 +31,7 @@ type peer struct {
 	framed   []string      // requests of HTTP/2, whose bytes tell nothing: method, path, headers and body
 	streamed int           // bytes of the response that the caller of the invocation has got
 	counts   map[string]int
-	closed   bool
+	ended    bool
 }
 
 // A connection is one that a function has made.
@@ -74,6 +75,12 @@ func newPeer(t *testing.T) *peer {
 	p.secure = listen(func(c net.Conn) net.Conn {
 		return tls.Server(c, &tls.Config{Certificates: certified.TLS.Certificates, NextProtos: []string{"http/1.1"}})
 	})
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.closed = closed.Addr().String()
+	closed.Close() // nobody is given the port again soon
 	p.second = p.serveSecond(t, certified.TLS.Certificates)
 	t.Cleanup(p.close)
 	return p
@@ -129,7 +136,7 @@ func (p *peer) note(what string) {
 func (p *peer) await(holds func() bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for !holds() && !p.closed {
+	for !holds() && !p.ended {
 		p.told.Wait()
 	}
 }
@@ -145,7 +152,7 @@ func (p *peer) count(what string) int {
 func (p *peer) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.closed = true
+	p.ended = true
 	p.told.Broadcast()
 	for c := range p.open {
 		c.Close()

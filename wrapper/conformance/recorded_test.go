@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -28,10 +29,24 @@ func (w *world) checkSpool(s story, library string, tale telling) []string {
 			wrong = append(wrong, in.checkEnds(records, tale, i)...)
 		}
 	}
-	if s.Says == "" && len(tale.said) > 0 || s.Says != "" && !matches(s.Says, tale.said) {
-		wrong = append(wrong, fmt.Sprintf("the hook said %q, want it to match %q", tale.said, s.Says))
+	wrong = append(wrong, s.checkSaid(tale.said)...)
+	return append(wrong, checkHeaders(s, tale)...)
+}
+
+// checkSaid looks at the lines of Afterglow's own. Whatever is wrong is said once.
+func (s story) checkSaid(said []string) []string {
+	const most = 2 // that something is wrong, and what is lost by that
+	switch {
+	case s.Says == "" && s.MaySay == "" && len(said) > 0:
+		return []string{fmt.Sprintf("the hook said %q", said)}
+	case s.Says != "" && !matches(s.Says, said):
+		return []string{fmt.Sprintf("the hook said %q, want it to match %q", said, s.Says)}
+	case s.MaySay != "" && len(said) > 0 && !matches(s.MaySay, said):
+		return []string{fmt.Sprintf("the hook said %q, it may only say what matches %q", said, s.MaySay)}
+	case len(said) > most:
+		return []string{fmt.Sprintf("the hook said more than %d lines: %q", most, said)}
 	}
-	return append(wrong, checkHeaders(tale)...)
+	return nil
 }
 
 // callsFor gives the calls that the spool is to have, for a language, a version or a library.
@@ -94,31 +109,77 @@ func (in invocation) expectedEnd(o outcome) string {
 	}
 }
 
-// checkHeaders looks for the headers of every call that got an answer among those that arrived: FORMAT.md promises them as they were sent. Those that
-// frame the request are left out on both sides: some libraries decide on them when the hook has already looked.
-func checkHeaders(tale telling) (wrong []string) {
+// checkHeaders looks for the headers of every call that got an answer among those that arrived, in that order. Some may be missing, which a library adds
+// when the hook has already looked; those that the story gives may not.
+func checkHeaders(s story, tale telling) (wrong []string) {
 	var arrived []string
 	for _, o := range tale.outcomes {
 		for _, c := range o.Received.Connections {
 			arrived = append(arrived, heads(c)...)
 		}
 	}
-	for _, id := range tale.ids {
+	if len(arrived) == 0 {
+		return nil
+	}
+	for i, in := range s.told() {
+		records := of(tale.spooled, tale.ids[i])
 		answered := map[string]bool{}
-		for _, r := range kind(of(tale.spooled, id), spool.KindCallEnd) {
+		for _, r := range kind(records, spool.KindCallEnd) {
 			answered[r.Call] = r.Status > 0
 		}
-		for _, r := range kind(of(tale.spooled, id), spool.KindCallStart) {
-			if !answered[r.Call] || len(arrived) == 0 {
-				continue
+		given, starts := in.headers(), kind(records, spool.KindCallStart)
+		for _, r := range starts {
+			if answered[r.Call] && !slices.ContainsFunc(arrived, func(have string) bool { return within(have, head(r)) }) {
+				wrong = append(wrong, fmt.Sprintf("the headers of a call are none of those that arrived:\n%.500s\nbut:\n%.2000s", head(r), strings.Join(arrived, "\n")))
 			}
-			if want := head(r); !slices.Contains(arrived, want) {
-				wrong = append(wrong, fmt.Sprintf("the headers of a call are none of those that arrived:\n%s\nbut:\n%s", want, strings.Join(arrived, "\n")))
+		}
+		for _, h := range given {
+			has := func(r spool.Record) bool {
+				return slices.ContainsFunc(r.Headers, func(have [2]string) bool { return strings.EqualFold(have[0], h[0]) && have[1] == h[1] })
+			}
+			if len(starts) > 0 && !slices.ContainsFunc(starts, has) {
+				wrong = append(wrong, fmt.Sprintf("no call has the header %.80q", h))
 			}
 		}
 	}
 	return wrong
 }
+
+// within tells whether the lines of a text are all in another one, in the same order.
+func within(whole, part string) bool {
+	lines := strings.Split(whole, "\n")
+	for _, line := range strings.Split(part, "\n") {
+		at := slices.Index(lines, line)
+		if at < 0 {
+			return false
+		}
+		lines = lines[at+1:]
+	}
+	return true
+}
+
+// headers gives those that the steps of an invocation give, unless they are more than hooks keep.
+func (in invocation) headers() (given [][2]string) {
+	size := 0
+	for _, step := range in.Steps {
+		var s struct {
+			Call struct{ Headers [][2]string }
+		}
+		if json.Unmarshal(step, &s) != nil {
+			continue
+		}
+		for _, h := range s.Call.Headers {
+			given, size = append(given, h), size+len(h[0])+len(h[1])
+		}
+	}
+	if size > headersKept {
+		return nil
+	}
+	return given
+}
+
+// headersKept is the budget of headers unless a setting says otherwise (settings/table.go).
+const headersKept = 16384
 
 // head writes a call's method, path and headers as they are sent.
 func head(r spool.Record) string {

@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,7 +10,7 @@ import (
 
 // A sabotage is one thing that is done, from outside, to the environment with Afterglow.
 type sabotage struct {
-	Spool string // "deleted", "read-only", "a file": what becomes of the spool's directory
+	Spool string // "deleted", "read-only", "a file", "full" with its disk, "emptied": what becomes of the spool's directory
 }
 
 func (s sabotage) do(t *testing.T, e *environment) {
@@ -27,10 +29,41 @@ func (s sabotage) do(t *testing.T, e *environment) {
 		if err = os.RemoveAll(dir); err == nil {
 			err = os.WriteFile(dir, []byte("not a directory"), 0o644)
 		}
+	case "emptied":
+		err = empty(dir)
+	case "full":
+		err = fill(filepath.Join(e.TempDir(), "everything else"))
 	default:
 		t.Fatalf("no such sabotage: %+v", s)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// empty deletes every file of a directory, those that are being written too.
+func empty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("list spool: %w", err)
+	}
+	for _, entry := range entries {
+		err = errors.Join(err, os.Remove(filepath.Join(dir, entry.Name())))
+	}
+	return err
+}
+
+// fill takes all space of a disk.
+func fill(path string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("fill disk: %w", err)
+	}
+	defer f.Close()
+	for piece := make([]byte, 1<<20); len(piece) > 0; {
+		if _, err := f.Write(piece); err != nil {
+			piece = piece[:len(piece)/2] // the last bytes too
+		}
+	}
+	return nil
 }

@@ -160,7 +160,7 @@ func line(start spool.Record, end *spool.Record) string {
 func piece(r spool.Record, of string) string {
 	p, _, ok := r.Part(of)
 	switch {
-	case !ok:
+	case !ok || p.Size != nil && *p.Size == 0: // hooks may write that there was none
 		return ""
 	case p.Size == nil:
 		return fmt.Sprintf(" %s %d of ?", of, p.Len)

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"flag"
 	"regexp"
 	"slices"
 	"testing"
@@ -66,11 +67,38 @@ func (w *world) story(outer, t *testing.T, s story, library string) []string {
 	if plain.not != "" {
 		t.Skipf("not applicable: %s", plain.not)
 	}
+	if s.Break != "" {
+		return w.broken(outer, t, s, plain)
+	}
+	return w.against(outer, t, s, library, plain)
+}
+
+// against tells a story with Afterglow and compares.
+func (w *world) against(outer, t *testing.T, s story, library string, plain telling) []string {
+	t.Helper()
 	hooked := w.tell(t, w.environment(outer, t, s, library, true), s, library)
 	if hooked.not != "" {
 		return []string{"with Afterglow the actor cannot tell it: " + hooked.not}
 	}
+	if *show {
+		hooked.show(t, plain)
+	}
 	return slices.Concat(compare(t, w.actor.language, s, plain, hooked), w.checkSpool(s, library, hooked))
+}
+
+var show = flag.Bool("show", false, "log what became of each invocation, and what the spool holds of it")
+
+// show is for whoever writes a story.
+func (tale telling) show(t *testing.T, plain telling) {
+	t.Helper()
+	for i, o := range plain.outcomes {
+		t.Logf("%s %s %.500s\n%+.1000v", o.Error, o.ErrorType, o.Payload, o.Lines)
+		for _, c := range o.Received.Connections {
+			t.Logf("%.1000q", c)
+		}
+		recorded, _ := calls(of(tale.spooled, tale.ids[i]))
+		t.Logf("calls: %q", recorded)
+	}
 }
 
 // matches tells whether there are lines and all of them match.

@@ -43,9 +43,17 @@ type story struct {
 	invocation               // the only one of a story with one
 	Invocations []invocation // of a story with several
 
+	// Together sends all invocations at once, as managed instances take them. What is told of each in the log and on the wire is then told of all.
+	Together bool
+	// Wrapper is the exec wrapper of somebody else, in a layer of the function's own: what AWS_LAMBDA_EXEC_WRAPPER names without Afterglow.
+	Wrapper string
+	// Break has the story told once for each file of the language's hook, with that file broken: "unreadable", "missing", "empty" or "garbled".
+	Break string
+
 	Unordered bool         // requests may arrive in any order: the function sends them at once
 	Differs   []difference // what may differ between the runs
 	Says      string       // what lines of Afterglow's own say, as an expression; "" if there must be none
+	MaySay    string       // what they say if there are any
 
 	files map[string][]byte
 }
@@ -100,7 +108,7 @@ func (s story) told() []invocation {
 func (s story) alone() bool {
 	sabotaged := slices.ContainsFunc(s.told(), func(i invocation) bool { return len(i.Sabotage) > 0 })
 	return s.Own || sabotaged || len(s.files) > 0 || len(s.Env) > 0 || len(s.HookedEnv) > 0 || len(s.Init) > 0 || s.MemoryMB > 0 || s.TempMB > 0 ||
-		s.TimeoutMS > 0 || s.LogFormat != "" || s.InitType != "" || s.Concurrency > 0
+		s.TimeoutMS > 0 || s.LogFormat != "" || s.InitType != "" || s.Concurrency > 0 || s.Wrapper != ""
 }
 
 // code gives the files that are the function's own code in a language, and says whether there are any.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
@@ -38,30 +40,75 @@ func (w *world) tell(t *testing.T, e *environment, s story, library string) tell
 	t.Helper()
 	tale := telling{}
 	for i, in := range s.told() {
-		for _, act := range in.Sabotage {
-			act.do(t, e)
-		}
-		id := requestID(s.name+library, i)
 		event := []byte(in.Event)
 		if len(event) == 0 {
 			event = eventOf(t, w.peer, library, in.Steps, in.Pad)
 		}
-		o, said := w.invoke(t, e, s, in, id, event)
-		if why, ok := unsupported(o.Payload); ok {
-			tale.not = why
-			return tale
-		}
-		tale.ids, tale.events, tale.outcomes = append(tale.ids, id), append(tale.events, event), append(tale.outcomes, o)
-		tale.said = append(tale.said, said...)
+		tale.ids, tale.events = append(tale.ids, requestID(s.name+library, i)), append(tale.events, event)
 	}
-	if e.hooked {
+	if s.Together {
+		w.tellTogether(t, e, s, &tale)
+	} else {
+		w.tellInTurn(t, e, s, &tale)
+	}
+	if e.hooked && tale.not == "" {
 		tale.spooled, tale.torn = readSpool(t, e)
 	}
 	return tale
 }
 
-// invoke runs one invocation to its end.
-func (w *world) invoke(t *testing.T, e *environment, s story, in invocation, id string, event []byte) (outcome, []string) {
+// tellInTurn sends one event after the other, each when all is over that the one before brought about.
+func (w *world) tellInTurn(t *testing.T, e *environment, s story, tale *telling) {
+	t.Helper()
+	for i, in := range s.told() {
+		for _, act := range in.Sabotage {
+			act.do(t, e)
+		}
+		o := w.invoke(t, e, in, tale.ids[i], tale.events[i])
+		w.peer.note("the answer")
+		if err := e.Idle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if why, ok := unsupported(o.Payload); ok {
+			w.peer.take(s.Unordered)
+			tale.not = why
+			return
+		}
+		var said []string
+		o.Lines, said = e.log.take()
+		o.Received = w.peer.take(s.Unordered)
+		tale.outcomes, tale.said = append(tale.outcomes, o), append(tale.said, said...)
+	}
+}
+
+// tellTogether sends all events at once. What was written and sent is told of the first one, sorted.
+func (w *world) tellTogether(t *testing.T, e *environment, s story, tale *telling) {
+	t.Helper()
+	invocations := s.told()
+	tale.outcomes = make([]outcome, len(invocations))
+	var all sync.WaitGroup
+	for i, in := range invocations {
+		all.Go(func() { tale.outcomes[i] = w.invoke(t, e, in, tale.ids[i], tale.events[i]) })
+	}
+	all.Wait()
+	if err := e.Idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range tale.outcomes {
+		if why, ok := unsupported(o.Payload); ok {
+			tale.not = why
+		}
+	}
+	first := &tale.outcomes[0]
+	first.Lines, tale.said = e.log.take()
+	for _, l := range [][]string{first.Lines.Stdout, first.Lines.Stderr, first.Lines.Frames} {
+		slices.Sort(l)
+	}
+	first.Received = w.peer.take(true)
+}
+
+// invoke runs one invocation until its answer.
+func (w *world) invoke(t *testing.T, e *environment, in invocation, id string, event []byte) outcome {
 	t.Helper()
 	call := lambdalocal.Invocation{RequestID: id, Payload: event, TraceHeader: trace}
 	var streamed bytes.Buffer
@@ -73,17 +120,12 @@ func (w *world) invoke(t *testing.T, e *environment, s story, in invocation, id 
 	}
 	result, err := e.Invoke(t.Context(), call)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return outcome{}
 	}
-	w.peer.note("the answer")
-	if err := e.Idle(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	written, said := e.log.take()
 	return outcome{
 		Payload: quiet(streamed.String()+string(result.Payload), w.actor.noise), Error: result.FunctionError, ErrorType: result.ErrorType, ContentType: result.ContentType,
-		Lines: written, Received: w.peer.take(s.Unordered),
-	}, said
+	}
 }
 
 // requestID makes the id of a story's invocation: the same in both runs, and another one for every story.
@@ -106,7 +148,7 @@ func eventOf(t *testing.T, p *peer, library string, steps []json.RawMessage, pad
 	if err != nil {
 		t.Fatal(err)
 	}
-	return data
+	return bytes.ReplaceAll(data, []byte("{closed}"), []byte(p.closed))
 }
 
 // unsupported tells whether an actor answered that it cannot tell a story, and why.

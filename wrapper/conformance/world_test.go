@@ -127,7 +127,13 @@ func (w *world) env(t *testing.T, s story, library string, hooked bool) map[stri
 		env["STORY_INIT"] = string(eventOf(t, w.peer, library, s.Init, 0))
 	}
 	maps.Copy(env, s.Env)
+	if s.Wrapper != "" {
+		env["AWS_LAMBDA_EXEC_WRAPPER"] = s.Wrapper
+	}
 	if hooked {
+		if s.Wrapper != "" { // as the construct does it
+			env["AWS_LAMBDA_EXEC_WRAPPER"], env["AFTERGLOW_EXEC_WRAPPER_NEXT"] = hookPath, s.Wrapper
+		}
 		if w.actor.hook != nil {
 			w.actor.hook(env)
 		}

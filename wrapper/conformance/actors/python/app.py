@@ -273,6 +273,19 @@ def descriptors(args, event, context):
 
 
 @verb
+def again(args, event, context):
+    """The handler calls itself."""
+    return handler({**event, "steps": args["steps"]}, context)
+
+
+@verb
+def clock(args, event, context):
+    """The wall clock steps, for this process: the function does it as test libraries do."""
+    true = time.time
+    time.time = lambda: true() + args["seconds"]
+
+
+@verb
 def return_(args, event, context):
     """What the handler returns, as the last step."""
     kind = args.get("kind", "value")
