@@ -34,7 +34,7 @@ func (s story) plainly(t *testing.T, language string, o outcome) string {
 		}
 		pattern := regexp.MustCompile(d.Pattern)
 		for _, text := range fields[d.In] {
-			*text = pattern.ReplaceAllString(*text, "DIFFERS")
+			*text = pattern.ReplaceAllString(*text, "") // one of the runs may not have it
 		}
 	}
 	b, err := json.MarshalIndent(o, "", " ")

@@ -9,7 +9,7 @@ import (
 )
 
 // clock is how runtime clients write the time.
-var clock = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d{3,9}(Z|[+-]\d\d:?\d\d)?`)
+var clock = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.,]\d{3,9})?(Z|[+-]\d\d:?\d\d)?`)
 
 // lines are what a function's process wrote, by the output that it wrote it to. Those of one output are in order.
 type lines struct {

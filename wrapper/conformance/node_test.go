@@ -21,7 +21,7 @@ func node() actor {
 		pending:   []string{"http2"},
 		build:     asItIs,
 		layers:    nodeLayers,
-		noise:     []*regexp.Regexp{regexp.MustCompile(`\(node:\d+\)`)}, // the process
+		noise:     []*regexp.Regexp{regexp.MustCompile(`\(node:\d+\)`), regexp.MustCompile(`\b1\d{12}\b`)}, // the process; the time
 	}
 }
 

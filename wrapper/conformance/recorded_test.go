@@ -51,7 +51,7 @@ func (s story) checkSaid(said []string) []string {
 
 // callsFor gives the calls that the spool is to have, for a language, a version or a library.
 func (in invocation) callsFor(language, version, library string) ([]string, bool) {
-	for _, key := range []string{language + " " + library, version, language} {
+	for _, key := range keys(language, version, library) {
 		if calls, ok := in.CallsOn[key]; ok {
 			return calls, true
 		}
@@ -86,7 +86,7 @@ func (in invocation) checkEnds(records []spool.Record, tale telling, i int) (wro
 	}
 	if failed := ends[0].Error != nil; failed != (end == "error") {
 		say("ended with %+v, want %s", ends[0].Error, end)
-	} else if want := tale.outcomes[i].ErrorType; failed && !strings.HasPrefix(want, "Runtime.") && ends[0].Error.Type != want {
+	} else if want := tale.outcomes[i].thrown(); failed && want != "" && ends[0].Error.Type != want {
 		say("ended with %s, its caller was told %s", ends[0].Error.Type, want)
 	}
 	if in.Status != 0 && ends[0].Status != in.Status {
@@ -102,11 +102,20 @@ func (in invocation) expectedEnd(o outcome) string {
 		return in.End
 	case o.Error == "":
 		return "ok"
-	case strings.HasPrefix(o.ErrorType, "Runtime.") || strings.HasPrefix(o.ErrorType, "Sandbox."):
+	case o.thrown() == "":
 		return "any"
 	default:
 		return "error"
 	}
+}
+
+// thrown is the type of the error that the function has thrown, by what its caller was told; "" if it was none of the function's own.
+func (o outcome) thrown() string {
+	var told struct{ ErrorType string }
+	if o.Error == "" || json.Unmarshal([]byte(o.Payload), &told) != nil || strings.HasPrefix(told.ErrorType, "Runtime.") || strings.HasPrefix(told.ErrorType, "Sandbox.") {
+		return ""
+	}
+	return told.ErrorType
 }
 
 // checkHeaders looks for the headers of every call that got an answer among those that arrived, in that order. Some may be missing, which a library adds

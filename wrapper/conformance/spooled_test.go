@@ -1,13 +1,16 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/afterglow-lambda/afterglow/spool"
 )
@@ -23,28 +26,15 @@ type spooled struct {
 func readSpool(t *testing.T, e *environment) (found []spooled, wrong []string) {
 	t.Helper()
 	dir := filepath.Join(e.TempDir(), "afterglow")
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, nil // a story that has no spool says so itself: its calls are missing
+	var files map[spool.Name][]byte
+	for again := true; again; { // a file may be renamed meanwhile where nothing is frozen
+		files, wrong, again = listSpool(t, dir)
 	}
-	for _, entry := range entries {
-		name, ok := spool.ParseName(entry.Name())
-		if !ok {
-			wrong = append(wrong, entry.Name()+" is no name of the spool")
-			continue
-		}
-		path := filepath.Join(dir, entry.Name())
-		if info, err := entry.Info(); err != nil || info.Mode() != 0o600 {
-			wrong = append(wrong, fmt.Sprintf("%s has mode %v (%v), want 0600", name, info.Mode(), err))
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for name, data := range files {
 		records, torn := readFile(name.String(), data)
 		found, wrong = append(found, spooled{name, records}), append(wrong, torn...)
 		if name == name.Done() {
-			if err := os.Remove(path); err != nil {
+			if err := os.Remove(filepath.Join(dir, name.String())); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -56,6 +46,56 @@ func readSpool(t *testing.T, e *environment) (found []spooled, wrong []string) {
 		return a.name.Number - b.name.Number
 	})
 	return found, wrong
+}
+
+// listSpool gives the files of a spool, or says that they have changed while it looked.
+func listSpool(t *testing.T, dir string) (files map[spool.Name][]byte, wrong []string, changed bool) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, false // a story that has no spool says so itself: its calls are missing
+	}
+	files = map[spool.Name][]byte{}
+	for _, entry := range entries {
+		name, ok := spool.ParseName(entry.Name())
+		if !ok {
+			wrong = append(wrong, entry.Name()+" is no name of the spool")
+			continue
+		}
+		path := filepath.Join(dir, entry.Name())
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, true
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != 0o600 {
+			wrong = append(wrong, fmt.Sprintf("%s has mode %v, want 0600", name, info.Mode()))
+		}
+		if files[name], err = os.ReadFile(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, true
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files, wrong, false
+}
+
+// awaitDone waits until every invocation's file is done, where nothing is frozen and the hook may still be about to say so.
+func awaitDone(t *testing.T, e *environment, ids []string) {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		files, _, _ := listSpool(t, filepath.Join(e.TempDir(), "afterglow"))
+		done := map[string]bool{}
+		for name := range files {
+			done[name.Invocation] = done[name.Invocation] || name == name.Done()
+		}
+		if !slices.ContainsFunc(ids, func(id string) bool { return !done[id] }) {
+			return
+		}
+	}
+	t.Errorf("the spool does not have a done file for each of %q", ids)
 }
 
 func readFile(name string, data []byte) (records []spool.Record, wrong []string) {

@@ -21,8 +21,17 @@ func TestStories(t *testing.T) {
 					}
 					for _, library := range s.librariesOf(a, i == 0) {
 						t.Run(testName(s, library), func(inner *testing.T) {
-							for _, problem := range w.story(t, inner, s, library) {
-								inner.Error(problem)
+							problems := w.story(t, inner, s, library)
+							fault := s.fault(a.language, version, library)
+							if fault != "" && len(problems) == 0 {
+								inner.Errorf("the hook passes: take what it is said to do wrong out of the story (%s)", fault)
+							}
+							for _, problem := range problems {
+								if fault == "" {
+									inner.Error(problem)
+								} else {
+									inner.Logf("known: %s\n%s", fault, problem)
+								}
 							}
 						})
 					}

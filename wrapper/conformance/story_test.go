@@ -55,6 +55,9 @@ type story struct {
 	Says      string       // what lines of Afterglow's own say, as an expression; "" if there must be none
 	MaySay    string       // what they say if there are any
 
+	// Faults are hooks that do not pass yet, by language, version or language and library, each with what it does wrong. A hook that passes must not be here.
+	Faults map[string]string
+
 	files map[string][]byte
 }
 
@@ -102,6 +105,21 @@ func (s story) told() []invocation {
 		return s.Invocations
 	}
 	return []invocation{s.invocation}
+}
+
+// fault gives what the hook does wrong yet with this story; "" if nothing.
+func (s story) fault(language, version, library string) string {
+	for _, key := range keys(language, version, library) {
+		if what := s.Faults[key]; what != "" {
+			return what
+		}
+	}
+	return ""
+}
+
+// keys are the names that single out languages, versions and libraries, the most special first.
+func keys(language, version, library string) []string {
+	return []string{version + " " + library, language + " " + library, version, language}
 }
 
 // alone tells whether the story's function is another one than the shared actor, or ends with it.

@@ -51,6 +51,9 @@ func (w *world) tell(t *testing.T, e *environment, s story, library string) tell
 	} else {
 		w.tellInTurn(t, e, s, &tale)
 	}
+	if e.hooked && tale.not == "" && s.Together && !w.actor.blind && s.fault(w.actor.language, w.rt.Name, library) == "" {
+		awaitDone(t, e, tale.ids)
+	}
 	if e.hooked && tale.not == "" {
 		tale.spooled, tale.torn = readSpool(t, e)
 	}

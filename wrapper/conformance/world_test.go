@@ -19,6 +19,8 @@ const (
 	wholeCore = 1769
 	// timeout is that of functions that do not run into it.
 	timeout = 60 * time.Second
+	// patience bounds every wait for something that is about to happen.
+	patience = 30 * time.Second
 	// hookPath is where the exec wrapper is in the layer.
 	hookPath = "/opt/afterglow/exec-wrapper"
 )

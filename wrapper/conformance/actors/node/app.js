@@ -129,6 +129,17 @@ const verbs = {
       for (const fd of taken) fs.closeSync(fd);
     }
   },
+  async pool(args, event, context) {
+    return Promise.all(Array.from({ length: args.times }, () => run(args.steps, event, context)));
+  },
+  async generator(args, event, context) {
+    async function* oneByOne() {
+      for (const step of args.steps) yield (await run([step], event, context))[0];
+    }
+    const results = [];
+    for await (const result of oneByOne()) results.push(result);
+    return results;
+  },
   again(args, event, context) { return exports.handler({ ...event, steps: args.steps }, context); },
   clock(args) {
     const real = Date.now;
@@ -141,6 +152,8 @@ const verbs = {
       case 'unicode': return `grüße, мир, 世界 \u2028 \u{1f980} ${'€'.repeat(1000)}`;
       case 'event': return event;
       case 'nothing': return undefined;
+      case 'many': return Array.from({ length: args.size }, (_, n) => ({ n, text: 'é'.repeat(n % 10) }));
+      case 'generator': return (function* () { yield 1; })();
       case 'proxy': return { statusCode: args.status || 200, headers: { 'X-A': '1' }, body: args.body || 'text' };
       case 'unserializable': return { big: 1n };
       default: throw new Unsupported(`to return ${args.kind}`);

@@ -273,6 +273,24 @@ def descriptors(args, event, context):
 
 
 @verb
+def pool(args, event, context):
+    """Each step as often as asked, in a pool that was made at init."""
+    futures = [POOL.submit(run, args["steps"], event, context) for _ in range(args["times"])]
+    return [future.result() for future in futures]
+
+
+@verb
+def generator(args, event, context):
+    """Steps taken by a generator, one each time that it is asked."""
+
+    def one_by_one():
+        for step in args["steps"]:
+            yield run([step], event, context)[0]
+
+    return list(one_by_one())
+
+
+@verb
 def again(args, event, context):
     """The handler calls itself."""
     return handler({**event, "steps": args["steps"]}, context)
@@ -301,6 +319,10 @@ def return_(args, event, context):
         return event
     if kind == "nothing":
         return None
+    if kind == "many":
+        return [{"n": n, "text": "é" * (n % 10)} for n in range(args["size"])]
+    if kind == "generator":
+        return (n for n in range(3))
     if kind == "proxy":
         return {"statusCode": args.get("status", 200), "headers": {"X-A": "1"}, "body": args.get("body", "text")}
     if kind == "unserializable":
