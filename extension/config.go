@@ -88,6 +88,7 @@ func setUp(ctx context.Context, getenv func(string) string, b beginning, log zer
 	in := intake.New(dir, b.born)
 	managed := isManaged(getenv)
 	in.Concurrent = managed
+	in.NoHeaders = v.Bytes("AFTERGLOW_CAPTURE_HEADER_BYTES") == 0
 	p := &lifecycle.Pipeline{
 		Endings:  &lifecycle.Ends{Watch: lifecycle.NewWatch(dir, in.IsPast), Platform: b.platform, Log: log},
 		Intake:   in,

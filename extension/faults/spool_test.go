@@ -184,6 +184,15 @@ func spoolRows() []row {
 				s.invoke(steps...)
 				s.busy(1)
 			}},
+		{name: "no headers", does: "AFTERGLOW_CAPTURE_HEADER_BYTES is 0.", set: setting{env: map[string]string{"AFTERGLOW_CAPTURE_HEADER_BYTES": "0"}}, story: func(s *stage) {
+			s.begin()
+			s.busy(2)
+		}, check: droppedHeaders(false)},
+		{name: "few headers", does: "AFTERGLOW_CAPTURE_HEADER_BYTES is 40, which is too little.", set: setting{env: map[string]string{"AFTERGLOW_CAPTURE_HEADER_BYTES": "40"}},
+			data: "`afterglow.dropped.headers` tells what was left out of it", story: func(s *stage) {
+				s.begin()
+				s.busy(2)
+			}, check: droppedHeaders(true)},
 		{name: "more than is kept of an invocation", does: "The function makes 40 calls of a megabyte each and raises an error, and the settings let all of it into the spool: of what is beyond 24 MiB the beginnings of bodies are kept.",
 			set: setting{env: map[string]string{"AFTERGLOW_CAPTURE_BODY_BYTES": "1048576", "AFTERGLOW_SPOOL_INVOCATION_BYTES": "67108864"}}, story: func(s *stage) {
 				s.begin()
@@ -214,6 +223,18 @@ func cutEverywhere(s *stage) {
 	write := s.hold(files...)
 	s.begin()
 	s.invoke(write)
+}
+
+// droppedHeaders checks whether headers are said to be missing.
+func droppedHeaders(want bool) func(*stage, account) {
+	return func(s *stage, a account) {
+		s.Helper()
+		for _, span := range a.spans {
+			if n, _ := span.Attributes["afterglow.dropped.headers"].(int64); span.Kind == otlptest.Server && (n > 0) != want {
+				s.Errorf("%d headers are said to be missing", n)
+			}
+		}
+	}
 }
 
 func garbage(s *stage) {

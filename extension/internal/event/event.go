@@ -32,6 +32,7 @@ type Invocation struct {
 	Calls []Call
 	Lines []Line // of the function's log
 	Lost  []Loss
+	Cut   Cut // of records that are there
 
 	Platform Platform // what Lambda told
 	Outcome  string   // why it did not end as it should, one of the Outcome… constants; "" if it did, or if nobody knows
@@ -103,6 +104,12 @@ type Header struct {
 type Loss struct {
 	Reason         string // see the constants Loss… of intake and lifecycle, and FORMAT.md
 	Records, Bytes int64
+}
+
+// A Cut counts what hooks left out of records that they wrote, to keep within their limits, where the record itself does not say it.
+type Cut struct {
+	Headers int
+	Bytes   int64 // of them
 }
 
 // A Trigger is what the event says about who invoked the function. The zero Trigger means: not recognised.

@@ -43,6 +43,8 @@ const (
 	LossOrphanEnd  = "orphan-end"     // the end of a call whose start is not known
 	LossTooMany    = "too-many-calls" // records of calls beyond MaxCalls
 
+	lossHeaders = "headers" // a hook's: headers that it left out of a record, which is a cut and no loss
+
 	LossLate         = "late-invocation"      // records of an invocation that was given already, because Lambda told that it had ended
 	LossTooManyTold  = "too-many-invocations" // invocations of which Lambda told, beyond MaxKnown
 	LossTooManyLines = "too-many-lines"       // of the log, beyond MaxLines and MaxLineBytes
@@ -74,6 +76,8 @@ const (
 type Intake struct {
 	// Concurrent says that processes run several invocations side by side, so that an older file of a process is no less likely to grow than a newer one.
 	Concurrent bool
+	// NoHeaders says that the settings want none to be recorded, so that none is missing.
+	NoHeaders bool
 
 	dir     string
 	entries int       // MaxEntries, or what a test has in its place
@@ -160,7 +164,7 @@ func (in *Intake) Collect(final bool) Round {
 		}
 	}
 	last := final && !r.More
-	in.join.born, in.join.concurrent = in.born, in.Concurrent
+	in.join.born, in.join.concurrent, in.join.noHeaders = in.born, in.Concurrent, in.NoHeaders
 	var left bool
 	r.Invocations, left = in.join.settle(last, !r.More)
 	r.More = r.More || left

@@ -367,3 +367,24 @@ func walk(t *testing.T, steps []step, want []string) *Intake {
 	}
 	return in
 }
+
+// TestHeadersThatWereLeftOut: they are no records, and where none were wanted none are missing.
+func TestHeadersThatWereLeftOut(t *testing.T) {
+	left := rec{Header: spool.Header{Kind: spool.KindLoss, Invocation: "A", Reason: "headers", Records: 3, Bytes: 90}}
+	for _, test := range []struct {
+		name     string
+		unwanted bool
+		want     event.Cut
+	}{{"there was no room", false, event.Cut{Headers: 6, Bytes: 180}}, {"they are not wanted", true, event.Cut{}}} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			put(t, dir, "A.17.1.done", encode(t, true, process(17), begin("A"), call("A", "17-1"), callEnd("A", "17-1"), left, left, end("A")))
+			in := New(dir, born)
+			in.NoHeaders = test.unwanted
+			inv := in.Collect(false).Invocations[0]
+			if inv.Cut != test.want || len(inv.Lost) != 0 {
+				t.Errorf("cut %+v, lost %+v", inv.Cut, inv.Lost)
+			}
+		})
+	}
+}

@@ -23,6 +23,7 @@ type joiner struct {
 	born        time.Time           // of this life
 	reason      string              // why the environment ends, if it does
 	concurrent  bool
+	noHeaders   bool
 	environment environment
 	hooked      event.Process   // the process that last told of an invocation
 	growing     map[string]bool // invocations with a file that may still grow

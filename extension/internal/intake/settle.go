@@ -77,7 +77,7 @@ func (j *joiner) settle(final, full bool) (out []event.Invocation, more bool) {
 		j.kept -= len(d.Calls)
 		j.usual = min(len(d.Calls), mostUsual)
 		if d.isShown() {
-			out = append(out, j.finish(d, final))
+			out = append(out, j.cut(j.finish(d, final)))
 		}
 		j.forget(d)
 	}
@@ -240,6 +240,20 @@ func (j *joiner) placeLosses(ready []*draft) {
 	j.losses = keep
 }
 
+// cut takes headers that hooks left out of records for what they are. A function without room for them would lose some in each of its calls for ever.
+func (j *joiner) cut(inv event.Invocation) event.Invocation {
+	for _, l := range inv.Lost {
+		if l.Reason == lossHeaders && !j.noHeaders {
+			inv.Cut.Headers += int(l.Records)
+			inv.Cut.Bytes += l.Bytes
+		}
+	}
+	inv.Lost = slices.DeleteFunc(inv.Lost, isCut)
+	return inv
+}
+
+func isCut(l event.Loss) bool { return l.Reason == lossHeaders }
+
 // pending tells whether an invocation is still being put together.
 func (j *joiner) pending(id string) bool {
 	return slices.ContainsFunc(j.drafts, func(d *draft) bool { return d.ID == id })
@@ -252,5 +266,5 @@ func (j *joiner) unplaced() []event.Loss {
 		ls = append(ls, p.Loss)
 	}
 	j.losses = nil
-	return ls
+	return slices.DeleteFunc(ls, isCut)
 }

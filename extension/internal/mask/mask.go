@@ -45,6 +45,7 @@ func (m *Masker) Apply(inv event.Invocation) Invocation {
 	for i := range inv.Calls {
 		out.Calls[i] = m.call(&inv.Calls[i])
 	}
+	out.Dropped.Headers, out.Dropped.Bytes = inv.Cut.Headers, inv.Cut.Bytes
 	for _, l := range inv.Lost {
 		out.Lost = append(out.Lost, Loss{Reason: m.text(l.Reason), Records: l.Records, Bytes: l.Bytes})
 	}
