@@ -33,13 +33,18 @@ func TestWritersWriteTheVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for language, command := range map[string][]string{
+		"java":   {"java/tests/vectors.sh"},
 		"node":   {"node", "node/tests/vectors.js"},
 		"python": {"python3", "python/tests/write_vectors.py"},
 	} {
 		t.Run(language, func(t *testing.T) {
-			if _, err := exec.LookPath(command[0]); err != nil {
+			program := command[0]
+			if language == "java" {
+				program = "javac"
+			}
+			if _, err := exec.LookPath(program); err != nil {
 				if os.Getenv("CI") == "true" {
-					t.Fatalf("install %s: %v", command[0], err)
+					t.Fatalf("install %s: %v", program, err)
 				}
 				t.Skipf("NOT TESTED: %v", err)
 			}

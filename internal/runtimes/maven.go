@@ -18,10 +18,29 @@ const (
 	mavenAll    = mavenPlugin + ":copy-dependencies"
 )
 
+// Maven runs Maven for whatever else the project builds or brings along with it: with the packages that are here already, and, where
+// packages may be installed, with Maven itself if it is missing. env is added to the environment.
+func Maven(ctx context.Context, opt Options, dir string, env []string, args ...string) error {
+	in, err := newInstaller(opt)
+	if err != nil {
+		return err
+	}
+	if err := in.needTools(ctx, []tool{maven()}); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, installLimit)
+	defer cancel()
+	return in.mavenWith(ctx, dir, env, args...)
+}
+
 // maven runs Maven. Where the packages come from is its own matter, as its settings say; what it brings stays
 // below the root. Maven checks only what the registry itself says about a file: the pins are checked here. Its
 // folder is for one process at a time, whatever is being installed.
 func (in *installer) maven(ctx context.Context, dir string, args ...string) error {
+	return in.mavenWith(ctx, dir, nil, args...)
+}
+
+func (in *installer) mavenWith(ctx context.Context, dir string, env []string, args ...string) error {
 	cache := filepath.Join(in.root, ".cache")
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return fmt.Errorf("make folder for packages: %w", err)
@@ -31,7 +50,7 @@ func (in *installer) maven(ctx context.Context, dir string, args ...string) erro
 		return err
 	}
 	defer unlock()
-	return in.run(ctx, dir, nil, append([]string{"mvn", "--batch-mode", "--quiet", "--strict-checksums",
+	return in.run(ctx, dir, env, append([]string{"mvn", "--batch-mode", "--quiet", "--strict-checksums",
 		"-Dmaven.repo.local=" + filepath.Join(cache, "maven")}, args...)...)
 }
 

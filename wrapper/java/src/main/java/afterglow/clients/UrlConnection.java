@@ -1,0 +1,215 @@
+package afterglow.clients;
+
+import afterglow.boot.Probe;
+import afterglow.hook.Call;
+import afterglow.hook.Calls;
+import afterglow.hook.Inside;
+import afterglow.hook.Known;
+import java.io.ByteArrayOutputStream;
+import java.net.HttpURLConnection;
+import java.net.Socket;
+import java.net.URL;
+import sun.net.NetworkClient;
+import sun.net.www.MessageHeader;
+import sun.net.www.http.PosterOutputStream;
+
+/**
+ * java.net.HttpURLConnection, for http and https.
+ *
+ * <p>A call starts when a connection is about to be made, with the headers that the function has set; where one is used again, when the
+ * request is about to be written, with all of them. Each redirect is a call of its own, as each is a request.
+ */
+public final class UrlConnection extends Probe {
+    private static final int CONNECT = 1;
+    private static final int WRITE_REQUESTS = 2;
+    private static final int OPEN_SOCKET = 10;
+    private static final int REQUEST = 11;
+    private static final int RESPONSE = 12;
+    private static final int READ = 21;
+
+    /** The request of a connection that is on its way. */
+    private static final class Exchange {
+        final Call call; // null: nobody is to see it
+        final boolean head;
+        boolean sent;
+
+        Exchange(Call call, boolean head) {
+            this.call = call;
+            this.head = head;
+        }
+    }
+
+    private final Calls calls;
+    private final Known<Exchange> exchanges = new Known<>(); // by connection
+    private final Known<Call> streams = new Known<>();
+    private final ThreadLocal<Object> current = new ThreadLocal<>(); // the connection that is at work
+    private final long requests = Inside.field(sun.net.www.protocol.http.HttpURLConnection.class, "requests");
+    private final long buffer = Inside.field(ByteArrayOutputStream.class, "buf");
+    private final long socket = Inside.field(NetworkClient.class, "serverSocket");
+
+    public UrlConnection(Calls calls) {
+        this.calls = calls;
+    }
+
+    @Override
+    public void enter(int point, Object self, Object a, Object b, Object c) {
+        if (point == CONNECT || point == WRITE_REQUESTS) {
+            current.set(self);
+        } else if (point == OPEN_SOCKET || point == REQUEST) {
+            Object connection = current.get();
+            if (connection == null) { // not of HTTP, or to a proxy: CONNECT
+                return;
+            }
+            HttpURLConnection http = (HttpURLConnection) connection;
+            if (point == REQUEST) {
+                request(http, (MessageHeader) a, (PosterOutputStream) b);
+            } else if (pending(connection) == null) {
+                start(http, (MessageHeader) Inside.read(connection, requests), null);
+            }
+        } else { // close of a stream, disconnect
+            Exchange exchange = exchanges.remove(self);
+            abandon(exchange == null ? streams.remove(self) : exchange.call);
+        }
+    }
+
+    @Override
+    public void leave(int point, Object result, Object self, Object a, Object b, Object c) {
+        if (point == CONNECT || point == WRITE_REQUESTS) {
+            current.remove();
+        } else if (point == RESPONSE) {
+            answered(exchanges.get(b instanceof HttpURLConnection ? b : c), (MessageHeader) a, self);
+        } else { // a stream was made for a connection
+            Exchange exchange = exchanges.get(a);
+            if (exchange != null && exchange.call != null && !exchange.call.isEnded()) {
+                streams.put(self, exchange.call);
+            }
+        }
+    }
+
+    @Override
+    public void fail(int point, Throwable error, Object self) {
+        if (point == CONNECT || point == WRITE_REQUESTS) {
+            current.remove();
+        }
+        if (point == READ) {
+            Call call = streams.remove(self);
+            if (call != null) {
+                call.fail(error);
+            }
+            return;
+        }
+        // An answer of 400 or more throws as well, with its body still to be read.
+        Exchange exchange = pending(self);
+        if (exchange != null && exchange.call != null) {
+            exchange.call.fail(error);
+        }
+    }
+
+    @Override
+    public void write(int point, Object self, byte[] bytes, int from, int count) {
+        Call call = streams.get(self);
+        if (call != null) {
+            call.sent(bytes, from, count);
+        }
+    }
+
+    @Override
+    public void read(int point, Object self, byte[] bytes, int from, int count) {
+        Call call = streams.get(self);
+        if (call != null) {
+            call.received(bytes, from, count);
+            if (call.isEnded()) {
+                streams.remove(self);
+            }
+        }
+    }
+
+    /** Gives a connection's request that has no answer yet. */
+    private Exchange pending(Object connection) {
+        Exchange exchange = exchanges.get(connection);
+        return exchange == null || exchange.call != null && (exchange.call.isEnded() || exchange.call.isAnswered()) ? null : exchange;
+    }
+
+    private void request(HttpURLConnection connection, MessageHeader headers, PosterOutputStream body) {
+        Exchange exchange = pending(connection);
+        if (exchange == null || exchange.sent) {
+            exchange = start(connection, headers, body);
+        } else if (body != null && exchange.call != null) {
+            exchange.call.sent((byte[]) Inside.read(body, buffer), 0, body.size());
+        }
+        exchange.sent = true;
+    }
+
+    private Exchange start(HttpURLConnection connection, MessageHeader headers, PosterOutputStream body) {
+        Exchange before = exchanges.remove(connection);
+        if (before != null) { // the answer that sent it here
+            abandon(before.call);
+        }
+        String method = connection.getRequestMethod();
+        if (method.equals("GET") && connection.getDoOutput()) {
+            method = "POST"; // it will be by the time that it is sent
+        }
+        byte[] bytes = body == null ? null : (byte[]) Inside.read(body, buffer);
+        Call call = calls.start("java.net.HttpURLConnection", null, method, address(connection.getURL()), pairs(headers), bytes,
+            body == null ? 0 : body.size());
+        Exchange exchange = new Exchange(call, method.equals("HEAD"));
+        exchanges.put(connection, exchange);
+        return exchange;
+    }
+
+    private void answered(Exchange exchange, MessageHeader headers, Object client) {
+        String line = headers.getValue(0);
+        if (exchange == null || exchange.call == null || !exchange.sent || exchange.call.isAnswered() || line == null || !line.startsWith("HTTP/")) {
+            return;
+        }
+        int space = line.indexOf(' ');
+        int status = space > 0 && line.length() >= space + 4 ? Integer.parseInt(line.substring(space + 1, space + 4)) : 0;
+        if (status < 200 && status != 101) { // 100 Continue: the answer is yet to come
+            return;
+        }
+        Object s = Inside.read(client, socket);
+        exchange.call.answered(status, pairs(headers), line.substring(0, space), s == null ? null : peer((Socket) s));
+        String length = headers.findValue("Content-Length");
+        if (exchange.head || status == 204 || status == 304) {
+            exchange.call.expect(0);
+        } else if (length != null && headers.findValue("Transfer-Encoding") == null) {
+            exchange.call.expect(Calls.length(length));
+        }
+    }
+
+    private static String peer(Socket socket) {
+        return socket.getInetAddress() == null ? null : Calls.peer(socket.getInetAddress().getHostAddress(), socket.getPort());
+    }
+
+    private static void abandon(Call call) {
+        if (call != null) {
+            call.abandon();
+        }
+    }
+
+    /** Gives an URL as it is sent: without what stands behind a #. */
+    private static String address(URL url) {
+        String text = url.toExternalForm();
+        int end = text.indexOf('#');
+        return end < 0 ? text : text.substring(0, end);
+    }
+
+    /** Gives names and values in turn. The line of the request or of the status has no value, or no name. */
+    private static String[] pairs(MessageHeader headers) {
+        int n = 0;
+        while (headers.getKey(n) != null || headers.getValue(n) != null) {
+            n++;
+        }
+        String[] pairs = new String[2 * n];
+        int length = 0;
+        for (int i = 0; i < n; i++) {
+            String key = headers.getKey(i);
+            String value = headers.getValue(i);
+            if (key != null && value != null) {
+                pairs[length++] = key;
+                pairs[length++] = value;
+            }
+        }
+        return java.util.Arrays.copyOf(pairs, length);
+    }
+}

@@ -1,0 +1,157 @@
+package afterglow.hook;
+
+import java.nio.ByteBuffer;
+
+/**
+ * One outbound request, whatever library sends it: from the moment it is about to be sent to the moment nothing more comes.
+ *
+ * <p>It takes what a client's probe sees passing and gives two records. It keeps copies, bounded by the settings, and never reads,
+ * holds back or changes what passes.
+ */
+public final class Call {
+    private static final int ROOM = 512;
+
+    private final Calls calls;
+    private final String lib;
+    public final String id;
+    public final String invocation;
+    private final long begun;
+    private final Body request;
+    private final Body response;
+    private boolean atHand;
+    private long first;
+    private int status;
+    private String[] headers;
+    private String proto;
+    private String peer;
+    private long expected = -1; // bytes of the response's body
+    private boolean ended;
+
+    Call(Calls calls, String lib, String id, String invocation, int budget) {
+        this.calls = calls;
+        this.lib = lib;
+        this.id = id;
+        this.invocation = invocation;
+        request = new Body(budget);
+        response = new Body(budget);
+        begun = Spool.ticks();
+    }
+
+    void start(String method, String url, String[] headers, byte[] body, int length) {
+        Part[] parts = null;
+        if (body != null && length > 0) {
+            request.add(body, 0, length);
+            parts = new Part[] {request.part("request", true)};
+            atHand = true;
+        }
+        Text text = new Text(ROOM).field("call", id).field("lib", lib).field("method", method).field("url", url);
+        calls.headers(text, headers);
+        calls.spool.write("call.start", invocation, text, parts);
+    }
+
+    /** Tells of a piece of the request's body. */
+    public void sent(byte[] bytes, int from, int count) {
+        if (!atHand) {
+            request.add(bytes, from, count);
+        }
+    }
+
+    public void sent(ByteBuffer bytes) {
+        if (!atHand) {
+            request.add(bytes);
+        }
+    }
+
+    /** Tells that the response's headers are there: names and values in turn. proto and peer may be null. */
+    public synchronized void answered(int status, String[] headers, String proto, String peer) {
+        first = Spool.ticks();
+        this.status = status;
+        this.headers = headers;
+        this.proto = proto;
+        this.peer = peer;
+    }
+
+    public synchronized boolean isAnswered() {
+        return status != 0;
+    }
+
+    public synchronized boolean isEnded() {
+        return ended;
+    }
+
+    /** Tells how long the response's body is; with 0 the call has ended. */
+    public void expect(long bytes) {
+        expected = bytes;
+        if (bytes == 0) {
+            end();
+        }
+    }
+
+    /** Tells of a piece of the response's body, or of its end if count is negative. */
+    public void received(byte[] bytes, int from, int count) {
+        if (count < 0) {
+            end();
+            return;
+        }
+        response.add(bytes, from, count);
+        whole();
+    }
+
+    public void received(ByteBuffer bytes) {
+        response.add(bytes);
+        whole();
+    }
+
+    private void whole() {
+        if (expected >= 0 && response.size() >= expected) {
+            end();
+        }
+    }
+
+    /** Tells that the response was read to its end. Only the first end counts. */
+    public void end() {
+        end(null, false);
+    }
+
+    /** Tells that nobody will read on. */
+    public void abandon() {
+        end(null, true);
+    }
+
+    public void fail(Throwable error) {
+        end(error, isAnswered());
+    }
+
+    private void end(Throwable error, boolean partial) {
+        synchronized (this) {
+            if (ended) {
+                return;
+            }
+            ended = true;
+        }
+        Text text = new Text(ROOM).field("call", id);
+        if (status != 0) {
+            text.field("status", status);
+            calls.headers(text, headers);
+            text.field("proto", proto).field("peer", peer).field("ttfb", first - begun);
+        }
+        text.field("dur", Spool.ticks() - begun);
+        if (error != null) {
+            text.error(error.getClass().getName(), Calls.message(error), null);
+        }
+        if (partial) {
+            text.raw(",\"partial\":true");
+        }
+        calls.spool.write("call.end", invocation, text, parts(partial));
+        calls.over(this);
+    }
+
+    private Part[] parts(boolean partial) {
+        boolean sent = !atHand && request.size() > 0;
+        boolean came = response.size() > 0;
+        if (sent && came) {
+            return new Part[] {request.part("request", true), response.part("response", !partial)};
+        }
+        return sent ? new Part[] {request.part("request", true)} : came ? new Part[] {response.part("response", !partial)} : null;
+    }
+}

@@ -1,0 +1,104 @@
+package afterglow.hook;
+
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Outbound requests: makes calls, and knows which are open. */
+public final class Calls {
+    final Spool spool;
+    private final Settings settings;
+    private final Handler handler;
+    private final AtomicInteger count = new AtomicInteger();
+    private final Set<Call> open = ConcurrentHashMap.newKeySet();
+    private final String api;
+
+    Calls(Settings settings, Spool spool, Handler handler) {
+        this.settings = settings;
+        this.spool = spool;
+        this.handler = handler;
+        String host = System.getenv("AWS_LAMBDA_RUNTIME_API");
+        api = host == null || host.isEmpty() ? null : host;
+    }
+
+    /**
+     * Records that a request is about to be sent, and gives its call; null if it is one that nobody is to see. headers are names and
+     * values in turn; body is null where it is not at hand. invocation is who started it, null for who runs now.
+     */
+    public Call start(String lib, String invocation, String method, String url, String[] headers, byte[] body, int length) {
+        if (isApi(url)) {
+            return null;
+        }
+        String inv = invocation == null ? handler.invocation() : invocation;
+        Call call = new Call(this, lib, spool.pid() + "-" + count.incrementAndGet(), inv, settings.bodyBytes);
+        open.add(call);
+        call.start(method, url, headers, body, length);
+        return call;
+    }
+
+    /** Gives the invocation that what happens now belongs to. */
+    public String invocation() {
+        return handler.invocation();
+    }
+
+    private boolean isApi(String url) {
+        return api != null && url.startsWith("http://") && url.startsWith(api, 7)
+            && (url.length() == 7 + api.length() || url.charAt(7 + api.length()) == '/');
+    }
+
+    void over(Call call) {
+        open.remove(call);
+    }
+
+    /** An invocation is over, and with it what it has got of answers that nobody has read to the end. */
+    void abandon(String invocation) {
+        if (open.isEmpty()) {
+            return;
+        }
+        for (Call call : open) {
+            if (call.invocation.equals(invocation) && call.isAnswered()) {
+                call.abandon();
+            }
+        }
+    }
+
+    /** Writes the field of headers, as many as the budget holds. */
+    void headers(Text text, String[] headers) {
+        if (headers == null || headers.length == 0) {
+            return;
+        }
+        int left = settings.headerBytes;
+        text.raw(",\"headers\":[");
+        for (int i = 0; i + 1 < headers.length; i += 2) {
+            left -= headers[i].length() + headers[i + 1].length() + 4; // ": " and the line end
+            if (left < 0) {
+                long bytes = 0;
+                for (int j = i; j < headers.length; j++) {
+                    bytes += headers[j].length();
+                }
+                spool.lose("headers", (headers.length - i) / 2, bytes);
+                break;
+            }
+            text.raw(i == 0 ? "[" : ",[").quoted(headers[i], settings.headerBytes).raw(',').quoted(headers[i + 1], settings.headerBytes).raw(']');
+        }
+        text.raw(']');
+    }
+
+    /** An error's message. An error of the function's own class may run code of its own to give it: that is not asked for. */
+    static String message(Throwable error) {
+        return error.getClass().getClassLoader() == null ? error.getMessage() : Inside.message(error);
+    }
+
+    /** Gives the number that a Content-Length is, -1 if it is none. */
+    public static long length(String value) {
+        try {
+            return Math.max(-1, Long.parseLong(value.trim()));
+        } catch (NumberFormatException e) {
+            return -1;
+        }
+    }
+
+    public static String peer(String host, int port) {
+        return host.indexOf(':') >= 0 ? "[" + host + "]:" + port : host + ":" + port;
+    }
+}

@@ -1,0 +1,61 @@
+package afterglow.hook;
+
+/**
+ * The classes that are looked at, and the methods of each: see {@link Points}. The numbers are those of the client that takes them.
+ *
+ * <p>It is asked for every class that the virtual machine loads, so it is one switch over names.
+ */
+final class Targets {
+    /** What is looked at in a class, and by which client. */
+    static final class Target {
+        final String client;
+        final String points;
+
+        Target(String client, String points) {
+            this.client = client;
+            this.points = points;
+        }
+
+        /** The client is the runtime client's, whose probe is there from the beginning. */
+        boolean isHandler() {
+            return client == HANDLER;
+        }
+    }
+
+    private static final String HANDLER = "handler";
+    private static final String URL_CONNECTION = "UrlConnection";
+
+    private Targets() {}
+
+    static Target of(String name) {
+        switch (name) {
+            case "com/amazonaws/services/lambda/runtime/api/client/runtimeapi/LambdaRuntimeApiClientImpl":
+                return new Target(HANDLER, "1 L nextInvocation()\n1 ?L nextInvocationWithExponentialBackoff(\n"
+                    + "2 ELF reportInvocationSuccess(Ljava/lang/String;[B)V\n3 ELF reportInvocationError(Ljava/lang/String;\n"
+                    + "4 E reportInitError(\n5 ?L restoreNext()\n");
+            case "com/amazonaws/services/lambda/runtime/api/client/runtimeapi/LambdaRuntimeClient":
+            case "lambdainternal/runtimeapi/LambdaRuntimeClient":
+                return new Target(HANDLER, "1 L waitForNextInvocation()\n2 ELF postInvocationResponse(Ljava/lang/String;[B)V\n"
+                    + "3 ELF postInvocationError(Ljava/lang/String;[BLjava/lang/String;)V\n"
+                    + "3 ?ELF postInvocationError(Ljava/lang/String;[BLjava/lang/String;Ljava/lang/String;)V\n"
+                    + "4 ?E postInitError([B\n5 ?L getRestoreNext()\n");
+
+            case "sun/net/www/protocol/http/HttpURLConnection":
+                return new Target(URL_CONNECTION, "1 ELF plainConnect()\n2 ELF writeRequests()V\n3 F getInputStream0()\n4 F getOutputStream0()\n"
+                    + "5 F connect()\n6 E disconnect()\n");
+            case "sun/net/www/protocol/https/AbstractDelegateHttpsURLConnection":
+                return new Target(URL_CONNECTION, "5 F connect()\n");
+            case "sun/net/NetworkClient":
+                return new Target(URL_CONNECTION, "10 E doConnect(Ljava/lang/String;I)\n");
+            case "sun/net/www/http/HttpClient":
+                return new Target(URL_CONNECTION, "11 E writeRequests(Lsun/net/www/MessageHeader;Lsun/net/www/http/PosterOutputStream;)\n"
+                    + "12 L parseHTTP(Lsun/net/www/MessageHeader;\n");
+            case "sun/net/www/protocol/http/HttpURLConnection$HttpInputStream":
+                return new Target(URL_CONNECTION, "20 L <init>(Lsun/net/www/protocol/http/HttpURLConnection;\n21 RF read([BII)\n22 E close()\n");
+            case "sun/net/www/protocol/http/HttpURLConnection$StreamingOutputStream":
+                return new Target(URL_CONNECTION, "30 L <init>(Lsun/net/www/protocol/http/HttpURLConnection;\n31 W write(I)\n31 W write([BII)\n");
+            default:
+                return null;
+        }
+    }
+}

@@ -1,0 +1,122 @@
+package afterglow.hook;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/**
+ * Edits every method of every class that it finds in the given folders and in the JDK, and has the virtual machine verify what comes
+ * out: Edit [DIRECTORY OR JAR]…. A class that cannot be linked without its library is edited only.
+ */
+final class Edit {
+    private static int edited;
+    private static int verified;
+    private static int refused;
+    private static int wrong;
+
+    /** What no class that is looked at has. */
+    private static final List<String> EXPECTED = List.of("instruction", "a method too long", "a jump too far", "a method that", "too many constants");
+
+    private Edit() {}
+
+    public static void main(String[] args) throws IOException {
+        for (String arg : args) {
+            Path path = Path.of(arg);
+            if (Files.isDirectory(path)) {
+                edit(path, "");
+            } else {
+                try (FileSystem jar = FileSystems.newFileSystem(path, (ClassLoader) null)) {
+                    edit(jar.getPath("/"), "");
+                }
+            }
+        }
+        FileSystem jdk = FileSystems.getFileSystem(URI.create("jrt:/"));
+        for (String module : List.of("java.base", "java.net.http", "java.logging")) {
+            Path path = jdk.getPath("/modules/" + module);
+            if (Files.exists(path)) {
+                edit(path, module);
+            }
+        }
+        System.out.println(edited + " edited, " + verified + " verified, " + refused + " refused, " + wrong + " wrong");
+        System.exit(wrong == 0 ? 0 : 1);
+    }
+
+    /** All classes of one library go into one loader, under names of their own, so that those of java.* can be defined, too. */
+    private static void edit(Path root, String module) throws IOException {
+        List<Path> files = new ArrayList<>();
+        try (Stream<Path> all = Files.walk(root)) {
+            all.filter(f -> f.toString().endsWith(".class") && !f.toString().contains("META-INF") && !f.toString().endsWith("module-info.class")).forEach(files::add);
+        }
+        Map<String, byte[]> classes = new HashMap<>();
+        for (Path file : files) {
+            byte[] in = Files.readAllBytes(file);
+            String name = root.relativize(file).toString();
+            name = name.substring(0, name.length() - ".class".length());
+            byte[] out = tryEdit(name, in);
+            if (out != null) {
+                classes.put(name.replace('/', '.'), out);
+            }
+        }
+        verify(classes, module);
+    }
+
+    private static byte[] tryEdit(String name, byte[] in) {
+        try {
+            byte[] out = ClassFile.edit(in, new Points("1 ?EL <init>\n2 ?EL <clinit>\n3 ?ELF \n"), 64);
+            edited++;
+            return out;
+        } catch (ClassFile.Unknown e) {
+            refused++;
+            if (EXPECTED.stream().noneMatch(e.getMessage()::startsWith)) {
+                wrong++;
+                System.out.println(name + ": " + e.getMessage());
+            }
+        } catch (RuntimeException e) {
+            wrong++;
+            System.out.println(name + ": " + e);
+        }
+        return null;
+    }
+
+    private static void verify(Map<String, byte[]> classes, String module) {
+        ClassLoader loader = new ClassLoader(Edit.class.getClassLoader()) {
+            @Override
+            protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+                synchronized (getClassLoadingLock(name)) {
+                    Class<?> known = findLoadedClass(name);
+                    byte[] bytes = classes.get(name);
+                    if (known != null || bytes == null || name.startsWith("java.")) {
+                        return known != null ? known : super.loadClass(name, resolve);
+                    }
+                    return defineClass(name, bytes, 0, bytes.length);
+                }
+            }
+        };
+        for (String name : classes.keySet()) {
+            if (name.startsWith("java.")) { // cannot be defined by this loader; its siblings can
+                continue;
+            }
+            try {
+                Class.forName(name, false, loader).getDeclaredMethods(); // links, which verifies, and runs nothing of the class' own
+                verified++;
+            } catch (VerifyError | ClassFormatError e) {
+                String text = String.valueOf(e.getMessage());
+                if (text.contains("Bad type") && text.contains("not assignable") && !module.isEmpty()) {
+                    continue; // two copies of one of the JDK's classes
+                }
+                wrong++;
+                System.out.println(name + ": " + text.lines().limit(12).reduce("", (a, b) -> a + "\n" + b));
+            } catch (Throwable e) {
+                // what it needs is not there
+            }
+        }
+    }
+}
