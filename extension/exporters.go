@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"path/filepath"
 	"slices"
 
 	"github.com/rs/zerolog"
@@ -41,9 +40,6 @@ func newDelivery(v *settings.Values, getenv func(string) string, stdout io.Write
 	}
 	return deliver.New(o), unset, errs
 }
-
-// outboxDir is beside the spool: hooks count what is in the spool, and remove what is old.
-func outboxDir(spool string) string { return filepath.Clean(spool) + "-outbox" }
 
 // newExporters makes what AFTERGLOW_EXPORTERS asks for. unset tells that nobody asked for anything. An exporter that cannot be made is an error, and
 // the others are made all the same.

@@ -47,6 +47,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, environ
 	defer own.flush(lastLines)
 	log := newLog(getenv, own)
 	events := eventsFor(getenv)
+	makeSpool(getenv)
 	registered, err := register(ctx, api, filepath.Base(args[0]), events, log)
 	if err != nil {
 		log.Error().Err(err).Msg("there is no lambda to work for")

@@ -18,6 +18,9 @@ func warnOfSettings(v *settings.Values, getenv func(string) string, delivery *de
 			log.Warn().Err(err).Msg("a setting is not known")
 		}
 	}
+	if err := checkSpool(v.String("AFTERGLOW_SPOOL_DIR")); err != nil {
+		log.Warn().Err(err).Msg("nothing can be recorded: AFTERGLOW_SPOOL_DIR has to be a directory that the function can write, which on Lambda means below /tmp")
+	}
 	if v.String("AFTERGLOW_OTLP_SECRET_HEADER") != "" && v.String("AFTERGLOW_OTLP_SECRET") == "" {
 		log.Warn().Msg("AFTERGLOW_OTLP_SECRET_HEADER does nothing: it names the header for the value of AFTERGLOW_OTLP_SECRET, which is not set")
 	}

@@ -25,6 +25,8 @@ func TestSettingsThatLeadToNothing(t *testing.T) {
 		{"a header without a secret", []string{endpoint, "AFTERGLOW_OTLP_SECRET_HEADER=api-key"}, []string{"AFTERGLOW_OTLP_SECRET_HEADER", "AFTERGLOW_OTLP_SECRET,"}},
 		{"an endpoint with the path that is appended", []string{endpoint + "/otlp/v1/traces/"}, []string{"OTEL_EXPORTER_OTLP_ENDPOINT ends in /v1/traces", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}},
 		{"a misspelt name", []string{endpoint, "AFTERGLOW_MASK_KEY=customer"}, []string{"AFTERGLOW_MASK_KEY=", "AFTERGLOW_MASK_KEYS"}},
+		{"a spool that cannot be", []string{endpoint, "AFTERGLOW_SPOOL_DIR=/dev/null/spool"}, []string{"AFTERGLOW_SPOOL_DIR", "/dev/null", "below /tmp"}},
+		{"a spool that cannot be written", []string{endpoint, "AFTERGLOW_SPOOL_DIR=/proc/1"}, []string{"AFTERGLOW_SPOOL_DIR", "/proc/1", "below /tmp"}},
 		{"a wrong level", []string{endpoint, "AFTERGLOW_LOG_LEVEL=verbose"}, []string{"AFTERGLOW_LOG_LEVEL", "verbose", "debug"}},
 		{"a rule that never applies", []string{endpoint, "AFTERGLOW_MASK_DOMAINS=."}, []string{"AFTERGLOW_MASK_DOMAINS", "pay.example.com"}},
 		{"a preset that is none", []string{endpoint, "AFTERGLOW_MASK_PRESET=stricct"}, []string{"AFTERGLOW_MASK_PRESET", "until then it counts as strict"}},

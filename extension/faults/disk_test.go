@@ -1,6 +1,9 @@
 package faults
 
 import (
+	"strings"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 	"github.com/afterglow-lambda/afterglow/internal/otlptest"
 )
 
@@ -9,6 +12,16 @@ const hog = "/tmp/hog"
 
 // large bodies do not fit into what a file that was begun has left of its last block.
 const large = 20_000
+
+// quiet asserts that nobody complains of where the spool is.
+func quiet(s *stage, _ account) {
+	s.Helper()
+	for _, line := range append(s.said(lambdalocal.SourceExtension), s.said(lambdalocal.SourceFunction)...) {
+		if strings.Contains(line, "spool") || strings.Contains(line, "outbox") || strings.Contains(line, "SPOOL") {
+			s.Errorf("somebody says: %s", line)
+		}
+	}
+}
 
 // Of other files in the spool's place.
 const elsewhere = "/tmp/elsewhere"
@@ -50,6 +63,18 @@ func diskRows() []row {
 		}},
 		{name: "cannot be written", does: "AFTERGLOW_SPOOL_DIR is on a file system that is read-only.", untold: true, lost: []string{"untold"},
 			set: setting{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/var/task/spool"}}, story: unrecorded},
+		{name: "is the spool as a whole", does: "AFTERGLOW_SPOOL_DIR is /tmp; the collector answers 503 at first, and the function is killed meanwhile.", set: setting{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/tmp"}}, story: func(s *stage) {
+			s.collector.Otherwise(otlptest.Answer{Status: 503})
+			s.begin()
+			s.busy(1)
+			s.invoke(get("/a"), step{"kill"})
+			s.collector.Otherwise(otlptest.Answer{})
+			s.busy(1)
+		}, check: quiet},
+		{name: "has the spool far below", does: "AFTERGLOW_SPOOL_DIR is /tmp/a/b/c, and there is no /tmp/a.", set: setting{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/tmp/a/b/c"}}, story: func(s *stage) {
+			s.begin()
+			s.busy(2)
+		}, check: quiet},
 		{name: "is cleaned by the function", does: "Each invocation ends by deleting everything in /tmp.", lost: []string{"deleted"}, story: func(s *stage) {
 			s.begin()
 			for range 3 {
