@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"crypto/md5"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -62,6 +64,9 @@ func answers() map[string]func(*exchange) bool {
 // answer answers a request. What it left of the request's body is read.
 func (x *exchange) answer() bool {
 	reply, ok := answers()[x.request.URL.Path]
+	if strings.HasPrefix(x.request.URL.Path, "/aws") {
+		reply, ok = (*exchange).aws, true
+	}
 	if !ok {
 		return x.whole(404, "no such path: "+x.request.URL.Path)
 	}
@@ -163,6 +168,31 @@ func (x *exchange) events() bool {
 		time.Sleep(pace)
 	}
 	return x.raw("0\r\n\r\n")
+}
+
+// aws is as much of AWS as its SDKs need to be content: SQS takes a message, S3 has an object, DynamoDB refuses.
+func (x *exchange) aws() bool {
+	body, err := x.body()
+	if err != nil {
+		return false
+	}
+	answer := func(status int, text string) bool {
+		return x.raw(x.heading(status, "X-Amzn-RequestId: REQUEST", "Content-Type: application/x-amz-json-1.0", fmt.Sprintf("Content-Length: %d", len(text))) + text)
+	}
+	switch target := x.request.Header.Get("X-Amz-Target"); {
+	case target == "AmazonSQS.SendMessage":
+		var message struct{ MessageBody string }
+		if err := json.Unmarshal(body, &message); err != nil {
+			return answer(400, `{"__type":"SerializationException"}`)
+		}
+		return answer(200, fmt.Sprintf(`{"MessageId":"message-1","MD5OfMessageBody":"%x"}`, md5.Sum([]byte(message.MessageBody))))
+	case strings.Contains(target, "DynamoDB"):
+		return answer(400, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"there is no such table"}`)
+	case x.request.Method == http.MethodGet:
+		return answer(200, "an object")
+	default:
+		return answer(200, "")
+	}
 }
 
 func (x *exchange) gzip() bool {

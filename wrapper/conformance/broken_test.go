@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -19,20 +20,18 @@ func (w *world) broken(outer, t *testing.T, s story, plain telling) (wrong []str
 				t.Fatal(err)
 			}
 			spoil(t, filepath.Join(w.hooked, "afterglow", filepath.FromSlash(file)), s.Break)
-			for _, problem := range w.against(outer, t, s, "", plain) {
-				t.Error(problem)
-			}
+			judge(t, s.fault(w.actor.language, w.rt.Name, file), w.against(outer, t, s, "", plain))
 		})
 	}
 	return nil
 }
 
-// hookFiles lists the files of the language's hook as they are in the layer.
+// hookFiles lists the files of the language's hook as they are in the layer. What Python made of one is broken with it.
 func (w *world) hookFiles(t *testing.T) (files []string) {
 	t.Helper()
 	root := filepath.Join(w.hooked, "afterglow")
 	err := filepath.WalkDir(filepath.Join(root, w.actor.language), func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type().IsRegular() {
+		if err == nil && entry.Type().IsRegular() && filepath.Base(filepath.Dir(path)) != bytecode {
 			file, err := filepath.Rel(root, path)
 			files = append(files, filepath.ToSlash(file))
 			return err //nolint:wrapcheck // told below
@@ -48,8 +47,21 @@ func (w *world) hookFiles(t *testing.T) (files []string) {
 	return files
 }
 
-// spoil breaks a file.
+const bytecode = "__pycache__"
+
+// spoil breaks a file, and what Python made of it.
 func spoil(t *testing.T, path, how string) {
+	t.Helper()
+	made, err := filepath.Glob(filepath.Join(filepath.Dir(path), bytecode, strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))+".*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(made, path) {
+		spoilOne(t, file, how)
+	}
+}
+
+func spoilOne(t *testing.T, path, how string) {
 	t.Helper()
 	var err error
 	switch how {

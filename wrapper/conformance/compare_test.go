@@ -59,8 +59,10 @@ func differences(a, b string) string {
 	if a == b {
 		return ""
 	}
+	const most = 10 // after so many every line is another
 	left, right := strings.Split(a, "\n"), strings.Split(b, "\n")
 	var out strings.Builder
+	told := 0
 	for i := range max(len(left), len(right)) {
 		var l, r string
 		if i < len(left) {
@@ -69,7 +71,8 @@ func differences(a, b string) string {
 		if i < len(right) {
 			r = right[i]
 		}
-		if l != r {
+		if l != r && told < most {
+			told++
 			fmt.Fprintf(&out, "without: %s\nwith:    %s\n", window(l, r), window(r, l))
 		}
 	}

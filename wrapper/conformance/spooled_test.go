@@ -168,11 +168,8 @@ func calls(records []spool.Record) (out, odd []string) {
 var requestLine = regexp.MustCompile(`(?m)^[A-Z]+ \S+ HTTP/1\.1\r$`)
 
 func line(start spool.Record, end *spool.Record) string {
-	_, path, _ := strings.Cut(start.URL, "://")
-	if at := strings.IndexByte(path, '/'); at >= 0 {
-		path, _, _ = strings.Cut(path[at:], "?")
-	}
-	s := start.Method + " " + path
+	target, _, _ := strings.Cut(path(start.URL), "?")
+	s := start.Method + " " + target
 	request := piece(start, spool.PartRequest)
 	if end == nil {
 		return s + request + " open"

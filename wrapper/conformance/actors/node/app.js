@@ -129,6 +129,10 @@ const verbs = {
       for (const fd of taken) fs.closeSync(fd);
     }
   },
+  close() {
+    fs.closeSync(1);
+    fs.closeSync(2);
+  },
   async pool(args, event, context) {
     return Promise.all(Array.from({ length: args.times }, () => run(args.steps, event, context)));
   },

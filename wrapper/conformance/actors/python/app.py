@@ -280,6 +280,13 @@ def pool(args, event, context):
 
 
 @verb
+def close(args, event, context):
+    """Standard output and error are closed."""
+    os.close(1)
+    os.close(2)
+
+
+@verb
 def generator(args, event, context):
     """Steps taken by a generator, one each time that it is asked."""
 
