@@ -13,7 +13,7 @@ func TestWhatChangesIsCaught(t *testing.T) {
 	const inConnection = "import http.client as h\nc = h.HTTPConnection\nr = h.HTTPResponse\n"
 	const inClient = "sys.path.append('/var/runtime')\nimport awslambdaric.lambda_runtime_marshaller as b\nsys.path.pop()\n"
 	for _, c := range []struct{ name, story, library, code, want string }{
-		{"a response is changed", "return-unicode", "", inClient + "j = b.Encoder.encode\nb.Encoder.encode = lambda self, o: j(self, o) + ' '\n", "Payload"},
+		{"a response is changed", "return-unicode", "", inClient + "j = b.Encoder.encode\nb.Encoder.encode = lambda self, o: j(self, o) + ' '\n", "changed invocation 1"},
 		{"an event is changed", "event-echo", "", inClient + "u = b.LambdaMarshaller.unmarshal_request\nb.LambdaMarshaller.unmarshal_request = lambda self, *a: dict(u(self, *a), more=1)\n", "Payload"},
 		{"an error has another frame", "error-of-request", "http.client", inConnection + "f = c.connect\ndef connect(self):\n    f(self)\nc.connect = connect\n", "in connect"},
 		{"an exit is swallowed", "exit", "", "sys.exit = lambda *a: None\n", "Payload"},
