@@ -30,15 +30,19 @@ func (m *Masker) body(b event.Body, headers []event.Header, p part) Body {
 		return out
 	}
 	rules, contentType := m.of(p), headerValue(headers, "content-type")
-	separator := boundary(contentType)
+	media := strings.ToLower(contentType)
+	var separator string
+	if isMultipart(media) {
+		separator = boundary(contentType)
+	}
 	switch {
 	case isCompressed(data, headerValue(headers, "content-encoding")):
 		out.Hidden = Text{HiddenCompressed}
-	case isBinary(data, contentType, b.Truncated):
+	case isBinary(data, media, b.Truncated):
 		out.Hidden = Text{HiddenBinary}
-	case isForm(contentType) && (!m.dropUnknown || bytes.IndexByte(data, '=') >= 0):
+	case isForm(media) && (!m.dropUnknown || bytes.IndexByte(data, '=') >= 0):
 		out.Text = m.redact(data, func(in []byte) []byte { return rules.Form(in, cutOf(b)) })
-	case isMultipart(contentType) && (!m.dropUnknown || separator != "" && bytes.Contains(data, []byte("--"+separator))):
+	case isMultipart(media) && (!m.dropUnknown || separator != "" && bytes.Contains(data, []byte("--"+separator))):
 		out.Text = m.redact(data, func(in []byte) []byte { return rules.Multipart(in, separator, cutOf(b)) })
 	default:
 		understood := true
@@ -66,8 +70,10 @@ func cutOf(b event.Body) redact.Cut {
 
 // isCompressed believes the header, and the first bytes where the header says nothing.
 func isCompressed(data []byte, encoding string) bool {
-	for name := range strings.SplitSeq(strings.ToLower(encoding), ",") {
-		switch strings.TrimSpace(name) {
+	for more := encoding != ""; more; {
+		var name string
+		name, encoding, more = strings.Cut(encoding, ",")
+		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "", "identity", "aws-chunked":
 		default:
 			return true
@@ -81,18 +87,10 @@ func isCompressed(data []byte, encoding string) bool {
 	return false
 }
 
-// isBinary tells whether content is no text: it says so, holds a zero byte, or is not UTF-8. A character may be cut at the end.
-func isBinary(data []byte, contentType string, cut bool) bool {
-	contentType = strings.ToLower(contentType)
-	for _, binary := range [...]string{"image/", "audio/", "video/", "font/"} {
-		if strings.HasPrefix(contentType, binary) && !strings.HasPrefix(contentType, "image/svg") {
-			return true
-		}
-	}
-	for _, binary := range [...]string{"cbor", "protobuf", "grpc", "msgpack", "avro", "octet-stream", "eventstream", "application/pdf", "application/zip"} {
-		if strings.Contains(contentType, binary) && !looksLikeText(data) {
-			return true
-		}
+// isBinary tells whether content is no text: its media type, in lower case, says so, or it holds a zero byte, or is not UTF-8. A character may be cut at the end.
+func isBinary(data []byte, media string, cut bool) bool {
+	if isBinaryMedia(media, data) {
+		return true
 	}
 	if bytes.IndexByte(data, 0) >= 0 {
 		return true
@@ -101,6 +99,24 @@ func isBinary(data []byte, contentType string, cut bool) bool {
 		data = withoutCutRune(data)
 	}
 	return !utf8.Valid(data)
+}
+
+func isBinaryMedia(media string, data []byte) bool {
+	switch media {
+	case "", "application/json", "application/json; charset=utf-8", "application/x-amz-json-1.0", "application/x-amz-json-1.1": // nearly all, without a search
+		return false
+	}
+	for _, binary := range [...]string{"image/", "audio/", "video/", "font/"} {
+		if strings.HasPrefix(media, binary) && !strings.HasPrefix(media, "image/svg") {
+			return true
+		}
+	}
+	for _, binary := range [...]string{"cbor", "protobuf", "grpc", "msgpack", "avro", "octet-stream", "eventstream", "application/pdf", "application/zip"} {
+		if strings.Contains(media, binary) && !looksLikeText(data) {
+			return true
+		}
+	}
+	return false
 }
 
 // looksLikeText is for the many who send JSON as application/octet-stream.
@@ -122,13 +138,9 @@ func withoutCutRune(data []byte) []byte {
 	return data
 }
 
-func isForm(contentType string) bool {
-	return strings.HasPrefix(strings.ToLower(contentType), "application/x-www-form-urlencoded")
-}
+func isForm(media string) bool { return strings.HasPrefix(media, "application/x-www-form-urlencoded") }
 
-func isMultipart(contentType string) bool {
-	return strings.HasPrefix(strings.ToLower(contentType), "multipart/")
-}
+func isMultipart(media string) bool { return strings.HasPrefix(media, "multipart/") }
 
 // boundary reads what separates the parts of a multipart body; "" if the content type does not tell.
 func boundary(contentType string) string {
@@ -141,7 +153,7 @@ func boundary(contentType string) string {
 
 func headerValue(headers []event.Header, name string) string {
 	for _, h := range headers {
-		if strings.EqualFold(h.Name, name) {
+		if len(h.Name) == len(name) && strings.EqualFold(h.Name, name) {
 			return h.Value.Reveal()
 		}
 	}

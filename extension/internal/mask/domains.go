@@ -1,10 +1,6 @@
 package mask
 
-import (
-	"strings"
-
-	"github.com/afterglow-lambda/afterglow/extension/internal/event"
-)
+import "strings"
 
 // domains are hosts of which something is never shown.
 type domains struct {
@@ -41,18 +37,17 @@ func newDomains(users []string, builtIn ...string) domains {
 
 // isSecretService tells whether nothing of a call but its address may be shown. The service that enrich recognised counts too: with a local or private
 // endpoint the host says nothing.
-func isSecretService(c *event.Call) bool {
+func isSecretService(recognised, host string) bool {
 	for _, service := range secretServices {
-		if strings.EqualFold(c.Target.Service, service) {
+		if strings.EqualFold(recognised, service) {
 			return true
 		}
 	}
-	return isSecretHost(hostName(hostOf(c.URL.Reveal())))
+	return isSecretHost(hostName(host))
 }
 
-// has tells whether a call goes to one of the hosts.
-func (d domains) has(c *event.Call) bool {
-	host := hostOf(c.URL.Reveal())
+// has tells whether a host, as hostOf gives it, is one of them.
+func (d domains) has(host string) bool {
 	name := hostName(host)
 	if d.hosts[host] || d.hosts[name] {
 		return true
@@ -92,9 +87,12 @@ func isSecretHost(host string) bool {
 	if !strings.Contains(host, ".amazonaws.") && !strings.HasSuffix(host, ".api.aws") && !strings.HasSuffix(host, ".gov") && !strings.HasSuffix(host, ".uk") {
 		return false
 	}
-	for label := range strings.SplitSeq(host, ".") {
+	for more := true; more; {
+		var label string
+		label, host, more = strings.Cut(host, ".")
+		label = strings.TrimSuffix(label, "-fips")
 		for _, service := range secretServices {
-			if strings.TrimSuffix(label, "-fips") == service {
+			if label == service {
 				return true
 			}
 		}

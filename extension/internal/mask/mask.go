@@ -62,12 +62,13 @@ func (m *Masker) call(c *event.Call) Call {
 		Target: m.target(c.Target),
 		Trace:  c.Identity.Trace, Span: c.Identity.Span, Parent: c.Identity.Parent, Links: m.links(c.Identity.Links),
 	}
-	if isSecretService(c) || m.domains.has(c) {
+	host := hostOf(c.URL.Reveal())
+	if isSecretService(c.Target.Service, host) || m.domains.has(host) {
 		out.Request, out.Response = withheld(c.Request), withheld(c.Response)
 		return out
 	}
 	out.RequestHeaders, out.ResponseHeaders = m.headers(c.RequestHeaders, partRequestHeaders), m.headers(c.ResponseHeaders, partResponseHeaders)
-	if m.headersOnly.has(c) {
+	if m.headersOnly.has(host) {
 		out.Request, out.Response = withheld(c.Request), withheld(c.Response)
 		return out
 	}
@@ -97,10 +98,11 @@ func withheld(b event.Body) Body {
 func (m *Masker) headers(headers []event.Header, p part) []Header {
 	out := make([]Header, 0, len(headers))
 	for _, h := range headers {
-		masked := Header{Name: m.text(h.Name)}
+		name, secret, allowed := m.name(h.Name)
+		masked := Header{Name: name}
 		switch value := h.Value.Reveal(); {
 		case value == "":
-		case m.rules.Key(h.Name), m.hidden[p] && !m.rules.Allows(h.Name):
+		case secret, m.hidden[p] && !allowed:
 			masked.Value = Text{redact.Mask}
 		case isURLHeader(h.Name):
 			masked.Value = m.url(h.Value)
@@ -112,10 +114,21 @@ func (m *Masker) headers(headers []event.Header, p part) []Header {
 	return out
 }
 
+// name masks a header's name and judges it.
+func (m *Masker) name(name string) (masked Text, secret, allowed bool) {
+	defer func() {
+		if recover() != nil {
+			masked, secret, allowed = Text{redact.Mask}, true, false
+		}
+	}()
+	masked.s, secret, allowed = m.rules.Name(name)
+	return masked, secret, allowed
+}
+
 // isURLHeader tells whether a header's value is a URL, whose query then is judged field by field.
 func isURLHeader(name string) bool {
 	for _, url := range [...]string{"location", "referer", "content-location", "origin"} {
-		if strings.EqualFold(name, url) {
+		if len(name) == len(url) && strings.EqualFold(name, url) {
 			return true
 		}
 	}

@@ -39,6 +39,11 @@ func keepsShape(t *testing.T, name string, rules *Rules, in []byte) {
 	if !bytes.Equal(in, copied) {
 		t.Fatal("wrote into its input")
 	}
+	for range 3 { // what was seen before is told by memory
+		if text := rules.Text(string(in), 0); text != string(out) {
+			t.Fatalf("%s: %s became %s as text, %s as content", name, in, text, out)
+		}
+	}
 	if !json.Valid(in) {
 		return
 	}

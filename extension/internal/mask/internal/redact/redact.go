@@ -10,6 +10,7 @@ package redact
 
 import (
 	"bytes"
+	"hash/maphash"
 	"sync"
 )
 
@@ -32,7 +33,7 @@ type Rules struct {
 // New makes rules.
 func New(o Options) *Rules {
 	r := &Rules{keys: newKeyRules(o), tokens: newTokenRules(o), paths: newPaths(o.Paths), strict: o.Preset == Strict}
-	r.work.New = func() any { return &work{rules: r, verdicts: make(map[string]memory, 64)} }
+	r.work.New = func() any { return &work{rules: r, verdicts: make(map[string]memory, 64), seed: maphash.MakeSeed()} }
 	return r
 }
 
@@ -41,9 +42,11 @@ type work struct {
 	rules    *Rules
 	verdicts map[string]memory // of keys seen lately
 	lately   [memories]memory  // of keys seen very lately
-	stack    []byte            // of the JSON document that is being read, and above it those of documents in its strings
-	plain    []byte            // strings without their escapes, used like a stack
-	letters  []byte            // of the key that is being judged
+	harmless [harmlessTexts]harmless
+	seed     maphash.Seed // of their hashes
+	stack    []byte       // of the JSON document that is being read, and above it those of documents in its strings
+	plain    []byte       // strings without their escapes, used like a stack
+	letters  []byte       // of the key that is being judged
 	bounds   []int
 	depth    int // of documents in encodings in documents, where text is being read
 
@@ -98,6 +101,26 @@ func (r *Rules) Document(in []byte, cut Cut) (out []byte, understood bool) {
 func (r *Rules) Text(in string, cut Cut) string {
 	w := r.get()
 	defer r.put(w)
+	if cut == 0 {
+		return w.name(in)
+	}
+	return w.textOf(in, cut)
+}
+
+// name is Text for what is mostly short, and mostly what it was before.
+func (w *work) name(in string) string {
+	harmless, place := w.isHarmless(in)
+	if harmless {
+		return in
+	}
+	out := w.textOf(in, 0)
+	if place != nil && out == in {
+		place.remember(in)
+	}
+	return out
+}
+
+func (w *work) textOf(in string, cut Cut) string {
 	w.input = append(w.input, in...)
 	return textOf(in, w.input, w.content(w.input, cut, 0))
 }
@@ -129,20 +152,14 @@ func (r *Rules) Form(in []byte, cut Cut) []byte {
 	return e.done()
 }
 
-// Key tells whether the values of a key are hidden.
-func (r *Rules) Key(key string) bool {
+// Name is Text for a key, and tells whether its values are hidden, and whether the user wants to see them.
+func (r *Rules) Name(key string) (shown string, hidden, allowed bool) {
 	w := r.get()
-	defer r.work.Put(w)
-	w.input = append(w.input, key...)
-	return w.judge(w.input)&hides != 0
-}
-
-// Allows tells whether the user wants to see the values of a key.
-func (r *Rules) Allows(key string) bool {
-	w := r.get()
-	defer r.work.Put(w)
-	w.input = append(w.input, key...)
-	return w.judge(w.input)&isAllowed != 0
+	defer r.put(w)
+	shown = w.name(key)
+	w.input = append(w.input[:0], key...)
+	v := w.judge(w.input)
+	return shown, v&hides != 0, v&isAllowed != 0
 }
 
 // content finds out what kind of content this is.
