@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -22,7 +21,7 @@ type Name struct {
 
 // String gives the file's name as it stands in the directory.
 func (n Name) String() string {
-	return fmt.Sprintf("%s.%d.%d.%s", n.Invocation, n.PID, n.Number, n.State)
+	return n.Invocation + "." + strconv.Itoa(n.PID) + "." + strconv.Itoa(n.Number) + "." + n.State
 }
 
 // Done is the name after the rename that ends an invocation.

@@ -126,7 +126,7 @@ func (in *Intake) list(final bool) (files []file, full bool) {
 		if in.done[n.String()] {
 			continue
 		}
-		info, err := os.Lstat(filepath.Join(in.dir, n.String()))
+		info, err := os.Lstat(in.path(n.String()))
 		if err != nil || !info.Mode().IsRegular() {
 			continue // renamed meanwhile, or a link, a pipe, a directory: not ours
 		}
@@ -153,7 +153,7 @@ func (in *Intake) Size() (bytes int64) {
 		return 0 // then nobody can read it either
 	}
 	for _, n := range names {
-		if info, err := os.Lstat(filepath.Join(in.dir, n.String())); err == nil && info.Mode().IsRegular() {
+		if info, err := os.Lstat(in.path(n.String())); err == nil && info.Mode().IsRegular() {
 			bytes += info.Size()
 		}
 	}
@@ -264,7 +264,7 @@ func (in *Intake) count(f file, r reading) {
 // and five system calls: with package os they are seven, and as much again for what an os.File has that nobody needs here.
 func (in *Intake) read(name string) (data []byte, beyond int64, err error) {
 	fd, err := again(func() (int, error) {
-		return syscall.Open(filepath.Join(in.dir, name), syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+		return syscall.Open(in.path(name), syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("open spool file: %w", err)
@@ -292,6 +292,9 @@ func (in *Intake) read(name string) (data []byte, beyond int64, err error) {
 	return data[:whole], info.Size - int64(len(data)), nil
 }
 
+// path is where a file of the spool is. Names are made of what ParseName allows, and need no cleaning.
+func (in *Intake) path(name string) string { return in.dir + string(filepath.Separator) + name }
+
 // again repeats a system call that a signal interrupts.
 func again(call func() (int, error)) (n int, err error) {
 	for {
@@ -302,7 +305,7 @@ func again(call func() (int, error)) (n int, err error) {
 }
 
 func (in *Intake) remove(name string) {
-	err := os.Remove(filepath.Join(in.dir, name))
+	err := os.Remove(in.path(name))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		in.done[name] = true // read once, and not again
 		return

@@ -109,9 +109,12 @@ func appendLink(b []byte, l *Link) []byte {
 func attributes(b []byte, field protowire.Number, kvs []KeyValue) []byte {
 	for i := range kvs {
 		kv := &kvs[i]
-		if kv.Value.kind == kindString {
-			b = attribute(b, field, valid(kv.Key), valid(kv.Value.str))
-			continue
+		if kv.Value.kind == kindString || kv.Value.kind == kindOneString {
+			key, value := valid(kv.Key), valid(kv.Value.str)
+			if key != "" && field < 1<<4 && len(key)+len(value) <= mostOfShort {
+				b = short(b, field, key, value, kv.Value.kind == kindOneString)
+				continue
+			}
 		}
 		b = message(b, field, func(b []byte) []byte {
 			b = text(b, 1, kv.Key)
@@ -121,23 +124,27 @@ func attributes(b []byte, field protowire.Number, kvs []KeyValue) []byte {
 	return b
 }
 
-// attribute writes the most frequent of all messages, an attribute of text, whose lengths are known before it is written.
+// mostOfShort is how long key and value of an attribute may be together so that every length in it takes one byte.
+const mostOfShort = 1<<7 - 1 - 2*5
+
+// short writes the most frequent of all messages, an attribute of a short text or of a list with one in it: all that is not text in it are tags and lengths of a
+// byte, which are known before.
 //
 //	KeyValue { 1: key, 2: AnyValue { 1: string } }
-func attribute(b []byte, field protowire.Number, key, value string) []byte {
-	inner := 1 + protowire.SizeBytes(len(value))
-	size := 1 + protowire.SizeBytes(inner)
-	if key != "" {
-		size += 1 + protowire.SizeBytes(len(key))
+//	KeyValue { 1: key, 2: AnyValue { 5: ArrayValue { 1: AnyValue { 1: string } } } }
+func short(b []byte, field protowire.Number, key, value string, list bool) []byte {
+	const bytesType, one, two, five = byte(protowire.BytesType), 1 << 3, 2 << 3, 5 << 3
+	k, v := byte(len(key)), byte(len(value))
+	if !list {
+		b = append(b, byte(field)<<3|bytesType, 2+k+2+2+v, one|bytesType, k)
+		b = append(b, key...)
+		b = append(b, two|bytesType, 2+v, one|bytesType, v)
+		return append(b, value...)
 	}
-	b = protowire.AppendTag(b, field, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(size))
-	if key != "" {
-		b = data(b, 1, key)
-	}
-	b = protowire.AppendTag(b, 2, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(inner))
-	return data(b, 1, value)
+	b = append(b, byte(field)<<3|bytesType, 2+k+2+2+2+2+v, one|bytesType, k)
+	b = append(b, key...)
+	b = append(b, two|bytesType, 2+2+2+v, five|bytesType, 2+2+v, one|bytesType, 2+v, one|bytesType, v)
+	return append(b, value...)
 }
 
 // appendValue writes one member of AnyValue's oneof. Unlike elsewhere in proto3, a zero is written: it says which member is meant.
@@ -146,13 +153,13 @@ func appendValue(b []byte, v *Value) []byte {
 	case kindString:
 		return data(b, 1, valid(v.str))
 	case kindBool:
-		b = protowire.AppendTag(b, 2, protowire.VarintType)
-		return protowire.AppendVarint(b, v.num)
+		b = tag(b, 2, protowire.VarintType)
+		return uvarint(b, v.num)
 	case kindInt:
-		b = protowire.AppendTag(b, 3, protowire.VarintType)
-		return protowire.AppendVarint(b, v.num)
+		b = tag(b, 3, protowire.VarintType)
+		return uvarint(b, v.num)
 	case kindDouble:
-		b = protowire.AppendTag(b, 4, protowire.Fixed64Type)
+		b = tag(b, 4, protowire.Fixed64Type)
 		return protowire.AppendFixed64(b, v.num)
 	case kindStrings:
 		return message(b, 5, func(b []byte) []byte {
@@ -185,7 +192,7 @@ func valid(s string) string {
 // message writes a nested message. Its length stands before it and is known after it: most fit into the one byte that is left for it, and else the content
 // moves up.
 func message(b []byte, field protowire.Number, content func([]byte) []byte) []byte {
-	b = protowire.AppendTag(b, field, protowire.BytesType)
+	b = tag(b, field, protowire.BytesType)
 	at := len(b)
 	b = append(b, 0)
 	b = content(b)
@@ -202,9 +209,24 @@ func message(b []byte, field protowire.Number, content func([]byte) []byte) []by
 	return b
 }
 
+// tag and uvarint are protowire's, and short enough to be compiled into their callers for the one byte that most numbers take: there are six to an attribute.
+func tag(b []byte, field protowire.Number, kind protowire.Type) []byte {
+	if field < 1<<4 {
+		return append(b, byte(field)<<3|byte(kind))
+	}
+	return protowire.AppendTag(b, field, kind)
+}
+
+func uvarint(b []byte, v uint64) []byte {
+	if v < 1<<7 {
+		return append(b, byte(v))
+	}
+	return protowire.AppendVarint(b, v)
+}
+
 func data[T string | []byte](b []byte, field protowire.Number, v T) []byte {
-	b = protowire.AppendTag(b, field, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(len(v)))
+	b = tag(b, field, protowire.BytesType)
+	b = uvarint(b, uint64(len(v)))
 	return append(b, v...)
 }
 
@@ -219,15 +241,15 @@ func varint(b []byte, field protowire.Number, v uint64) []byte {
 	if v == 0 {
 		return b
 	}
-	b = protowire.AppendTag(b, field, protowire.VarintType)
-	return protowire.AppendVarint(b, v)
+	b = tag(b, field, protowire.VarintType)
+	return uvarint(b, v)
 }
 
 func flags(b []byte, field protowire.Number, v uint32) []byte {
 	if v == 0 {
 		return b
 	}
-	b = protowire.AppendTag(b, field, protowire.Fixed32Type)
+	b = tag(b, field, protowire.Fixed32Type)
 	return protowire.AppendFixed32(b, v)
 }
 
@@ -241,6 +263,6 @@ func nanos(b []byte, field protowire.Number, t time.Time) []byte {
 	default:
 		ns = uint64(t.UnixNano())
 	}
-	b = protowire.AppendTag(b, field, protowire.Fixed64Type)
+	b = tag(b, field, protowire.Fixed64Type)
 	return protowire.AppendFixed64(b, ns)
 }
