@@ -13,7 +13,13 @@ const minBase64 = 16
 // password. It is written again, in the same alphabet, if something in it was hidden. It returns whether it was such a text.
 func (w *work) base64(e *edit, i, j int, cut Cut, depth int) bool {
 	in := e.in[i:j]
-	if len(in) < minBase64 || depth >= maxDepth || !headIsText(in) { // most ids, digests and texts are told by their beginning
+	if len(in) < minBase64 {
+		return false
+	}
+	if w.rules.packed && isPacked(in) {
+		return w.hidePacked(e, i, j)
+	}
+	if depth >= maxDepth || !headIsText(in) { // most ids, digests and texts are told by their beginning
 		return false
 	}
 	w.steps += len(in)
@@ -59,14 +65,22 @@ const (
 func (w *work) base64Run(e *edit, s *scan, from, i int) int {
 	in := e.in[:s.end]
 	c := in[from] // text begins with a byte below 128
-	if from < s.digits || s.end-from < minBase64Run || c > 'f' || c < 'A' || w.depth >= maxDepth || !headIsText(in[from:]) {
+	if from < s.digits || s.end-from < minBase64Run || c > 'f' || c < 'A' {
+		return i
+	}
+	packed := w.rules.packed && isPacked(in[from:])
+	if !packed && (w.depth >= maxDepth || !headIsText(in[from:])) {
 		return i
 	}
 	end, wrapped := base64End(in, from)
 	s.digits = end
 	w.steps += end - from
-	if end-from < minBase64Run || from == s.begin && end == s.end { // the whole was tried
+	switch {
+	case end-from < minBase64Run, !wrapped && from == s.begin && end == s.end: // the whole was tried
 		return i
+	case packed:
+		e.hide(from, end)
+		return end
 	}
 	cut := lastCut(s.cut, end == s.end)
 	if !wrapped {
@@ -87,6 +101,53 @@ func (w *work) base64Run(e *edit, s *scan, from, i int) int {
 	}
 	e.replace(from, end, string(joined.done()))
 	return end
+}
+
+// isPacked tells whether in begins with base64 of what is compressed: gzip, zip, Zstandard, bzip2, zlib. What CloudWatch hands to functions is, and what many write
+// to Kinesis; nobody can tell what is in it.
+func isPacked(in []byte) bool {
+	switch in[0] {
+	case 'H':
+		return bytes.HasPrefix(in, []byte("H4sI"))
+	case 'U':
+		return bytes.HasPrefix(in, []byte("UEsDB"))
+	case 'K':
+		return bytes.HasPrefix(in, []byte("KLUv/")) || bytes.HasPrefix(in, []byte("KLUv_"))
+	case 'Q':
+		return bytes.HasPrefix(in, []byte("Qlpo"))
+	case 'e':
+		return isZlib(in)
+	}
+	return false
+}
+
+// isZlib tells whether in begins with base64 of zlib's two bytes, at one of its four levels, and goes on like something compressed: names may begin so as well.
+func isZlib(in []byte) bool {
+	const enough = 48
+	level := in[2]
+	switch in[1] {
+	case 'J':
+		level -= 'w'
+	case 'N':
+		level -= 'o'
+	case 'A':
+		level -= 'E'
+	case 'F':
+		level -= '4'
+	default:
+		return false
+	}
+	return level < 4 && isDrawn(in[:min(len(in), enough)], minBase64)
+}
+
+// hidePacked hides in[i:j], which begins with base64 of what is compressed, if it goes on like that. Its lines may be wrapped.
+func (w *work) hidePacked(e *edit, i, j int) bool {
+	end, _ := base64End(e.in[:j], i)
+	if w.steps += end - i; end < j {
+		return false
+	}
+	e.hide(i, j)
+	return true
 }
 
 // headIsText tells whether in begins with base64 of text. Most words, paths and ids do not.

@@ -10,7 +10,7 @@ const (
 	firstGroup = 4 // digits before the first space or dash, on every card that has any
 )
 
-// card hides the card number that begins at i, with spaces or dashes between its groups or without. It returns the index behind it, or behind
+// card hides the card number that begins at i, with spaces, dashes or dots between its groups or without. It returns the index behind it, or behind
 // the first group of digits if there is none.
 func (t *tokenRules) card(e *edit, begin, i, j int, cut Cut) int {
 	in := e.in[:j]
@@ -32,12 +32,38 @@ func (t *tokenRules) card(e *edit, begin, i, j int, cut Cut) int {
 			e.hide(i, at)
 			return at
 		}
-		if n == maxCard || at+1 >= j || in[at] != ' ' && in[at] != '-' || at == i+n && n != firstGroup {
+		gap := cardGap(in[at:], n)
+		if n == maxCard || gap == 0 || at+gap >= j || at == i+n && n != firstGroup {
 			break
 		}
-		at++
+		at += gap
 	}
 	return skipDigits(in, i)
+}
+
+// cardGap gives the length of what stands between two groups of digits, n of which came before it: a space, also one that no line breaks at, or a dash. Dots
+// stand between groups of four: between others they are those of a version or a fraction.
+func cardGap(in []byte, n int) int {
+	const noBreakSpace, narrowSpace, figureSpace = "\u00a0", "\u202f", "\u2007"
+	if len(in) == 0 {
+		return 0
+	}
+	switch in[0] {
+	case ' ', '-':
+		return 1
+	case '.':
+		if n%firstGroup != 0 || len(in) <= firstGroup || !isNumber(in[1:1+firstGroup]) || len(in) > 1+firstGroup && isLetterOrDigit(in[1+firstGroup]) {
+			return 0
+		}
+		return 1
+	case noBreakSpace[0], narrowSpace[0]:
+		for _, space := range [...]string{noBreakSpace, narrowSpace, figureSpace} {
+			if bytes.HasPrefix(in, []byte(space)) {
+				return len(space)
+			}
+		}
+	}
+	return 0
 }
 
 func skipDigits(in []byte, i int) int {

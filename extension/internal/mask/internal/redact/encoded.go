@@ -1,6 +1,9 @@
 package redact
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // percents opens what is written with percent signs, which begins with the one at i or with the word before it, and hides all of it if there
 // is a secret in it. It returns where to go on: an escaped character is a boundary, its digits are no part of the word behind it.
@@ -91,48 +94,65 @@ func (w *work) entities(e *edit, s *scan, i int) int {
 // entity reads an entity that stands for something that keys and values have around them; n is its length, 0 if there is none. Others stay as
 // they are: a line end in their place would break what they are in.
 func entity(in []byte) (c byte, n int) {
+	if code, n := codeOfEntity(in); n > 0 {
+		switch c := byte(code & 0x7f); c {
+		case '"', '\'', '<', '>', '&', ':', '=', '{', '}':
+			if int(c) == code {
+				return c, n
+			}
+		}
+		return 0, 0
+	}
+	for _, known := range [...]struct {
+		name string
+		c    byte
+	}{{"&quot;", '"'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&apos;", '\''}} {
+		if bytes.HasPrefix(in, []byte(known.name)) {
+			return known.c, len(known.name)
+		}
+	}
+	return 0, 0
+}
+
+// codeOfEntity reads a numeric entity; n is its length, 0 if there is none.
+func codeOfEntity(in []byte) (code, n int) {
 	const longest = len("&#x000022;")
-	if len(in) == 0 || in[0] != '&' {
+	if !bytes.HasPrefix(in, []byte("&#")) {
 		return 0, 0
 	}
 	end := bytes.IndexByte(in[:min(len(in), longest)], ';')
-	if end < 0 {
+	if end < len("&#3") {
 		return 0, 0
 	}
-	name := string(in[1:end])
-	switch name {
-	case "quot":
-		return '"', end + 1
-	case "lt":
-		return '<', end + 1
-	case "gt":
-		return '>', end + 1
-	case "amp":
-		return '&', end + 1
-	case "apos":
-		return '\'', end + 1
-	}
-	if len(name) < len("#34") || name[0] != '#' {
-		return 0, 0
-	}
-	base, digits, code := 10, name[1:], 0
+	base, digits := 10, in[len("&#"):end]
 	if digits[0]|0x20 == 'x' {
 		base, digits = 16, digits[1:]
 	}
-	for k := range len(digits) {
-		d := hexDigit(digits[k])
+	for _, c := range digits {
+		d := hexDigit(c)
 		if d < 0 || d >= base {
 			return 0, 0
 		}
 		code = code*base + d
 	}
-	switch c := byte(code & 0x7f); c {
-	case '"', '\'', '<', '>', '&', ':', '=', '{', '}':
-		if int(c) == code {
-			return c, end + 1
-		}
+	return code, end + 1
+}
+
+// withoutEntities gives a key without the numeric entities that stand for characters of ASCII.
+func withoutEntities(key []byte) []byte {
+	if !bytes.Contains(key, []byte("&#")) {
+		return key
 	}
-	return 0, 0
+	plain := make([]byte, 0, len(key))
+	for at := 0; at < len(key); {
+		c, n := key[at], 1
+		if code, size := codeOfEntity(key[at:]); size > 0 && code < utf8.RuneSelf {
+			c, n = byte(code), size
+		}
+		plain = append(plain, c)
+		at += n
+	}
+	return plain
 }
 
 func escapeEntities(in []byte) string {

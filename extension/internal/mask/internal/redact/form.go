@@ -10,14 +10,14 @@ import (
 // their percent signs. A value may be a document of its own: SQS' query protocol sends messages so.
 func (w *work) form(e *edit, i, j int, cut Cut, depth int) {
 	in := e.in[:j]
-	root := w.root()
+	root, named := w.root(), pairs{form: in[i:]}
 	defer w.forget(root)
 	for i < j {
 		end := i + indexOr(in[i:], '&', j-i)
 		w.steps += end - i + 1
 		if eq := bytes.IndexByte(in[i:end], '='); eq < 0 {
 			w.formValue(e, i, end, lastCut(cut, end == j), depth)
-		} else if key := decode(in[i : i+eq]); w.isSecretField(root, key) {
+		} else if key := decode(in[i : i+eq]); w.isSecretField(root, key, in[i+eq+1:end]) || w.judge(key)&holdsValue != 0 && named.hasValue(w, key) {
 			if i+eq+1 < end {
 				e.hide(i+eq+1, end)
 			}
@@ -28,16 +28,17 @@ func (w *work) form(e *edit, i, j int, cut Cut, depth int) {
 	}
 }
 
-// isSecretField tells whether the value of a field is secret by its key or by a path.
-func (w *work) isSecretField(root int32, key []byte) bool {
-	_, hit := w.follow(root, key)
-	return hit || w.judge(key)&hides != 0
+// isSecretField tells whether the value of a field is secret by its key or by a path, or by how it looks behind this key.
+func (w *work) isSecretField(root int32, key, value []byte) bool {
+	_, hit := w.followField(root, key)
+	v := w.judge(key)
+	return hit || v&hides != 0 && (v&numbers == 0 || !isNumber(value)) || v.isSecretValue(value)
 }
 
 // within reads the value of a field, which is a document of its own.
 func (w *work) within(root int32, key []byte, read func()) {
 	outer, above := w.outer, w.allowed
-	w.outer, _ = w.follow(root, key)
+	w.outer, _ = w.followField(root, key)
 	w.allowed = above || w.rules.strict && w.judge(key)&isAllowed != 0
 	read()
 	w.outer, w.allowed = outer, above

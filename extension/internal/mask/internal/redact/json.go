@@ -11,6 +11,7 @@ const (
 	namesAbove                  // a text in it says so of the container around it
 	hideTruth                   // with hideAll: true and false are hidden as well
 	allowed                     // it is the value of an allowed key, where all others are hidden
+	alternates                  // names and values follow each other in it; with secretName, the next text is a secret value
 )
 
 // What the grammar expects next.
@@ -42,7 +43,12 @@ type reader struct {
 	place int32   // the set of paths that the next value is at
 	hit   bool    // one of them ends there
 
-	surveyed int          // up to where names were looked for before their time
+	ahead
+}
+
+// ahead is what was found of names before their time.
+type ahead struct {
+	surveyed int          // up to where was looked for them
 	secrets  map[int]bool // beginnings of objects in which one was found
 }
 
@@ -50,7 +56,12 @@ type reader struct {
 // since a document that others would read differently would be masked wrongly, and returns where that is left, and whether all that is below
 // there is secret.
 func (w *work) json(e *edit, i int, cut Cut, depth int) (end int, secret bool) {
-	r := reader{w: w, e: e, cut: cut, depth: depth, base: len(w.stack), i: i, keyAt: i}
+	return w.jsonBehind(e, i, cut, depth, new(ahead))
+}
+
+// jsonBehind is json where something is known of what is ahead, and becomes known.
+func (w *work) jsonBehind(e *edit, i int, cut Cut, depth int, known *ahead) (end int, secret bool) {
+	r := reader{w: w, e: e, cut: cut, depth: depth, base: len(w.stack), i: i, keyAt: i, ahead: *known}
 	r.start = w.root()
 	r.place = r.start
 	for r.i < len(e.in) {
@@ -69,6 +80,7 @@ func (w *work) json(e *edit, i int, cut Cut, depth int) (end int, secret bool) {
 	}
 	w.stack = w.stack[:r.base]
 	w.forget(r.start)
+	*known = r.ahead
 	return r.i, r.i < len(e.in) && r.top&(hideAll|hideText) != 0
 }
 
@@ -119,6 +131,9 @@ func (r *reader) open(c byte) {
 	if r.key&isNames != 0 {
 		r.top |= namesAbove
 	}
+	if c == '[' && r.key&isPairs != 0 {
+		r.top |= alternates
+	}
 	r.key, r.hit = anything, false
 	r.w.stack = append(r.w.stack, r.top)
 	if r.start != nowhere {
@@ -143,6 +158,9 @@ func (r *reader) close() {
 	}
 	r.i++
 	r.next = aCommaOrEnd
+	if len(stack) == r.base { // the next document has nothing to do with this one
+		r.key, r.hit, r.place = anything, false, r.start
+	}
 }
 
 // readKey judges a key, and hides what is secret in the key itself.
@@ -173,9 +191,12 @@ func (r *reader) readText() {
 	r.w.steps += end - i
 	r.i, r.next = end, aCommaOrEnd
 	holds := r.inherited()
-	if holds&(hideAll|hideText) != 0 {
+	if holds&(hideAll|hideText) != 0 || r.key&(ifDrawn|ifLong) != 0 && r.key.isSecretValue(r.e.in[i+1:last]) {
 		if last > i+1 {
 			r.e.hide(i+1, last)
+		}
+		if r.top&alternates != 0 {
+			r.setTop(r.top &^ secretName)
 		}
 		return
 	}
@@ -183,6 +204,9 @@ func (r *reader) readText() {
 	r.w.outer, r.w.allowed = r.place, above || holds&allowed != 0
 	r.w.jsonString(r.e, i+1, last, escaped, cutOfString(r.cut, end-i, whole), r.depth)
 	r.w.outer, r.w.allowed = outer, above
+	if r.top&alternates != 0 && whole && r.w.judgeQuoted(r.e.in[i+1:last], escaped)&hides != 0 {
+		r.setTop(r.top | secretName)
+	}
 	level := len(r.w.stack) - 1
 	if r.top&namesAbove != 0 {
 		level--
@@ -191,6 +215,12 @@ func (r *reader) readText() {
 		r.w.stack[level] |= secretName
 		r.top = r.w.stack[len(r.w.stack)-1]
 	}
+}
+
+// setTop changes the flags of the container that is open.
+func (r *reader) setTop(flags byte) {
+	r.top = flags
+	r.w.stack[len(r.w.stack)-1] = flags
 }
 
 // readLiteral hides a number, and what else stands for a value, where it has to be.
@@ -225,7 +255,7 @@ func (r *reader) inherited() byte {
 	switch {
 	case r.key&hides != 0 && r.key&numbers != 0:
 		hide |= hideText
-	case r.key&hides != 0, r.key&(isValue|isOperand) != 0 && r.top&secretName != 0:
+	case r.key&hides != 0, r.top&secretName != 0 && (r.key&(isValue|isOperand) != 0 || r.top&alternates != 0):
 		hide |= hideAll
 	}
 	return hide
@@ -345,10 +375,17 @@ func literal(in []byte, i int) (end int, number bool) {
 		return -1, false
 	}
 	if c := word[0]; c == '-' || c >= '0' && c <= '9' {
+		dots, before := 0, byte('0')
 		for _, c := range word[1:] {
-			if (c < '0' || c > '9') && c != '.' && c != 'e' && c != 'E' && c != '+' && c != '-' {
+			switch {
+			case c >= '0' && c <= '9', c == 'e', c == 'E', c == '.' && dots == 0, (c == '+' || c == '-') && before|0x20 == 'e':
+			default: // groups of digits are no number
 				return -1, false
 			}
+			if c == '.' {
+				dots++
+			}
+			before = c
 		}
 		return end, true
 	}

@@ -1,9 +1,13 @@
 package redact
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
 
 // A verdict is what is known of a key. Flags.
-type verdict uint16
+type verdict uint32
 
 const (
 	hides        verdict = 1 << iota // its values are secret
@@ -20,6 +24,12 @@ const (
 	isVoid                           // the element of HTML never has an end
 	alone                            // the secret word counts only as the whole key, and not for an object: an "auth" of one has keys of its own
 	behind                           // a value only where its name stood before it: "text" is too frequent to look ahead for one
+	ifDrawn                          // those of its values are secret that look drawn at random: "code" is more often one of an error
+	lastKey                          // the last word alone, "key", says so
+	holdsValue                       // the word is in it: of a form, it may be the value of a pair
+	isID                             // its value may name what the value beside it is: {"id":"password","value":"…"}; most are ids
+	isPairs                          // in its list, names and values follow each other: Node.js' "rawHeaders"
+	ifLong                           // those of them that are long as well: of a JSON Web Key's "k" and "d"
 	anything     verdict = 0
 )
 
@@ -31,6 +41,7 @@ type keyRules struct {
 	long  []string           // long enough to be recognised within a word: "dbpassword"
 	ends  []string           // recognised at the end of a word: "clientsecret"
 	most  int                // length of the longest in words
+	key   bool               // a last word "key" is secret, but behind those in keysOfData
 }
 
 // maxVerdicts bounds what is remembered of keys, maxKey how long a key is judged at all: past it, it is content of a hostile kind.
@@ -39,46 +50,6 @@ const (
 	maxKey      = 256
 	maxKeyDepth = 2 // encodings in a key
 )
-
-// secretWords are hidden wherever they stand in a key.
-const secretWords = `
-	password passwords passwd passphrase passphrases passcode passwort pwd pswd psw pw userpass dbpass keypass storepass
-	secret secrets secretvalue token credential credentials cred creds authorization bearer jwt
-	apikey apikeys accesskey accesskeys secretkey secretkeys privatekey privatekeys encryptionkey decryptionkey signingkey authkey masterkey
-	sharedkey accountkey subscriptionkey licensekey sshkey sessionkey storagekey servicekey clientkey consumerkey customerkey hmackey
-	functionskey deploykey rsakey dsakey pgpkey appkey
-	accesstoken authtoken refreshtoken sessiontoken securitytoken idtoken
-	cookie cookies setcookie sessionid sessid phpsessid jsessionid
-	signature signatures csrf xsrf otp totp mfacode onetimecode verificationcode pin pincode codeverifier
-	mnemonic seedphrase recoveryphrase recoverycode recoverycodes backupcode backupcodes authcode oauthverifier
-	samlresponse samlassertion clientassertion connectionstring connstr
-	cardnumber cardnumbers cardno cardnum ccnumber ccnum creditcard creditcards debitcard pan primaryaccountnumber
-	cvv cvc cvn securitycode trackdata track1 track2
-	ssn socialsecurity socialsecuritynumber passportnumber nationalid taxid iban bankaccountnumber`
-
-// lastWords are hidden where they end a key: "db_pass" is one, "pass_rate" is not.
-const lastWords = `pass sig`
-
-// loneWords are hidden where they are the whole key: in "auth" Docker keeps user and password as base64, "sid" and "session" are ids of sessions, "sessions" and
-// "session_length" are not.
-const loneWords = `auth sid session`
-
-// longWords are hidden within a word as well: no other word holds them.
-const longWords = `password passwd passphrase apikey secretkey accesskey privatekey accesstoken authtoken refreshtoken sessiontoken creditcard cardnumber`
-
-// endWords are hidden at the end of a word: no other word ends in them.
-const endWords = `secret secrets token dbpass storepass`
-
-// shownKeys hold a secret word and no secret.
-const shownKeys = `
-	tokentype tokenuse tokencount tokenexpiry tokenexpiresin tokenexpiration signatureversion signaturemethod signaturealgorithm
-	secretarn secretid secretname passwordpolicy passwordresetrequired xamzsignedheaders`
-
-// cardWords are hidden where payments are protected: the data of cardholders and what authenticates them, in the words of PCI DSS.
-const cardWords = `
-	cardholder cardholdername cardname nameoncard expirydate expirationdate expdate expmonth expyear expirymonth expiryyear expirationmonth expirationyear
-	cardexpiry cardexpiration validthru servicecode pinblock magstripe magneticstripe emvdata card accountnumber routingnumber sortcode bic cav cid cavv
-	track trackone tracktwo cardtoken`
 
 func newKeyRules(o Options) keyRules {
 	k := keyRules{words: map[string]verdict{}, shown: map[string]bool{}, allow: map[string]bool{}}
@@ -97,7 +68,14 @@ func newKeyRules(o Options) keyRules {
 		for _, word := range strings.Fields(loneWords) {
 			add(word, hides|alone)
 		}
+		for _, word := range strings.Fields(drawnWords) {
+			add(word, ifDrawn)
+		}
+		for _, word := range strings.Fields(webKeyWords) {
+			add(word, ifLong)
+		}
 		add("tokens", hides|numbers)
+		k.key = true
 	}
 	if o.Preset == PCI {
 		for _, word := range strings.Fields(cardWords) {
@@ -107,18 +85,21 @@ func newKeyRules(o Options) keyRules {
 	for _, word := range strings.Fields("authorization cookie cookies setcookie") {
 		add(word, toLine)
 	}
-	for _, word := range strings.Fields("name key k label parametername parameterkey headername fieldname attributename variable param field") {
+	for _, word := range strings.Fields("name key k label parametername parameterkey headername fieldname attributename variable param field property header") {
 		add(word, isName)
 	}
 	for _, word := range strings.Fields("value values parametervalue headervalue fieldvalue attributevalue stringvalue") {
 		add(word, isValue)
 	}
-	for _, word := range strings.Fields("v text string") {
+	for _, word := range strings.Fields("v val text string content") {
 		add(word, isValue|behind)
 	}
 	for _, word := range strings.Fields("updateexpression conditionexpression filterexpression keyconditionexpression statement sql") {
 		add(word, isExpression)
 	}
+	add("id", isID)
+	add("rawheaders", isPairs)
+	add("rawtrailers", isPairs)
 	add("expressionattributenames", isNames)
 	for _, word := range strings.Fields("expressionattributevalues parameters") {
 		add(word, isOperand)
@@ -129,7 +110,7 @@ func newKeyRules(o Options) keyRules {
 	for _, key := range o.Keys {
 		if word := glue(key); word != "" {
 			add(word, hides)
-			k.words[word] &^= alone | atEnd | numbers
+			k.words[word] &^= alone | atEnd | numbers | ifDrawn | ifLong
 			delete(k.shown, word)
 		}
 	}
@@ -179,11 +160,16 @@ func (w *work) recall(key []byte) memory {
 		return m
 	}
 	whole := string(key)
-	if len(key) > maxKey {
-		key = key[len(key)-maxKey:]
+	v := anything
+	for len(key) > maxKey { // what is seen twice is longer than any word of the rules
+		const overlap = maxKey / 4
+		v |= w.judgeWords(key[:maxKey]) & hides
+		key = key[maxKey-overlap:]
 	}
-	w.letters, w.bounds = split(key, w.letters[:0], w.bounds[:0])
-	v := w.rules.keys.judge(w.letters, w.bounds)
+	v |= w.judgeWords(key)
+	if bytes.Contains(w.letters, []byte("value")) {
+		v |= holdsValue
+	}
 	e, outer := edit{in: key}, w.depth
 	w.depth = max(outer, maxDepth-maxKeyDepth)
 	if w.text(&e, 0, len(key), 0); e.changed {
@@ -199,6 +185,40 @@ func (w *work) recall(key []byte) memory {
 	m := memory{whole, v}
 	w.verdicts[whole] = m
 	return m
+}
+
+// judgeWords judges a key by its words.
+func (w *work) judgeWords(key []byte) verdict {
+	if bytes.ContainsFunc(key, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		key = plainLetters(key)
+	}
+	w.letters, w.bounds = split(key, w.letters[:0], w.bounds[:0])
+	v := w.rules.keys.judge(w.letters, w.bounds)
+	if v&lastKey != 0 && isLevel(key) {
+		v &^= hides | atEnd | numbers | ifDrawn
+	}
+	return v
+}
+
+// isLevel tells whether the last word of a field's key is a level of its own, behind a bracket or a number: the word before it, as in tag[key] and Tags.member.1.Key,
+// is the name of what has a key then.
+func isLevel(key []byte) bool {
+	before, last := cutField(key)
+	return len(before) > 0 && bytes.EqualFold(last, []byte("key")) && (key[len(before)] == '[' || isDigit(before[len(before)-1]))
+}
+
+// plainLetters writes letters of the full width of East Asian ones (U+FF01 and on) as those of ASCII, and leaves out what nobody sees: soft hyphens and the like.
+func plainLetters(key []byte) []byte {
+	const fullWidth, lastFullWidth, apart = '\uff01', '\uff5e', '\uff01' - '!'
+	return bytes.Map(func(r rune) rune {
+		switch {
+		case r >= fullWidth && r <= lastFullWidth:
+			return r - apart
+		case r == '\u00ad', r >= '\u200b' && r <= '\u200d', r == '\u2060', r == '\ufeff':
+			return -1
+		}
+		return r
+	}, key)
 }
 
 // judge looks up every run of words.
@@ -225,12 +245,32 @@ func (k *keyRules) judge(letters []byte, bounds []int) verdict {
 			v = k.within(v, string(letters[bounds[i]:bounds[i+1]]), i+1 >= last)
 		}
 	}
+	if v&hides == 0 && k.key && last > 1 && string(letters[bounds[last-1]:bounds[last]]) == "key" {
+		v |= kindOfKey(letters, bounds[:last])
+	}
 	return v
+}
+
+// kindOfKey gives the verdict on a key whose last word is "key", by what stands before that, where the last of bounds is: an AES key is secret, and a partition key
+// is not. Numbers are keys of tables.
+func kindOfKey(letters []byte, bounds []int) verdict {
+	const mostWords = 3 // "i18n" is taken for three
+	last := len(bounds) - 1
+	for i := last - 1; i >= max(0, last-mostWords); i-- {
+		before := string(letters[bounds[i]:bounds[last]])
+		switch {
+		case hasWord(keysOfData, before):
+			return anything
+		case hasWord(keysOfEither, before):
+			return ifDrawn | lastKey
+		}
+	}
+	return hides | atEnd | numbers | lastKey
 }
 
 // within looks for secret words in a longer one, which is the last of its key or not.
 func (k *keyRules) within(v verdict, word string, last bool) verdict {
-	if len(word) < len("passwd") {
+	if len(word) < len("dbpwd") {
 		return v
 	}
 	for _, long := range k.long {
@@ -260,7 +300,7 @@ func (k *keyRules) add(v, word verdict, whole, end bool) verdict {
 		}
 	}
 	if whole {
-		v |= word & (isName | isValue | behind | isExpression | isNames | isOperand)
+		v |= word & (isName | isValue | behind | isExpression | isNames | isOperand | isID | isPairs | ifDrawn | ifLong)
 	}
 	return v
 }

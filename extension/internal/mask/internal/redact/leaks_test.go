@@ -25,6 +25,14 @@ func leakCases() []leak {
 	for doc := b64(`{"text":"` + strings.Repeat("lorem ipsum ", 9) + `","password":"` + planted + `"}`); doc != ""; doc = doc[min(76, len(doc)):] {
 		wrapped.WriteString(doc[:min(76, len(doc))] + "\r\n")
 	}
+	single := func(width int, end string) string {
+		doc := b64(`{"user":"me","password":"` + planted + `","note":"` + strings.Repeat("hello world ", 8) + `"}`)
+		var lines []string
+		for ; doc != ""; doc = doc[min(width, len(doc)):] {
+			lines = append(lines, doc[:min(width, len(doc))])
+		}
+		return strings.Join(lines, end)
+	}
 	part := "Content-Disposition: form-data; name=\"password\"\r\n\r\n" + planted + "\r\n"
 	return []leak{
 		{"secret word inside a quoted key", `got {'SecretString': '` + planted + `'}`},
@@ -97,6 +105,34 @@ func leakCases() []leak {
 		{"element in text", `got <password>` + planted + `</password>`},
 		{"multipart with another header first", "--b\r\nX-First: 1\r\n" + part + "--b--\r\n"},
 		{"multipart, secret in a header", "--b\r\nX-Api-Key: " + planted + "\r\n" + part + "--b--\r\n"},
+		{"base64 wrapped to lines, the whole", single(76, "\r\n")},
+		{"base64 wrapped to lines, the whole with LF", single(64, "\n")},
+		{"base64 wrapped to lines, a string", `{"data":` + quote(single(76, "\r\n")) + `}`},
+		{"base64 wrapped to lines, a string with LF", `{"data":` + quote(single(64, "\n")+"\n") + `}`},
+		{"base64 wrapped to lines, an element", "<data>" + single(76, "\n") + "</data>"},
+		{"base64 wrapped to lines, a part", "--b\r\nContent-Disposition: form-data; name=\"j\"\r\nContent-Transfer-Encoding: base64\r\n\r\n" + single(76, "\r\n") + "\r\n--b--\r\n"},
+
+		{"colours", "\x1b[31mpassword\x1b[0m: \x1b[32m" + planted + "\x1b[0m x"},
+		{"colours around an equals sign", "INFO \x1b[1;31mdb_pin\x1b[0m=\x1b[38;5;208m" + planted + "\x1b[0m"},
+		{"colours in a string", `{"msg":` + quote("\x1b[31mpassword\x1b[0m: \x1b[32m"+planted+"\x1b[0m") + `}`},
+		{"colours of jq", "{\n  \x1b[0m\x1b[34;1m\"password\"\x1b[0m\x1b[1;39m:\x1b[0m \x1b[0;32m\"" + planted + "\"\x1b[0m\x1b[1;39m\n\x1b[1;39m}\x1b[0m"},
+		{"colours around a list", "\"secrets\"\x1b[0m: \x1b[1;39m[\x1b[0;32m\"" + planted + "\"\x1b[0m\x1b[1;39m]\x1b[0m x"},
+		{"colours of Node.js", "{ user: \x1b[32m'me'\x1b[39m, password: \x1b[32m'" + planted + "'\x1b[39m }"},
+		{"colours around a token", "got \x1b[32mghp_" + planted + planted + "\x1b[39m"},
+		{"a tab", "password\t" + planted},
+		{"tabs", "INFO\tx-api-key\t\"" + planted + "\"\tx"},
+		{"a tab in a string", `{"msg":"x\ndb_password\t` + planted + `\ny"}`},
+
+		{"comments in JSON", `{/* c */"password": /* x */ "` + planted + `"}`},
+		{"entity in a key", `<a><entry key="pass&#119;ord">` + planted + `</entry><x name="pass&#x77;ord" value="` + planted + `"/></a>`},
+		{"type of an input", `<form><input type="password" value="` + planted + `"></form>`},
+		{"id of an input", `<form><input id="api_key" value="` + planted + `"></form>`},
+		{"value of a secret element", `<a><x:password x:value="` + planted + `"/><token value='` + planted + `' y="1"/></a>`},
+		{"raw headers", `{"rawHeaders":["Host","h","Authorization","` + planted + `","Accept","*/*","x-api-key","` + planted + `"]}`},
+		{"id and value", `[{"id":"password","value":"` + planted + `"}]`},
+		{"property and val", `[{"property":"password","val":"` + planted + `"}]`},
+		{"header and content", `[{"header":"Authorization","content":"Custom ` + planted + `"}]`},
+
 		{"multipart in a string", `{"body":` + quote("--b\r\n"+part+"--b--\r\n") + `}`},
 	}
 }
@@ -169,6 +205,11 @@ func TestNotLeaks(t *testing.T) {
 		`{"label":"Name","text":"Ada","k":"a","v":"b"} {"text":"Ada","label":"password"}`,
 		`x text: Ada, v: 1, session: began, auth: ok; got {'text': 'Ada', 'label': 'password'}`,
 		`{"password":"","query":"login(password: \"\", user: \"me\")"}`,
+		"\x1b[31mERROR\x1b[0m: \x1b[32mthe monkey\x1b[0m [\x1b[1mx] a\tb\tcompass\tx tokenized\ty\n\tat com.example.Token",
+		`{"rawHeaders":["Host","h","Accept","*/*"],"headers":["Authorization","Content-Type"],"id":"orders","value":"red"}`,
+		`{/* c */"colour": /* x */ "red"}`,
+		`<form><input type="text" value="red"><colour value="red"/><password type="text"/><x key="na&#109;e">Ada</x></form>`,
+		`{"data":"HelloHelloHelloHello","b":"eJustAWord, more","c":"UEsDBA"}`,
 	} {
 		if got := string(rules.Content([]byte(in), 0)); got != in {
 			t.Errorf("got  %s\nwant %s", got, in)

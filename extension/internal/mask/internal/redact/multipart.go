@@ -88,13 +88,13 @@ func (w *work) part(e *edit, i, j int, cut Cut, depth int) {
 	}
 	name, root := partName(in[i:i+header]), w.root()
 	defer w.forget(root)
-	if w.isSecretField(root, name) {
+	piece := in[body:end]
+	if w.isSecretField(root, name, piece) {
 		if end > body {
 			e.hide(body, end)
 		}
 		return
 	}
-	piece := in[body:end]
 	w.within(root, name, func() {
 		if out := w.content(piece, cut, depth+1); !same(out, piece) {
 			e.replace(body, end, string(out))

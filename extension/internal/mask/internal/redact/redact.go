@@ -27,12 +27,16 @@ type Rules struct {
 	tokens tokenRules
 	paths  paths
 	strict bool      // every value is, see Strict
+	packed bool      // and so is what is compressed, in base64
 	work   sync.Pool // of *work
 }
 
 // New makes rules.
 func New(o Options) *Rules {
-	r := &Rules{keys: newKeyRules(o), tokens: newTokenRules(o), paths: newPaths(o.Paths), strict: o.Preset == Strict}
+	r := &Rules{keys: newKeyRules(o), tokens: newTokenRules(o), paths: newPaths(o.Paths), strict: o.Preset == Strict, packed: o.Preset != Off}
+	if r.paths.words > 0 {
+		r.tokens.classes['{'] |= mark
+	}
 	r.work.New = func() any { return &work{rules: r, verdicts: make(map[string]memory, 64), seed: maphash.MakeSeed()} }
 	return r
 }

@@ -171,7 +171,7 @@ func TestKeys(t *testing.T) {
 		"x-amz-server-side-encryption-customer-key": true, "user[password]": true, ":password": true, "sig": true, "X-CSRF-Token": true, "total_tokens": true,
 		"clientsecret": true, "appsecret": true, "apisecret": true, "CONSUMERSECRET": true, "webhooksecret": true, "usersecret": true, "secretvalue": true, "csrftoken": true,
 		"xsrftoken": true, "csrfmiddlewaretoken": true, "keystorepass": true, "appsecrets": true, "clientsecret2": true, "clientsecret_old": true, "APP_KEY": true, "backup_codes": true,
-		"auth": true, "sid": true, "Session": true, "auth_session": false, "sessions": false, "accountSid": false, "oauth": false, "x-auth": false, "secretariat": false, "undersecretary": false,
+		"auth": true, "sid": true, "Session": true, "auth_session": false, "sessions": false, "accountSid": false, "oauth": false, "x-auth": true, "x-auth-user": false, "secretariat": false, "undersecretary": false,
 		"customer_number": true, "customerNumber": true, "kontoNummer": true,
 
 		"monkey": false, "compass": false, "key": false, "keys": false, "primary_key": false, "partitionKey": false, "keyboard": false, "passed": false, "pass_rate": false,
@@ -274,6 +274,9 @@ func TestHostileInputIsLinear(t *testing.T) {
 		"a%3D", "%253D", "%3D ", "&quot;", "&amp;quot;a=", "&lt;<", "e30=/", "W3siYSI6IjEiLCJhIjoi/", "://a:1x/", "://a:1", `{"value":`, `{"value":{"a":[`, `{"value":1},`,
 		`{"expressionAttributeNames":{"a":`, `{"sql":"password","parameters":[`, "<name>password</name>", "--token ", "--token (", "sql=password,parameters=(", "sql=(password", "<name a=b>", "<value>a</value>", "<value>a</value><name ", "--b\na:",
 		"'value':'x','name':'", "name=password value=", "name=\"password\" name=(", "name=\"password\" value=(", strings.Repeat("W3siYSI6", 9) + "\n", `{"value":"x","name":"password"},`,
+		"x {\"", "x {\"a\"", "x {\"value\":", "x {\"value\":x ", "x {\"value\":1,", "x {\"password\":{\"a\":1,,", "{ ", "x {\"a\":\"{\\\"b\\\":1}\"} ", "value.", "a.Value=x&a.Name=y&", "name=token&x.value=", "a.b.c=", "[a]",
+		"\x1b[", "\x1b[1m", "password\x1b[1m", "token:\x1b[1m[", "token: /*", "name:/**/", "token\t", "a\t", "token\t(", "H4sI", "eJwa1B2c3", "code=", "code=(", "code='a1", "code:aB3d", "4111.", "4111\u00a0", "&#112;",
+		`{"rawHeaders":["token",`, `["token","x"],`, `{"id":"x",`, `{"id":"token","value":`, "<input type=password value=", "<a id='b'",
 	} {
 		for name, o := range map[string]Options{"default": {}, "strict": {Preset: Strict, Allow: []string{"name"}}, "paths": {Preset: PCI, Paths: []string{"a", "*.*.b", "value.a.c"}}} {
 			rules := New(o)

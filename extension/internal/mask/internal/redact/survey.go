@@ -7,8 +7,20 @@ func (r *reader) names(key verdict, among bool, text []byte, escaped bool) bool 
 		return r.w.mentions(text)
 	case key&isName != 0 || among:
 		return r.w.judgeQuoted(text, escaped)&hides != 0
+	case key&isID != 0 && !escaped && isWords(text): // most ids are none, and nobody sees them twice
+		return r.w.judge(text)&hides != 0
 	}
 	return false
+}
+
+// isWords tells whether an id can be the name of something: short, and without digits.
+func isWords(id []byte) bool {
+	for _, c := range id[:min(len(id), maxLookBack)] {
+		if isDigit(c) {
+			return false
+		}
+	}
+	return len(id) < maxLookBack
 }
 
 // mentions tells whether a word of an expression or a statement is a secret key.

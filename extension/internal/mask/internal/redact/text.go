@@ -19,6 +19,7 @@ type scan struct {
 	percents   int  // up to where percent signs were tried
 	entities   int  // the same of entities
 	digits     int  // the same of base64
+	ahead           // of documents in it
 }
 
 // textFrom is text for in[i:j] where a key may begin before i, but not before begin.
@@ -68,14 +69,41 @@ func (w *work) mark(e *edit, s *scan, i int) int {
 		if bytes.HasPrefix(in[i:], []byte("--")) {
 			return w.option(e, s, i)
 		}
+	case '\t':
+		if i > s.begin && !isSpace(in[i-1]) {
+			return w.column(e, s, i)
+		}
+	case escapeByte:
+		return i + max(1, colour(in[i:]))
 	case '<':
 		return w.element(e, s, i)
+	case '{':
+		return w.document(e, s, i)
 	case '%':
 		return w.percents(e, s, i)
 	case '&':
 		return w.entities(e, s, i)
 	}
 	return i + 1
+}
+
+// document follows the paths in a JSON document that stands in text: behind a prefix, in a call, in a line of an event stream. Secret keys are found without it.
+func (w *work) document(e *edit, s *scan, i int) int {
+	in := e.in[:s.end]
+	at := skipSpaces(in, i+1)
+	w.steps += at - i
+	if at == s.end || in[at] != '"' {
+		return at
+	}
+	all := e.in
+	e.in = in
+	end, secret := w.jsonBehind(e, i, s.cut, w.depth, &s.ahead)
+	e.in = all
+	if secret {
+		e.hide(end, s.end)
+		return s.end
+	}
+	return max(i+1, end)
 }
 
 // maxLookBack is how far a key may reach back from the mark behind it.
@@ -97,13 +125,15 @@ func (w *work) assigned(e *edit, s *scan, i int) int {
 	}
 	v := w.judge(decode(key))
 	secret := v&hides != 0 && (in[i] == '=' || quoted || v&atEnd != 0) // "TokenExpiredError: jwt expired" is a message, not an assignment
+	if !secret && v&(ifDrawn|ifLong) != 0 {
+		if end := w.drawn(e, s, i, v); end > i {
+			return end
+		}
+	}
 	if !secret && v&(isName|isValue|isExpression|isNames|isOperand) == 0 || !secret && v&isOperand != 0 && !s.operands || !secret && v&behind != 0 && i >= s.named {
 		return i + 1
 	}
-	at := i + 1
-	for at < s.end && (in[at] == '=' || in[at] == '>' || in[at] == ' ' || in[at] == '\t') {
-		at++
-	}
+	at := valueAt(in, i+1)
 	if secret && in[i] == ':' {
 		at = valueBelow(in, at)
 	}
@@ -131,6 +161,44 @@ func (w *work) assigned(e *edit, s *scan, i int) int {
 		return i + 1
 	default:
 		s.named = 0
+	}
+	e.hide(from, to)
+	return to
+}
+
+// drawn hides a value that looks drawn at random, of a key that says little, behind the mark at i. It returns the index behind it, or i.
+func (w *work) drawn(e *edit, s *scan, i int, v verdict) int {
+	const enough = 4 * leastLong
+	in := e.in[:s.end]
+	from := valueAt(in, i+1)
+	for from < s.end && strings.IndexByte("\"'`\\", in[from]) >= 0 {
+		from++
+	}
+	to := from
+	for to < min(s.end, from+enough) && isTokenChar(in[to]) {
+		to++
+	}
+	if w.steps += to - i; !v.isSecretValue(in[from:to]) {
+		return i
+	}
+	for to < s.end && isTokenChar(in[to]) {
+		to++
+	}
+	e.hide(from, to)
+	return to
+}
+
+// column hides what stands in the column behind a secret key: tools print keys and values with a tab between them.
+func (w *work) column(e *edit, s *scan, i int) int {
+	in := e.in[:s.end]
+	key, _ := keyBefore(in, max(s.begin, i-maxLookBack), i)
+	w.steps += len(key)
+	if len(key) == 0 || w.judge(key)&(hides|atEnd) != hides|atEnd {
+		return i + 1
+	}
+	from, to := value(in, valueAt(in, i+1), false)
+	if w.steps += to - i; from == to {
+		return i + 1
 	}
 	e.hide(from, to)
 	return to

@@ -95,7 +95,7 @@ func newTokenRules(o Options) tokenRules {
 			t.classes[c] = symbol
 		}
 	}
-	for _, c := range []byte("=:-<%&") {
+	for _, c := range []byte("=:-<%&\t\x1b") {
 		t.classes[c] |= mark
 	}
 	for _, c := range []byte("+/-_") {

@@ -2,18 +2,23 @@ package redact
 
 import "bytes"
 
-// keyBefore gives the key that ends before i, and whether it is in quotes: spaces, quotes and escapes of quotes may stand in between.
+// keyBefore gives the key that ends before i, and whether it is in quotes: spaces, quotes, escapes of quotes and colours may stand in between.
 func keyBefore(in []byte, begin, i int) (key []byte, quoted bool) {
 	for i > begin && (in[i-1] == ' ' || in[i-1] == '\t') {
 		i--
 	}
+	i = beforeColours(in, begin, i)
 	for i > begin && (in[i-1] == '"' || in[i-1] == '\'' || in[i-1] == '`' || in[i-1] == '\\') {
 		quoted = true
 		i--
 	}
+	i = beforeColours(in, begin, i)
 	end := i
 	for i > begin && isKeyChar(in[i-1]) {
 		i--
+	}
+	if i > begin && (in[i-1] == escapeByte || in[i-1] == ';') {
+		return withoutColour(in, in[i:end], end), quoted
 	}
 	return in[i:end], quoted
 }
@@ -97,6 +102,8 @@ func closingBracket(in []byte, i int, open byte) int {
 	depth := 0
 	for ; i < len(in); i++ {
 		switch in[i] {
+		case escapeByte: // whose bracket is none
+			i += max(0, colour(in[i:])-1)
 		case open:
 			depth++
 		case closing:
@@ -132,9 +139,7 @@ func lineEnd(in []byte, i int) int {
 // behind it.
 func endsValue(in []byte, i int) bool {
 	switch in[i] {
-	case ' ', '\t', '\n', '\r', '&':
-		return true
-	case '<':
+	case ' ', '\t', '\n', '\r', '&', '<', escapeByte:
 		return true
 	case ',', ';':
 		return i+1 >= len(in) || isSpace(in[i+1]) || keyFollows(in, i+1)
@@ -170,4 +175,48 @@ func isNumber(in []byte) bool {
 		}
 	}
 	return true
+}
+
+// Lengths from which on a value may look drawn at random.
+const (
+	leastDrawn = 12
+	leastLong  = 32 // of 256 bits in base64 there are 43 characters
+)
+
+// isSecretValue tells whether a value is secret though its key alone does not say so.
+func (v verdict) isSecretValue(value []byte) bool {
+	return v&ifDrawn != 0 && isDrawn(value, leastDrawn) || v&ifLong != 0 && isDrawn(value, leastLong)
+}
+
+// isDrawn tells whether a value looks drawn at random: one word with a digit in it, in which every third letter or digit is of another kind than the one before it.
+// Of ids in base64 it is every second one, of those in hexadecimal digits nearly so; of names, with their words in camel case or dashes between them, hardly a fourth.
+func isDrawn(value []byte, least int) bool {
+	if len(value) < least {
+		return false
+	}
+	changes, digits := 0, false
+	before := byte(0)
+	for _, c := range value {
+		kind := byte(0)
+		switch {
+		case isDigit(c):
+			kind, digits = '0', true
+		case c >= 'a' && c <= 'z':
+			kind = 'a'
+		case c >= 'A' && c <= 'Z':
+			kind = 'A'
+		case !isTokenChar(c):
+			return false
+		}
+		if kind != before && kind != 0 && before != 0 {
+			changes++
+		}
+		before = kind
+	}
+	return digits && 3*changes >= len(value)
+}
+
+// isTokenChar tells whether a character may stand in an id, in base64, or in either as a form writes it.
+func isTokenChar(c byte) bool {
+	return isLetterOrDigit(c) || c == '-' || c == '_' || c == '.' || c == '~' || c == '+' || c == '/' || c == '=' || c == '%'
 }

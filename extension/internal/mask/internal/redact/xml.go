@@ -95,7 +95,7 @@ func (m *markup) tag(i int, t tag) {
 		m.last = v
 	}
 	if !m.hiding.open() && !t.bare {
-		secret = m.w.attributes(m.e, i+1, t.end, lastCut(m.cut, t.end == m.j)) || secret
+		secret = m.w.attributes(m.e, i+1, t.end, lastCut(m.cut, t.end == m.j), secret) || secret
 	}
 	t.empty = t.empty || v&isVoid != 0
 	opens := !t.closes && !t.empty
@@ -113,10 +113,10 @@ func (m *markup) tag(i int, t tag) {
 	}
 }
 
-// isSecretName tells whether the content of a name element is a secret key.
+// isSecretName tells whether the content of a name element, or a name attribute, is a secret key.
 func (w *work) isSecretName(in []byte) bool {
 	in = bytes.TrimSpace(in)
-	return len(in) <= maxKey && w.judge(in)&hides != 0
+	return len(in) <= maxKey && w.judge(withoutEntities(in))&hides != 0
 }
 
 // nameElementFollows tells whether behind the value's content, from i on, stands <name>secret.
@@ -201,8 +201,8 @@ func readTag(in []byte, i int) tag {
 }
 
 // attributes hides secret attributes in in[i:j], the inside of a tag. It returns whether a name or key attribute says that what the tag holds is
-// secret; then its value attribute is hidden too.
-func (w *work) attributes(e *edit, i, j int, cut Cut) (secret bool) {
+// secret, or its type that it is a password; then its value attribute is hidden too, as in the tag of a secret element.
+func (w *work) attributes(e *edit, i, j int, cut Cut, secret bool) bool {
 	if in := e.in[:j]; i >= j || in[i] == '!' || in[i] == '?' || in[i] == ' ' { // a comment, an instruction, no tag at all
 		if bytes.HasPrefix(in[i:], []byte("?xml ")) || !w.strictly() {
 			w.text(e, i, j, cut)
@@ -211,8 +211,13 @@ func (w *work) attributes(e *edit, i, j int, cut Cut) (secret bool) {
 		}
 		return false
 	}
-	w.eachAttribute(e.in[:j], i, func(name verdict, _ []byte, from, to int) {
-		secret = secret || name&isName != 0 && w.judge(e.in[from:to])&hides != 0
+	w.eachAttribute(e.in[:j], i, func(name verdict, key []byte, from, to int) {
+		switch value := e.in[from:to]; {
+		case name&(isName|isID) != 0:
+			secret = secret || w.isSecretName(value)
+		case bytes.EqualFold(key, []byte("type")): // <input type="password" value="…">
+			secret = secret || bytes.EqualFold(value, []byte("password"))
+		}
 	})
 	done := i
 	w.eachAttribute(e.in[:j], i, func(name verdict, key []byte, from, to int) {
