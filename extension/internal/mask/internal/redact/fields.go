@@ -2,10 +2,10 @@ package redact
 
 import "bytes"
 
-// followField follows the key of a field. Brackets and dots in it are levels of a document: customer[phone] and customer.phone are both at the place customer.phone.
+// followField follows the key of a field from the root of its form. Brackets and dots in it are levels of a document: customer[phone] and customer.phone are both at the place customer.phone.
 func (w *work) followField(root int32, key []byte) (to int32, hit bool) {
 	to, hit = w.follow(root, key)
-	if root == nowhere || hit || bytes.IndexByte(key, '.') < 0 && bytes.IndexByte(key, '[') < 0 {
+	if hit || bytes.IndexByte(key, '.') < 0 && bytes.IndexByte(key, '[') < 0 {
 		return to, hit
 	}
 	at := root

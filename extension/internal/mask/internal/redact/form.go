@@ -17,7 +17,7 @@ func (w *work) form(e *edit, i, j int, cut Cut, depth int) {
 		w.steps += end - i + 1
 		if eq := bytes.IndexByte(in[i:end], '='); eq < 0 {
 			w.formValue(e, i, end, lastCut(cut, end == j), depth)
-		} else if key := decode(in[i : i+eq]); w.isSecretField(root, key, in[i+eq+1:end]) || w.judge(key)&holdsValue != 0 && named.hasValue(w, key) {
+		} else if key := decode(in[i : i+eq]); w.isSecretField(root, key, in[i+eq+1:end], &named) {
 			if i+eq+1 < end {
 				e.hide(i+eq+1, end)
 			}
@@ -29,16 +29,29 @@ func (w *work) form(e *edit, i, j int, cut Cut, depth int) {
 }
 
 // isSecretField tells whether the value of a field is secret by its key or by a path, or by how it looks behind this key.
-func (w *work) isSecretField(root int32, key, value []byte) bool {
-	_, hit := w.followField(root, key)
-	v := w.judge(key)
-	return hit || v&hides != 0 && (v&numbers == 0 || !isNumber(value)) || v.isSecretValue(value)
+func (w *work) isSecretField(root int32, key, value []byte, named *pairs) bool {
+	if root != nowhere {
+		if _, hit := w.followField(root, key); hit {
+			return true
+		}
+	}
+	switch v := w.judge(key); {
+	case v&(hides|ifDrawn|ifLong|holdsValue) == 0:
+		return false
+	case v&hides != 0:
+		return v&numbers == 0 || !isNumber(value)
+	default:
+		return v.isSecretValue(value) || v&holdsValue != 0 && named.hasValue(w, key)
+	}
 }
 
 // within reads the value of a field, which is a document of its own.
 func (w *work) within(root int32, key []byte, read func()) {
 	outer, above := w.outer, w.allowed
-	w.outer, _ = w.followField(root, key)
+	w.outer = nowhere
+	if root != nowhere {
+		w.outer, _ = w.followField(root, key)
+	}
 	w.allowed = above || w.rules.strict && w.judge(key)&isAllowed != 0
 	read()
 	w.outer, w.allowed = outer, above

@@ -42,8 +42,6 @@ type reader struct {
 	keyAt int     // where it begins
 	place int32   // the set of paths that the next value is at
 	hit   bool    // one of them ends there
-
-	ahead
 }
 
 // ahead is what was found of names before their time.
@@ -56,12 +54,16 @@ type ahead struct {
 // since a document that others would read differently would be masked wrongly, and returns where that is left, and whether all that is below
 // there is secret.
 func (w *work) json(e *edit, i int, cut Cut, depth int) (end int, secret bool) {
-	return w.jsonBehind(e, i, cut, depth, new(ahead))
+	known := w.ahead
+	w.ahead = ahead{}
+	end, secret = w.jsonBehind(e, i, cut, depth)
+	w.ahead = known
+	return end, secret
 }
 
-// jsonBehind is json where something is known of what is ahead, and becomes known.
-func (w *work) jsonBehind(e *edit, i int, cut Cut, depth int, known *ahead) (end int, secret bool) {
-	r := reader{w: w, e: e, cut: cut, depth: depth, base: len(w.stack), i: i, keyAt: i, ahead: *known}
+// jsonBehind is json where something is known of what is ahead, and more becomes known.
+func (w *work) jsonBehind(e *edit, i int, cut Cut, depth int) (end int, secret bool) {
+	r := reader{w: w, e: e, cut: cut, depth: depth, base: len(w.stack), i: i, keyAt: i}
 	r.start = w.root()
 	r.place = r.start
 	for r.i < len(e.in) {
@@ -80,7 +82,6 @@ func (w *work) jsonBehind(e *edit, i int, cut Cut, depth int, known *ahead) (end
 	}
 	w.stack = w.stack[:r.base]
 	w.forget(r.start)
-	*known = r.ahead
 	return r.i, r.i < len(e.in) && r.top&(hideAll|hideText) != 0
 }
 
@@ -125,7 +126,7 @@ func (r *reader) open(c byte) {
 		r.top |= inObject
 		r.next = aKeyOrEnd
 	}
-	if r.secrets[r.i] {
+	if r.w.ahead.secrets[r.i] {
 		r.top |= secretName
 	}
 	if r.key&isNames != 0 {
@@ -178,7 +179,7 @@ func (r *reader) readKey() {
 		r.place, r.hit = r.w.followQuoted(r.container(), r.e.in[i+1:contentEnd(end, whole)], escaped)
 	}
 	r.i, r.keyAt, r.next = end, i, aColon
-	if r.key&(isValue|isOperand) != 0 && r.key&behind == 0 && r.top&(secretName|hideAll) == 0 && end >= r.surveyed {
+	if r.key&(isValue|isOperand) != 0 && r.key&behind == 0 && r.top&(secretName|hideAll) == 0 && end >= r.w.ahead.surveyed {
 		r.survey(end)
 	}
 }

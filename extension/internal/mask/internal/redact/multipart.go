@@ -89,7 +89,7 @@ func (w *work) part(e *edit, i, j int, cut Cut, depth int) {
 	name, root := partName(in[i:i+header]), w.root()
 	defer w.forget(root)
 	piece := in[body:end]
-	if w.isSecretField(root, name, piece) {
+	if w.isSecretField(root, name, piece, new(pairs)) {
 		if end > body {
 			e.hide(body, end)
 		}

@@ -61,6 +61,8 @@ type work struct {
 
 	input []byte // the text that was given
 
+	ahead ahead // of the JSON document that is being read
+
 	steps int // bytes that were looked at, each time that one was: tests see that they are proportional to the input
 
 	lines   bool // the text is of several lines, and has to be of as many afterwards
@@ -79,7 +81,7 @@ const (
 func (r *Rules) get() *work {
 	w := r.work.Get().(*work)
 	w.stack, w.plain, w.depth, w.steps = w.stack[:0], w.plain[:0], 0, 0
-	w.input = w.input[:0]
+	w.input, w.ahead = w.input[:0], ahead{}
 	w.sets, w.levels, w.outer, w.allowed, w.unknown, w.lines = w.sets[:0], w.levels[:0], nowhere, false, false, false
 	return w
 }

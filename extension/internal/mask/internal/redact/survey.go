@@ -62,10 +62,10 @@ func (r *reader) survey(i int) {
 			r.top |= secretName
 			r.w.stack[len(r.w.stack)-1] = r.top
 		case depth > 0:
-			if r.secrets == nil {
-				r.secrets = make(map[int]bool)
+			if r.w.ahead.secrets == nil {
+				r.w.ahead.secrets = make(map[int]bool)
 			}
-			r.secrets[open[depth].at()] = true
+			r.w.ahead.secrets[open[depth].at()] = true
 		}
 	}
 	for i < len(in) && len(open) > 0 {
@@ -103,5 +103,5 @@ func (r *reader) survey(i int) {
 		i++
 	}
 	r.w.steps += i - from
-	r.surveyed = i
+	r.w.ahead.surveyed = i
 }

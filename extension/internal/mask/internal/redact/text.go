@@ -97,7 +97,10 @@ func (w *work) document(e *edit, s *scan, i int) int {
 	}
 	all := e.in
 	e.in = in
-	end, secret := w.jsonBehind(e, i, s.cut, w.depth, &s.ahead)
+	known := w.ahead
+	w.ahead = s.ahead
+	end, secret := w.jsonBehind(e, i, s.cut, w.depth)
+	s.ahead, w.ahead = w.ahead, known
 	e.in = all
 	if secret {
 		e.hide(end, s.end)
