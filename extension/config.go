@@ -151,6 +151,7 @@ func masker(v *settings.Values, getenv func(string) string) *mask.Masker {
 		Domains:      v.List("AFTERGLOW_MASK_DOMAINS"),
 		HeadersOnly:  v.List("AFTERGLOW_MASK_HEADERS_ONLY_DOMAINS"),
 		Credentials:  getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+		Parameters:   getenv("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"),
 		DropUnknown:  v.String("AFTERGLOW_MASK_UNKNOWN") == "drop",
 	})
 }

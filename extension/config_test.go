@@ -99,6 +99,17 @@ func TestSettingsOfMaskingReachTheMasker(t *testing.T) {
 	}
 }
 
+// TestPortOfTheParametersExtension is the one that its own setting moves it to.
+func TestPortOfTheParametersExtension(t *testing.T) {
+	inv := event.Invocation{Calls: []event.Call{{URL: event.TextOf("http://localhost:2999/x"), Response: event.Body{Data: event.BytesOf([]byte("word"))}}}}
+	for port, want := range map[string]string{"": "", "2999": mask.HiddenDomain} {
+		getenv := func(key string) string { return map[string]string{"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": port}[key] }
+		if c := masker(settings.Read(getenv), getenv).Apply(inv).Calls[0]; c.Response.Hidden.String() != want {
+			t.Errorf("port %q: %+v", port, c.Response)
+		}
+	}
+}
+
 // TestHostsAsPeopleWriteThem are hidden: what settings reads of one is what mask compares with.
 func TestHostsAsPeopleWriteThem(t *testing.T) {
 	body := event.Body{Data: event.BytesOf([]byte("word"))}

@@ -26,7 +26,7 @@ func readScope(r request) address {
 	return a
 }
 
-// readHost reads a host of AWS's own. What it does not know is address{}.
+// readHost reads a host of AWS's own. What it does not know is address{}. The domains of the partitions are those of the SDKs' partitions.json.
 // https://docs.aws.amazon.com/general/latest/gr/rande.html
 func readHost(host string) address {
 	rest, ok := cutAWSDomain(host)
@@ -82,8 +82,9 @@ func ofUsers(service string) bool {
 // cutAWSDomain takes the domain of a partition off a host.
 func cutAWSDomain(host string) (rest string, ok bool) {
 	for _, domain := range [...]string{
-		".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn", ".on.aws", ".amazonaws.eu",
-		".c2s.ic.gov", ".sc2s.sgov.gov", ".cloud.adc-e.uk", ".csp.hci.ic.gov",
+		".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn", ".on.aws", ".amazonaws.eu", ".api.amazonwebservices.eu",
+		".c2s.ic.gov", ".sc2s.sgov.gov", ".cloud.adc-e.uk", ".csp.hci.ic.gov", // and those for IPv4 and IPv6
+		".api.aws.ic.gov", ".api.aws.scloud", ".api.cloud-aws.adc-e.uk", ".api.aws.hci.ic.gov",
 	} {
 		if rest, ok := strings.CutSuffix(host, domain); ok && rest != "" {
 			return rest, true

@@ -1,10 +1,15 @@
 package mask
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+)
 
 // domains are hosts of which something is never shown.
 type domains struct {
 	hosts    map[string]bool // with or without a port
+	builtIn  map[string]bool // with a port, by their canonical names
 	patterns []string        // with stars, which stand for anything
 }
 
@@ -14,12 +19,20 @@ var secretServices = [...]string{"secretsmanager", "ssm", "kms", "sts"}
 // localSecrets are addresses inside the environment that hand out credentials: the container's and the machine's, and AWS's own extension for parameters and
 // secrets. https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-integration-lambda-extensions.html
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
-var localSecrets = [...]string{"169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "169.254.169.254", "[fd00:ec2::254]", "localhost:2773", "127.0.0.1:2773", "[::1]:2773"}
+var localSecrets = [...]string{"169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "169.254.169.254", "[fd00:ec2::254]", "localhost:2773"}
+
+// secretTargets begin the x-amz-target of the services in secretServices, whatever host is asked: an endpoint of one's own, a proxy, a local AWS.
+var secretTargets = [...]string{"secretsmanager.", "AmazonSSM.", "TrentService.", "AWSSecurityTokenService"}
+
+// secretPaths are what AWS's extension for parameters and secrets answers at, on whatever port of this machine, and parametersToken is the header that it wants.
+var secretPaths = [...]string{"/systemsmanager/parameters/get", "/secretsmanager/get"}
+
+const parametersToken = "X-Aws-Parameters-Secrets-Token"
 
 func newDomains(users []string, builtIn ...string) domains {
-	d := domains{hosts: map[string]bool{}}
+	d := domains{hosts: map[string]bool{}, builtIn: map[string]bool{}}
 	for _, host := range builtIn {
-		d.hosts[host] = true
+		d.builtIn[canonical(host)] = true
 	}
 	for _, domain := range users {
 		if strings.HasPrefix(domain, ".") {
@@ -32,24 +45,59 @@ func newDomains(users []string, builtIn ...string) domains {
 		}
 	}
 	delete(d.hosts, "") // which is the host of what is no URL
+	delete(d.builtIn, "")
 	return d
 }
 
-// isSecretService tells whether nothing of a call but its address may be shown. The service that enrich recognised counts too: with a local or private
-// endpoint the host says nothing.
-func isSecretService(recognised, host string) bool {
+// canonical gives one of the names that a host on this machine has; others have theirs.
+func canonical(host string) string {
+	name := hostName(host)
+	if isLocal(name) {
+		return "localhost" + host[len(name):]
+	}
+	return host
+}
+
+// isLocal tells whether a host is this machine, by the names and addresses of RFC 6761 and RFC 6890.
+func isLocal(name string) bool {
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || strings.HasPrefix(name, "127.") || name == "[::1]" || name == "0.0.0.0"
+}
+
+// isSecretService tells whether nothing of a call but its address may be shown. The service that enrich recognised counts too, and what the request itself says:
+// with a local or private endpoint the host says nothing.
+func isSecretService(c *event.Call, host string) bool {
 	for _, service := range secretServices {
-		if strings.EqualFold(recognised, service) {
+		if strings.EqualFold(c.Target.Service, service) {
 			return true
 		}
 	}
-	return isSecretHost(hostName(host))
+	target := headerValue(c.RequestHeaders, "x-amz-target")
+	for _, prefix := range secretTargets {
+		if len(target) >= len(prefix) && strings.EqualFold(target[:len(prefix)], prefix) {
+			return true
+		}
+	}
+	name := hostName(host)
+	if isLocal(name) {
+		for _, path := range secretPaths {
+			if strings.HasPrefix(pathOf(c.URL.Reveal()), path) {
+				return true
+			}
+		}
+	}
+	return headerValue(c.RequestHeaders, parametersToken) != "" || isSecretHost(name)
+}
+
+// pathOf gives the path of a URL, and what is behind it.
+func pathOf(url string) string {
+	_, rest, _ := strings.Cut(url, "://")
+	return rest[max(0, strings.IndexByte(rest, '/')):]
 }
 
 // has tells whether a host, as hostOf gives it, is one of them.
 func (d domains) has(host string) bool {
 	name := hostName(host)
-	if d.hosts[host] || d.hosts[name] {
+	if d.hosts[host] || d.hosts[name] || d.builtIn[canonical(host)] || d.builtIn[name] {
 		return true
 	}
 	for _, pattern := range d.patterns {
@@ -82,9 +130,13 @@ func hostName(host string) string {
 }
 
 // isSecretHost knows the services by a label of their host in any partition: kms.eu-west-1.amazonaws.com, secretsmanager-fips.us-gov-west-1.amazonaws.com,
-// vpce-….ssm.cn-north-1.vpce.amazonaws.com.cn, sts.eu-west-1.api.aws.
+// vpce-….ssm.cn-north-1.vpce.amazonaws.com.cn, sts.eu-west-1.api.aws, ssm.eusc-de-east-1.api.amazonwebservices.eu, kms.us-isob-east-1.api.aws.scloud.
 func isSecretHost(host string) bool {
-	if !strings.Contains(host, ".amazonaws.") && !strings.HasSuffix(host, ".api.aws") && !strings.HasSuffix(host, ".gov") && !strings.HasSuffix(host, ".uk") {
+	known := strings.Contains(host, ".amazonaws.") || strings.Contains(host, ".amazonwebservices.")
+	for _, domain := range [...]string{".api.aws", ".gov", ".uk", ".scloud"} {
+		known = known || strings.HasSuffix(host, domain)
+	}
+	if !known {
 		return false
 	}
 	for more := true; more; {

@@ -63,7 +63,7 @@ func (m *Masker) call(c *event.Call) Call {
 		Trace:  c.Identity.Trace, Span: c.Identity.Span, Parent: c.Identity.Parent, Links: m.links(c.Identity.Links),
 	}
 	host := hostOf(c.URL.Reveal())
-	if isSecretService(c.Target.Service, host) || m.domains.has(host) {
+	if isSecretService(c, host) || m.domains.has(host) {
 		out.Request, out.Response = withheld(c.Request), withheld(c.Response)
 		return out
 	}

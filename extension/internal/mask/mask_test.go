@@ -183,6 +183,14 @@ func TestDomainsAreNeverShown(t *testing.T) {
 		{"https://sts.amazonaws.com/", "", true},
 		{"https://vpce-1-2.kms.eu-west-1.vpce.amazonaws.com/", "", true},
 		{"https://ssm.us-iso-east-1.c2s.ic.gov/", "", true},
+		{"https://secretsmanager.cn-north-1.api.amazonwebservices.com.cn/", "", true},
+		{"https://ssm.eusc-de-east-1.api.amazonwebservices.eu/", "", true},
+		{"https://kms.us-isob-east-1.api.aws.scloud/", "", true},
+		{"https://ssm.eu-isoe-west-1.api.cloud-aws.adc-e.uk/", "", true},
+		{"http://localhost:2774/systemsmanager/parameters/get?name=n", "", true},
+		{"http://127.0.0.1:8080/secretsmanager/get?secretId=n", "", true},
+		{"http://localhost:8080/secretsmanager", "", false},
+		{"https://h/secretsmanager/get", "", false},
 		{"http://localhost:4566/", "SecretsManager", true},
 		{"http://localhost:4566/", "STS", true},
 		{"http://localhost:2773/systemsmanager/parameters/get?name=n", "", true},
@@ -211,6 +219,30 @@ func TestDomainsAreNeverShown(t *testing.T) {
 		}
 		if test.hidden && (c.Request.Hidden.String() != HiddenDomain || c.Request.Size != int64(len(body)) || strings.Contains(fmt.Sprintf("%+v", c), secret)) {
 			t.Errorf("%s: %+v", test.url, c)
+		}
+	}
+}
+
+// TestRequestsForSecretsAtAnyHost: with an endpoint of one's own and nothing that was signed, the request still says what it is for.
+func TestRequestsForSecretsAtAnyHost(t *testing.T) {
+	m := New(Options{Preset: "off"})
+	for header, hidden := range map[[2]string]bool{
+		{"X-Amz-Target", "AmazonSSM.GetParameter"}:                             true,
+		{"x-amz-target", "secretsmanager.GetSecretValue"}:                      true,
+		{"X-AMZ-TARGET", "TrentService.Decrypt"}:                               true,
+		{"X-Amz-Target", "AWSSecurityTokenServiceV20110615.GetCallerIdentity"}: true,
+		{"X-Aws-Parameters-Secrets-Token", "t"}:                                true,
+		{"X-Amz-Target", "DynamoDB_20120810.GetItem"}:                          false,
+		{"X-Note", "AmazonSSM.GetParameter"}:                                   false,
+	} {
+		data := event.BytesOf([]byte(`{"Parameter":{"Value":"` + secret + `"}}`))
+		c := event.Call{
+			URL: event.TextOf("http://10.0.0.5:4566/"), Request: event.Body{Data: data}, Response: event.Body{Data: data},
+			RequestHeaders: []event.Header{{Name: header[0], Value: event.TextOf(header[1])}},
+		}
+		got := m.Apply(event.Invocation{Calls: []event.Call{c}}).Calls[0]
+		if shown := strings.Contains(fmt.Sprintf("%+v", got), secret); shown == hidden {
+			t.Errorf("%v: shown %v", header, shown)
 		}
 	}
 }

@@ -18,6 +18,7 @@ type Options struct {
 	Domains      []string // further hosts whose headers and bodies are never shown, in lower case; a leading dot means every host below, a star anything
 	HeadersOnly  []string // hosts whose bodies are never shown, while headers are
 	Credentials  string   // the URL that hands out the role's credentials, of which nothing is shown either; "" if there is none
+	Parameters   string   // the port at which AWS's extension hands out parameters and secrets, where it is not its usual one; "" if it is
 	DropUnknown  bool     // bodies without keys, of which only the shape of credentials can be seen, are left out and counted; pci does so in any case
 }
 
@@ -118,7 +119,7 @@ func New(o Options) *Masker {
 	m := &Masker{
 		rules:       redact.New(rules),
 		everything:  isStrict(o.Preset),
-		domains:     newDomains(o.Domains, append(localSecrets[:], hostOf(o.Credentials))...),
+		domains:     newDomains(o.Domains, append(localSecrets[:], hostOf(o.Credentials), "localhost:"+o.Parameters)...),
 		headersOnly: newDomains(o.HeadersOnly),
 		dropUnknown: o.DropUnknown || rules.Preset == redact.PCI,
 	}

@@ -221,6 +221,15 @@ func TestHosts(t *testing.T) {
 			t.Errorf("%s is shown", url)
 		}
 	}
+	own := Options{Credentials: "http://127.0.0.1:9001/2021-04-23/credentials", Parameters: "2999"}
+	for url, want := range map[string]bool{
+		"http://localhost:9001/x": true, "http://[::1]:9001/x": true, "http://127.0.0.2:9001/x": true, "http://a.localhost:9001/x": true, "http://LOCALHOST:2999/": true, "http://127.0.0.1:2999/": true,
+		"http://localhost:9002/x": false, "http://localhost.example.com:9001/": false, "http://10.0.0.1:9001/": false, "http://localhost/": false,
+	} {
+		if isHidden(own, url) != want {
+			t.Errorf("%s: hidden %v", url, !want)
+		}
+	}
 	if isHidden(Options{}, "http://127.0.0.1:9001/") || isHidden(Options{}, "") {
 		t.Error("what is nobody's secret is hidden")
 	}

@@ -18,7 +18,7 @@ func TestLastWordKey(t *testing.T) {
 	}
 	for _, key := range strings.Fields(`Key key keys keyword monkey hotkey PartitionKey partition_key SortKey hash_key rangeKey gsi1-sort-key primaryKey foreign_key uniqueKey object_key
 		ObjectKey object.key s3Key s3_key s3-bucket.key copySourceKey cacheKey CACHE_KEY Idempotency-Key idempotencyKey x-idempotency-key ExclusiveStartKey LastEvaluatedKey nextKey
-		MessageDeduplicationKey message.key event_key ParameterKey TagKey headerKey translationKey i18n_key publicKey sshPublicKey surrogate-key Sec-WebSocket-Key kmsKey
+		MessageDeduplicationKey message.key event_key ParameterKey TagKey headerKey translationKey i18n_key publicKey routeKey sshPublicKey surrogate-key Sec-WebSocket-Key kmsKey
 		keyId key_name KeyConditionExpression KeySchema sort_keys routingKey routing_key user_key project_key issueKey code status_code error.code zipCode countryCode promo_codes
 		compass bypass bandpass d k p q basic_authority psks last_auth tag[key] Tags.member.1.Key h[1][key] object.key`) {
 		if rules.Key(key) {

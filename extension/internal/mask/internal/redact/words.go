@@ -51,7 +51,7 @@ const keysOfData = `
 	start last evaluated next previous prev end first min max page cursor from to search query id value date region country city
 	tag label parameter param header field attribute property setting config configuration preference option variable metric dimension feature flag experiment
 	variant translation i18n locale language text string title error reason status state type category template theme component widget enum map dict dictionary json
-	env context resource issue ticket epic name hot shortcut arrow enter modifier alt ctrl shift public pub kms verifying publishable site websocket`
+	env context resource issue ticket epic name hot shortcut arrow enter modifier alt ctrl shift public pub kms verifying publishable site websocket route`
 
 // keysOfEither stand before a last word "key" whose values are hidden that look drawn at random: a routing key is a credential at PagerDuty and the name of a route
 // in AMQP, a project key one at many and four letters in Jira.
