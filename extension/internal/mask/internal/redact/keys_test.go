@@ -12,7 +12,7 @@ func TestLastWordKey(t *testing.T) {
 		bot-key cryptoKey ssl.key jwtKey data_key DataKey wallet_key preshared_key pre_shared_key enc_key decrypt_key activationKey serial_key key_material aeskey writekey
 		basic_auth basicAuth proxy_auth redis_auth REDIS_AUTH http-auth X-Auth requirepass masterauth psk wifi_psk mysqlpass ftppass userpw rootpw userpwd passport_no passportNo
 		user[gate_key] tls.key x.1.aesKey device_code ConfirmationCode sms_code verify_code unlock_code authz`) {
-		if !rules.Key(key) {
+		if !isHidden(rules, key) {
 			t.Errorf("%s is shown", key)
 		}
 	}
@@ -21,7 +21,7 @@ func TestLastWordKey(t *testing.T) {
 		MessageDeduplicationKey message.key event_key ParameterKey TagKey headerKey translationKey i18n_key publicKey routeKey sshPublicKey surrogate-key Sec-WebSocket-Key kmsKey
 		keyId key_name KeyConditionExpression KeySchema sort_keys routingKey routing_key user_key project_key issueKey code status_code error.code zipCode countryCode promo_codes
 		compass bypass bandpass d k p q basic_authority psks last_auth tag[key] Tags.member.1.Key h[1][key] object.key`) {
-		if rules.Key(key) {
+		if isHidden(rules, key) {
 			t.Errorf("%s is hidden", key)
 		}
 	}
@@ -100,12 +100,12 @@ func TestOrdinaryKeysInDocuments(t *testing.T) {
 func TestKeysThatHideTheirWords(t *testing.T) {
 	rules := New(Options{})
 	for _, key := range []string{"ｐassword", "ＡＰＩ＿ＫＥＹ", "pass\u00adword", "api\u200bkey", "password_" + strings.Repeat("x_", 300), strings.Repeat("x_", 300) + "token_" + strings.Repeat("y_", 300), strings.Repeat("x_", 300) + "db_pass"} {
-		if !rules.Key(key) {
+		if !isHidden(rules, key) {
 			t.Errorf("%q is shown", key)
 		}
 	}
 	for _, key := range []string{"größe", "パスワード長", strings.Repeat("x_", 300), "pass_" + strings.Repeat("x_", 300)} {
-		if rules.Key(key) {
+		if isHidden(rules, key) {
 			t.Errorf("%q is hidden", key)
 		}
 	}
@@ -114,11 +114,16 @@ func TestKeysThatHideTheirWords(t *testing.T) {
 func TestPCIWords(t *testing.T) {
 	rules, usual := New(Options{Preset: PCI}), New(Options{})
 	for _, key := range strings.Fields("expiry csc verificationValue verification_value holderName holder account_holder accountHolderName dpan fpan cryptogram primaryAccount") {
-		if !rules.Key(key) {
+		if !isHidden(rules, key) {
 			t.Errorf("%s is shown", key)
 		}
-		if usual.Key(key) {
+		if isHidden(usual, key) {
 			t.Errorf("%s is hidden by default", key)
 		}
 	}
+}
+
+func isHidden(rules *Rules, key string) bool {
+	_, hidden, _ := rules.Name(key)
+	return hidden
 }
