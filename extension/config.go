@@ -86,6 +86,7 @@ func setUp(ctx context.Context, getenv func(string) string, b beginning, log zer
 	}
 	dir := v.String("AFTERGLOW_SPOOL_DIR")
 	in := intake.New(dir, b.born)
+	in.Reserve()
 	managed := isManaged(getenv)
 	in.Concurrent = managed
 	in.NoHeaders = v.Bytes("AFTERGLOW_CAPTURE_HEADER_BYTES") == 0

@@ -51,13 +51,18 @@ func (b *between) layer(t *testing.T, world string) string {
 		b.server.CloseClientConnections()
 		b.server.Close()
 	})
+	return after(t, world, fmt.Sprintf("echo \"%s$AWS_LAMBDA_RUNTIME_API\"\nexport AWS_LAMBDA_RUNTIME_API=%s", heading, strings.TrimPrefix(b.server.URL, "http://")))
+}
+
+// after makes a layer in which a script stands in the extension's place, which does something and then becomes the extension.
+func after(t *testing.T, world, something string) string {
+	t.Helper()
 	dir := t.TempDir()
 	binary, err := os.ReadFile(filepath.Join(world, "extensions", "afterglow"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := fmt.Sprintf("#!/bin/sh\necho \"%s$AWS_LAMBDA_RUNTIME_API\"\nAWS_LAMBDA_RUNTIME_API=%s exec /opt/behind/afterglow\n",
-		heading, strings.TrimPrefix(b.server.URL, "http://"))
+	script := "#!/bin/sh\n" + something + "\nexec /opt/behind/afterglow\n"
 	for name, data := range map[string][]byte{"extensions/afterglow": []byte(script), "behind/afterglow": binary} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

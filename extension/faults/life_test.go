@@ -90,6 +90,16 @@ func lifeRows() []row {
 				s.busy(1)
 			}
 		}},
+		{name: "no descriptor is free", does: "The extension may have ten descriptors, which is none for the spool and none for the collector.", lost: []string{"undelivered"}, set: setting{first: "ulimit -n 10"}, story: func(s *stage) {
+			s.begin()
+			s.busy(3)
+		}},
+		{name: "few descriptors are free", does: "It may have thirteen: enough for one thing after the other.", set: setting{first: "ulimit -n 13"}, story: func(s *stage) {
+			s.begin()
+			s.busy(3)
+			s.invoke(get("/a"), step{"kill"})
+			s.busy(3)
+		}},
 		{name: "frozen in the middle of a send", does: "The extension stands still for a second while the collector reads its request, and goes on.", repeats: true, story: frozenSend},
 		{name: "kept connections are dead", does: "Every connection is cut at each freeze, as by a long one.", set: setting{options: func(o *lambdalocal.Options) { o.CutConnections = true }}, root: true, story: func(s *stage) {
 			s.begin()

@@ -46,6 +46,7 @@ type setting struct {
 	memory   int               // wholeCPU, if it is 0
 	options  func(*lambdalocal.Options)
 	between  *between // stands between the extension and Lambda
+	first    string   // what a shell does before it becomes the extension, if there is no between
 }
 
 // A stage is one environment with Afterglow, and its collector.
@@ -126,6 +127,9 @@ func (s *stage) begin() {
 	}
 	if s.set.between != nil {
 		fn.Layers = append(fn.Layers, s.set.between.layer(s.T, s.world.layer))
+	}
+	if s.set.first != "" {
+		fn.Layers = append(fn.Layers, after(s.T, s.world.layer, s.set.first))
 	}
 	opt.Log = s.log
 	opt.ExtensionEnded = s.ended

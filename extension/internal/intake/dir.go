@@ -69,6 +69,7 @@ func namesAmong(dir string, entries int) ([]spool.Name, error) {
 // What one look at the directory found is read in several rounds if need be. It is looked at again where a round was not released, because its files have
 // to be read again, and where something was told since.
 func (in *Intake) choose(final bool) (files []file, more bool) {
+	in.later = false
 	if !in.goesOn || len(in.rest) == 0 || final != in.final {
 		in.rest, in.crowded = in.look(final)
 	}
@@ -118,7 +119,12 @@ func (in *Intake) list(final bool) (files []file, full bool) {
 	if final {
 		entries = MaxEntriesLast
 	}
-	names, err := namesAmong(in.dir, entries)
+	var names []spool.Name
+	err := in.spared(func() (err error) {
+		names, err = namesAmong(in.dir, entries)
+		return err
+	})
+	in.later = isPassing(err)
 	if err != nil && len(names) == 0 {
 		return nil, false // whoever cannot read the directory did not see a hook write there either
 	}
@@ -146,9 +152,15 @@ func (in *Intake) list(final bool) (files []file, full bool) {
 	return files, len(names) == MaxNames
 }
 
-// Size adds up the bytes of the spool's files, those that were read and not released included.
+// Unknown is the size of a spool that cannot be looked at just now.
+const Unknown = -1
+
+// Size adds up the bytes of the spool's files, those that were read and not released included. It may be called beside everything else.
 func (in *Intake) Size() (bytes int64) {
 	names, err := Names(in.dir)
+	if isPassing(err) {
+		return Unknown
+	}
 	if err != nil && len(names) == 0 {
 		return 0 // then nobody can read it either
 	}
@@ -191,6 +203,10 @@ func (in *Intake) take(f file) bool {
 	if errors.Is(r.err, fs.ErrNotExist) {
 		return false // renamed since it was listed: it comes back under its new name
 	}
+	if isPassing(r.err) && r.Whole == 0 {
+		in.later = true
+		return false
+	}
 	if !f.whole {
 		in.progress[key] = max(in.progress[key], r.TailStart)
 		in.seen[key] = max(f.size, in.progress[key]) // f.size is from before the reading: what was written since is not missed
@@ -213,7 +229,11 @@ func (in *Intake) take(f file) bool {
 // records gives the joiner the records of a file from at on.
 func (in *Intake) records(f file, at int64) (r reading) {
 	var data []byte
-	if data, r.beyond, r.err = in.read(f.name.String()); r.err != nil {
+	r.err = in.spared(func() (err error) {
+		data, r.beyond, err = in.read(f.name.String())
+		return err
+	})
+	if r.err != nil {
 		return r
 	}
 	size := int64(len(data))

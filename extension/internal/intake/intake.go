@@ -17,7 +17,7 @@
 // # What is where
 //
 //   - intake.go, dir.go, life.go: the directory, rounds, and which files are of an earlier life.
-//   - rest.go: files that are too large to be kept.
+//   - rest.go, scarce.go: files that are too large to be kept, and what is done without descriptors.
 //   - join.go, settle.go: records to drafts of invocations, and which of them are complete.
 //   - known.go, told.go: the attempts that are remembered, and facts to attempts.
 //   - finish.go, outcome.go: what is filled in at last, and why an invocation ended.
@@ -90,6 +90,9 @@ type Intake struct {
 	broken   map[fileKey]bool  // files that cannot be read although they still grow
 	done     map[string]bool   // names that were read and could not be deleted
 
+	spare reserve
+	later bool // the last Collect could not look at all there is, for want of one
+
 	rest    []file // that the last look at the directory found and no round has read yet
 	final   bool   // what that look was for
 	crowded bool   // there may be more than that look could tell
@@ -143,6 +146,7 @@ type Round struct {
 	Invocations []event.Invocation
 	Lost        []event.Loss // with final, what could not be attached to an invocation; before, it waits for the next one
 	More        bool         // a limit was reached: collect again, once this round is released. However files grow meanwhile, that ends
+	Later       bool         // not all could be read that should have been, because the environment has no descriptors left: what could not is as it was
 	Bytes       int64        // read
 	files       []string
 }
@@ -166,7 +170,8 @@ func (in *Intake) Collect(final bool) Round {
 	last := final && !r.More
 	in.join.born, in.join.concurrent, in.join.noHeaders = in.born, in.Concurrent, in.NoHeaders
 	var left bool
-	r.Invocations, left = in.join.settle(last, !r.More)
+	r.Later = in.later
+	r.Invocations, left = in.join.settle(last, !r.More && (last || !r.Later)) // at the end nobody waits for what cannot be read
 	r.More = r.More || left
 	if last && !left {
 		r.Lost = in.join.unplaced()

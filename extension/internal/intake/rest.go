@@ -27,7 +27,11 @@ const (
 
 // readRest reads the records behind the first MaxFileBytes of a file, which data are, piece by piece, and adds what came of it to r.
 func (in *Intake) readRest(f file, data []byte, r *reading) {
-	file, err := os.OpenFile(filepath.Join(in.dir, f.name.String()), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	var file *os.File
+	err := in.spared(func() (err error) {
+		file, err = os.OpenFile(filepath.Join(in.dir, f.name.String()), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+		return err
+	})
 	if err != nil {
 		r.err = fmt.Errorf("read the rest of a spool file: %w", err)
 		return

@@ -121,7 +121,7 @@ func (p *Pipeline) discard() {
 // moment is what the policy is asked with.
 func (p *Pipeline) moment(now, deadline time.Time) Moment {
 	if p.traffic.look() {
-		p.traffic.looked(p.Intake.Size())
+		p.traffic.looked(max(0, p.Intake.Size()))
 	}
 	left := withoutDeadline
 	if !deadline.IsZero() {

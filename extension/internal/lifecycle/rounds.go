@@ -64,18 +64,21 @@ func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
 		if done.unread > 0 {
 			break
 		}
-		done.all = !round.More
+		done.all = !round.More && !round.Later
 		if round.More && p.added.Load() < int64(p.Batch) {
 			p.hold(round)
 			continue
 		}
 		if p.bring(ctx, reason, round.More) {
 			p.release(round)
-			continue
+		} else {
+			p.hold(round)
+			if !last {
+				break // what is read now would only pile up in memory
+			}
 		}
-		p.hold(round)
-		if !last {
-			break // what is read now would only pile up in memory
+		if round.Later && !round.More {
+			break // it can be read no better now
 		}
 	}
 	if last && !done.all && !p.survives(reason) {
@@ -323,6 +326,9 @@ func (p *Pipeline) unread(e *zerolog.Event, most time.Duration) *zerolog.Event {
 	defer timer.Stop()
 	select {
 	case n := <-size:
+		if n == intake.Unknown {
+			return e
+		}
 		return e.Int64("unread bytes", n)
 	case <-timer.C:
 		return e
