@@ -195,13 +195,9 @@ func (w *Watch) watch() {
 		w.notify.close()
 		w.notify = nil
 	}
+	// Where somebody cleaned up /tmp, the next hook that opens a file makes the directory, and is waited for by looking: whoever took it away may be about to put
+	// something else into its place.
 	n, err := newNotifier(w.dir)
-	if errors.Is(err, fs.ErrNotExist) && w.hooked {
-		// Somebody cleaned up /tmp. The next hook that opens a file would make it; so do we, to see that file.
-		if os.MkdirAll(w.dir, 0o700) == nil {
-			n, err = newNotifier(w.dir)
-		}
-	}
 	switch {
 	case err == nil:
 		w.notify = n
