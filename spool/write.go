@@ -3,7 +3,6 @@ package spool
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strconv"
 )
@@ -25,32 +24,26 @@ func AppendHead(b []byte, mark string) []byte {
 }
 
 // AppendRecord appends a record to b, ready to be written with one write. parts are the pieces of the body in the order of h.Parts,
-// whose Len it fills in. The error says that the record is beyond the format's limits; b is then returned as it was.
+// whose Len is theirs, whatever it says. The error says that the record is beyond the format's limits; b is then returned as it was.
 func AppendRecord(b []byte, mark string, h Header, parts ...[]byte) ([]byte, error) {
 	if len(parts) != len(h.Parts) {
 		return b, fmt.Errorf("append %s record: %d pieces of body for %d parts", h.Kind, len(parts), len(h.Parts))
 	}
 	length := 0
-	described := make([]Part, len(parts))
-	for i, p := range parts {
-		described[i] = h.Parts[i]
-		described[i].Len = int64(len(p))
+	for _, p := range parts {
 		length += len(p)
 	}
-	h.Parts = described
-	header, err := json.Marshal(h)
-	if err != nil {
-		return b, fmt.Errorf("append %s record: %w", h.Kind, err)
-	}
-	if length > MaxBody || len(header) > MaxHeader {
-		return b, fmt.Errorf("append %s record: %d bytes of header and %d of body are beyond the format's limits", h.Kind, len(header), length)
-	}
+	before := len(b)
 	b = append(b, '@')
 	b = append(b, mark...)
 	b = append(b, ' ')
 	b = strconv.AppendInt(b, int64(length), 10)
 	b = append(b, ' ')
-	b = append(b, header...)
+	begin := len(b)
+	b = appendHeader(b, &h, parts)
+	if header := len(b) - begin; length > MaxBody || header > MaxHeader {
+		return b[:before], fmt.Errorf("append %s record: %d bytes of header and %d of body are beyond the format's limits", h.Kind, header, length)
+	}
 	b = append(b, '\n')
 	for _, p := range parts {
 		b = append(b, p...)

@@ -1,0 +1,90 @@
+package hook
+
+import (
+	"strconv"
+	"sync/atomic"
+
+	"github.com/afterglow-lambda/afterglow/spool"
+)
+
+// A Copy keeps the first bytes of what passes, and counts the rest.
+type Copy struct {
+	budget int
+	kept   []byte
+	size   int64
+	about  int64 // the size as announced; 0 if unknown
+}
+
+// NewCopy makes a Copy that keeps at most budget bytes. expected is the size as announced, 0 or less if it is not known.
+func NewCopy(budget int, expected int64) *Copy { return &Copy{budget: budget, about: expected} }
+
+// Add takes what passes. Whoever owns it may use its memory again.
+func (c *Copy) Add(p []byte) {
+	c.size += int64(len(p))
+	room := c.budget - len(c.kept)
+	if room <= 0 || len(p) == 0 {
+		return
+	}
+	if len(p) > room {
+		p = p[:room]
+	}
+	if c.kept == nil {
+		c.kept = make([]byte, 0, max(len(p), int(min(c.about, int64(c.budget)))))
+	}
+	c.kept = append(c.kept, p...)
+}
+
+// Bytes gives what was kept.
+func (c *Copy) Bytes() []byte { return c.kept }
+
+// Size is how much has passed.
+func (c *Copy) Size() int64 { return c.size }
+
+// Part describes what was kept.
+func (c *Copy) Part(of string) spool.Part {
+	size := c.size
+	return spool.Part{Of: of, Len: int64(len(c.kept)), Size: &size, Truncated: size > int64(len(c.kept))}
+}
+
+// A Counter numbers calls.
+type Counter struct{ n atomic.Int64 }
+
+// Next gives the next number, from 1.
+func (c *Counter) Next() int64 { return c.n.Add(1) }
+
+// An Event is an invocation's event as it arrives: whole if it is within the budget, else shortened.
+type Event struct {
+	copy  *Copy
+	short *shortener // once there is more than the budget
+}
+
+// Expect tells the size of the event, as the header has it.
+func (e *Event) Expect(contentLength string) {
+	e.copy.about, _ = strconv.ParseInt(contentLength, 10, 64) // what is none is not expected
+}
+
+// Add takes a piece.
+func (e *Event) Add(p []byte) {
+	before := e.copy.size
+	e.copy.Add(p)
+	if e.copy.size <= int64(e.copy.budget) || e.copy.budget == 0 {
+		return
+	}
+	if e.short == nil {
+		e.short = newShortener(e.copy.budget)
+		e.short.add(e.copy.kept)
+		p = p[int64(len(e.copy.kept))-before:]
+	}
+	e.short.add(p)
+}
+
+// part gives what the record has of it.
+func (e *Event) part() (spool.Part, []byte) {
+	p := e.copy.Part(spool.PartEvent)
+	if e.short == nil {
+		return p, e.copy.kept
+	}
+	data := e.short.end()
+	p.Len, p.Shortened, p.Truncated = int64(len(data)), true, true
+	return p, data
+}

@@ -1,0 +1,192 @@
+package nethttp
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"reflect"
+	"strings"
+	"sync"
+
+	"github.com/afterglow-lambda/afterglow/wrapper/golang/internal/hook"
+)
+
+// A body is what is kept of a request's or a response's while it passes.
+type body struct {
+	mu   sync.Mutex // who reads is another goroutine than who closes, or who has the answer
+	copy hook.Copy
+	size int64 // of the response, as announced; -1 if unknown
+	over bool
+}
+
+func (b *body) add(p []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.over {
+		b.copy.Add(p)
+	}
+}
+
+// restart forgets what was kept: the request is sent again.
+func (b *body) restart(budget int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.copy = *hook.NewCopy(budget, 0)
+}
+
+// sees gives a body that can do what the original can, and tells the call of what passes.
+func (c *Call) sees(b *body, original io.ReadCloser) io.ReadCloser {
+	s := seen{original, c, b}
+	writerTo, writesTo := original.(io.WriterTo)
+	writer, writes := original.(io.Writer)
+	switch {
+	case writesTo && writes:
+		return &seenBoth{seenWriterTo{s, writerTo}, writer}
+	case writesTo:
+		return &seenWriterTo{s, writerTo}
+	case writes:
+		return &seenWriter{s, writer}
+	}
+	return &s
+}
+
+// A seen body passes everything on.
+type seen struct {
+	original io.ReadCloser
+	call     *Call
+	body     *body
+}
+
+func (s *seen) Read(p []byte) (int, error) {
+	n, err := s.original.Read(p)
+	s.passed(p[:max(n, 0)], err)
+	return n, err
+}
+
+func (s *seen) Close() error {
+	err := s.original.Close()
+	s.closed()
+	return err
+}
+
+func (s *seen) passed(p []byte, err error) {
+	defer s.call.hook.Catch("body")
+	if len(p) > 0 {
+		s.body.add(p)
+	}
+	if err != nil && s.body == &s.call.response {
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		s.call.end(err != nil, err)
+	}
+}
+
+func (s *seen) closed() {
+	defer s.call.hook.Catch("body")
+	if s.body == &s.call.response {
+		// Whoever reads exactly as much as was announced need not see the end.
+		s.call.end(s.body.copy.Size() != s.body.size, nil)
+	}
+}
+
+// seenWriterTo is one that can also write itself somewhere, in larger pieces than Read gives.
+type seenWriterTo struct {
+	seen
+	writerTo io.WriterTo
+}
+
+func (s *seenWriterTo) WriteTo(w io.Writer) (int64, error) {
+	n, err := s.writerTo.WriteTo(&tee{w, s.body, s.call.hook})
+	if err == nil {
+		s.passed(nil, io.EOF)
+	} else {
+		s.passed(nil, err)
+	}
+	return n, err
+}
+
+// A tee is what such a body writes to.
+type tee struct {
+	to   io.Writer
+	body *body
+	hook *hook.Hook
+}
+
+func (t *tee) Write(p []byte) (int, error) {
+	n, err := t.to.Write(p)
+	t.wrote(p[:max(n, 0)])
+	return n, err
+}
+
+func (t *tee) wrote(p []byte) {
+	defer t.hook.Catch("body")
+	t.body.add(p)
+}
+
+// seenWriter is one that can also be written to.
+type seenWriter struct {
+	seen
+	io.Writer
+}
+
+type seenBoth struct {
+	seenWriterTo
+	io.Writer
+}
+
+// A source is a body in memory. Looking at it changes nothing in it.
+type source struct {
+	buffer *bytes.Buffer
+	reader interface {
+		io.ReaderAt
+		Len() int
+		Size() int64
+	}
+}
+
+func (s source) length() int {
+	if s.buffer != nil {
+		return s.buffer.Len()
+	}
+	return s.reader.Len()
+}
+
+func (s source) peek(p []byte) {
+	if s.buffer != nil {
+		copy(p, s.buffer.Bytes())
+		return
+	}
+	_, _ = s.reader.ReadAt(p, s.reader.Size()-int64(s.reader.Len())) // it is as long as it says
+}
+
+// The types of what io.NopCloser gives, which is what http.NewRequest makes of a reader; and of what an http.Transport puts around it. All of them embed
+// what they stand for.
+var (
+	nopCloser         = reflect.TypeOf(io.NopCloser(onlyReader{}))      //nolint:gochecknoglobals // a constant, if Go had such
+	nopCloserWriterTo = reflect.TypeOf(io.NopCloser(new(bytes.Reader))) //nolint:gochecknoglobals // the same
+)
+
+type onlyReader struct{ io.Reader }
+
+const tracking = "*http.readTrackingBody"
+
+// atHand gives the body if it is in memory.
+func atHand(body io.ReadCloser) (source, bool) {
+	v := reflect.ValueOf(body)
+	if v.Kind() == reflect.Pointer && v.Type().String() == tracking && v.Elem().NumField() > 0 && v.Elem().Field(0).CanInterface() {
+		v = reflect.ValueOf(v.Elem().Field(0).Interface())
+	}
+	if t := v.Type(); t != nopCloser && t != nopCloserWriterTo || v.NumField() == 0 || !v.Field(0).CanInterface() {
+		return source{}, false
+	}
+	switch r := v.Field(0).Interface().(type) {
+	case *bytes.Buffer:
+		return source{buffer: r}, true
+	case *bytes.Reader:
+		return source{reader: r}, true
+	case *strings.Reader:
+		return source{reader: r}, true
+	}
+	return source{}, false
+}

@@ -1,0 +1,58 @@
+package nethttp
+
+import (
+	"net/http"
+
+	"github.com/afterglow-lambda/afterglow/wrapper/golang/internal/hook"
+	"github.com/afterglow-lambda/afterglow/wrapper/golang/internal/http2"
+)
+
+// RoundTripper gives one that sees what goes through base, or through http.DefaultTransport as it is at the time, if that is nil.
+func RoundTripper(h *hook.Hook, base http.RoundTripper) http.RoundTripper {
+	return &http2.Transport{
+		Trip: func(req *http.Request) (*http.Response, error) {
+			copied, c := Begin(h, req)
+			resp, err := orDefault(base).RoundTrip(copied)
+			if c == nil {
+				return resp, err
+			}
+			return c.Done(resp, err)
+		},
+		CloseIdle: func() {
+			if closer, ok := orDefault(base).(interface{ CloseIdleConnections() }); ok {
+				closer.CloseIdleConnections()
+			}
+		},
+	}
+}
+
+func orDefault(base http.RoundTripper) http.RoundTripper {
+	if base == nil {
+		return http.DefaultTransport
+	}
+	return base
+}
+
+// A Doer is what AWS' SDK for Go, version 2, takes as its HTTP client, and http.Client is.
+type Doer interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
+// A Client sees what a Doer does.
+type Client struct {
+	hook *hook.Hook
+	doer Doer
+}
+
+// NewClient gives a Doer that sees what another one does.
+func NewClient(h *hook.Hook, doer Doer) *Client { return &Client{h, doer} }
+
+// Do implements Doer.
+func (c *Client) Do(req *http.Request) (*http.Response, error) {
+	copied, call := Begin(c.hook, req)
+	resp, err := c.doer.Do(copied)
+	if call == nil {
+		return resp, err
+	}
+	return call.Done(resp, err)
+}

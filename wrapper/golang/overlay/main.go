@@ -1,0 +1,231 @@
+// Command overlay has Afterglow's hook compiled into a function without a change of its code.
+//
+// It takes the folder of the function's package main, which is the current one if it is given none, and prints the path of a file for go build -overlay:
+//
+//	go build -overlay "$(go run github.com/afterglow-lambda/afterglow/wrapper/golang/overlay)" -o bootstrap .
+//
+// What is built that way differs in this: net/http, of Go's own library, asks about every request on its way into an http.Transport, whoever has made
+// that transport; package main imports what answers; and go.mod requires Afterglow, if it does not already. All of it is in the overlay: no
+// file of the module, of the Go installation or of the module cache is written to. It promises to refuse a Go whose net/http is not as it knows it, rather
+// than to build something that does not work.
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+)
+
+const (
+	module   = "github.com/afterglow-lambda/afterglow"
+	overlaid = module + "/wrapper/golang/overlaid"
+)
+
+func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("overlay", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	out := flags.String("o", "", "`folder` for the overlay (default: one of this program's own in the user's cache)")
+	source := flags.String("source", "", "`folder` with Afterglow's source, instead of a released version")
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	o := overlay{ctx: ctx, main: ".", out: *out, source: *source, stderr: stderr, replace: map[string]string{}}
+	if flags.NArg() > 0 {
+		o.main = flags.Arg(0)
+	}
+	file, err := o.make()
+	if err != nil {
+		fmt.Fprintln(stderr, "overlay:", err)
+		return 1
+	}
+	fmt.Fprintln(stdout, file)
+	return 0
+}
+
+// An overlay is being made.
+type overlay struct {
+	ctx               context.Context
+	main, out, source string
+	stderr            io.Writer
+	replace           map[string]string // files as go build sees them: files with what it reads
+}
+
+func (o *overlay) make() (file string, err error) {
+	if o.main, err = filepath.Abs(o.main); err != nil {
+		return "", fmt.Errorf("find package main: %w", err)
+	}
+	var env struct{ GOROOT, GOVERSION, GOMOD string }
+	if text, err := o.command("go", "env", "-json", "GOROOT", "GOVERSION", "GOMOD"); err != nil {
+		return "", err
+	} else if err := json.Unmarshal(text, &env); err != nil {
+		return "", fmt.Errorf("read go env: %w", err)
+	}
+	if env.GOMOD == "" || env.GOMOD == os.DevNull {
+		return "", fmt.Errorf("%s is in no module: run this where the function's go.mod is", o.main)
+	}
+	if o.out == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("find a folder: %w; give one with -o", err)
+		}
+		sum := sha256.Sum256([]byte(o.main + "\x00" + env.GOVERSION))
+		o.out = filepath.Join(cache, "afterglow-overlay", hex.EncodeToString(sum[:8]))
+	}
+	if o.out, err = filepath.Abs(o.out); err != nil {
+		return "", fmt.Errorf("find folder: %w", err)
+	}
+	if err := os.MkdirAll(o.out, 0o755); err != nil { //nolint:gosec // it holds nothing to hide
+		return "", fmt.Errorf("make folder: %w", err)
+	}
+	for _, step := range []func() error{
+		func() error { return o.see(filepath.Join(env.GOROOT, "src", "net", "http"), env.GOVERSION) },
+		o.answer,
+		func() error { return o.require(env.GOMOD) },
+	} {
+		if err := step(); err != nil {
+			return "", err
+		}
+	}
+	text, err := json.MarshalIndent(map[string]any{"Replace": o.replace}, "", "\t")
+	if err != nil {
+		return "", fmt.Errorf("write overlay: %w", err)
+	}
+	file = filepath.Join(o.out, "overlay.json")
+	return file, os.WriteFile(file, text, 0o644) //nolint:gosec // it holds nothing to hide
+}
+
+// What net/http has where every request of a transport's passes, and what it gets instead: in the same line, so that stack traces stay as they are.
+const (
+	passes = "\treturn t.roundTrip(req)\n"
+	sees   = "\tif AfterglowSee != nil { if sent, told := AfterglowSee(req); told != nil { return told(t.roundTrip(sent)) } }; return t.roundTrip(req)\n"
+
+	asks = `package http
+
+// AfterglowSee is asked about every request that goes into a Transport. It is set before the first, and not changed.
+var AfterglowSee func(*Request) (*Request, func(*Response, error) (*Response, error))
+`
+	answers = `package main
+
+import (
+	afterglowHTTP "net/http"
+
+	afterglow "` + overlaid + `"
+)
+
+var _ = afterglow.Install(&afterglowHTTP.AfterglowSee)
+`
+)
+
+// see has net/http ask.
+func (o *overlay) see(dir, version string) error {
+	file := filepath.Join(dir, "roundtrip.go")
+	source, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read %s's net/http: %w", version, err)
+	}
+	if bytes.Count(source, []byte(passes)) != 1 || !bytes.Contains(source, []byte("\nfunc (t *Transport) RoundTrip(req *Request) (*Response, error) {\n")) {
+		return fmt.Errorf("%s has another net/http than this version of Afterglow knows; see whether there is a newer one, or import %s/wrapper/golang/auto", version, module)
+	}
+	if err := o.put(file, bytes.Replace(source, []byte(passes), []byte(sees), 1)); err != nil {
+		return err
+	}
+	return o.put(filepath.Join(dir, "afterglow.go"), []byte(asks))
+}
+
+// answer has package main answer, from a file that is initialised before the others.
+func (o *overlay) answer() error {
+	name, err := o.command("go", "list", "-f", "{{.Name}}", ".")
+	if err != nil {
+		return err
+	}
+	if got := strings.TrimSpace(string(name)); got != "main" {
+		return fmt.Errorf("%s has package %s: give the folder of the function's package main", o.main, got)
+	}
+	return o.put(filepath.Join(o.main, "0_afterglow.go"), []byte(answers))
+}
+
+// require has go.mod require Afterglow, in the version of this program.
+func (o *overlay) require(goMod string) error {
+	if _, err := o.command("go", "list", "-m", module); err == nil {
+		return nil // it does
+	}
+	dir := filepath.Dir(goMod)
+	if _, err := os.Stat(filepath.Join(dir, "vendor")); err == nil {
+		return fmt.Errorf("%s has a vendor folder: run go get -tool %s there, which has it in that folder as well, and then this again", dir, overlaid)
+	}
+	copied := filepath.Join(o.out, "go.mod")
+	if err := copyFile(goMod, copied); err != nil {
+		return err
+	}
+	sum := strings.TrimSuffix(goMod, ".mod") + ".sum"
+	if err := copyFile(sum, filepath.Join(o.out, "go.sum")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	what := overlaid + "@latest"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path == module && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		what = overlaid + "@" + info.Main.Version
+	}
+	if o.source != "" {
+		source, err := filepath.Abs(o.source)
+		if err != nil {
+			return fmt.Errorf("find source: %w", err)
+		}
+		if _, err := o.command("go", "mod", "edit", "-require="+module+"@v0.0.0", "-replace="+module+"="+source, copied); err != nil {
+			return err
+		}
+		what = module + "@v0.0.0"
+	}
+	if _, err := o.command("go", "get", "-modfile="+copied, what); err != nil {
+		return err
+	}
+	o.replace[goMod], o.replace[sum] = copied, filepath.Join(o.out, "go.sum")
+	return nil
+}
+
+// put has go build read content where file is, or would be.
+func (o *overlay) put(file string, content []byte) error {
+	copied := filepath.Join(o.out, filepath.Base(file))
+	o.replace[file] = copied
+	if err := os.WriteFile(copied, content, 0o644); err != nil { //nolint:gosec // source
+		return fmt.Errorf("write overlay: %w", err)
+	}
+	return nil
+}
+
+// command runs a command in the folder of package main and gives what it says.
+func (o *overlay) command(name string, args ...string) ([]byte, error) {
+	c := exec.CommandContext(o.ctx, name, args...)
+	c.Dir = o.main
+	var complaint bytes.Buffer
+	c.Stderr = &complaint
+	text, err := c.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, complaint.Bytes())
+	}
+	return text, nil
+}
+
+func copyFile(from, to string) error {
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", filepath.Base(from), err)
+	}
+	if err := os.WriteFile(to, content, 0o644); err != nil { //nolint:gosec // no secret is in it
+		return fmt.Errorf("copy %s: %w", filepath.Base(from), err)
+	}
+	return nil
+}
