@@ -17,7 +17,7 @@ const module = "github.com/afterglow-lambda/afterglow"
 // imports says who may import whom: the arrow of the data. "a < b" reads "b may import a"; a package that has no line may import
 // nothing of ours. E/ stands for extension/internal/. Tests may import what they like, but for one rule at the end.
 const imports = `
-	spool, settings                                     < wrapper/golang
+	spool, settings, wrapper/golang/...                 < wrapper/golang/...
 	spool, E/event                                      < E/intake
 	E/event                                             < E/enrich, E/correlate, E/mask
 	E/enrich/internal/...                               < E/enrich/...
@@ -73,6 +73,10 @@ const thirdParty = `
 	internal           golang.org/x/sys, google.golang.org/protobuf, go.opentelemetry.io/proto/otlp
 	bench              golang.org/x/sys
 	internal/lambdalocal/testdata/gofunction github.com/aws/aws-lambda-go
+	wrapper/golang/internal/invocation github.com/aws/aws-lambda-go
+	wrapper/golang/lambda github.com/aws/aws-lambda-go
+	wrapper/conformance/actors/go github.com/aws/aws-lambda-go
+	bench/hooks/programs/golang github.com/aws/aws-lambda-go, go.opentelemetry.io
 `
 
 // speaks tells whether a package of the extension speaks HTTP: to collectors and AWS, to Lambda, or, as telemetry does, when Lambda speaks to it.

@@ -93,7 +93,10 @@ func TestExtensionNeverExits(t *testing.T) {
 // TestOneVersion: extension and hooks are released together and say so alike.
 func TestOneVersion(t *testing.T) {
 	version := regexp.MustCompile(`(?:release|VERSION) = ["']([0-9.]+)["']`)
-	for _, file := range []string{"extension/main.go", "wrapper/python/_afterglow/__init__.py", "wrapper/node/spool.js", "wrapper/java/src/main/java/afterglow/hook/Spool.java"} {
+	for _, file := range []string{
+		"extension/main.go", "wrapper/python/_afterglow/__init__.py", "wrapper/node/spool.js", "wrapper/java/src/main/java/afterglow/hook/Spool.java",
+		"wrapper/golang/internal/hook/spool.go",
+	} {
 		m := version.FindStringSubmatch(read(t, file))
 		if m == nil || m[1] != release {
 			t.Errorf("%s says %q, not version %s", file, m, release)

@@ -69,7 +69,7 @@ func (shop *workshop) start(ctx context.Context, l launch) (f *function, err err
 	}
 	f.command.Stdout, f.command.Stderr = &f.output, &f.output
 	f.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	started, err := l.share.Start(f.command)
+	started, err := startOnOneCore(f.command, l.share)
 	if err != nil {
 		f.api.close()
 		return nil, fmt.Errorf("start %s: %w", argv[0], err)

@@ -96,7 +96,7 @@ const explanation = `
 
 - CPU is user and system time of all threads of the function's process, from the moment at which it is given an event until it asks for the next one, by the
   clock that the kernel keeps for each process. The peer and the Runtime API are in another process, on loopback. Bodies are JSON.
-- All variants run at the same time and take turns, in an order that changes with the round. What is added is the median of the differences within rounds; the
+- A function has one core, as on Lambda with 1,769 MB. All variants run at the same time and take turns, in an order that changes with the round. What is added is the median of the differences within rounds; the
   ratio to OpenTelemetry is the median of the ratios within rounds.
 - OpenTelemetry makes its spans, collects them into batches, and throws them away: what exporting them costs comes on top, in the function's process.
   It keeps neither headers nor bodies. The hook keeps both, whole, and writes them where the extension finds them.

@@ -111,12 +111,12 @@ func (o *overlay) make() (file string, err error) {
 // What net/http has where every request of a transport's passes, and what it gets instead: in the same line, so that stack traces stay as they are.
 const (
 	passes = "\treturn t.roundTrip(req)\n"
-	sees   = "\tif AfterglowSee != nil { if sent, told := AfterglowSee(req); told != nil { return told(t.roundTrip(sent)) } }; return t.roundTrip(req)\n"
+	sees   = "\tif AfterglowSee != nil { if sent, told := AfterglowSee(t, req); told != nil { return told(t.roundTrip(sent)) } }; return t.roundTrip(req)\n"
 
 	asks = `package http
 
 // AfterglowSee is asked about every request that goes into a Transport. It is set before the first, and not changed.
-var AfterglowSee func(*Request) (*Request, func(*Response, error) (*Response, error))
+var AfterglowSee func(*Transport, *Request) (*Request, func(*Response, error) (*Response, error))
 `
 	answers = `package main
 

@@ -1,7 +1,9 @@
 package hook
 
 import (
+	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/afterglow-lambda/afterglow/spool"
@@ -18,6 +20,26 @@ type Copy struct {
 // NewCopy makes a Copy that keeps at most budget bytes. expected is the size as announced, 0 or less if it is not known.
 func NewCopy(budget int, expected int64) *Copy { return &Copy{budget: budget, about: expected} }
 
+// Reset makes a Copy as NewCopy does.
+func (c *Copy) Reset(budget int, expected int64) {
+	kept := c.kept
+	*c = Copy{budget: budget, about: expected}
+	if kept != nil {
+		c.kept = kept[:0]
+	}
+}
+
+// Free gives the memory back. What Bytes gave is not to be used any more.
+func (c *Copy) Free() {
+	if c.kept != nil && cap(c.kept) <= mostScratch {
+		kept := c.kept[:0]
+		copies.Put(&kept)
+	}
+	c.kept = nil
+}
+
+var copies sync.Pool //nolint:gochecknoglobals // memory, no state
+
 // Add takes what passes. Whoever owns it may use its memory again.
 func (c *Copy) Add(p []byte) {
 	c.size += int64(len(p))
@@ -29,7 +51,10 @@ func (c *Copy) Add(p []byte) {
 		p = p[:room]
 	}
 	if c.kept == nil {
-		c.kept = make([]byte, 0, max(len(p), int(min(c.about, int64(c.budget)))))
+		if memory, ok := copies.Get().(*[]byte); ok {
+			c.kept = *memory
+		}
+		c.kept = slices.Grow(c.kept, max(len(p), int(min(c.about, int64(c.budget)))))
 	}
 	c.kept = append(c.kept, p...)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/afterglow-lambda/afterglow/spool"
 )
 
-// VERSION is the hook's.
-const VERSION = "0.1.0"
+// release is the version of the hook.
+const release = "0.1.0"
 
 // mostText is the limit of a message, a stack and a URL (spool/FORMAT.md).
 const mostText = 16 << 10
@@ -55,7 +55,7 @@ type Invocation struct {
 
 func newSpool(guard *Guard, settings Settings, getenv func(string) string) *Spool {
 	s := &Spool{guard: guard, settings: settings, last: &Invocation{ID: spool.InvocationInit}}
-	s.process = spool.Process{PID: os.Getpid(), Parent: os.Getppid(), Runtime: "go", Version: strings.TrimPrefix(runtime.Version(), "go"), Hook: VERSION, Env: map[string]string{}}
+	s.process = spool.Process{PID: os.Getpid(), Parent: os.Getppid(), Runtime: "go", Version: strings.TrimPrefix(runtime.Version(), "go"), Hook: release, Env: map[string]string{}}
 	for _, name := range []string{"AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_INITIALIZATION_TYPE", "_HANDLER"} {
 		if value := getenv(name); value != "" {
 			s.process.Env[name] = Cut(value)

@@ -31,14 +31,31 @@ func (b *body) add(p []byte) {
 func (b *body) restart(budget int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.copy = *hook.NewCopy(budget, 0)
+	if !b.over {
+		b.copy.Reset(budget, 0)
+	}
 }
 
-// sees gives a body that can do what the original can, and tells the call of what passes.
-func (c *Call) sees(b *body, original io.ReadCloser) io.ReadCloser {
-	s := seen{original, c, b}
-	writerTo, writesTo := original.(io.WriterTo)
-	writer, writes := original.(io.Writer)
+// close has nothing more kept, and tells whether that was so already.
+func (b *body) close() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	over := b.over
+	b.over = true
+	return over
+}
+
+// whole tells whether as much has passed as was announced: whoever reads exactly that need not see the end.
+func (b *body) whole() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.copy.Size() == b.size
+}
+
+// sees gives a body that can do what the original can.
+func sees(s *seen) io.ReadCloser {
+	writerTo, writesTo := s.original.(io.WriterTo)
+	writer, writes := s.original.(io.Writer)
 	switch {
 	case writesTo && writes:
 		return &seenBoth{seenWriterTo{s, writerTo}, writer}
@@ -47,7 +64,7 @@ func (c *Call) sees(b *body, original io.ReadCloser) io.ReadCloser {
 	case writes:
 		return &seenWriter{s, writer}
 	}
-	return &s
+	return s
 }
 
 // A seen body passes everything on.
@@ -85,14 +102,13 @@ func (s *seen) passed(p []byte, err error) {
 func (s *seen) closed() {
 	defer s.call.hook.Catch("body")
 	if s.body == &s.call.response {
-		// Whoever reads exactly as much as was announced need not see the end.
-		s.call.end(s.body.copy.Size() != s.body.size, nil)
+		s.call.end(!s.body.whole(), nil)
 	}
 }
 
 // seenWriterTo is one that can also write itself somewhere, in larger pieces than Read gives.
 type seenWriterTo struct {
-	seen
+	*seen
 	writerTo io.WriterTo
 }
 
@@ -126,7 +142,7 @@ func (t *tee) wrote(p []byte) {
 
 // seenWriter is one that can also be written to.
 type seenWriter struct {
-	seen
+	*seen
 	io.Writer
 }
 
@@ -152,12 +168,18 @@ func (s source) length() int {
 	return s.reader.Len()
 }
 
-func (s source) peek(p []byte) {
+// peek gives at most so many of its first bytes. room is memory to use.
+func (s source) peek(room *[]byte, most int) []byte {
+	n := min(s.length(), most)
 	if s.buffer != nil {
-		copy(p, s.buffer.Bytes())
-		return
+		return s.buffer.Bytes()[:n]
 	}
+	if cap(*room) < n {
+		*room = make([]byte, n)
+	}
+	p := (*room)[:n]
 	_, _ = s.reader.ReadAt(p, s.reader.Size()-int64(s.reader.Len())) // it is as long as it says
+	return p
 }
 
 // The types of what io.NopCloser gives, which is what http.NewRequest makes of a reader; and of what an http.Transport puts around it. All of them embed

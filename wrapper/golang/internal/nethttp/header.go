@@ -33,40 +33,69 @@ func address(req *http.Request) string {
 	return hook.Cut(b.String())
 }
 
-// requestHeaders gives the headers of a request in the order in which net/http sends them, as far as they are known before it does.
-func requestHeaders(to [][2]string, req *http.Request) [][2]string {
+// defaultAgent is what net/http calls itself over HTTP/1.1. That HTTP/2 will be spoken is not known yet.
+const defaultAgent = "Go-http-client/1.1"
+
+// requestHeaders gives the headers of a request as net/http sends them over HTTP/1.1 (Request.write and persistConn.roundTrip), in its order, but for
+// how the connection and the body are framed. asks tells that the transport asks for compressed answers by itself.
+func requestHeaders(to [][2]string, req *http.Request, asks bool) [][2]string {
 	host := req.Host
 	if host == "" {
 		host = req.URL.Host
 	}
 	to = append(to, [2]string{"Host", host})
+	agent := defaultAgent
+	if own, ok := req.Header["User-Agent"]; ok && len(own) > 0 {
+		agent = own[0]
+	}
+	if agent != "" {
+		to = append(to, [2]string{"User-Agent", agent})
+	}
 	if req.ContentLength > 0 {
 		to = append(to, [2]string{"Content-Length", strconv.FormatInt(req.ContentLength, 10)})
 	}
-	return sorted(to, req.Header, true)
+	to = sorted(to, req.Header, sentOtherwise)
+	if asks && req.Method != http.MethodHead && req.Header["Accept-Encoding"] == nil && req.Header["Range"] == nil {
+		to = append(to, [2]string{"Accept-Encoding", "gzip"})
+	}
+	return to
+}
+
+// sentOtherwise tells the headers that net/http sends by its own lights.
+func sentOtherwise(name string) bool {
+	switch name {
+	case "Host", "User-Agent", "Content-Length", "Transfer-Encoding", "Trailer":
+		return true
+	}
+	return false
 }
 
 func responseHeaders(to [][2]string, header http.Header) [][2]string {
-	return sorted(to, header, false)
+	return sorted(to, header, func(string) bool { return false })
 }
 
-// sorted appends headers by their names: their order is lost where they come from.
-func sorted(to [][2]string, header http.Header, sent bool) [][2]string {
+// sorted appends headers by their names, but for some. Their order is lost where they come from, and that is how net/http sends them.
+func sorted(to [][2]string, header http.Header, without func(name string) bool) [][2]string {
 	var room [24]string
 	names := room[:0]
 	for name := range header {
-		names = append(names, name)
+		if !without(name) {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if sent && (name == "Host" || name == "Content-Length") { // net/http sends others in their place
-			continue
-		}
 		for _, value := range header[name] {
 			to = append(to, [2]string{name, value})
 		}
 	}
 	return to
+}
+
+// asks tells whether a round tripper asks for compressed answers where a request says nothing about it, as net/http's does.
+func asks(t http.RoundTripper) bool {
+	transport, ok := t.(*http.Transport)
+	return !ok || !transport.DisableCompression
 }
 
 // bounded gives as many headers as the budget holds, and counts the others.

@@ -52,10 +52,10 @@ func (d *dispatch) register(scheme string, before http.RoundTripper) {
 func (d *dispatch) tripper(before http.RoundTripper) *http2.Transport {
 	t := &http2.Transport{Before: before}
 	t.Trip = func(req *http.Request) (*http.Response, error) {
-		copied, c := Begin(d.hook, req)
+		copied, c := Begin(d.hook, req, d.transport)
 		switch {
 		case c != nil:
-			return c.Done(d.transport.RoundTrip(copied))
+			return c.Answer(d.transport.RoundTrip(copied))
 		case before != nil:
 			return before.RoundTrip(req)
 		}

@@ -10,21 +10,21 @@ import (
 
 // A See is what net/http calls for every request of every transport, in a program that was built with the overlay: it gives the request to send in its
 // place, and who is to be told of what became of it, or nil.
-type See = func(req *http.Request) (*http.Request, func(*http.Response, error) (*http.Response, error))
+type See = func(t *http.Transport, req *http.Request) (*http.Request, func(*http.Response, error) (*http.Response, error))
 
 // Overlay gives what is to be called, in a program that was built with the overlay. There the Runtime API is seen as any other peer is, and nothing of
 // http.DefaultTransport is touched.
 func Overlay(h *hook.Hook) See {
 	h.Overlaid.Store(true)
-	return func(req *http.Request) (*http.Request, func(*http.Response, error) (*http.Response, error)) {
+	return func(t *http.Transport, req *http.Request) (*http.Request, func(*http.Response, error) (*http.Response, error)) {
 		if req != nil && req.URL != nil && req.URL.Host == h.API {
 			return exchange(h, req)
 		}
-		copied, c := Begin(h, req)
+		copied, c := Begin(h, req, t)
 		if c == nil {
 			return req, nil
 		}
-		return copied, c.Done
+		return copied, c.Answer
 	}
 }
 

@@ -11,12 +11,13 @@ import (
 func RoundTripper(h *hook.Hook, base http.RoundTripper) http.RoundTripper {
 	return &http2.Transport{
 		Trip: func(req *http.Request) (*http.Response, error) {
-			copied, c := Begin(h, req)
-			resp, err := orDefault(base).RoundTrip(copied)
+			t := orDefault(base)
+			copied, c := Begin(h, req, t)
+			resp, err := t.RoundTrip(copied)
 			if c == nil {
 				return resp, err
 			}
-			return c.Done(resp, err)
+			return c.Answer(resp, err)
 		},
 		CloseIdle: func() {
 			if closer, ok := orDefault(base).(interface{ CloseIdleConnections() }); ok {
@@ -49,10 +50,10 @@ func NewClient(h *hook.Hook, doer Doer) *Client { return &Client{h, doer} }
 
 // Do implements Doer.
 func (c *Client) Do(req *http.Request) (*http.Response, error) {
-	copied, call := Begin(c.hook, req)
+	copied, call := Begin(c.hook, req, nil)
 	resp, err := c.doer.Do(copied)
 	if call == nil {
 		return resp, err
 	}
-	return call.Done(resp, err)
+	return call.Answer(resp, err)
 }
