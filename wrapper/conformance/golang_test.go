@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,8 +21,10 @@ func golang() actor {
 		libraries: []string{"default", "transport"},
 		build:     buildGo,
 		noise: []*regexp.Regexp{
-			regexp.MustCompile(`127\.0\.0\.1:\d+->`),                                                                         // ports that a client is given
-			regexp.MustCompile(`goroutine \d+( gp=0x[0-9a-f]+ m=\d+ mp=0x[0-9a-f]+)?`), regexp.MustCompile(`0x[0-9a-f]+\??`), // what Go prints of a crash
+			// Ports that a client is given, and the Runtime API's.
+			regexp.MustCompile(`127\.0\.0\.1:\d+(->|/2018-06-01)`),
+			// What Go prints of a crash.
+			regexp.MustCompile(`goroutine \d+( gp=0x[0-9a-f]+ m=\d+ mp=0x[0-9a-f]+)?`), regexp.MustCompile(`0x[0-9a-f]+\??`),
 		},
 	}
 }
@@ -60,7 +63,7 @@ func goCommand(t *testing.T, dir string, args ...string) string {
 	out, err := command.Output()
 	if err != nil {
 		complaint := ""
-		if exit, ok := err.(*exec.ExitError); ok {
+		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 			complaint = string(exit.Stderr)
 		}
 		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, complaint)

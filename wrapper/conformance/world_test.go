@@ -35,11 +35,12 @@ type world struct {
 	shared map[bool]*environment
 	layers []string
 	built  map[string]string // sources and what was made of them
+	whole  *testing.T        // of all its stories: what is built for one of them may serve the next
 }
 
 func newWorld(t *testing.T, a actor, rt runtimes.Runtime) *world {
 	t.Helper()
-	w := &world{actor: a, rt: rt, peer: newPeer(t), plain: t.TempDir(), hooked: t.TempDir(), shared: map[bool]*environment{}, built: map[string]string{}}
+	w := &world{actor: a, rt: rt, peer: newPeer(t), plain: t.TempDir(), hooked: t.TempDir(), shared: map[bool]*environment{}, built: map[string]string{}, whole: t}
 	// A shell comes first in both runs: it puts variables of its own into the environment, which a function may print.
 	write(t, filepath.Join(w.plain, "afterglow", "exec-wrapper"), []byte("#!/bin/sh\nexec \"$@\"\n"), 0o755)
 	files, err := wrapper.Files()
@@ -153,7 +154,7 @@ func (w *world) code(t *testing.T, s story, hooked bool) string {
 		lay(t, source, files)
 	}
 	if w.built[name] == "" {
-		w.built[name] = w.actor.build(t, w.rt, source, hooked)
+		w.built[name] = w.actor.build(w.whole, w.rt, source, hooked)
 	}
 	return w.built[name]
 }

@@ -69,7 +69,7 @@ func clients(library string) (*http.Client, error) {
 	case "", "default":
 		return &http.Client{}, nil
 	case "transport":
-		return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority()}, ForceAttemptHTTP2: true}}, nil
+		return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority()}, ForceAttemptHTTP2: true, ExpectContinueTimeout: time.Second}}, nil
 	}
 	return nil, unsupported("the library %s", library)
 }
@@ -224,7 +224,7 @@ func (b *content) reader() (io.Reader, error) {
 				}
 				data = data[n:]
 			}
-			in.Close()
+			_ = in.Close() // never fails (io.PipeWriter)
 		}()
 		return out, nil
 	}

@@ -26,6 +26,7 @@ func verbs() map[string]verb {
 		"call": doCall, "parallel": doParallel, "thread": doThread, "later": doLater, "subprocess": doSubprocess, "command": doCommand, "raise": doRaise,
 		"exit": doExit, "abort": doExit, "kill": doKill, "sleep": doSleep, "print": doPrint, "mutate": doMutate, "patch": doPatch, "allocate": doAllocate,
 		"environment": doEnvironment, "context": doContext, "descriptors": doDescriptors, "return": doReturn,
+		"again": doAgain, "close": doClose, "pool": doPool, "generator": doGenerator,
 	}
 }
 
@@ -98,7 +99,7 @@ func doLater(ctx context.Context, e *event, raw json.RawMessage) (any, error) {
 	return nil, nil
 }
 
-func doSubprocess(_ context.Context, e *event, raw json.RawMessage) (any, error) {
+func doSubprocess(ctx context.Context, e *event, raw json.RawMessage) (any, error) {
 	a, err := read(raw)
 	if err != nil {
 		return nil, err
@@ -109,15 +110,15 @@ func doSubprocess(_ context.Context, e *event, raw json.RawMessage) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	return execute(exec.Command(os.Args[0], "child"), text)
+	return execute(exec.CommandContext(ctx, os.Args[0], "child"), text)
 }
 
-func doCommand(_ context.Context, _ *event, raw json.RawMessage) (any, error) {
+func doCommand(ctx context.Context, _ *event, raw json.RawMessage) (any, error) {
 	a, err := read(raw)
 	if err != nil {
 		return nil, err
 	}
-	return execute(exec.Command(a.Argv[0], a.Argv[1:]...), nil)
+	return execute(exec.CommandContext(ctx, a.Argv[0], a.Argv[1:]...), nil)
 }
 
 func execute(command *exec.Cmd, input []byte) (any, error) {
@@ -144,6 +145,11 @@ func (o *odd) Error() string {
 	return strings.Repeat("€", o.asked%2+1)
 }
 
+// unprintable is an error that cannot be asked what it is.
+type unprintable struct{}
+
+func (unprintable) Error() string { panic("unprintable") }
+
 func deep(n int, message string) error {
 	if n == 0 {
 		panic(message)
@@ -166,15 +172,17 @@ func doRaise(_ context.Context, _ *event, raw json.RawMessage) (any, error) {
 		return nil, &custom{a.Message}
 	case "odd":
 		return nil, &odd{}
+	case "unprintable":
+		return nil, unprintable{}
 	case "deep":
 		return nil, deep(50, a.Message)
 	case "chained":
 		return nil, fmt.Errorf("%s: %w", a.Message, &custom{"the cause"})
-	case "async":
+	case "async", "thread":
 		failed := make(chan error)
 		go func() { failed <- errors.New(a.Message) }()
 		return nil, <-failed
-	case "thread", "uncaught":
+	case "uncaught":
 		go panic(a.Message)
 		select {}
 	case "stack":
@@ -199,7 +207,7 @@ func doKill(_ context.Context, _ *event, raw json.RawMessage) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	signals := map[string]syscall.Signal{"": syscall.SIGKILL, "KILL": syscall.SIGKILL, "TERM": syscall.SIGTERM}
+	signals := map[string]syscall.Signal{"": syscall.SIGKILL, "KILL": syscall.SIGKILL, "TERM": syscall.SIGTERM, "INT": syscall.SIGINT}
 	signal, ok := signals[a.Signal]
 	if !ok { // Go's runtime prints every goroutine, those of the hook's process included
 		return nil, unsupported("SIG%s", a.Signal)
@@ -304,14 +312,90 @@ func doDescriptors(ctx context.Context, e *event, raw json.RawMessage) (any, err
 	}
 	defer func() {
 		for _, fd := range taken {
-			syscall.Close(fd)
+			_ = syscall.Close(fd) // it was only opened
 		}
 	}()
 	for range min(a.Left, len(taken)) {
-		syscall.Close(taken[len(taken)-1])
+		_ = syscall.Close(taken[len(taken)-1]) // the same
 		taken = taken[:len(taken)-1]
 	}
 	return run(ctx, e, a.Steps)
+}
+
+// doAgain has the handler call itself.
+func doAgain(ctx context.Context, e *event, raw json.RawMessage) (any, error) {
+	a, err := read(raw)
+	if err != nil {
+		return nil, err
+	}
+	inner := *e
+	inner.Steps = a.Steps
+	whole, err := json.Marshal(inner)
+	if err != nil {
+		return nil, err
+	}
+	return handler(ctx, whole)
+}
+
+func doClose(context.Context, *event, json.RawMessage) (any, error) {
+	return nil, errors.Join(os.Stdout.Close(), os.Stderr.Close())
+}
+
+// work is what the goroutines of a pool take, which lives as long as the function.
+var work = sync.OnceValue(func() chan<- func() {
+	jobs := make(chan func())
+	for range 4 {
+		go func() {
+			for job := range jobs {
+				job()
+			}
+		}()
+	}
+	return jobs
+})
+
+func doPool(ctx context.Context, e *event, raw json.RawMessage) (any, error) {
+	a, err := read(raw)
+	if err != nil {
+		return nil, err
+	}
+	results, errs := make([][]any, a.Times), make([]error, a.Times)
+	var all sync.WaitGroup
+	for i := range a.Times {
+		all.Add(1)
+		work() <- func() {
+			defer all.Done()
+			results[i], errs[i] = run(ctx, e, a.Steps)
+		}
+	}
+	all.Wait()
+	return results, errors.Join(errs...)
+}
+
+func doGenerator(ctx context.Context, e *event, raw json.RawMessage) (any, error) {
+	a, err := read(raw)
+	if err != nil {
+		return nil, err
+	}
+	var results []any
+	for result, err := range func(yield func(any, error) bool) {
+		for i := range a.Steps {
+			taken, err := run(ctx, e, a.Steps[i:i+1])
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(taken[0], nil) {
+				return
+			}
+		}
+	} {
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, result)
+	}
+	return results, nil
 }
 
 func doReturn(ctx context.Context, e *event, raw json.RawMessage) (any, error) {
@@ -324,6 +408,12 @@ func doReturn(ctx context.Context, e *event, raw json.RawMessage) (any, error) {
 		return a.Value, nil
 	case "size":
 		return strings.Repeat("r", a.Size), nil
+	case "many":
+		many := make([]map[string]any, a.Size)
+		for i := range many {
+			many[i] = map[string]any{"number": i, "text": "some text"}
+		}
+		return many, nil
 	case "binary":
 		return []byte{0, 1, 0xfe, 0xff}, nil
 	case "unicode":

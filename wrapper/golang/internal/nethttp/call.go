@@ -77,7 +77,7 @@ func begin(h *hook.Hook, req *http.Request, asks bool) (began *Call) {
 		c.trace.GotConn = c.connected
 		c.Context = httptrace.WithClientTrace(ctx, &c.trace)
 	}
-	c.sent = req.WithContext(c)
+	c.sent = req.WithContext(c) //nolint:contextcheck // it is the request's, with a mark on it
 	c.start(asks)
 	return c
 }

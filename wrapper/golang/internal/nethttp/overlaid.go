@@ -18,7 +18,7 @@ func Overlay(h *hook.Hook) See {
 	h.Overlaid.Store(true)
 	return func(t *http.Transport, req *http.Request) (*http.Request, func(*http.Response, error) (*http.Response, error)) {
 		if req != nil && req.URL != nil && req.URL.Host == h.API {
-			return exchange(h, req)
+			return exchange(h, req) //nolint:bodyclose // the runtime client closes it
 		}
 		copied, c := Begin(h, req, t)
 		if c == nil {
