@@ -25,21 +25,21 @@ func node() actor {
 	}
 }
 
-// nodeLayers has what functions bring along; OpenTelemetry is the other APM of a story. libraries/node pins it.
-func nodeLayers(t *testing.T, _ runtimes.Runtime) []string {
+// nodeLayers has what functions bring along: libraries, version 2 of AWS's SDK, another APM. The folders of libraries/node pin it.
+func nodeLayers(t *testing.T, _ runtimes.Runtime, set string) []string {
 	t.Helper()
-	pins, err := os.ReadFile(filepath.Join("libraries", "node", "package-lock.json"))
-	if err != nil {
-		t.Fatal(err)
+	read := func(name string) []byte {
+		b, err := os.ReadFile(filepath.Join("libraries", "node", set, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
 	}
-	manifest, err := os.ReadFile(filepath.Join("libraries", "node", "package.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return []string{install(t, "nodejs", string(pins), func(dir string) *exec.Cmd {
+	pins := read("package-lock.json")
+	return []string{install(t, "nodejs-"+set, string(pins), func(dir string) *exec.Cmd {
 		in := filepath.Join(dir, "nodejs") // Lambda looks into /opt/nodejs/node_modules
 		write(t, filepath.Join(in, "package-lock.json"), pins, 0o644)
-		write(t, filepath.Join(in, "package.json"), manifest, 0o644)
+		write(t, filepath.Join(in, "package.json"), read("package.json"), 0o644)
 		cmd := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 		cmd.Dir = in
 		cmd.Env = append(os.Environ(), "npm_config_cache="+absolute(t, "..", "..", ".afterglow", "runtimes", ".cache", "npm"), "npm_config_update_notifier=false")

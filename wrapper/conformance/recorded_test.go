@@ -29,6 +29,11 @@ func (w *world) checkSpool(s story, library string, tale telling) []string {
 			wrong = append(wrong, in.checkEnds(records, tale, i)...)
 		}
 	}
+	for id, want := range map[string]*[]string{spool.InvocationInit: s.InitCalls, spool.InvocationNone: s.UnownedCalls} {
+		if got, _ := calls(of(tale.spooled, id)); want != nil && !slices.Equal(got, *want) {
+			wrong = append(wrong, fmt.Sprintf("calls of %s in the spool: %q, want %q", id, got, *want))
+		}
+	}
 	wrong = append(wrong, s.checkSaid(tale.said)...)
 	return append(wrong, checkHeaders(s, tale)...)
 }

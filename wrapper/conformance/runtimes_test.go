@@ -26,8 +26,9 @@ type actor struct {
 
 	// build makes /var/task out of a folder with source code: the actor's, or a story's. It may be the folder itself.
 	build func(t *testing.T, rt runtimes.Runtime, source string, hooked bool) string
-	// layers are folders that the function has as layers in both runs, on the first version: those with libraries. nil for none.
-	layers func(t *testing.T, rt runtimes.Runtime) []string
+	// layers gives folders that the function has as layers in both runs: a set of libraries. "libraries" is that with those that are installed; stories ask
+	// for others. nil if there are none.
+	layers func(t *testing.T, rt runtimes.Runtime, set string) []string
 	// hook is what makes the run with Afterglow one, beside the layer and its exec wrapper. nil for nothing.
 	hook func(env map[string]string)
 	// noise matches what differs from run to run with nothing changed: in lines of the log and in payloads.

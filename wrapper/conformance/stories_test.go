@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+
+	"github.com/afterglow-lambda/afterglow/spool"
 )
 
 // TestStories tells every story on every runtime that it is for.
@@ -77,6 +79,7 @@ func testName(s story, library string) string {
 func (w *world) story(outer, t *testing.T, s story, library string) []string {
 	t.Helper()
 	plain := w.tell(t, w.environment(outer, t, s, library, false), s, library)
+	w.untold(t, testName(s, library), plain.not)
 	if plain.not != "" {
 		t.Skipf("not applicable: %s", plain.not)
 	}
@@ -111,6 +114,10 @@ func (tale telling) show(t *testing.T, plain telling) {
 		}
 		recorded, _ := calls(of(tale.spooled, tale.ids[i]))
 		t.Logf("calls: %q", recorded)
+	}
+	for _, id := range []string{spool.InvocationInit, spool.InvocationNone} {
+		recorded, _ := calls(of(tale.spooled, id))
+		t.Logf("calls of %s: %q", id, recorded)
 	}
 }
 

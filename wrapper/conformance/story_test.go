@@ -29,7 +29,7 @@ type story struct {
 
 	// Own gives the story environments of its own. It has them anyway where what follows changes anything of the function.
 	Own         bool
-	Packages    bool              // the installed libraries are there, also if none of them is asked for
+	Packages    string            // a set of libraries that the function brings along, as actors know them
 	Env         map[string]string // of the function, in both runs
 	HookedEnv   map[string]string // of the function with Afterglow only: settings of the hook
 	Init        []json.RawMessage // steps that the actor takes while it is loaded
@@ -49,6 +49,9 @@ type story struct {
 	Wrapper string
 	// Break has the story told once for each file of the language's hook, with that file broken: "unreadable", "missing", "empty" or "garbled".
 	Break string
+
+	InitCalls    *[]string // calls that the spool holds of what was done before the first event
+	UnownedCalls *[]string // calls of processes that cannot know whose they are
 
 	Unordered bool         // requests may arrive in any order: the function sends them at once
 	Differs   []difference // what may differ between the runs
@@ -126,7 +129,7 @@ func keys(language, version, library string) []string {
 func (s story) alone() bool {
 	sabotaged := slices.ContainsFunc(s.told(), func(i invocation) bool { return len(i.Sabotage) > 0 })
 	return s.Own || sabotaged || len(s.files) > 0 || len(s.Env) > 0 || len(s.HookedEnv) > 0 || len(s.Init) > 0 || s.MemoryMB > 0 || s.TempMB > 0 ||
-		s.TimeoutMS > 0 || s.LogFormat != "" || s.InitType != "" || s.Concurrency > 0 || s.Wrapper != ""
+		s.TimeoutMS > 0 || s.LogFormat != "" || s.InitType != "" || s.Concurrency > 0 || s.Wrapper != "" || s.Packages != ""
 }
 
 // code gives the files that are the function's own code in a language, and says whether there are any.

@@ -21,6 +21,8 @@ const (
 	timeout = 60 * time.Second
 	// patience bounds every wait for something that is about to happen.
 	patience = 30 * time.Second
+	// installedSet is the set of libraries that the shared environments have.
+	installedSet = "libraries"
 	// hookPath is where the exec wrapper is in the layer.
 	hookPath = "/opt/afterglow/exec-wrapper"
 )
@@ -54,9 +56,6 @@ func newWorld(t *testing.T, a actor, rt runtimes.Runtime) *world {
 		}
 		write(t, filepath.Join(w.hooked, "afterglow", filepath.FromSlash(file.Path)), file.Data, mode)
 	}
-	if a.layers != nil && rt.Name == a.versions[0] {
-		w.layers = a.layers(t, rt)
-	}
 	return w
 }
 
@@ -84,7 +83,7 @@ func (w *world) environment(outer, t *testing.T, s story, library string, hooked
 		return w.start(t, s, library, hooked)
 	}
 	if w.shared[hooked] == nil {
-		e := w.start(outer, story{name: "shared", Packages: true}, "", hooked)
+		e := w.start(outer, story{name: "shared", Packages: installedSet}, "", hooked)
 		e.log.take() // its init is none of the first story's
 		w.shared[hooked] = e
 	}
@@ -172,8 +171,12 @@ func (w *world) layersOf(t *testing.T, s story, library string, hooked bool) []s
 	if hooked {
 		layers[0] = w.hooked
 	}
-	if s.Packages || slices.Contains(w.actor.installed, library) { // every environment has a copy of them, which takes time
-		layers = append(layers, w.layers...)
+	set := s.Packages
+	if set == "" && slices.Contains(w.actor.installed, library) { // every environment has a copy of them, which takes time
+		set = installedSet
+	}
+	if set != "" && w.actor.layers != nil && w.rt.Name == w.actor.versions[0] {
+		layers = append(layers, w.actor.layers(t, w.rt, set)...)
 	}
 	if files, ok := s.layer(); ok {
 		dir := filepath.Join(t.TempDir(), "layer")

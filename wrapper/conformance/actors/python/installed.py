@@ -2,13 +2,8 @@
 
 import asyncio
 import os
-import sys
 
 from calls import Unsupported, told
-
-if os.environ.get("OLD_LIBRARIES"):
-    sys.path.insert(0, "/opt/old")
-
 
 def simple(call):
     if call.expect:
