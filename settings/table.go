@@ -31,7 +31,7 @@ func Table() []Setting {
 		{Name: "AFTERGLOW_MASK_ALLOW_KEYS", Type: Keys, Readers: []Reader{Extension},
 			Doc: "Keys that are shown although a rule for keys would hide them. What looks like a credential is hidden all the same."},
 		{Name: "AFTERGLOW_MASK_PATHS", Type: Places, Readers: []Reader{Extension},
-			Doc: "Exact places in JSON, forms and queries whose values are hidden, as keys with dots between them: customer.address.street. Case does not matter; * is any key; lists and DynamoDB's types count for nothing. See masking.md."},
+			Doc: "Exact places in JSON, forms and queries whose values are hidden, as keys with dots between them: customer.address.street, which is customer[address][street] in a form. Case does not matter; * is any key; lists and DynamoDB's types count for nothing. See masking.md."},
 		{Name: "AFTERGLOW_MASK_ALL", Type: Set, Wrong: "event,response,request_headers,request_body,response_headers,response_body,query,errors,logs", Values: []string{"event", "response", "request_headers", "request_body", "response_headers", "response_body", "query", "errors", "logs"}, Readers: []Reader{Extension},
 			Doc: "Parts of which every value is hidden, but those of allowed keys: the function's event and response, headers and bodies of its calls, queries of URLs, messages and stacks of errors, lines of its log. If one entry is none of these, all of them are."},
 		{Name: "AFTERGLOW_MASK_DETECTORS_OFF", Type: Set, Values: []string{"aws", "jwt", "auth", "pem", "cards", "urls", "vendors"}, Readers: []Reader{Extension},

@@ -11,7 +11,7 @@ func TestLastWordKey(t *testing.T) {
 	for _, key := range strings.Fields(`applicationKey application_key DD-APPLICATION-KEY integration_key writeKey write_key aesKey aes256_key fernet_key tls_key webhook_key
 		bot-key cryptoKey ssl.key jwtKey data_key DataKey wallet_key preshared_key pre_shared_key enc_key decrypt_key activationKey serial_key key_material aeskey writekey
 		basic_auth basicAuth proxy_auth redis_auth REDIS_AUTH http-auth X-Auth requirepass masterauth psk wifi_psk mysqlpass ftppass userpw rootpw userpwd passport_no passportNo
-		user[gate_key] tls.key x.1.aesKey device_code ConfirmationCode sms_code verify_code unlock_code authz`) {
+		user[gate_key] tls.key x.1.aesKey device_code ConfirmationCode sms_code verify_code unlock_code authz cardVerificationValue`) {
 		if !isHidden(rules, key) {
 			t.Errorf("%s is shown", key)
 		}

@@ -17,7 +17,7 @@ const secretWords = `
 	psk presharedkey wpapsk keymaterial requirepass masterauth
 	devicecode confirmationcode smscode verifycode unlockcode resetcode activationcode accesscode logincode twofactorcode
 	cardnumber cardnumbers cardno cardnum ccnumber ccnum creditcard creditcards debitcard pan primaryaccountnumber
-	cvv cvc cvn securitycode trackdata track1 track2
+	cvv cvc cvn securitycode cardverificationvalue cardverificationcode trackdata track1 track2
 	ssn socialsecurity socialsecuritynumber passportnumber passportno passportnum nationalid taxid iban bankaccountnumber`
 
 // lastWords are hidden where they end a key: "db_pass" is one, "pass_rate" is not.
