@@ -164,7 +164,7 @@ public final class UrlConnection extends Probe {
         }
         int space = line.indexOf(' ');
         int status = space > 0 && line.length() >= space + 4 ? Integer.parseInt(line.substring(space + 1, space + 4)) : 0;
-        if (status < 200 && status != 101) { // 100 Continue: the answer is yet to come
+        if (status == 100) { // the answer is yet to come
             return;
         }
         Object s = Inside.read(client, socket);

@@ -40,7 +40,6 @@ public final class Handler extends Probe {
     private Calls calls;
     private boolean armed;
     private boolean failedInit;
-    private boolean cold = true;
     private Fields fields;
     private Thread exit;
 
@@ -62,7 +61,6 @@ public final class Handler extends Probe {
         armed = true;
         work.last = "init";
         spool.begin("init", true);
-        spool.touch();
         exit = new Exit(this);
         Runtime.getRuntime().addShutdownHook(exit);
     }
@@ -123,9 +121,7 @@ public final class Handler extends Probe {
 
     /** Records the start of an invocation. */
     private void begin(Object request) {
-        if (fields == null) {
-            fields = new Fields(request.getClass());
-        }
+        boolean first = prepare(request);
         String id = fields.text(request, fields.id);
         if (id == null) {
             id = "none";
@@ -141,12 +137,19 @@ public final class Handler extends Probe {
             text.field("deadline", deadline);
         }
         text.field("trace", fields.text(request, fields.trace)).field("tenant", fields.text(request, fields.tenant)).field("handler", name);
-        if (cold) {
+        if (first) {
             text.raw(",\"cold\":true");
-            cold = false;
         }
         byte[] event = fields.content(request);
         spool.write("invocation.start", id, text, event == null || settings.eventBytes == 0 ? null : new Part[] {event(event)});
+    }
+
+    private synchronized boolean prepare(Object request) {
+        boolean first = fields == null;
+        if (first) {
+            fields = new Fields(request.getClass());
+        }
+        return first;
     }
 
     private Part event(byte[] event) {
@@ -200,7 +203,6 @@ public final class Handler extends Probe {
         spool.endAll();
         spool.restored();
         spool.begin("init", true);
-        spool.touch();
     }
 
     /** Gives type, message and stack of what the client reports: an object of its own, or JSON. */

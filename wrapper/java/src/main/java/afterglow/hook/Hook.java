@@ -15,10 +15,11 @@ final class Hook {
         Guard guard = new Guard();
         Settings settings = new Settings(guard);
         Spool spool = new Spool(settings, guard);
-        Handler handler = new Handler(settings, spool, new Work());
+        Work work = new Work();
+        Handler handler = new Handler(settings, spool, work);
         Calls calls = new Calls(settings, spool, handler);
         handler.use(calls);
-        Bridge.probes = new Probe[] {guard, handler};
+        Bridge.probes = new Probe[] {guard, handler, work};
         instrumentation.addTransformer(new Transformer(loader, guard, handler, calls), true);
         List<Class<?>> early = new ArrayList<>();
         for (Class<?> c : instrumentation.getAllLoadedClasses()) {

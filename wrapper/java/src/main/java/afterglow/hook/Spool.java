@@ -114,18 +114,14 @@ public final class Spool {
         ticks = ticks();
     }
 
-    /** Starts an invocation. Its file comes with its first record; what goes on from ended ones is closed and renamed. */
+    /** Starts an invocation. alone: none else is running, so what goes on from ended ones is closed and renamed. */
     synchronized void begin(String invocation, boolean alone) {
         if (alone) {
             endAll();
         }
         prune();
         last = invocation;
-    }
-
-    /** Makes sure that there is a file for what is running. */
-    synchronized void touch() {
-        file(last);
+        file(invocation); // now: what is written next may come from somebody else's thread
     }
 
     /** Lets go of what a snapshot must not carry into each of its copies: marks that were drawn, numbers and times. */

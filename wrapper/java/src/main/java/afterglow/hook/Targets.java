@@ -16,13 +16,18 @@ final class Targets {
             this.points = points;
         }
 
-        /** The client is the runtime client's, whose probe is there from the beginning. */
+        /** Gives the number of a probe that is there from the beginning, 0 if it is made when it is needed. */
+        int probe() {
+            return isHandler() ? 1 : client == WORK ? 2 : 0;
+        }
+
         boolean isHandler() {
             return client == HANDLER;
         }
     }
 
     private static final String HANDLER = "handler";
+    private static final String WORK = "work";
     private static final String URL_CONNECTION = "UrlConnection";
 
     private Targets() {}
@@ -30,8 +35,7 @@ final class Targets {
     static Target of(String name) {
         switch (name) {
             case "com/amazonaws/services/lambda/runtime/api/client/runtimeapi/LambdaRuntimeApiClientImpl":
-                return new Target(HANDLER, "1 L nextInvocation()\n1 ?L nextInvocationWithExponentialBackoff(\n"
-                    + "2 ELF reportInvocationSuccess(Ljava/lang/String;[B)V\n3 ELF reportInvocationError(Ljava/lang/String;\n"
+                return new Target(HANDLER, "1 L nextInvocation()\n2 ELF reportInvocationSuccess(Ljava/lang/String;[B)V\n3 ELF reportInvocationError(Ljava/lang/String;\n"
                     + "4 E reportInitError(\n5 ?L restoreNext()\n");
             case "com/amazonaws/services/lambda/runtime/api/client/runtimeapi/LambdaRuntimeClient":
             case "lambdainternal/runtimeapi/LambdaRuntimeClient":
@@ -39,6 +43,20 @@ final class Targets {
                     + "3 ELF postInvocationError(Ljava/lang/String;[BLjava/lang/String;)V\n"
                     + "3 ?ELF postInvocationError(Ljava/lang/String;[BLjava/lang/String;Ljava/lang/String;)V\n"
                     + "4 ?E postInitError([B\n5 ?L getRestoreNext()\n");
+
+            case "java/util/concurrent/ThreadPoolExecutor":
+                return new Target(WORK, "1 E execute(\n3 E runWorker(\n4 L getTask(\n");
+            case "java/util/concurrent/ScheduledThreadPoolExecutor":
+                return new Target(WORK, "2 E delayedExecute(\n");
+            case "java/util/concurrent/ForkJoinWorkerThread":
+                return new Target(WORK, "5 E run()\n");
+            case "java/util/concurrent/CompletableFuture$AsyncSupply":
+            case "java/util/concurrent/CompletableFuture$AsyncRun":
+                return new Target(WORK, "6 L <init>(\n7 ELF run()\n");
+            case "java/util/concurrent/CompletableFuture$UniCompletion":
+                return new Target(WORK, "6 L <init>(\n");
+            case "java/util/concurrent/CompletableFuture$Completion":
+                return new Target(WORK, "7 ELF run()\n7 ELF exec()\n");
 
             case "sun/net/www/protocol/http/HttpURLConnection":
                 return new Target(URL_CONNECTION, "1 ELF plainConnect()\n2 ELF writeRequests()V\n3 F getInputStream0()\n4 F getOutputStream0()\n"

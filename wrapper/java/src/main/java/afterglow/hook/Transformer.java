@@ -59,7 +59,7 @@ final class Transformer implements ClassFileTransformer {
         if (from != null && from.loadClass("afterglow.boot.Bridge") != Bridge.class) {
             throw new ClassFile.Unknown("a class loader that does not ask the one above it");
         }
-        int probe = target.isHandler() ? 1 : probeOf(target.client, from);
+        int probe = target.probe() != 0 ? target.probe() : probeOf(target.client, from);
         byte[] changed = ClassFile.edit(bytes, new Points(target.points), probe << Bridge.SHIFT);
         if (target.isHandler()) {
             handler.arm();
