@@ -16,7 +16,7 @@ func java() actor {
 		language:  "java",
 		versions:  []string{"java17", "java25"},
 		handlers:  map[string]string{"": "app.Actor"},
-		libraries: []string{"HttpURLConnection"},
+		libraries: []string{"HttpURLConnection", "java.net.http", "java.net.http async"},
 		build:     compileJava,
 		noise:     []*regexp.Regexp{regexp.MustCompile(`0x[0-9a-f]{6,}`), regexp.MustCompile(`@[0-9a-f]{4,8}\b`), regexp.MustCompile(`\b1\d{12}\b`), regexp.MustCompile(`127\.0\.0\.1:\d+`)}, // addresses, hashes, times, the Runtime API
 	}

@@ -38,6 +38,10 @@ public final class Inside {
         return UNSAFE.getObjectVolatile(object, field);
     }
 
+    public static int readInt(Object object, long field) {
+        return UNSAFE.getInt(object, field);
+    }
+
     static long readLong(Object object, long field) {
         return UNSAFE.getLong(object, field);
     }

@@ -28,6 +28,7 @@ final class Targets {
 
     private static final String HANDLER = "handler";
     private static final String WORK = "work";
+    private static final String NET_HTTP = "NetHttp";
     private static final String URL_CONNECTION = "UrlConnection";
 
     private Targets() {}
@@ -72,6 +73,24 @@ final class Targets {
                 return new Target(URL_CONNECTION, "20 L <init>(Lsun/net/www/protocol/http/HttpURLConnection;\n21 RF read([BII)\n22 E close()\n");
             case "sun/net/www/protocol/http/HttpURLConnection$StreamingOutputStream":
                 return new Target(URL_CONNECTION, "30 L <init>(Lsun/net/www/protocol/http/HttpURLConnection;\n31 W write(I)\n31 W write([BII)\n");
+
+            case "jdk/internal/net/http/MultiExchange":
+                return new Target(NET_HTTP, "1 L <init>(\n");
+            case "jdk/internal/net/http/Exchange":
+                return new Target(NET_HTTP, "2 L <init>(Ljdk/internal/net/http/HttpRequestImpl;Ljdk/internal/net/http/MultiExchange;\n3 EL responseAsync()\n"
+                    + "4 ELF readBodyAsync(\n4 ELF ignoreBody()\n5 E nullBody(\n6 E cancel(Ljava/io/IOException;)\n");
+            case "jdk/internal/net/http/Response":
+                return new Target(NET_HTTP, "10 L <init>(Ljdk/internal/net/http/HttpRequestImpl;Ljdk/internal/net/http/Exchange;Ljava/net/http/HttpHeaders;\n");
+            case "jdk/internal/net/http/Http1Response$Http1BodySubscriber": // until Java 18
+            case "jdk/internal/net/http/common/HttpBodySubscriberWrapper": // since Java 19
+                return new Target(NET_HTTP, "20 L <init>(\n21 E onNext(Ljava/util/List;)\n22 E complete(Ljava/lang/Throwable;)\n23 ?E onCancel()\n");
+            case "jdk/internal/net/http/Stream":
+                return new Target(NET_HTTP, "30 E receiveDataFrame(\n");
+            case "jdk/internal/net/http/Http1Request$FixedContentSubscriber":
+            case "jdk/internal/net/http/Http1Request$StreamSubscriber":
+                return new Target(NET_HTTP, "40 L <init>(Ljdk/internal/net/http/Http1Request;\n42 E onNext(Ljava/nio/ByteBuffer;)\n");
+            case "jdk/internal/net/http/Stream$RequestSubscriber":
+                return new Target(NET_HTTP, "41 L <init>(Ljdk/internal/net/http/Stream;\n42 E onNext(Ljava/nio/ByteBuffer;)\n");
             default:
                 return null;
         }
