@@ -29,6 +29,7 @@ public final class NetHttp extends Probe {
     private static final int READ_BODY = 4;
     private static final int NO_BODY = 5;
     private static final int CANCEL = 6;
+    private static final int IGNORE_BODY = 7;
     private static final int RESPONSE = 10;
     private static final int SUBSCRIBER = 20;
     private static final int ARRIVED = 21;
@@ -72,6 +73,7 @@ public final class NetHttp extends Probe {
                 start(exchanges.get(self));
                 break;
             case READ_BODY:
+            case IGNORE_BODY:
                 reading.set(exchanges.get(self));
                 break;
             case NO_BODY: {
@@ -136,6 +138,14 @@ public final class NetHttp extends Probe {
             case READ_BODY:
                 reading.remove();
                 break;
+            case IGNORE_BODY: {
+                reading.remove();
+                Call call = call(exchanges.get(self));
+                if (call != null && result instanceof CompletableFuture) {
+                    ((CompletableFuture<?>) result).whenComplete(new Ignored(call));
+                }
+                break;
+            }
             case RESPONSE:
                 answered(exchanges.get(b), self, (HttpHeaders) c);
                 break;
@@ -225,8 +235,11 @@ public final class NetHttp extends Probe {
         pairs(headers.map(), pairs, null);
         String proto = String.valueOf(read(response, "version", null));
         call.answered(status, pairs.toArray(new String[0]), proto.equals("HTTP_2") ? "HTTP/2" : proto.equals("HTTP_1_1") ? "HTTP/1.1" : proto, null);
-        if (status == 101 || exchange.request.method().equals("HEAD")) {
+        String length = headers.firstValue("content-length").orElse(null);
+        if (status == 101 || status == 204 || status == 304 || exchange.request.method().equals("HEAD")) {
             call.end();
+        } else if (length != null) {
+            call.expect(Calls.length(length));
         }
     }
 
@@ -286,6 +299,20 @@ public final class NetHttp extends Probe {
             fields.put(key, known);
         }
         return known;
+    }
+
+    /** Tells of an answer that the client does not want: one that leads elsewhere. */
+    private static final class Ignored implements BiConsumer<Object, Throwable> {
+        private final Call call;
+
+        Ignored(Call call) {
+            this.call = call;
+        }
+
+        @Override
+        public void accept(Object nothing, Throwable error) {
+            call.abandon();
+        }
     }
 
     /** Tells of an exchange that came to nothing. */

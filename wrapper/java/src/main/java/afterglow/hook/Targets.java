@@ -78,7 +78,7 @@ final class Targets {
                 return new Target(NET_HTTP, "1 L <init>(\n");
             case "jdk/internal/net/http/Exchange":
                 return new Target(NET_HTTP, "2 L <init>(Ljdk/internal/net/http/HttpRequestImpl;Ljdk/internal/net/http/MultiExchange;\n3 EL responseAsync()\n"
-                    + "4 ELF readBodyAsync(\n4 ELF ignoreBody()\n5 E nullBody(\n6 E cancel(Ljava/io/IOException;)\n");
+                    + "4 ELF readBodyAsync(\n7 ELF ignoreBody()\n5 E nullBody(\n6 E cancel(Ljava/io/IOException;)\n");
             case "jdk/internal/net/http/Response":
                 return new Target(NET_HTTP, "10 L <init>(Ljdk/internal/net/http/HttpRequestImpl;Ljdk/internal/net/http/Exchange;Ljava/net/http/HttpHeaders;\n");
             case "jdk/internal/net/http/Http1Response$Http1BodySubscriber": // until Java 18
