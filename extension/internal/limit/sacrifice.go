@@ -9,8 +9,11 @@ import (
 
 // What a span, an attribute and a link cost beside their texts: ids, times, tags and names as they are encoded, rounded up.
 const (
-	spanBytes      = 256
+	spanBytes      = 80
+	invocationSpan = 256 // with the attributes that every one of them has
 	attributeBytes = 16
+	eventBytes     = 104 // of an exception
+	noteBytes      = 42  // an attribute that counts what is missing
 	linkBytes      = 48
 	lossBytes      = 160 // two attributes that tell its reason in their names
 	messageBytes   = 224 // a span with fewer attributes than others
@@ -24,6 +27,7 @@ func sacrifice(inv *mask.Invocation, budget int) {
 	if total <= budget {
 		return
 	}
+	total += 5 * noteBytes // for what has to be said of calls that go, and of their parts that went before
 	failing := failingCall(inv.Calls)
 	dropped := make([]bool, len(inv.Calls))
 	each := func(failed bool, drop func(i int) int) {
@@ -102,7 +106,8 @@ func shrinkCall(c *mask.Call, budget int) {
 	total := callSize(c)
 	for _, b := range [...]*mask.Body{&c.Response, &c.Request} {
 		if total > budget {
-			total -= dropBody(b, &c.Dropped)
+			dropBody(b, &c.Dropped)
+			total = callSize(c)
 		}
 	}
 	if total > budget {
@@ -126,31 +131,45 @@ func failingCall(calls []mask.Call) int {
 	return -1
 }
 
-func dropBodies(c *mask.Call) int {
-	return dropBody(&c.Request, &c.Dropped) + dropBody(&c.Response, &c.Dropped)
+// dropBodies leaves out both bodies, and tells what that saves.
+func dropBodies(c *mask.Call) (gone int) {
+	before := callSize(c)
+	dropBody(&c.Request, &c.Dropped)
+	dropBody(&c.Response, &c.Dropped)
+	return before - callSize(c)
 }
 
-func dropBody(b *mask.Body, d *mask.Dropped) int {
+// bodyNotes is what has to be said of a body that is left out: that it is not the whole, how many there are, and their bytes.
+const bodyNotes = 3 * noteBytes
+
+// dropBody leaves out a body, unless it takes less than what has to be said of it then.
+func dropBody(b *mask.Body, d *mask.Dropped) (gone int) {
 	n := b.Text.Len()
-	if n > 0 {
-		*b = mask.Body{Size: b.Size, Truncated: true, Hidden: b.Hidden}
-		d.Bodies++
-		d.Bytes += int64(n)
+	if n <= bodyNotes {
+		return 0
 	}
-	return n
+	*b = mask.Body{Size: b.Size, Truncated: true, Hidden: b.Hidden}
+	d.Bodies++
+	d.Bytes += int64(n)
+	return n - bodyNotes
 }
 
-func dropHeaders(c *mask.Call) int {
+// dropHeaders leaves out headers, unless they take less than what has to be said of them then.
+func dropHeaders(c *mask.Call) (gone int) {
+	before := callSize(c)
 	n := headersSize(c.RequestHeaders) + headersSize(c.ResponseHeaders)
+	if n <= 2*noteBytes {
+		return 0
+	}
 	c.Dropped.Headers += len(c.RequestHeaders) + len(c.ResponseHeaders)
 	c.Dropped.Bytes += int64(n)
 	c.RequestHeaders, c.ResponseHeaders = nil, nil
-	return n
+	return before - callSize(c)
 }
 
 // size estimates what an invocation takes in an export, before compression.
 func size(inv *mask.Invocation) int {
-	n := spanBytes + lossBytes*len(inv.Lost) + namesSize(inv) + inv.Event.Text.Len() + inv.Response.Text.Len() + errorSize(inv.Error) + attributesSize(inv.Trigger.Attributes) + linksSize(inv.Links)
+	n := invocationSpan + notesSize(inv.Dropped) + lossBytes*len(inv.Lost) + namesSize(inv) + inv.Event.Text.Len() + inv.Response.Text.Len() + errorSize(inv.Error) + attributesSize(inv.Trigger.Attributes) + linksSize(inv.Links)
 	for i := range inv.Calls {
 		n += callSize(&inv.Calls[i])
 	}
@@ -158,7 +177,7 @@ func size(inv *mask.Invocation) int {
 }
 
 func callSize(c *mask.Call) int {
-	n := spanBytes + namesSizeOfCall(c) + c.URL.Len() + c.Request.Text.Len() + c.Response.Text.Len() + errorSize(c.Error) + attributesSize(c.Target.Attributes) +
+	n := spanBytes + fieldsSize(c) + namesSizeOfCall(c) + c.URL.Len() + c.Request.Text.Len() + c.Response.Text.Len() + errorSize(c.Error) + attributesSize(c.Target.Attributes) +
 		headersSize(c.RequestHeaders) + headersSize(c.ResponseHeaders) + linksSize(c.Links)
 	if c.Target.Batch {
 		for i := range c.Target.Messages {
@@ -172,7 +191,39 @@ func messageSize(m *mask.Message) int {
 	return messageBytes + 2*m.Destination.Len() + attributesSize(m.Attributes) // its name tells the destination once more
 }
 
-// usualNames is what names take in nearly all cases, which is in spanBytes.
+// fieldsSize is what the attributes take that package span makes of a call's own fields, beside their texts: in a thousand calls there may be nothing else.
+func fieldsSize(c *mask.Call) (n int) {
+	t := &c.Target
+	for _, field := range [...]struct {
+		is    bool
+		bytes int // its name, and what is around it
+	}{
+		{true, 27}, {c.Library.Len() > 0, 25}, {c.URL.Len() > 0, 16}, {c.URL.Len() > 0, 22 + 24}, // the server's address and port are attributes as well
+		{c.Protocol.Len() > 0, 29 + 32}, {c.Peer.Len() > 0, 28 + 29},
+		{t.System.Len() > 0, 25 + 30}, {t.Service.Len() > 0, 19}, {t.Operation.Len() > 0, 18}, {t.Region.Len() > 0, 20}, {t.RequestID.Len() > 0, 22},
+		{c.Request.Text.Len() > 0, 40}, {c.Request.Size > 0, 36}, {c.Request.Truncated, 43}, {c.Request.Hidden.Len() > 0, 37 + c.Request.Hidden.Len()},
+		{c.Response.Text.Len() > 0, 40}, {c.Response.Size > 0, 37}, {c.Response.Truncated, 44}, {c.Response.Hidden.Len() > 0, 38 + c.Response.Hidden.Len()},
+		{c.Status > 0, 37}, {c.Resend > 0, 38}, {c.FirstByte > 0, 46}, {c.Open, 25}, {c.Partial, 27}, {c.Init, 24},
+		{c.Failed(), 18 + 16}, {c.Open, 24}, // error.type, and the span's status with what it says of a call without an end
+	} {
+		if field.is {
+			n += field.bytes
+		}
+	}
+	return n + notesSize(c.Dropped)
+}
+
+// notesSize is what it takes to say what is missing.
+func notesSize(d mask.Dropped) (n int) {
+	for _, count := range [...]int{d.Unknown, d.Bodies, d.Headers, d.Attributes, d.Links, d.Messages, d.Calls, d.Lines, int(d.Bytes)} {
+		if count > 0 {
+			n += noteBytes
+		}
+	}
+	return n
+}
+
+// usualNames is what names take of an invocation in nearly all cases, which is in invocationSpan.
 const usualNames = 96
 
 // namesSize is what the names of an invocation take beyond the usual.
@@ -188,9 +239,8 @@ func namesSize(inv *mask.Invocation) int {
 // namesSizeOfCall counts twice what stands in the span's name as well.
 func namesSizeOfCall(c *mask.Call) int {
 	t := &c.Target
-	n := c.Library.Len() + 2*c.Method.Len() + c.Protocol.Len() + c.Peer.Len() + 2*(t.Service.Len()+t.Operation.Len()) + t.Resource.Len() + t.Region.Len() + t.RequestID.Len() +
+	return c.Library.Len() + 2*c.Method.Len() + c.Protocol.Len() + c.Peer.Len() + 2*(t.Service.Len()+t.Operation.Len()) + t.Resource.Len() + t.Region.Len() + t.RequestID.Len() +
 		t.Fault.Len() + hostSize(c.URL.String())
-	return max(0, n-usualNames)
 }
 
 // hostSize is the length of a URL's host, which is an attribute of its own.
@@ -209,7 +259,7 @@ func errorSize(e *mask.Error) int {
 	if e == nil {
 		return 0
 	}
-	return 2*e.Message.Len() + e.Stack.Len() + 2*e.Type.Len() // the message is the span's status too, the type its error.type
+	return eventBytes + 2*e.Message.Len() + e.Stack.Len() + 2*e.Type.Len() // the message is the span's status too, the type its error.type
 }
 
 func headersSize(headers []mask.Header) int {

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 	"github.com/afterglow-lambda/afterglow/extension/internal/limit"
@@ -12,6 +13,67 @@ import (
 	"github.com/afterglow-lambda/afterglow/extension/internal/otlp"
 	"github.com/afterglow-lambda/afterglow/extension/internal/span"
 )
+
+// TestThousandsOfCallsFit: an invocation of calls that are small each is no larger than asked for, and not much smaller either.
+func TestThousandsOfCallsFit(t *testing.T) {
+	const budget = 512 << 10
+	headers := func(n int) (all []event.Header) {
+		for i := range n {
+			all = append(all, event.Header{Name: fmt.Sprintf("X-Header-%d", i), Value: event.TextOf("value of it")})
+		}
+		return all
+	}
+	tests := map[string]func(c *event.Call){
+		"nothing else": func(*event.Call) {},
+		"headers":      func(c *event.Call) { c.RequestHeaders, c.ResponseHeaders = headers(7), headers(6) },
+		"few headers":  func(c *event.Call) { c.RequestHeaders = headers(1) },
+		"small bodies": func(c *event.Call) {
+			c.Request = event.Body{Data: event.BytesOf([]byte(`{"a":1}`)), Size: 7}
+			c.Response = c.Request
+		},
+		"bodies": func(c *event.Call) {
+			c.Request = event.Body{Data: event.BytesOf([]byte(strings.Repeat("a b ", 200))), Size: 800}
+			c.Response = c.Request
+		},
+		"all that hooks see": func(c *event.Call) {
+			c.Protocol, c.Peer, c.Library, c.FirstByte, c.Resend = "HTTP/1.1", "10.0.0.1:44321", "http.client", time.Millisecond, 2
+			c.RequestHeaders, c.ResponseHeaders = headers(7), headers(6)
+			c.Request = event.Body{Data: event.BytesOf([]byte(strings.Repeat("a b ", 200))), Size: 800}
+			c.Response = c.Request
+		},
+		"of AWS": func(c *event.Call) {
+			c.Target = event.Target{System: "aws", Service: "DynamoDB", Operation: "PutItem", Resource: "orders", Region: "eu-central-1", RequestID: "6d68ca91-49c9-448d-89b8-000000000000"}
+			c.Status = 200
+		},
+		"of batches": func(c *event.Call) {
+			c.Target = event.Target{System: "aws", Service: "SQS", Operation: "SendMessageBatch", Resource: "orders", Batch: true, Attributes: []event.Attribute{{Name: "messaging.system", Value: "aws_sqs"}}}
+			for n := range 10 {
+				c.Target.Messages = append(c.Target.Messages, event.Message{Destination: "orders", Span: event.SpanID{3, byte(n)}, Attributes: []event.Attribute{{Name: "messaging.message.id", Value: "6d68ca91-49c9-448d-89b8-000000000000"}}})
+			}
+		},
+		"without an answer": func(c *event.Call) { c.Status, c.Open = 0, true },
+		"failed": func(c *event.Call) {
+			c.Status, c.Error = 0, &event.Error{Type: "ConnectionRefusedError", Message: event.TextOf("refused")}
+		},
+		"refused": func(c *event.Call) { c.Status = 503 },
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			inv := event.Invocation{ID: "6d68ca91-49c9-448d-89b8-000000000000", ARN: "arn:aws:lambda:eu-central-1:123456789012:function:orders"}
+			for n := range 4000 {
+				c := event.Call{ID: fmt.Sprintf("17-%d", n), Method: "GET", URL: event.TextOf("https://shop.example.com/orders"), Status: 200, Identity: event.Identity{Span: event.SpanID{2, byte(n)}, Parent: event.SpanID{1}, Trace: event.TraceID{1}}, Start: time.Unix(1_750_000_000, 0)}
+				change(&c)
+				inv.Calls = append(inv.Calls, c)
+			}
+			got := limit.Apply(mask.New(mask.Options{}).Apply(inv), limit.Limits{FieldBytes: 2048, CallBytes: 65536, InvocationBytes: budget})
+			n := len(otlp.AppendRequest(nil, span.Build(got, span.Resource{})))
+			if n > budget || n < budget*7/10 {
+				t.Errorf("%d bytes of %d with %d calls", n, budget, len(got.Calls))
+			}
+			t.Logf("%d bytes of %d with %d calls", n, budget, len(got.Calls))
+		})
+	}
+}
 
 // TestWhatIsExportedFits: whatever is large, an invocation's request is no larger than asked for, and neither is that of a call, which a failed one may be twice;
 // what had to go is counted; the invocation's own span and that of the call that failed stay.
