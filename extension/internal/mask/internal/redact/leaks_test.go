@@ -168,7 +168,7 @@ func isUnnamed(test string) bool {
 func shown(s string) string {
 	const piece = 6
 	views := []string{s, html.UnescapeString(s)}
-	for _, word := range strings.FieldsFunc(strings.NewReplacer(`\r\n`, "", "\r\n", "").Replace(s), func(r rune) bool {
+	for _, word := range strings.FieldsFunc(strings.NewReplacer("\r\n\r\n", " ", `\r\n`, "", "\r\n", "").Replace(s), func(r rune) bool {
 		return strings.ContainsRune("\" \n,;:<>{}'\\", r)
 	}) {
 		for _, word := range []string{word, strings.TrimPrefix(word, "/x/")} {
