@@ -15,8 +15,8 @@ import (
 type Authorizer interface {
 	// authorize adds headers to a request whose body is at hand. It may ask others, within the request's context.
 	authorize(r *http.Request, body []byte) error
-	// refused is called after a 401 or 403. It returns true if the next authorize may know something new.
-	refused() bool
+	// refused is called after a 401 or 403 to a request that was made at a time. It returns true if the next authorize may know something new.
+	refused(made time.Time) bool
 }
 
 // A signature is AWS's, version 4.
@@ -32,7 +32,7 @@ func (s *signature) authorize(r *http.Request, body []byte) error {
 	return s.aws.sign(r.Context(), r, body, s.service, s.region)
 }
 
-func (s *signature) refused() bool { return s.aws.forget() }
+func (s *signature) refused(time.Time) bool { return s.aws.forget() }
 
 // storedHeaders are kept in Secrets Manager or in SSM's Parameter Store. Exporters share them, and send side by side.
 type storedHeaders struct {
@@ -44,6 +44,7 @@ type storedHeaders struct {
 	mu      sync.Mutex
 	header  http.Header // as it was fetched: it is not written to
 	fetched time.Time
+	again   time.Time // when a refusal last had it fetched
 }
 
 // StoredHeaders takes headers from where secrets are kept, when they are first needed: id is the ARN of a secret of Secrets Manager, or the
@@ -100,13 +101,19 @@ func (s *storedHeaders) held() http.Header {
 	return s.header
 }
 
-func (s *storedHeaders) refused() bool {
+// refused lets go of what is held, once in a while: whoever keeps it may have changed it at any time, but what was wrong when it was fetched anew stays wrong. A request
+// that was made before another one had it fetched says nothing about what that brought.
+func (s *storedHeaders) refused(made time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Since(s.fetched) < leastRefresh {
+	if s.header == nil || s.fetched.After(made) {
+		return true
+	}
+	now := time.Now().Round(0)
+	if now.Sub(s.again) < leastRefresh {
 		return false
 	}
-	s.header = nil
+	s.header, s.again = nil, now
 	return true
 }
 

@@ -120,12 +120,11 @@ func TestStoredHeadersAreRefused(t *testing.T) {
 			}
 		}
 		send(true, 1)
-		valid = "hunter2" // the owner changes it
-		send(false, 1)    // too soon
-		stored.fetched = stored.fetched.Add(-2 * leastRefresh)
+		valid = "hunter2" // the owner changes it, however short a time ago it was fetched
 		send(true, 2)
 		valid = "another"
-		stored.fetched = stored.fetched.Add(-2 * leastRefresh)
+		send(false, 2) // too soon again
+		stored.again = stored.again.Add(-2 * leastRefresh)
 		send(false, 3)
 		send(false, 3)
 	}
@@ -214,13 +213,36 @@ func TestStoredHeadersAreShared(t *testing.T) {
 				if _, err := c.Send(t.Context(), []byte("x")); err != nil {
 					t.Error(err)
 				}
-				stored.refused() // too soon to be fetched again
+				stored.refused(time.Now()) // the first has them fetched again, for the others it is too soon
 			}
 		})
 	}
 	wait.Wait()
-	if asked.Load() != 1 {
+	if asked.Load() != 2 {
 		t.Errorf("fetched %d times", asked.Load())
+	}
+}
+
+// TestARefusalOfWhatWasFetchedAnew: a request that was made before another one's refusal had the headers fetched is made again with what that brought.
+func TestARefusalOfWhatWasFetchedAnew(t *testing.T) {
+	a, asked, _ := keeper(t, func(n int) string { return fmt.Sprintf("hunter%d", n) })
+	stored := a.StoredHeaders("/key", "api-key").(*storedHeaders)
+	get := func() string {
+		t.Helper()
+		header, err := stored.get(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return header.Get("Api-Key")
+	}
+	made := time.Now().Round(0)
+	get()
+	stored.fetched = made.Add(-time.Second)
+	if first := stored.refused(made); !first || get() != "hunter2" {
+		t.Error("the first one's refusal had nothing fetched")
+	}
+	if second := stored.refused(made); !second || get() != "hunter2" || asked.Load() != 2 {
+		t.Errorf("the second one is not made again, or fetched again: %d fetches", asked.Load())
 	}
 }
 

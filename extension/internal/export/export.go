@@ -55,6 +55,24 @@ type Endpoint struct {
 	Authorize Authorizer // adds further headers to each request; nil: none
 
 	Variables Variables
+
+	proxy func(*http.Request) (*url.URL, error) // nil: what the environment's variables say
+}
+
+func (e Endpoint) throughProxy() func(*http.Request) (*url.URL, error) {
+	if e.proxy != nil {
+		return e.proxy
+	}
+	return http.ProxyFromEnvironment
+}
+
+// proxyOf gives the proxy on the way to a URL; nil if there is none.
+func (e Endpoint) proxyOf(to *url.URL) *url.URL {
+	proxy, err := e.throughProxy()(&http.Request{URL: to})
+	if err != nil { // which the first request will say, without what is in it
+		return nil
+	}
+	return proxy
 }
 
 // Variables are where an Endpoint's values were set, which errors name; "" where nobody knows.
@@ -124,7 +142,7 @@ func newWay(e Endpoint) (*way, error) {
 		r := http.Request{Header: header}
 		r.SetBasicAuth(u.User.Username(), password)
 	}
-	secrets := secretsOf(header, u)
+	secrets := append(secretsOf(header, u), secretsOfProxy(e.proxyOf(u))...).sorted()
 	u.User = nil
 	header.Set("Content-Type", "application/x-protobuf")
 	header.Set("User-Agent", e.UserAgent)
@@ -138,7 +156,7 @@ func newLine(e Endpoint) (*line, error) {
 	}
 	// HTTP/1.1 only: an HTTP/2 connection that died in a freeze is found out by pings, which take longer than an invocation has left.
 	return &line{Transport: &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  e.throughProxy(),
 		DialContext:            dial,
 		TLSClientConfig:        config,
 		Protocols:              http1(),
@@ -201,8 +219,9 @@ func (c *Client) Send(ctx context.Context, signal string, payload []byte) (Resul
 	if now := time.Now().Round(0); now.Sub(w.line.used) > stale {
 		w.line.CloseIdleConnections()
 	}
+	made := time.Now().Round(0)
 	result, err := w.attempt(ctx, body)
-	if unauthorized(err) && w.auth != nil && w.auth.refused() && ctx.Err() == nil {
+	if unauthorized(err) && w.auth != nil && w.auth.refused(made) && ctx.Err() == nil {
 		result, err = w.attempt(ctx, body)
 	}
 	var e *Error
@@ -327,6 +346,8 @@ func (w *way) post(ctx context.Context, body []byte) (result Result, dead bool, 
 func refusal(r *http.Response, answer []byte, known secrets) *Error {
 	e := &Error{Status: r.StatusCode, Text: known.readable(message(answer))}
 	switch r.StatusCode {
+	case http.StatusProxyAuthRequired: // a proxy's, which has not passed the records on
+		e.Retry = true
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		e.Retry = true
 		e.After = retryAfter(r.Header, time.Now())

@@ -60,6 +60,17 @@ func secretsOf(header http.Header, u *url.URL) secrets {
 	return s.sorted()
 }
 
+// secretsOfProxy are those of a proxy's URL, as they are sent to it, too: a proxy may show what it was sent.
+func secretsOfProxy(proxy *url.URL) secrets {
+	if proxy == nil || proxy.User == nil {
+		return nil
+	}
+	r := http.Request{Header: http.Header{}}
+	password, _ := proxy.User.Password()
+	r.SetBasicAuth(proxy.User.Username(), password)
+	return secretsOf(r.Header, &url.URL{User: proxy.User})
+}
+
 func (s secrets) sorted() secrets {
 	slices.SortFunc(s, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	return slices.Compact(s)
