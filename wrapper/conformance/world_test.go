@@ -35,7 +35,6 @@ type world struct {
 	plain  string // a layer that has nothing in the place of the exec wrapper
 	hooked string // Afterglow's
 	shared map[bool]*environment
-	layers []string
 	built  map[string]string // sources and what was made of them
 	whole  *testing.T        // of all its stories: what is built for one of them may serve the next
 }
