@@ -50,8 +50,8 @@ type story struct {
 	// Break has the story told once for each file of the language's hook, with that file broken: "unreadable", "missing", "empty" or "garbled".
 	Break string
 
-	InitCalls    *[]string // calls that the spool holds of what was done before the first event
-	UnownedCalls *[]string // calls of processes that cannot know whose they are
+	InitCalls    *[]string           // calls that the spool holds of what was done before the first event
+	UnownedCalls map[string][]string // by language: calls of child processes, which cannot know whose they are
 
 	Unordered bool         // requests may arrive in any order: the function sends them at once
 	Differs   []difference // what may differ between the runs
