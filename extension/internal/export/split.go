@@ -1,8 +1,6 @@
 package export
 
 import (
-	"bytes"
-	"cmp"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -249,54 +247,4 @@ func without(all []fieldOf, number protowire.Number) []byte {
 
 func bytesField(b []byte, number protowire.Number, content []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, number, protowire.BytesType), content)
-}
-
-// shrink takes the largest attributes, events and links out of a span until it is within the limit, and counts them where the protocol counts
-// what was dropped. ok is false if that was not enough.
-func shrink(span []byte, limit int) (smaller []byte, ok bool) {
-	if within(len(span), limit) {
-		return span, true
-	}
-	all, ok := fields(span)
-	if !ok {
-		return nil, false
-	}
-	dropped := map[protowire.Number]uint64{}
-	var candidates []int
-	for n, f := range all {
-		switch f.number {
-		case fieldAttribute, fieldEvent, fieldLink:
-			candidates = append(candidates, n)
-		case fieldAttribute + 1, fieldEvent + 1, fieldLink + 1: // what was dropped before
-			_, _, tag := protowire.ConsumeTag(f.all)
-			before, _ := protowire.ConsumeVarint(f.all[tag:])
-			dropped[f.number-1] += before
-			all[n].all = nil
-		}
-	}
-	slices.SortStableFunc(candidates, func(a, b int) int { return cmp.Compare(len(all[b].all), len(all[a].all)) })
-	const counts = 3 * (1 + 5) // tags, and 32 bits in 7 a byte
-	size := len(span) + counts
-	for _, n := range candidates {
-		if size <= limit {
-			break
-		}
-		size -= len(all[n].all)
-		dropped[all[n].number]++
-		all[n].all = nil
-	}
-	if size > limit {
-		return nil, false
-	}
-	var b bytes.Buffer
-	for _, f := range all {
-		b.Write(f.all)
-	}
-	smaller = b.Bytes()
-	for _, number := range [...]protowire.Number{fieldAttribute, fieldEvent, fieldLink} {
-		if n := dropped[number]; n > 0 {
-			smaller = protowire.AppendVarint(protowire.AppendTag(smaller, number+1, protowire.VarintType), n)
-		}
-	}
-	return smaller, true
 }

@@ -40,6 +40,47 @@ func TestShrunkSpansAreSpans(t *testing.T) {
 	}
 }
 
+// TestShrunkTextsAreShortened: the longest ones, no more than has to be; what is cut says so, and nothing else goes.
+func TestShrunkTextsAreShortened(t *testing.T) {
+	const body, limit = "afterglow.request.body", 20_000
+	content := strings.Repeat("äö", 40_000/4)
+	for name, test := range map[string]struct {
+		attributes []otlp.KeyValue
+		flags      int
+	}{
+		"one body":                {[]otlp.KeyValue{otlp.String(body+".content", content), otlp.Int(body+".size", 7)}, 1},
+		"one that was cut before": {[]otlp.KeyValue{otlp.String(body+".content", content), otlp.Bool(body+".truncated", true)}, 1},
+		"two":                     {[]otlp.KeyValue{otlp.String("afterglow.event.content", content), otlp.String("url.full", content), otlp.Int("x", 1)}, 1},
+		"no content":              {[]otlp.KeyValue{otlp.String("url.full", content)}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			payload := otlp.AppendRequest(nil, otlp.ResourceSpans{Spans: []otlp.Span{{Name: "a", ID: [8]byte{1}, Attributes: append([]otlp.KeyValue{otlp.String("small", "x")}, test.attributes...)}}})
+			pieces := Limits{SpanBytes: limit}.Fit(payload)
+			var d tracepb.TracesData
+			if err := proto.Unmarshal(pieces[0].Bytes, &d); err != nil || len(pieces) != 1 {
+				t.Fatal(len(pieces), err)
+			}
+			span := d.GetResourceSpans()[0].GetScopeSpans()[0].GetSpans()[0]
+			flags := 0
+			for _, a := range span.GetAttributes() {
+				if a.GetValue().GetBoolValue() && strings.HasSuffix(a.GetKey(), ".truncated") {
+					flags++
+				}
+				if text := a.GetValue().GetStringValue(); len(text) > len("x") && (!strings.HasPrefix(content, strings.TrimSuffix(text, "…")) || !strings.HasSuffix(text, "…") && text != content) {
+					t.Errorf("%s: %.40s", a.GetKey(), text)
+				}
+			}
+			added := test.flags
+			if name == "one that was cut before" {
+				added = 0
+			}
+			if n := proto.Size(span); n > limit || n < limit-200 || flags != test.flags || len(span.GetAttributes()) != 1+len(test.attributes)+added || span.GetDroppedAttributesCount() != 0 {
+				t.Errorf("%d bytes, %d attributes, %d flags, %d dropped", n, len(span.GetAttributes()), flags, span.GetDroppedAttributesCount())
+			}
+		})
+	}
+}
+
 // request makes one of one resource, with spans of those names, each of about that size.
 func request(size int, names ...string) []byte {
 	r := otlp.ResourceSpans{Resource: []otlp.KeyValue{otlp.String("service.name", "shop")}, Scope: otlp.Scope{Name: "afterglow"}, SchemaURL: "https://schema.example"}

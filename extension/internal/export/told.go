@@ -18,9 +18,11 @@ const (
 
 // Numbers of fields: opentelemetry/proto/common/v1/common.proto.
 const (
-	fieldKey      = 1 // of KeyValue
-	fieldValue    = 2
-	fieldIntValue = 3 // of AnyValue
+	fieldKey         = 1 // of KeyValue
+	fieldValue       = 2
+	fieldStringValue = 1 // of AnyValue
+	fieldBoolValue   = 2
+	fieldIntValue    = 3
 )
 
 // Told gives what the spans of a request tell of losses in their attributes. Whoever drops the request has to tell it again: the one thing that told it
