@@ -10,8 +10,8 @@ import (
 
 // requestKeys and responseKeys are the attributes that hold captured content, of calls and of invocations.
 var (
-	requestKeys  = []string{"http.request.body.content", "afterglow.event.content"}
-	responseKeys = []string{"http.response.body.content", "afterglow.response.content"}
+	requestKeys  = []string{"afterglow.request.body.content", "afterglow.event.content"}
+	responseKeys = []string{"afterglow.response.body.content", "afterglow.response.content"}
 )
 
 // Names under which AWS wraps what the user wrote: the event of a function URL or API, a record of SQS, SNS; the response to an

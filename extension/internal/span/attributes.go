@@ -61,9 +61,9 @@ func appendContent(to []otlp.KeyValue, prefix string, b mask.Body) []otlp.KeyVal
 	return appendFate(to, prefix, b)
 }
 
-// appendBody adds a body of HTTP, message being request or response.
+// appendBody adds a body of HTTP, message being request or response. The conventions have a name for its size, and none for what is in it.
 func appendBody(to []otlp.KeyValue, message, ours string, b mask.Body) []otlp.KeyValue {
-	to = appendText(to, "http."+message+".body.content", b.Text)
+	to = appendText(to, ours+suffixContent, b.Text)
 	to = appendCount(to, "http."+message+".body.size", max(0, b.Size))
 	return appendFate(to, ours, b)
 }

@@ -14,7 +14,7 @@ func (r Resource) Scope() otlp.Scope { return otlp.Scope{Name: scopeName, Versio
 // Attributes that no convention has a name for. None is the beginning of another one up to a dot: some backends make objects of dotted names, and
 // a thing cannot be a text and an object.
 const (
-	// Before a suffix each; bodies of HTTP have names of the conventions for content and size.
+	// Before a suffix each; for the size of bodies of HTTP the conventions have names.
 	prefixEvent        = "afterglow.event"    // what the function was invoked with
 	prefixResponse     = "afterglow.response" // what it returned
 	prefixRequestBody  = "afterglow.request.body"

@@ -233,7 +233,7 @@ func TestBuild(t *testing.T) {
 			inv.Lost = []event.Loss{{Reason: "torn", Records: 1, Bytes: 70}, {Reason: "spool-full", Records: 3}, {Reason: "torn", Records: 2, Bytes: 30}}
 			for n := range 40 {
 				inv.Calls = append(inv.Calls, event.Call{ID: fmt.Sprint("17-", n), Method: "GET", URL: event.TextOf("https://h/"), Status: 200, Start: began, Duration: time.Millisecond,
-					RequestHeaders: headers("a", "b"), Response: body(strings.Repeat("x", 900))})
+					RequestHeaders: headers("a", strings.Repeat("b", 90)), Response: body(strings.Repeat("x", 900))})
 			}
 			inv.Calls[7].Status = 500
 			return inv
@@ -251,7 +251,7 @@ func TestBuild(t *testing.T) {
 			inv := test.make(t)
 			enrich.Apply(&inv)
 			correlate.Apply(&inv, correlate.Environment{Instance: "test"})
-			masked := limit.Apply(mask.New(mask.Options{}).Apply(inv), limit.Limits{FieldBytes: 1024, InvocationBytes: 4096})
+			masked := limit.Apply(mask.New(mask.Options{}).Apply(inv), limit.Limits{FieldBytes: 1024, InvocationBytes: 5120})
 			built := span.Build(masked, resource)
 			got := show(built)
 			if strings.Contains(got, "hunter2") || strings.Contains(got, "4111") {
