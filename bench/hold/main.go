@@ -8,6 +8,7 @@
 //
 //	go run ./bench/hold                       at no limit, 512 MB and 128 MB: about ten minutes
 //	go run ./bench/hold -short -memory 0      quickly
+//	go run ./bench/hold -alone -story busy -memory 512 -o ""      a part of it
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/afterglow-lambda/afterglow/bench/host"
@@ -27,6 +29,8 @@ import (
 type options struct {
 	memory []int
 	short  bool
+	alone  bool
+	story  string
 	output string
 }
 
@@ -42,6 +46,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("hold", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.BoolVar(&opt.short, "short", false, "a fiftieth of the invocations, and short pauses")
+	flags.BoolVar(&opt.alone, "alone", false, "Afterglow's extension and no other")
+	flags.StringVar(&opt.story, "story", "", "only the stories whose name has this `text` in it")
 	flags.StringVar(&opt.output, "o", "bench/results/hold.md", "`file` for the report, relative to the module; empty for none")
 	flags.Func("memory", host.MemoryUsage, func(value string) (err error) {
 		opt.memory, err = host.ParseMemory(value)
@@ -78,7 +84,8 @@ func bench(ctx context.Context, opt options, stdout, stderr io.Writer) error {
 	}
 	all := []program{{"Afterglow", ours, true}}
 	var leftOut []string
-	switch foreign, err := programs.Foreign(ctx, module, stderr); {
+	switch foreign, err := otherwise(ctx, opt, module, stderr); {
+	case opt.alone:
 	case err == nil:
 		all = append(all, program{programs.ForeignName, foreign, false})
 	case errors.Is(err, programs.ErrNoCargo):
@@ -93,7 +100,7 @@ func bench(ctx context.Context, opt options, stdout, stderr io.Writer) error {
 			leftOut = append(leftOut, fmt.Sprintf("%d MB: %v", mb, err))
 			continue
 		}
-		t, err := measureAll(ctx, all, share, opt.short, stderr)
+		t, err := measureAll(ctx, all, share, opt, stderr)
 		if err := errors.Join(err, share.Close()); err != nil {
 			return err
 		}
@@ -101,6 +108,14 @@ func bench(ctx context.Context, opt options, stdout, stderr io.Writer) error {
 		tables = append(tables, t)
 	}
 	return host.Publish(ctx, write(tables, load, leftOut), opt.output, stdout)
+}
+
+// otherwise builds the extension to compare with, unless there is to be none.
+func otherwise(ctx context.Context, opt options, module string, progress io.Writer) (file string, err error) {
+	if opt.alone {
+		return "", nil
+	}
+	return programs.Foreign(ctx, module, progress)
 }
 
 // table is what was measured at one share.
@@ -112,10 +127,13 @@ type table struct {
 // fewOutages are enough for an extension that takes all of each invocation's time for them.
 const fewOutages = 10
 
-func measureAll(ctx context.Context, all []program, share *host.Share, short bool, progress io.Writer) (table, error) {
+func measureAll(ctx context.Context, all []program, share *host.Share, opt options, progress io.Writer) (table, error) {
 	var t table
 	for _, st := range stories() {
-		if short {
+		if !strings.Contains(st.name, opt.story) {
+			continue
+		}
+		if opt.short {
 			st.count, st.warm, st.pause = max(2, st.count/50), st.warm/50, st.pause/20
 		}
 		for _, p := range all {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -104,6 +105,23 @@ func lifeRows() []row {
 		{name: "kept connections are dead", does: "Every connection is cut at each freeze, as by a long one.", set: setting{options: func(o *lambdalocal.Options) { o.CutConnections = true }}, root: true, story: func(s *stage) {
 			s.begin()
 			s.busy(4)
+		}},
+		{name: "frozen while an answer is on its way", does: "The collector takes 150 ms, invocations follow each other within less, and the environment stands still for a second in the middle.",
+			set: setting{env: oftenFlushed()}, root: true, story: frozenBeside},
+		{name: "frozen while an answer is on its way that is lost", does: "The same, and each freeze cuts every connection.", repeats: true,
+			set: setting{env: oftenFlushed(), options: func(o *lambdalocal.Options) { o.CutConnections = true }}, root: true, story: frozenBeside},
+		{name: "SHUTDOWN while an answer is on its way", does: "The environment ends while an answer is awaited beside the next invocation.", set: setting{env: oftenFlushed()}, story: func(s *stage) {
+			s.collector.Otherwise(otlptest.Answer{Slow: 150 * time.Millisecond})
+			s.begin()
+			s.busy(12)
+		}},
+		{name: "the collector hangs beside", does: "It answers a few requests, and then no more, while invocations follow each other closely; at the end it is well again.", repeats: true, set: setting{env: oftenFlushed()}, story: func(s *stage) {
+			s.begin()
+			s.busy(6)
+			s.collector.Otherwise(otlptest.Answer{Hang: true})
+			s.busy(12)
+			s.collector.Otherwise(otlptest.Answer{})
+			s.busy(1)
 		}},
 		{name: "reasons in upper case", does: "SHUTDOWN tells its reason as the documentation prints it.", set: setting{timeout: short, options: func(o *lambdalocal.Options) { o.UpperCaseReasons = true }}, story: func(s *stage) {
 			s.begin()
@@ -286,6 +304,36 @@ func afterKill(s *stage) {
 	}
 	if len(s.ends) != 2 || s.ends[0].Status != "signal: killed" || !s.ends[1].InTime || s.ends[1].Status != "exit status 0" {
 		s.Errorf("the extension left like this: %+v", s.ends)
+	}
+}
+
+// oftenFlushed has data exported as often as may be, and not at the end of each invocation: answers come beside the next ones then.
+func oftenFlushed() map[string]string {
+	return map[string]string{"AFTERGLOW_FLUSH": "interval", "AFTERGLOW_FLUSH_INTERVAL": "100ms"}
+}
+
+// frozenBeside leaves the environment alone for a second whenever an invocation is over and the collector has not answered a request yet. Its answer comes meanwhile.
+func frozenBeside(s *stage) {
+	var open atomic.Int64
+	s.in(func(http.ResponseWriter, *http.Request, []byte) bool {
+		open.Add(1)
+		defer open.Add(-1)
+		time.Sleep(150 * time.Millisecond) // of the collector
+		return false
+	})
+	s.begin()
+	s.busy(5) // as many as it takes until answers come beside, and one more
+	freezes := 0
+	for n := 0; freezes < 3 && n < 100; n++ {
+		s.busy(1)
+		if open.Load() > 0 {
+			freezes++
+			time.Sleep(time.Second) // of the freeze: nothing can be waited for
+			s.busy(5)
+		}
+	}
+	if freezes == 0 { // where connections are lost, the collector is soon left alone for longer than this
+		s.Error("no request was under way when an invocation was over")
 	}
 }
 

@@ -186,6 +186,9 @@ func (d *Lanes) send(ctx context.Context, last bool) {
 		waited, trust = max(waited, l.waited), max(trust, min(l.breaker.trust(), l.Timeout))
 		isWell = isWell && l.breaker.need == 0
 	}
+	if b := besideOf(ctx); b != nil {
+		waited = b.waitedFor(began, waited)
+	}
 	switch {
 	case isWell:
 		d.credit = credit{have: trust, used: true}
@@ -203,8 +206,21 @@ func (d *Lanes) sideBySide(ctx context.Context, last bool, have time.Duration) {
 			busy = append(busy, l)
 		}
 	}
+	b := besideOf(ctx)
+	if b != nil {
+		b.begin(len(busy))
+	}
+	flush := func(l *lane) {
+		ctx := ctx
+		if b != nil {
+			tell := b.lane()
+			defer tell(false)
+			ctx = export.OnWaiting(ctx, func() { tell(true) })
+		}
+		l.flush(ctx, last, have)
+	}
 	if len(busy) == 1 {
-		busy[0].flush(ctx, last, have)
+		flush(busy[0])
 		return
 	}
 	var wait sync.WaitGroup
@@ -213,7 +229,7 @@ func (d *Lanes) sideBySide(ctx context.Context, last bool, have time.Duration) {
 		go func() {
 			defer wait.Done()
 			defer func() { _ = recover() }() // flush itself recovers, and tells
-			l.flush(ctx, last, have)
+			flush(l)
 		}()
 	}
 	wait.Wait()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/export"
@@ -217,58 +216,71 @@ func (r *run) refuse(parts []part, err error) {
 	r.say(remark{what: what, signal: r.signal, err: err, records: int64(records)})
 }
 
+// An outcome is what came of a request.
+type outcome struct {
+	result      export.Result
+	err         error
+	took, limit time.Duration
+	cut         bool // by the limit
+	froze       bool // the environment stood still meanwhile
+	unwanted    bool // nobody waited for the answer any more
+}
+
 // try makes one request within the time that the exporter has deserved, and tells the breaker.
 func (r *run) try(ctx context.Context, payload []byte) (export.Result, error) {
-	start, within := wall(time.Now()), ctx
-	limit, _ := r.breaker.may(start, r.have-r.waited, r.Timeout)
+	limit, _ := r.breaker.may(time.Now(), r.have-r.waited, r.Timeout)
 	if r.last {
 		limit = r.Timeout // the Sender's own
-	} else {
-		var cancel context.CancelFunc
-		within, cancel = limited(ctx, limit)
-		defer cancel()
 	}
-	result, err := r.Sender.Send(within, r.signal, payload)
-	now := wall(time.Now())
-	took := max(0, now.Sub(start))
-	if err != nil {
-		r.waited += min(took, limit+limit/2) // a freeze in the middle of an attempt makes it as long as the freeze
+	o := r.ask(ctx, r.signal, payload, limit)
+	r.learn(o)
+	return o.result, o.err
+}
+
+// ask makes a request. It touches nothing of the lane's.
+func (r *run) ask(ctx context.Context, signal string, payload []byte, limit time.Duration) (o outcome) {
+	o.limit = limit
+	start, within := wall(time.Now()), ctx
+	if !r.last {
+		var l *export.Limit
+		within, l = export.NewLimit(ctx, limit)
+		within = l.UntilConnected(within)
+		defer func() { o.froze = l.Froze(); l.Stop() }()
+	}
+	o.result, o.err = r.Sender.Send(within, signal, payload)
+	o.took = max(0, wall(time.Now()).Sub(start))
+	o.unwanted = ctx.Err() != nil
+	o.cut = within.Err() != nil || errors.Is(o.err, context.DeadlineExceeded)
+	return o
+}
+
+// learn tells the breaker of a request. An attempt in which the environment stood still for long tells nothing of the exporter; but the next one has to.
+func (r *run) learn(o outcome) {
+	took := min(o.took, o.limit)
+	if o.err != nil {
+		r.waited += min(o.took, o.limit+o.limit/2) // a freeze in the middle of an attempt makes it as long as the freeze
 	}
 	var e *export.Error
-	switch isError := errors.As(err, &e); {
-	case err == nil:
-		r.breaker = r.breaker.worked(took)
+	switch isError := errors.As(o.err, &e); {
+	case o.err == nil && o.froze:
+		r.breaker = breaker{full: max(r.breaker.full, firstCredit)} // it works; how fast it is was seen before, if at all
+	case o.err == nil:
+		r.breaker = r.breaker.worked(o.took)
 	case isError && e.Status != 0:
-		r.breaker = r.breaker.refused(min(took, limit))
+		r.breaker = r.breaker.refused(took)
 		if e.Retry {
 			r.rest(e.After)
 		}
 	case isError && !e.Retry: // nobody was asked
 		r.breaker.need = max(r.breaker.need, least)
-	case ctx.Err() != nil: // nobody waited for the answer
-		r.breaker = r.breaker.cut(min(took, limit))
+	case o.froze && !r.breaker.doubtful:
+		r.breaker.doubtful = true
+	case o.unwanted:
+		r.breaker = r.breaker.cut(took)
 	default:
-		r.breaker = r.breaker.failed(now, min(took, limit), 0)
-		r.breaker.doubtful = within.Err() != nil || errors.Is(err, context.DeadlineExceeded)
+		r.breaker = r.breaker.failed(wall(time.Now()), took, 0)
+		r.breaker.doubtful = o.cut
 	}
-	return result, err
-}
-
-// limited gives a context that ends after so long. Of the time until there is a connection only half counts, once there is one: a first handshake is some
-// 0.3 s of work for the smallest function, and says nothing of how long the exporter takes.
-func limited(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	start := time.Now()
-	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(limit, func() { cancel(context.DeadlineExceeded) })
-	var once sync.Once
-	ctx = export.OnConnection(ctx, func() {
-		once.Do(func() {
-			if took := time.Since(start); timer.Stop() {
-				timer.Reset(limit - took/2)
-			}
-		})
-	})
-	return ctx, func() { timer.Stop(); cancel(nil) }
 }
 
 // settle removes items of which nothing is left, and notes what is left of the others.

@@ -204,9 +204,9 @@ func (c *Client) Send(ctx context.Context, signal string, payload []byte) (Resul
 		return Result{}, &Error{Text: err.Error(), cause: err}
 	}
 	if w.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, w.timeout)
-		defer cancel()
+		var limit *Limit
+		ctx, limit = NewLimit(ctx, w.timeout)
+		defer limit.Stop()
 	}
 	body, zipped, err := c.body(w, payload)
 	if err != nil {

@@ -37,8 +37,11 @@ type Moment struct {
 	Recent   [recent]time.Time // when the last invocations began, this one included and last; zero where there was none
 	Oldest   time.Time         // when the first of those began of which nothing has been exported yet
 	Waiting  int               // how many these are, this one included
+	Unread   int               // of them: nothing of them has been made ready either
 	Bytes    int64             // that the spool has of them, as far as that can be told without looking
 	Hold     time.Duration     // how long the last flush kept the function's next invocation waiting
+	Each     time.Duration     // how long it took lately to make an invocation ready; 0 if nobody knows, or there is nothing to make ready
+	Ready    bool              // what was made ready is enough for a request
 }
 
 const (
@@ -52,7 +55,26 @@ const (
 	// until it was put off for patience intervals.
 	cheap    = 400 * time.Microsecond
 	patience = 4
+	// besideGap is how far apart invocations may begin whose environment is trusted to be thawed before an answer is given up: the request goes on while it is
+	// frozen, but nobody sees the answer. A quarter of what an exporter is given at least (deliver's firstCredit).
+	besideGap = 100 * time.Millisecond
+	// portion is how long making invocations ready may hold the environment at once, while traffic is so dense, and fewest are not worth the trouble. So work is
+	// spread over invocations: no client notices one portion, and it fits into what a function of 512 MB gets of a core in a period of 20 ms, beyond which
+	// everything stands still until the next one.
+	portion = 4 * time.Millisecond
+	fewest  = 4
 )
+
+// Beside tells whether a flush may wait for its answers beside the next invocations: the response is out, and what is left to do takes no work. Only while traffic
+// is so dense that the environment is hardly ever frozen.
+func (p Policy) Beside(m Moment) bool {
+	return p.Strategy != AtEnd && !m.Shutdown && m.gap() <= besideGap
+}
+
+// Prepare tells whether to make ready what waits, after the invocation that has just begun, without exporting it.
+func (p Policy) Prepare(m Moment) bool {
+	return p.Beside(m) && m.Left >= leastTime && m.Each > 0 && m.Unread >= fewest && time.Duration(m.Unread)*m.Each >= portion
+}
 
 // Flush decides.
 func (p Policy) Flush(m Moment) bool {
@@ -82,7 +104,7 @@ func (p Policy) Flush(m Moment) bool {
 }
 
 // isFull tells that no more may wait.
-func (m Moment) isFull() bool { return m.Bytes >= muchWaits || m.Waiting >= manyWait }
+func (m Moment) isFull() bool { return m.Bytes >= muchWaits || m.Waiting >= manyWait || m.Ready }
 
 // gap is the longest time between recent invocations, and so what the next one may be expected within. Traffic that slows down is believed at once, traffic that
 // sets in is not.

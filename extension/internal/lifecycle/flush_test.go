@@ -39,6 +39,8 @@ func TestPolicy(t *testing.T) {
 		{"frequent, an interval, too few to share the time", Moment{Recent: frequent, Oldest: now.Add(-interval), Waiting: 50, Hold: 50 * time.Millisecond}, "EI"},
 		{"frequent, an interval, enough to share the time", Moment{Recent: frequent, Oldest: now.Add(-interval), Waiting: 125, Hold: 50 * time.Millisecond}, "AEI"},
 		{"frequent, long enough", Moment{Recent: frequent, Oldest: now.Add(-patience * interval), Waiting: 50, Hold: time.Second}, "AEI"},
+		{"dense, much to make ready", Moment{Recent: every(ms, ms, ms), Oldest: now, Waiting: 63, Unread: 63, Each: 4 * ms}, "E"},
+		{"dense, a request is ready", Moment{Recent: every(ms, ms, ms), Oldest: now, Waiting: 63, Ready: true}, "AEI"},
 		{"frequent, many", Moment{Recent: frequent, Oldest: now, Waiting: manyWait}, "AEI"},
 		{"frequent, much", Moment{Recent: frequent, Oldest: now, Waiting: 2, Bytes: muchWaits}, "AEI"},
 		{"slowing down", Moment{Recent: every(100*ms, 100*ms, time.Minute), Oldest: now.Add(-time.Minute), Waiting: 2}, "AEI"},
@@ -79,5 +81,62 @@ func TestPolicy(t *testing.T) {
 				t.Errorf("flushed by %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// TestBeside: who flushes at the end of each wants it to be over then, and where the environment may be frozen for longer no answer is seen in time.
+func TestBeside(t *testing.T) {
+	gaps := func(gap time.Duration) (m Moment) {
+		for i := range m.Recent {
+			m.Recent[i] = time.Unix(1_000_000, 0).Add(time.Duration(i) * gap)
+		}
+		return m
+	}
+	over := gaps(time.Millisecond)
+	over.Shutdown = true
+	for name, test := range map[string]struct {
+		strategy Strategy
+		moment   Moment
+		want     bool
+	}{
+		"dense":                {Adaptive, gaps(besideGap), true},
+		"dense, interval":      {Interval, gaps(besideGap), true},
+		"dense, at the end":    {AtEnd, gaps(besideGap), false},
+		"not dense":            {Adaptive, gaps(besideGap + 1), false},
+		"the first of all":     {Adaptive, Moment{}, false},
+		"the environment goes": {Adaptive, over, false},
+	} {
+		if got := (Policy{test.strategy, 5 * time.Second}).Beside(test.moment); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestPrepare: a portion is made ready where nothing is lost by that: whose invocations are further apart, has time for it when it flushes; where no hook writes there is
+// nothing, and the end of an invocation is told late.
+func TestPrepare(t *testing.T) {
+	const ms = time.Millisecond
+	dense, far := [recent]time.Time{}, [recent]time.Time{}
+	for i := range dense {
+		dense[i] = time.Unix(1_000_000, 0).Add(time.Duration(i) * 20 * ms)
+		far[i] = time.Unix(1_000_000, 0).Add(time.Duration(i) * (besideGap + ms))
+	}
+	for name, test := range map[string]struct {
+		strategy Strategy
+		moment   Moment
+		want     bool
+	}{
+		"a portion":          {Adaptive, Moment{Left: time.Second, Recent: dense, Unread: 8, Each: portion / 8}, true},
+		"a portion, still":   {Interval, Moment{Left: time.Second, Recent: dense, Unread: 8, Each: portion / 8}, true},
+		"at the end of each": {AtEnd, Moment{Left: time.Second, Recent: dense, Unread: 8, Each: portion / 8}, false},
+		"not yet":            {Adaptive, Moment{Left: time.Second, Recent: dense, Unread: 7, Each: portion / 8}, false},
+		"too few":            {Adaptive, Moment{Left: time.Second, Recent: dense, Unread: fewest - 1, Each: portion}, false},
+		"nothing to read":    {Adaptive, Moment{Left: time.Second, Recent: dense, Unread: 200}, false},
+		"far apart":          {Adaptive, Moment{Left: time.Second, Recent: far, Unread: 8, Each: portion / 8}, false},
+		"no time":            {Adaptive, Moment{Left: leastTime - 1, Recent: dense, Unread: 8, Each: portion / 8}, false},
+	} {
+		if got := (Policy{test.strategy, 5 * time.Second}).Prepare(test.moment); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

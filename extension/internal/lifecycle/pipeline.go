@@ -26,6 +26,8 @@ const (
 	// lastLook bounds a look at how much was not read, so that it can still be told: while the last work goes on there is less time for it than after that.
 	lastLook = 40 * time.Millisecond
 	calmLook = 120 * time.Millisecond
+	// lastWait is the part of SHUTDOWN's time that an answer is waited for which was still missing when the environment was frozen: it may never come.
+	lastWait = 4
 	// mostPanics of stages, and what they are fed is not worth the trouble any more: it is only counted.
 	mostPanics = 3
 	// maxAnnounced bounds what is remembered of invocations whose data waits: several times what waits before it is flushed, should a flush get stuck. Hooks write
@@ -66,12 +68,13 @@ type Pipeline struct {
 	said       atomic.Bool   // that not everything could be exported
 	broken     bool          // a panic between the stages: nothing is touched any more
 
-	working chan struct{} // closed when the work that outlasted its invocation is done; nil if there is none
-	timer   *timer        // nil if not Timed
+	working chan struct{}      // closed when the work that outlasted its invocation is done; nil if there is none
+	stop    context.CancelFunc // of that work, if it goes on because the answers are all that it waits for; else nil
+	timer   *timer             // nil if not Timed
 }
 
 // Invoke returns at once if the policy leaves the spool alone. Otherwise it waits for the end of the invocation, or until it is clear that nobody will tell
-// of it, and flushes what is complete then.
+// of it, and flushes what is complete then, or makes a part of it ready for the next flush.
 func (p *Pipeline) Invoke(ctx context.Context, e lambdaapi.Event) {
 	now := time.Now().Round(0)
 	p.announce(e, now)
@@ -81,34 +84,44 @@ func (p *Pipeline) Invoke(ctx context.Context, e lambdaapi.Event) {
 		return
 	}
 	m := p.moment(now, e.Deadline)
-	if !p.Policy.Flush(m) {
+	flush := p.Policy.Flush(m)
+	if prepare := p.Policy.Prepare(m) && p.isSafe(); !flush && !prepare {
 		return
 	}
-	ctx, cancel := until(ctx, e.Deadline, p.margin(now, e.Deadline))
+	bounded, cancel := until(ctx, e.Deadline, p.margin(now, e.Deadline))
 	defer cancel()
 	if p.Delivery == nil {
-		p.within(ctx, func(context.Context) { p.discard() })
-		p.traffic.flushed(0, true, 0)
+		p.within(bounded, func(context.Context) { p.discard() })
+		p.traffic.flushed(flushed{all: true}, 0)
 		return
 	}
 	// Where the last one had no time after its end, what waits is flushed beside the handler before it is too much.
 	if beside := p.expired && m.isFull(); !beside {
-		if p.expired = p.Endings.Await(ctx, p.attempt(e)) == Expired; p.expired {
+		if p.expired = p.Endings.Await(bounded, p.attempt(e)) == Expired; p.expired {
 			return
 		}
 	}
 	ended := time.Now().Round(0)
-	if m.Left = left(ctx); !p.Policy.Flush(m) {
-		p.expired = m.Left < leastTime
+	if m.Left = left(bounded); m.Left < leastTime {
+		p.expired = true
+		return
+	}
+	if !flush {
+		p.prepareWithin(bounded)
 		return
 	}
 	// Also where no hook told of this invocation: hooks whose spool is full write nothing, and nothing would ever make room for them.
-	var done, result flushed
-	if p.within(ctx, func(ctx context.Context) { result = p.flush(ctx, "") }) {
-		done = result // else it is still being written
+	var done flushed
+	if p.Policy.Beside(m) {
+		done = p.flushBeside(ctx, bounded)
+	} else {
+		done = p.flushWithin(bounded)
 	}
-	p.traffic.flushed(done.bytes, done.all, time.Now().Round(0).Sub(ended))
+	p.traffic.flushed(done, time.Now().Round(0).Sub(ended))
 }
+
+// isSafe tells whether nothing is held in memory but what has not been delivered yet: what nobody could keep is not to become more.
+func (p *Pipeline) isSafe() bool { return len(p.held) == 0 || p.added.Load() > 0 }
 
 // discard drops what would only fill the function's /tmp, and memory.
 func (p *Pipeline) discard() {
@@ -127,7 +140,9 @@ func (p *Pipeline) moment(now, deadline time.Time) Moment {
 	if !deadline.IsZero() {
 		left = deadline.Add(-p.margin(now, deadline)).Sub(now)
 	}
-	return p.traffic.moment(now, left, p.Delivery == nil || p.Delivery.Due(now))
+	m := p.traffic.moment(now, left, p.Delivery == nil || p.Delivery.Due(now))
+	m.Ready = p.Batch > 0 && p.added.Load() >= int64(p.Batch)
+	return m
 }
 
 // margin is what is left of an invocation's time: what the settings say, and a fifth of it at most, or nothing would ever be exported.
@@ -182,7 +197,7 @@ func (p *Pipeline) Shutdown(ctx context.Context, e lambdaapi.Event) {
 	if p.Delivery == nil {
 		return
 	}
-	if !p.within(ctx, func(ctx context.Context) { p.flush(ctx, reasonOf(e)) }) {
+	if !p.within(ctx, func(ctx context.Context) { p.flush(ctx, reasonOf(e), nil) }) {
 		p.sayLate(e)
 	}
 }
@@ -200,22 +215,6 @@ func (p *Pipeline) sayLate(e lambdaapi.Event) {
 		text += ": what is unread is left to the next life of the environment"
 	}
 	said.Msg(text)
-}
-
-// isFree waits for the end of a flush that runs. It returns false if that did not come.
-func (p *Pipeline) isFree(ctx context.Context) bool {
-	if p.timer != nil && !p.timer.stop(ctx) {
-		return false
-	}
-	if !p.isWorking() {
-		return true
-	}
-	select {
-	case <-p.working:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // reasonOf gives the reason of a SHUTDOWN, which is never empty.
@@ -242,50 +241,4 @@ func left(ctx context.Context) time.Duration {
 		return time.Until(d)
 	}
 	return math.MaxInt64
-}
-
-// within works for as long as the context allows, and tells whether that was enough. What is not done then goes on by itself, and isWorking tells of it. So
-// that there is something left to be done in the time, the work's own context ends a little earlier: what was not accepted then has to go somewhere.
-func (p *Pipeline) within(ctx context.Context, work func(context.Context)) bool {
-	done := make(chan struct{})
-	p.working = done
-	announced := p.announced
-	p.announced = nil
-	l := left(ctx)
-	go func() {
-		defer close(done)
-		defer func() {
-			if r := recover(); r != nil {
-				p.broken = true
-				logPanic(p.Log, "flush", r)
-			}
-		}()
-		for _, a := range announced {
-			p.Intake.Announce(a)
-			p.unreported = a.ID
-		}
-		shorter, cancel := context.WithTimeout(ctx, l-min(l/10, lastWords))
-		defer cancel()
-		work(shorter)
-	}()
-	select {
-	case <-done:
-		p.working = nil
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (p *Pipeline) isWorking() bool {
-	if p.working == nil {
-		return false
-	}
-	select {
-	case <-p.working:
-		p.working = nil
-		return false
-	default:
-		return true
-	}
 }

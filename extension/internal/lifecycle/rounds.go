@@ -35,16 +35,29 @@ const (
 
 // A flushed is what a flush came to.
 type flushed struct {
-	bytes int64 // read
-	all   bool  // nothing was left in the spool that could have been read
+	bytes int64         // read
+	all   bool          // nothing was left in the spool that could have been read
+	took  time.Duration // reading and making it ready
 	// unread invocations were found at the end of the environment, and there was no time to make anything of them.
 	unread int
 }
 
+// prepare makes ready what is complete, for the next flush, so that it has less to do at once. The files stay: until then the data is in memory alone.
+func (p *Pipeline) prepare(ctx context.Context) (done flushed) {
+	began := time.Now()
+	p.facts()
+	round := p.Intake.Collect(false)
+	p.renderAll(ctx, round.Invocations, false)
+	p.lose(round.Lost...)
+	p.hold(round)
+	return flushed{bytes: round.Bytes, all: !round.More, took: time.Since(began)}
+}
+
 // flush brings what is in the spool to the exporters, round by round. A round's files are deleted when the delivery says that their content is safe: a
 // process that is killed before leaves them to the next life of the environment, which may send them a second time, with the same ids. reason is that of
-// SHUTDOWN, "" before.
-func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
+// SHUTDOWN, "" before. Whoever does not want to wait for answers is told what it came to when there is nothing else left to wait for; else waits is nil.
+func (p *Pipeline) flush(ctx context.Context, reason string, waits func(flushed)) (done flushed) {
+	began := time.Now()
 	last := reason != ""
 	if p.facts(); reason != "" && !p.survives(reason) {
 		p.awaitReport(ctx)
@@ -69,7 +82,12 @@ func (p *Pipeline) flush(ctx context.Context, reason string) (done flushed) {
 			p.hold(round)
 			continue
 		}
-		if p.bring(ctx, reason, round.More) {
+		done.took = time.Since(began)
+		bringing := ctx
+		if now := done; !round.More && waits != nil {
+			bringing = deliver.Beside(ctx, func() { waits(now) })
+		}
+		if p.bring(bringing, reason, round.More) {
 			p.release(round)
 		} else {
 			p.hold(round)

@@ -80,7 +80,11 @@ func (s *stand) Flush(ctx context.Context, last bool) deliver.Report {
 	s.flushes++
 	lost, again := s.told, s.again
 	s.told, s.again = nil, nil
-	if (s.notDue && !last) || s.flush != nil && !s.flush(ctx) {
+	if s.notDue && !last {
+		return deliver.Report{Safe: !s.unsafe, Kept: len(s.added), Lost: lost, Again: again}
+	}
+	deliver.Waiting(ctx)
+	if s.flush != nil && !s.flush(ctx) {
 		return deliver.Report{Safe: !s.unsafe, Kept: len(s.added), Lost: lost, Again: again}
 	}
 	if len(s.added) > 0 {
@@ -132,6 +136,13 @@ func (s *stand) invoke(id string) time.Duration {
 	start := time.Now()
 	s.Invoke(s.t.Context(), lambdaapi.Event{Type: lambdaapi.Invoke, RequestID: id, Deadline: start.Add(timeout)})
 	return time.Since(start)
+}
+
+// settle waits for what goes on beside.
+func (s *stand) settle() {
+	if s.working != nil {
+		<-s.working
+	}
 }
 
 func (s *stand) shutdown() time.Duration { return s.shutdownFor("spindown") }

@@ -53,7 +53,7 @@ func (p *Pipeline) tick(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, tickBudget)
 	defer cancel()
-	p.flush(ctx, "")
+	p.flush(ctx, "", nil)
 }
 
 // stop ends the timer. A flush that runs may take half of the time that is left, before its requests are broken off: whether those had arrived nobody could say.

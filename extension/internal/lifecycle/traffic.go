@@ -9,6 +9,10 @@ type traffic struct {
 	waiting int
 	hold    time.Duration
 
+	unread int           // of those that wait
+	read   int64         // bytes that were made ready since the last flush
+	share  time.Duration // that making one ready takes, as the last times have shown
+
 	each  int64 // bytes of an invocation, as the last flushes have found them
 	size  int64 // of the spool when it was last looked at
 	sized int   // how many were waiting then
@@ -26,6 +30,7 @@ func (t *traffic) arrived(now time.Time) {
 		t.oldest = now
 	}
 	t.waiting++
+	t.unread++
 }
 
 // look tells whether it is time to look at the spool's size.
@@ -36,26 +41,44 @@ func (t *traffic) look() bool {
 // looked notes the spool's size.
 func (t *traffic) looked(size int64) { t.size, t.sized = size, t.waiting }
 
-// flushed notes that so many bytes of what waited were read. What is left, if anything, is as old as before.
-func (t *traffic) flushed(bytes int64, all bool, hold time.Duration) {
-	if t.waiting > 0 && bytes > 0 {
+// prepared notes that so many bytes of what waited were read, and nothing exported.
+func (t *traffic) prepared(f flushed) {
+	t.learn(f)
+	t.read += f.bytes
+}
+
+// learn notes what it took to make ready what was unread. Where no hook writes there is nothing to prepare, and the end of an invocation is dear to wait for.
+func (t *traffic) learn(f flushed) {
+	each := f.took / time.Duration(max(1, t.unread))
+	// What is longer counts at once, because the share of a core was used up; what is shorter, by and by.
+	t.share = max(each, (7*t.share+each)/8)
+	if f.bytes == 0 {
+		t.share = 0
+	}
+	t.unread = 0
+}
+
+// flushed notes that so many bytes of what waited were read, and how long that held the function up. What is left, if anything, is as old as before.
+func (t *traffic) flushed(f flushed, hold time.Duration) {
+	t.learn(f)
+	if bytes := t.read + f.bytes; t.waiting > 0 && bytes > 0 {
 		// What is larger counts at once, what is smaller by and by.
 		each := bytes / int64(t.waiting)
 		t.each = max(each, (3*t.each+each)/4)
 	}
-	t.hold = hold
+	t.hold, t.read = hold, 0
 	t.size, t.sized = 0, 0
-	if all {
+	if f.all {
 		t.waiting = 0
 		return
 	}
-	t.waiting = 1
+	t.waiting, t.unread = 1, 1
 }
 
 // moment gives the present one.
 func (t *traffic) moment(now time.Time, left time.Duration, due bool) Moment {
 	return Moment{
-		Now: now, Left: left, Due: due, Recent: t.recent, Oldest: t.oldest, Waiting: t.waiting, Hold: t.hold,
+		Now: now, Left: left, Due: due, Recent: t.recent, Oldest: t.oldest, Waiting: t.waiting, Unread: t.unread, Hold: t.hold, Each: t.share,
 		Bytes: t.size + int64(t.waiting-t.sized)*t.each,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,10 +19,14 @@ const roundTrip = 50 * time.Millisecond
 // A simulation is a function that Lambda invokes, with the real pipeline and spool and a clock of its own.
 type simulation struct {
 	*stand
+	mutex sync.Mutex           // began is read beside the function
 	held  []time.Duration      // by invocation: from the function's end to the next event that the extension asks for
 	began map[string]time.Time // by invocation
 	late  time.Duration        // longest from an invocation's beginning to its arrival
 	ends  time.Duration        // how long the function runs
+	next  time.Time            // when the next invocation comes
+
+	hookless bool // nobody writes into the spool
 }
 
 func newSimulation(t *testing.T, p Policy) *simulation {
@@ -30,6 +35,8 @@ func newSimulation(t *testing.T, p Policy) *simulation {
 	s.Endings = s
 	s.flush = func(context.Context) bool {
 		time.Sleep(roundTrip)
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
 		for _, id := range s.added {
 			s.late = max(s.late, time.Since(s.began[strings.TrimSuffix(id, ";")]))
 		}
@@ -47,21 +54,30 @@ func (s *simulation) Await(_ context.Context, a Attempt) Ending {
 
 // run invokes after each of the gaps, or as soon as the extension has asked for the next event.
 func (s *simulation) run(gaps ...time.Duration) *simulation {
-	next := time.Now()
+	s.next = time.Now()
 	for _, gap := range gaps {
-		next = next.Add(gap)
-		time.Sleep(time.Until(next))
-		if time.Now().After(next) {
-			next = time.Now() // it was late: Lambda has started another environment for what came meanwhile
-		}
-		id := fmt.Sprintf("R%d", len(s.held))
-		s.began[id] = next
-		s.spool(id)
-		s.Invoke(s.t.Context(), lambdaapi.Event{RequestID: id, Deadline: next.Add(timeout)})
-		held := max(0, time.Since(next)-s.ends)
-		s.held = append(s.held, held)
+		s.once(gap)
 	}
+	s.settle()
 	return s
+}
+
+// once invokes once.
+func (s *simulation) once(gap time.Duration) {
+	s.next = s.next.Add(gap)
+	time.Sleep(time.Until(s.next))
+	if time.Now().After(s.next) {
+		s.next = time.Now() // it was late: Lambda has started another environment for what came meanwhile
+	}
+	id := fmt.Sprintf("R%d", len(s.held))
+	s.mutex.Lock()
+	s.began[id] = s.next
+	s.mutex.Unlock()
+	if !s.hookless {
+		s.spool(id)
+	}
+	s.Invoke(s.t.Context(), lambdaapi.Event{RequestID: id, Deadline: s.next.Add(timeout)})
+	s.held = append(s.held, max(0, time.Since(s.next)-s.ends))
 }
 
 // mean and median of how long the function was held up.

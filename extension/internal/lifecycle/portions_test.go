@@ -1,0 +1,162 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/deliver"
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/extension/internal/intake"
+)
+
+// rendering is what making an invocation ready takes in these tests: as on half a core.
+const rendering = 500 * time.Microsecond
+
+// working gives a simulation in which that is so, and of which the first invocations are over.
+func working(t *testing.T, p Policy) *simulation {
+	s := newSimulation(t, p)
+	s.Render = func(inv event.Invocation) []deliver.Batch {
+		time.Sleep(rendering)
+		return renderText(inv)
+	}
+	s.run(steady(2*recent, dense)...)
+	return s
+}
+
+// TestWorkIsSpreadOverInvocations: none waits for all of it.
+func TestWorkIsSpreadOverInvocations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := working(t, adaptive)
+		before := len(s.held)
+		s.run(steady(1000, dense)...)
+		held := s.held[before:]
+		if longest := slices.Max(held); longest > portion+rendering {
+			t.Errorf("one was held up for %v", longest)
+		}
+		none := 0
+		for _, h := range held {
+			if h == 0 {
+				none++
+			}
+		}
+		if none < len(held)*8/10 {
+			t.Errorf("%d of %d were not held up at all", none, len(held))
+		}
+		s.finish()
+	})
+}
+
+// TestWhoseTimeIsUsedUpGetsSmallerPortions: a portion that takes longer than it should, because the share of a core is used up, makes the next ones smaller.
+func TestWhoseTimeIsUsedUpGetsSmallerPortions(t *testing.T) {
+	s := traffic{unread: 8}
+	s.prepared(flushed{bytes: 1, took: portion})
+	usual := s.share
+	s.unread = 8
+	s.prepared(flushed{bytes: 1, took: 5 * portion})
+	if s.share != 5*usual {
+		t.Errorf("%v each, before %v", s.share, usual)
+	}
+	for range 100 {
+		s.unread = 8
+		s.prepared(flushed{bytes: 1, took: portion})
+	}
+	if s.share > usual+usual/10 {
+		t.Errorf("%v each in the end, before %v", s.share, usual)
+	}
+	s.unread = 8
+	s.prepared(flushed{took: portion})
+	if s.share != 0 {
+		t.Errorf("%v each of what nobody wrote", s.share)
+	}
+}
+
+// TestWhatWasMadeReadyStaysInTheSpool until it is sent: whoever kills this process leaves it to the next.
+func TestWhatWasMadeReadyStaysInTheSpool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := working(t, Policy{Adaptive, time.Hour})
+		s.run(steady(50, dense)...)
+		sent, ready := strings.Join(s.sent, ""), len(s.added)
+		if ready < 40 || s.files() < 50 {
+			t.Fatalf("%d are ready, %d files", ready, s.files())
+		}
+		next := newStand(t)
+		next.dir, next.Intake = s.dir, intake.New(s.dir, time.Time{})
+		next.shutdown()
+		for n := range s.held {
+			if got := strings.Count(";"+sent+strings.Join(next.sent, ""), fmt.Sprintf(";R%d;", n)); got != 1 {
+				t.Errorf("invocation %d arrived %d times", n, got)
+			}
+		}
+	})
+}
+
+// TestEnoughForARequestIsSent: what was made ready is in memory.
+func TestEnoughForARequestIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := working(t, Policy{Adaptive, time.Hour})
+		s.Batch = 200
+		s.run(steady(200, dense)...)
+		if got := len(s.sent); got < 4 {
+			t.Errorf("%d requests", got)
+		}
+		s.finish()
+	})
+}
+
+// TestNoPortionIsMadeOfWhatNobodyKeeps: it would only pile up in memory.
+func TestNoPortionIsMadeOfWhatNobodyKeeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := working(t, Policy{Interval, time.Second})
+		s.flush, s.unsafe = fail, true
+		s.run(steady(60, dense)...)
+		s.settle()
+		s.notDue = true
+		rendered := len(s.added)
+		s.run(steady(100, dense)...)
+		if len(s.added) != rendered {
+			t.Errorf("%d were made ready, and %d more", rendered, len(s.added)-rendered)
+		}
+	})
+}
+
+// TestWhereNoHookWritesThereAreNoPortions: there is nothing to make ready, and Lambda tells of the end of an invocation some 25 ms later.
+func TestWhereNoHookWritesThereAreNoPortions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSimulation(t, adaptive)
+		s.hookless = true
+		s.run(steady(200, dense)...)
+		if n := len(s.awaits); n > 2*recent {
+			t.Errorf("%d ends were waited for", n)
+		}
+	})
+}
+
+// TestOneFlushAtATime: while answers are waited for beside the function, no other flush begins and nothing is made ready.
+func TestOneFlushAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := working(t, Policy{Interval, 100 * time.Millisecond})
+		s.flush = func(ctx context.Context) bool { time.Sleep(time.Second); return true }
+		for s.next = time.Now(); !s.isWorking(); {
+			s.once(dense)
+		}
+		flushes, awaits := s.flushes, len(s.awaits)
+		before := len(s.held)
+		for range 20 {
+			if !s.isWorking() {
+				t.Fatal("it is over")
+			}
+			s.once(dense)
+		}
+		if s.flushes != flushes || len(s.awaits) != awaits || slices.Max(s.held[before:]) != 0 {
+			t.Errorf("%d more flushes, %d more ends were waited for, held %v", s.flushes-flushes, len(s.awaits)-awaits, s.held[before:])
+		}
+		s.settle()
+		s.flush = nil
+		s.finish()
+	})
+}
