@@ -86,7 +86,7 @@ func find(table []Setting, name string) (Setting, bool) {
 func Parse(name, value string) error {
 	s, ok := Lookup(name)
 	if !ok {
-		return &Error{Name: name, Value: value, Problem: "there is no such setting", Remedy: remedyFor(name)}
+		return &Error{Name: name, Value: value, Problem: "there is no such setting", Remedy: remedyFor(name, prefix)}
 	}
 	return s.Check(value)
 }

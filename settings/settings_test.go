@@ -250,13 +250,15 @@ func TestHostsAreRead(t *testing.T) {
 
 // TestUnknownNames: what is misspelt does nothing, and is told with the name that was meant.
 func TestUnknownNames(t *testing.T) {
-	environ := []string{"PATH=/bin", "AFTERGLOW_DISABLED=1", "AFTERGLOW_EXEC_WRAPPER_NEXT=", "OTEL_TRACES_SAMPLER=x", "AFTERGLOWING=1", "", "="}
+	environ := []string{"PATH=/bin", "AFTERGLOW_DISABLED=1", "AFTERGLOW_EXEC_WRAPPER_NEXT=", "OTEL_TRACES_SAMPLER=x", "AFTERGLOWING=1", "", "=",
+		"OTEL_EXPORTER_OTLP_INSECURE=true", "OTEL_EXPORTER_OTLP_METRICS_INSECURE=true", "OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT=http://h", aggregation + "=" + explicit}
 	if errs := Unknown(environ); len(errs) > 0 {
 		t.Errorf("%v", errs)
 	}
 	for name, meant := range map[string]string{
 		"AFTERGLOW_MASK_KEY": "AFTERGLOW_MASK_KEYS ", "AFTERGLOW_SIGNAL": "AFTERGLOW_SIGNALS ", "AFTERGLOW_EXPORTER": "AFTERGLOW_EXPORTERS ", "AFTERGLOW_MASKPRESET": "AFTERGLOW_MASK_PRESET ",
 		"AFTERGLOW_LOGLEVEL": "AFTERGLOW_LOG_LEVEL ", "AFTERGLOW_MASK_DOMIANS": "AFTERGLOW_MASK_DOMAINS ", "AFTERGLOW_": "", "AFTERGLOW_QQQQQQQQQQ": "", "AFTERGLOW_" + strings.Repeat("X", 10_000): "", "AFTERGLOW_\n\xff": "",
+		"OTEL_EXPORTER_OTLP_TRACE_ENDPOINT": "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ", "OTEL_EXPORTER_OTLP_HEADER": "OTEL_EXPORTER_OTLP_HEADERS ", "OTEL_EXPORTER_OTLP_QQQQQQQQQQ": "", aggregation: "",
 	} {
 		errs := Unknown(append(environ, name+"=hunter2"))
 		if len(errs) != 1 {
