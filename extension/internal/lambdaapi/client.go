@@ -10,7 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -28,6 +28,7 @@ const maxAnswer = 256 << 10
 type Client struct {
 	address    string
 	identifier string
+	next       []byte // the request for the next event; nil before it was made
 	conn       net.Conn
 	reader     *bufio.Reader
 }
@@ -41,14 +42,27 @@ type answer struct {
 	body   []byte
 }
 
+// request writes a request. The one for the next event is the same each time, and so is written once.
+func (c *Client) request(method, path string, header http.Header, body []byte) []byte {
+	var b bytes.Buffer
+	b.WriteString(method + " " + path + " HTTP/1.1\r\nHost: " + c.address + "\r\n")
+	_ = header.Write(&b) // a buffer takes everything
+	if len(body) > 0 {
+		b.WriteString("Content-Length: " + strconv.Itoa(len(body)) + "\r\n")
+	}
+	b.WriteString("\r\n")
+	b.Write(body)
+	return b.Bytes()
+}
+
 // do sends a request once and reads the answer. The error is an *Error if there was an answer other than 2xx.
-func (c *Client) do(ctx context.Context, method, path string, header http.Header, body []byte) (answer, error) {
+func (c *Client) do(ctx context.Context, method string, request []byte) (answer, error) {
 	if err := c.connect(ctx); err != nil {
 		return answer{}, err
 	}
 	conn := c.conn
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // it fails only for a connection that is closed
-	a, keep, err := c.roundTrip(method, path, header, body)
+	a, keep, err := c.roundTrip(method, request)
 	if !stop() || !keep || err != nil {
 		c.Close()
 	}
@@ -61,18 +75,11 @@ func (c *Client) do(ctx context.Context, method, path string, header http.Header
 	return a, nil
 }
 
-func (c *Client) roundTrip(method, path string, header http.Header, body []byte) (a answer, keep bool, err error) {
-	request := &http.Request{
-		Method: method, URL: &url.URL{Scheme: "http", Host: c.address, Path: path}, Host: c.address,
-		Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-	}
-	if len(body) == 0 {
-		request.Body = nil
-	}
-	if err := request.Write(c.conn); err != nil {
+func (c *Client) roundTrip(method string, request []byte) (a answer, keep bool, err error) {
+	if _, err := c.conn.Write(request); err != nil {
 		return answer{}, false, fmt.Errorf("send request: %w", err)
 	}
-	response, err := http.ReadResponse(c.reader, request)
+	response, err := http.ReadResponse(c.reader, &http.Request{Method: method}) // which is all that it looks at
 	if err != nil {
 		return answer{}, false, fmt.Errorf("read answer: %w", err)
 	}

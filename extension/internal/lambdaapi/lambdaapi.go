@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -83,7 +82,7 @@ func (c *Client) Register(ctx context.Context, name string, events ...EventType)
 	}
 	body = append(body, `]}`...)
 	header := http.Header{headerName: {name}, headerFeature: {"accountId"}, "Content-Type": {"application/json"}}
-	a, err := c.do(ctx, http.MethodPost, pathRegister, header, body)
+	a, err := c.do(ctx, http.MethodPost, c.request(http.MethodPost, pathRegister, header, body))
 	if err != nil {
 		return Registered{}, fmt.Errorf("register extension: %w", err)
 	}
@@ -92,6 +91,7 @@ func (c *Client) Register(ctx context.Context, name string, events ...EventType)
 		return Registered{}, fmt.Errorf("register extension: %w", &Error{Status: http.StatusOK, Message: "an answer without an identifier"})
 	}
 	c.identifier = id
+	c.next = nil
 	return Registered{a.body}, nil
 }
 
@@ -109,7 +109,10 @@ func (r Registered) Registration() Registration {
 
 // Next tells Lambda that all work is done and waits for the next event, for as long as that takes.
 func (c *Client) Next(ctx context.Context) (Event, error) {
-	a, err := c.do(ctx, http.MethodGet, pathNext, http.Header{headerIdentifier: {c.identifier}}, nil)
+	if c.next == nil {
+		c.next = c.request(http.MethodGet, pathNext, http.Header{headerIdentifier: {c.identifier}}, nil)
+	}
+	a, err := c.do(ctx, http.MethodGet, c.next)
 	if err != nil {
 		return Event{}, fmt.Errorf("wait for the next event: %w", err)
 	}
@@ -117,28 +120,6 @@ func (c *Client) Next(ctx context.Context) (Event, error) {
 	if err != nil {
 		// Not the parser's words: they could quote what was sent.
 		return Event{}, fmt.Errorf("wait for the next event: %w", &Error{Status: http.StatusOK, Message: "an answer that is not an event"})
-	}
-	return e, nil
-}
-
-func parseEvent(body []byte) (Event, error) {
-	var w struct {
-		EventType, RequestID, InvokedFunctionArn, ShutdownReason string
-		DeadlineMs                                               int64
-		Tracing                                                  struct{ Type, Value string }
-	}
-	if err := json.Unmarshal(body, &w); err != nil {
-		return Event{}, fmt.Errorf("parse event: %w", err)
-	}
-	e := Event{
-		Type:      EventType(strings.ToUpper(w.EventType)),
-		Deadline:  fromMillis(w.DeadlineMs),
-		RequestID: w.RequestID,
-		ARN:       w.InvokedFunctionArn,
-		Reason:    strings.ToLower(w.ShutdownReason),
-	}
-	if w.Tracing.Type == "" || strings.EqualFold(w.Tracing.Type, "X-Amzn-Trace-Id") {
-		e.Trace = w.Tracing.Value
 	}
 	return e, nil
 }

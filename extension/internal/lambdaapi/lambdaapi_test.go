@@ -2,6 +2,7 @@ package lambdaapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -246,11 +247,47 @@ func TestProxyIsNotAsked(t *testing.T) {
 func FuzzParseEvent(f *testing.F) {
 	f.Add([]byte(`{"eventType":"INVOKE","deadlineMs":1676051000123,"requestId":"3da1f2dc"}`))
 	f.Add([]byte(`{"deadlineMs":9223372036854775807}`))
+	for _, body := range eventBodies {
+		f.Add([]byte(body))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		readAsJSON(t, b)
 		if e, err := parseEvent(b); err == nil && !e.Deadline.IsZero() && e.Deadline.Year() < 1970 {
 			t.Errorf("%v", e)
 		}
 	})
+}
+
+// eventBodies are events on which a reader of its own could differ from encoding/json.
+var eventBodies = []string{
+	`{"eventType":"INVOKE","deadlineMs":1676051000123,"requestId":"3da1f2dc","invokedFunctionArn":"arn:aws:lambda:eu-west-1:123456789012:function:f","tracing":{"type":"X-Amzn-Trace-Id","value":"Root=1-5;Parent=5;Sampled=1"}}`,
+	`{"eventType":"SHUTDOWN","shutdownReason":"spindown","deadlineMs":0}`, " {\n\"eventType\" : \"INVOKE\" ,\t\"tracing\": { \"type\" : \"\" } }\r\n", `{}`, `{"tracing":{}}`, `{"tracing":null}`, `null`, `[]`, ``, `{`, `"x"`,
+	`{"eventType":"a","eventType":"b"}`, `{"EventType":"a"}`, `{"eventType":"a","EVENTTYPE":"b"}`, `{"eventtype":null}`, `{"tracing":{"type":"a"},"tracing":{"value":"b"}}`, `{"tracing":{"type":"a","x":1}}`,
+	`{"eventType":"\u0041"}`, `{"eventType":"é"}`, "{\"eventType\":\"\xff\"}", "{\"eventType\":\"\x7f\"}", "{\"eventType\":\"\t\"}", `{"eventType":"\"}`, `{"eventType":7}`, `{"eventType":"a"}x`, `{"eventType":"a",}`, `{,}`, `{"eventType"}`,
+	`{"deadlineMs":-1}`, `{"deadlineMs":01}`, `{"deadlineMs":1.5}`, `{"deadlineMs":1e3}`, `{"deadlineMs":"1"}`, `{"deadlineMs":}`, `{"deadlineMs":99999999999999999999}`, `{"more":[1,{"eventType":"b"}],"requestId":"r"}`,
+}
+
+// TestEventIsReadAsJSON: whatever the event, what is in it and whether it is one are encoding/json's.
+func TestEventIsReadAsJSON(t *testing.T) {
+	for _, body := range eventBodies {
+		readAsJSON(t, []byte(body))
+	}
+	for _, body := range eventBodies[:3] { // what Lambda writes
+		if p := (eventParser{s: body}); !p.event(new(wireEvent)) {
+			t.Errorf("needs encoding/json: %s", body)
+		}
+	}
+}
+
+func readAsJSON(t *testing.T, body []byte) {
+	t.Helper()
+	var got, want wireEvent
+	if p := (eventParser{s: string(body)}); !p.event(&got) {
+		return // encoding/json reads it
+	}
+	if err := json.Unmarshal(body, &want); err != nil || got != want {
+		t.Errorf("%q: got %+v; encoding/json: %+v, %v", body, got, want, err)
+	}
 }
 
 // TestAnAnswerThatIsNoEvent is an answer all the same: there is an environment that this process must not fail.

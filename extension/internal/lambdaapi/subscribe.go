@@ -43,7 +43,7 @@ func (c *Client) Subscribe(ctx context.Context, s Subscription) (told bool, err 
 	ctx, cancel := context.WithTimeout(ctx, subscribeTimeout)
 	defer cancel()
 	header := http.Header{headerIdentifier: {c.identifier}, "Content-Type": {"application/json"}}
-	a, err := c.do(ctx, http.MethodPut, pathTelemetry, header, s.body())
+	a, err := c.do(ctx, http.MethodPut, c.request(http.MethodPut, pathTelemetry, header, s.body()))
 	if err != nil {
 		return false, fmt.Errorf("subscribe to telemetry: %w", err)
 	}
