@@ -48,11 +48,14 @@ type Delivery interface {
 	// Stash keeps a batch on disk for the next process, in the place of the last one of its signal. This process sends it no more than the next Add of that signal,
 	// which takes its place as soon as it is accepted or kept. Without a disk it does nothing.
 	Stash(b Batch)
-	// Owe keeps losses that could not be told any more for the next process, and tells whether it could; Owed gives those of the last one, once.
+	// Owe keeps losses that nobody was told of yet for the next process, in the place of those that it was given before, and tells whether it could; Owed gives
+	// those of the last process, which are kept until Owe is told what is left of them.
 	Owe(losses []event.Loss) (kept bool)
 	Owed() []event.Loss
 	// Abandon writes what is still kept to the log, if the settings allow it, for as long as ctx allows: the environment goes, and /tmp with it.
 	Abandon(ctx context.Context)
+	// Untold gives the records that are kept as of the last Flush, by signal, less those that Abandon has written, and each of them once. Any goroutine may ask.
+	Untold() []event.Loss
 }
 
 // A Sender is one way out: export.Client, export.Log. It returns when its context ends. The error may be an *export.Error; any other means: later.

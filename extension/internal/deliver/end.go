@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,20 +22,19 @@ const (
 	mostOwed = 16 << 10
 )
 
-// Owe keeps losses for the next process, beside those that are kept already. Where the disk cannot, the log is for the caller to write.
+// Owe keeps losses for the next process, in the place of those that are kept already. Where the disk cannot, the log is for the caller to write.
 func (d *Lanes) Owe(lost []event.Loss) (kept bool) {
 	if len(lost) == 0 {
+		if d.owes {
+			d.owes = os.Remove(d.outbox.path(owedName)) != nil
+		}
 		return true
 	}
 	if d.o.Bytes == 0 {
 		return false
 	}
-	all := d.owed()
-	for _, l := range lost {
-		all.merge(l)
-	}
 	b := []byte(owedMark + "\n")
-	for _, l := range all {
+	for _, l := range lost {
 		if l.Reason == "" || strings.ContainsAny(l.Reason, " \n") {
 			continue // no reason of ours
 		}
@@ -44,17 +44,18 @@ func (d *Lanes) Owe(lost []event.Loss) (kept bool) {
 		d.complain(err)
 		return false
 	}
+	d.owes = true
 	return true
 }
 
-// Owed gives the losses that the last process could not tell of, once.
+// Owed gives the losses that the last process could not tell of. They stay on the disk until Owe is told what is left of them.
 func (d *Lanes) Owed() []event.Loss {
 	if d.o.Bytes == 0 || d.outbox.check() != nil {
 		return nil
 	}
-	lost := d.owed()
-	_ = os.Remove(d.outbox.path(owedName)) // there is most often none
-	return lost
+	_, err := os.Lstat(d.outbox.path(owedName))
+	d.owes = err == nil
+	return d.owed()
 }
 
 func (d *Lanes) owed() (lost losses) {
@@ -84,49 +85,116 @@ func (d *Lanes) owed() (lost losses) {
 // it stays on the disk, in case that the environment lives on after all.
 func (d *Lanes) Abandon(ctx context.Context) {
 	d.open()
+	d.wait()
 	written := map[[sha256.Size]byte]bool{}
-	left := map[string]int{}
 	var told losses // by what is left
 	for _, p := range d.places() {
-		if d.o.Abandoned == nil || ctx.Err() != nil || !d.write(ctx, p.item, written) {
-			if d.outbox.load(p.item) == nil {
-				told.told(p.signal, p.payload)
-				if p.name != "" {
-					p.payload = nil
-				}
-			}
-			left[p.signal] += max(1, p.records)
+		if d.o.Abandoned != nil && d.write(ctx, p, written) {
+			p.lane.drop(p.item)
 			continue
 		}
-		p.lane.drop(p.item)
+		if d.outbox.load(p.item) == nil {
+			told.told(p.signal, p.payload)
+			if p.name != "" && !p.changed {
+				p.payload = nil
+			}
+		}
 	}
+	left := d.Untold()
 	if len(left) == 0 {
 		return
 	}
 	e := d.o.Log.Warn()
-	for _, signal := range [...]string{otlplog.Traces, otlplog.Metrics, otlplog.Logs} {
-		if n := left[signal]; n > 0 {
-			e = e.Int(signal, n)
-		}
-	}
-	for _, l := range told {
+	for _, l := range slices.Concat(left, told) {
 		e = e.Int64(l.Reason, l.Records)
 	}
 	e.Msg("kept records could not be delivered before the end")
 }
 
-// write writes an item to the log. False if that was not possible.
-func (d *Lanes) write(ctx context.Context, it *item, written map[[sha256.Size]byte]bool) bool {
-	if d.outbox.load(it) != nil {
+// Untold gives the records that are kept, by signal, once: whoever has asked has to tell them. It is for every goroutine.
+func (d *Lanes) Untold() (left []event.Loss) {
+	for n, signal := range signals {
+		if records := d.waiting[n].Swap(0); records > 0 {
+			left = append(left, event.Loss{Reason: signal, Records: records})
+		}
+	}
+	return left
+}
+
+// signals in the order in which they are told.
+var signals = [...]string{otlplog.Traces, otlplog.Metrics, otlplog.Logs}
+
+// wait notes how much is kept.
+func (d *Lanes) wait() {
+	var records [len(signals)]int64
+	for l := range d.all() {
+		for _, it := range l.items {
+			if n := slices.Index(signals[:], it.signal); n >= 0 {
+				records[n] += int64(max(1, it.records))
+			}
+		}
+	}
+	for n := range records {
+		d.waiting[n].Store(records[n])
+	}
+}
+
+// waits takes records off what is noted.
+func (d *Lanes) waits(it *item, less int) {
+	if n := slices.Index(signals[:], it.signal); n >= 0 {
+		d.waiting[n].Add(-int64(less))
+	}
+}
+
+// mostAtOnce of a request is compressed and written into the log in one go: a millisecond of CPU time, which the smallest functions get in 14. Between two
+// pieces it is looked at whether there is time for another one.
+const mostAtOnce = 64 << 10
+
+// write writes an item to the log, piece by piece. False if something is left of it, which stays.
+func (d *Lanes) write(ctx context.Context, p place, written map[[sha256.Size]byte]bool) bool {
+	if ctx.Err() != nil || d.outbox.load(p.item) != nil {
 		return false
 	}
-	sum := sha256.Sum256(it.payload)
-	if written[sum] {
-		return true
+	had := max(1, p.records)
+	var sum [sha256.Size]byte
+	if len(d.lanes) > 1 { // else nothing is there twice
+		if sum = sha256.Sum256(p.payload); written[sum] {
+			d.waits(p.item, had)
+			return true
+		}
 	}
-	if _, err := d.abandoned.Send(ctx, it.signal, it.payload); err != nil {
+	pieces := pieces(part{p.item, p.payload, p.records}, mostAtOnce)
+	for n, piece := range pieces {
+		if ctx.Err() == nil {
+			if _, err := d.abandoned.Send(ctx, p.signal, piece.payload); err == nil {
+				continue
+			}
+		}
+		if n > 0 {
+			p.payload, p.records, p.changed = join(pieces[n:]), 0, true
+			for _, rest := range pieces[n:] {
+				p.records += rest.records
+			}
+			d.waits(p.item, had-max(1, p.records))
+			if p.name != "" {
+				_ = d.outbox.write(p.item, 0) // else it is there twice, should the environment live on
+			}
+		}
 		return false
 	}
+	d.waits(p.item, had)
 	written[sum] = true
 	return true
+}
+
+// pieces halves a part until none is larger than that, or cannot be halved.
+func pieces(p part, most int) []part {
+	if len(p.payload) <= most {
+		return []part{p}
+	}
+	first, second, ok := halves([]part{p})
+	if !ok {
+		return []part{p}
+	}
+	return append(pieces(first[0], most), pieces(second[0], most)...)
 }

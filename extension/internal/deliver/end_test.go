@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -20,14 +21,17 @@ func TestLossesThatAreOwed(t *testing.T) {
 	if !s.Owe(nil) || !s.Owe([]event.Loss{{Reason: "torn", Records: 3, Bytes: 100}}) {
 		t.Error("they are not kept")
 	}
-	s.Owe([]event.Loss{{Reason: "torn", Records: 1, Bytes: 1}, {Reason: "refused", Records: 2}, {Reason: "no reason\n", Records: 9}})
-	s.reset()
-	for _, lost := range [][]event.Loss{s.Owed(), s.Owed()} {
-		for _, l := range lost {
+	s.Owe([]event.Loss{{Reason: "torn", Records: 4, Bytes: 1}, {Reason: "refused", Records: 2}, {Reason: "no reason\n", Records: 9}}) // all that is owed now
+	for range 2 { // they stay until somebody was told
+		s.reset()
+		s.lost = nil
+		for _, l := range s.Owed() {
 			s.lost.merge(l)
 		}
+		s.wantLost("refused:2 torn:4")
+		s.wantFiles(1)
 	}
-	s.wantLost("refused:2 torn:4")
+	s.Owe(nil)
 	s.wantFiles(0)
 	for _, content := range []string{"", "AFTERGLOW-OWED/2\ntorn 1 1\n", "AFTERGLOW-OWED/1\ntorn 1\ntorn -1 0\ntorn x y\n\n", strings.Repeat("x", mostOwed+1)} {
 		if err := os.WriteFile(s.outbox.path(owedName), []byte(content), 0o600); err != nil {
@@ -36,6 +40,8 @@ func TestLossesThatAreOwed(t *testing.T) {
 		if got := s.Owed(); len(got) != 0 {
 			t.Errorf("%.20q: got %v", content, got)
 		}
+		s.Owe(nil)
+		s.wantFiles(0)
 	}
 }
 
@@ -141,4 +147,60 @@ func TestLittleTimeAtTheEnd(t *testing.T) {
 		s.Flush(ctx, true)
 		s.want(f, "a")
 	})
+}
+
+// A hasty context is over as soon as something is in the log, but tells it only to who asks: whoever waits for it would not know what was written.
+type hasty struct {
+	context.Context //nolint:containedctx // it is one
+	log             *bytes.Buffer
+}
+
+func (h hasty) Err() error {
+	if h.log.Len() > 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestAbandonInPieces: a request of a mebibyte takes the smallest functions too long. What there was no time for is counted, and stays on the disk.
+func TestAbandonInPieces(t *testing.T) {
+	var w bytes.Buffer
+	s := newStand(t, func(o *Options) { o.Abandoned = &w }, one(&fake{answer: nobody}))
+	const all = 40
+	var want []string
+	for n := range all {
+		want = append(want, fmt.Sprintf("%02d%s", n, strings.Repeat("x", 10_000)))
+	}
+	s.add(want...)
+	s.flush(false)
+	s.wantFiles(1)
+	s.log.Reset()
+	s.Abandon(hasty{t.Context(), &w})
+	written := read(t, w.String())
+	if n := len(written); n == 0 || n > mostAtOnce/10_000 {
+		t.Fatalf("%d are written", n)
+	}
+	if said := fmt.Sprintf(`"traces":%d,`, all-len(written)); !strings.Contains(s.log.String(), said) {
+		t.Errorf("said %q, want %s", s.log.String(), said)
+	}
+	if left := s.Untold(); left != nil {
+		t.Errorf("%v are left to be told, and were told", left)
+	}
+	s.reset() // the environment lives on after all
+	s.Abandon(t.Context())
+	if written = read(t, w.String()); len(written) != all {
+		t.Errorf("%d of %d are there", len(written), all)
+	}
+}
+
+// TestUntold: what is kept can be told by whoever has no time to wait for Abandon, once.
+func TestUntold(t *testing.T) {
+	s := newStand(t, nil, one(&fake{answer: nobody}))
+	s.invoke("a")
+	s.invoke("b")
+	for _, want := range []string{"[{traces 2 0}]", "[]"} {
+		if got := fmt.Sprint(s.Untold()); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
 }

@@ -152,7 +152,7 @@ type part struct {
 // parts cuts an item to what the receiver takes.
 func (l *lane) parts(it *item) (all []part) {
 	if l.Limits == (export.Limits{}) || it.signal != otlplog.Traces {
-		return l.small(part{it, it.payload, it.records})
+		return pieces(part{it, it.payload, it.records}, l.most)
 	}
 	for _, p := range l.Limits.Fit(it.payload) {
 		if p.Bytes == nil {
@@ -160,19 +160,7 @@ func (l *lane) parts(it *item) (all []part) {
 			l.say(remark{what: refusing, signal: it.signal, records: int64(p.Records), text: fmt.Sprintf("a span has more than %d bytes, whatever is taken out of it", l.Limits.SpanBytes)})
 			continue
 		}
-		all = append(all, l.small(part{it, p.Bytes, p.Records})...)
+		all = append(all, pieces(part{it, p.Bytes, p.Records}, l.most)...)
 	}
 	return all
-}
-
-// small halves a part until it is no larger than a request may be.
-func (l *lane) small(p part) []part {
-	if len(p.payload) <= l.most {
-		return []part{p}
-	}
-	first, second, ok := halves([]part{p})
-	if !ok {
-		return []part{p}
-	}
-	return append(l.small(first[0]), l.small(second[0])...)
 }

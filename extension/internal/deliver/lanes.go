@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/export"
@@ -43,8 +44,10 @@ type Lanes struct {
 	opened bool
 	failed bool // the disk, and it has been said
 	files  int  // written by this process
+	owes   bool // there is a file of losses that nobody has been told of
 
-	abandoned *export.Log // nil: what is abandoned is not written
+	abandoned *export.Log                // nil: what is abandoned is not written
+	waiting   [len(signals)]atomic.Int64 // records that are kept, by signal, as of the last Flush or Abandon
 }
 
 // New makes a Delivery. Nothing is read, written or connected before the first Flush.
@@ -90,7 +93,7 @@ func (d *Lanes) Flush(ctx context.Context, last bool) Report {
 	}
 	d.send(ctx, last)
 	d.keep()
-	if last {
+	if d.wait(); last {
 		d.sayOff()
 	}
 	return d.report()

@@ -211,6 +211,11 @@ func (p *Pipeline) sayLate(e lambdaapi.Event) {
 	if unsent := p.added.Load(); unsent > 0 {
 		said = said.Int64("unsent bytes", unsent)
 	}
+	if p.Delivery != nil && !p.survives(reasonOf(e)) {
+		for _, l := range p.Delivery.Untold() {
+			said = said.Int64(l.Reason, l.Records)
+		}
+	}
 	if p.survives(reasonOf(e)) {
 		text += ": what is unread is left to the next life of the environment"
 	}

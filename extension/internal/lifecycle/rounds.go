@@ -198,8 +198,10 @@ func (p *Pipeline) deliver(ctx context.Context, last, more bool) (safe bool) {
 	return report.Safe
 }
 
-// release deletes the files of a round, and of those before it.
+// release deletes the files of a round, and of those before it. What was found lost in them, and afterwards, nobody else can count then: it is on disk before,
+// for the next life, should this one be killed before it could tell.
 func (p *Pipeline) release(round intake.Round) {
+	p.Delivery.Owe(p.lost)
 	for _, r := range p.held {
 		p.Intake.Release(r)
 	}

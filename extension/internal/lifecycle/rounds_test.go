@@ -158,7 +158,7 @@ func TestTheEnd(t *testing.T) {
 				s.told = []event.Loss{{Reason: "refused", Records: 2}}
 				s.shutdownFor(reason)
 				said := strings.Contains(s.log.String(), `"refused":2`)
-				if owes := len(s.owing) == 1; owes != survives || s.left == survives || said == survives {
+				if owes := len(s.owing) == 1; survives && !owes || s.left == survives || said == survives {
 					t.Errorf("owed %v, abandoned: %v, log: %s", s.owing, s.left, s.log.String())
 				}
 			})
@@ -216,6 +216,23 @@ func TestLosses(t *testing.T) {
 		// What an earlier life owes, and what a request told that nobody gets, metrics have counted before.
 		if m.lost != 2 || m.invocations != 5 {
 			t.Errorf("%d lost, %d invocations", m.lost, m.invocations)
+		}
+	})
+}
+
+// TestLossesAreOwedUntilTheyAreTold: a process that is killed before it could tell leaves them to the next one.
+func TestLossesAreOwedUntilTheyAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		s.told = []event.Loss{{Reason: "refused", Records: 2}}
+		s.invoke("A")
+		if len(s.owing) != 1 || s.owing[0].Records != 2 {
+			t.Errorf("owes %v", s.owing)
+		}
+		s.invoke("B")
+		s.expect("A;", "B[refused:2];")
+		if len(s.owing) != 0 {
+			t.Errorf("owes %v, and told it", s.owing)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ type stand struct {
 	flushes int
 	told    []event.Loss // by the next Flush
 	owedNow []event.Loss // by an earlier life
+	untold  []event.Loss
 	owing   []event.Loss // to the next one
 	again   []event.Loss // by the next Flush
 	stashed []string
@@ -100,11 +102,13 @@ func (s *stand) Owe(l []event.Loss) bool {
 	if s.cannotOwe {
 		return false
 	}
-	s.owing = append(s.owing, l...)
+	s.owing = slices.Clone(l)
 	return true
 }
 
 func (s *stand) Owed() []event.Loss { return s.owedNow }
+
+func (s *stand) Untold() []event.Loss { return s.untold }
 
 func (s *stand) Abandon(context.Context) { s.left = true }
 
