@@ -22,7 +22,7 @@ func TestLossesThatAreOwed(t *testing.T) {
 		t.Error("they are not kept")
 	}
 	s.Owe([]event.Loss{{Reason: "torn", Records: 4, Bytes: 1}, {Reason: "refused", Records: 2}, {Reason: "no reason\n", Records: 9}}) // all that is owed now
-	for range 2 { // they stay until somebody was told
+	for range 2 {                                                                                                                     // they stay until somebody was told
 		s.reset()
 		s.lost = nil
 		for _, l := range s.Owed() {

@@ -19,6 +19,8 @@ const (
 	mostEntries = 10_000
 	// block is what a file takes of the disk at least, and in steps of: ext4's.
 	block = 4 << 10
+	// gone is what a file holds that could not be removed. Nothing else that is written here is as short.
+	gone = "-"
 	// mostPayload bounds what is believed to be one request: twice the most that AFTERGLOW_LIMIT_BATCH_BYTES can be.
 	mostPayload = 16 << 20
 )
@@ -60,8 +62,8 @@ func (o outbox) open() ([]*item, error) {
 			continue
 		}
 		info, err := os.Lstat(o.path(name))
-		if err != nil || !info.Mode().IsRegular() || !isOurs(info) {
-			continue // a link, a pipe, a directory, somebody else's: nothing that was written here
+		if err != nil || !info.Mode().IsRegular() || !isOurs(info) || info.Size() == int64(len(gone)) {
+			continue // a link, a pipe, a directory, somebody else's: nothing that was written here; or what remove left
 		}
 		items = append(items, &item{head: h, name: name, size: blocks(info.Size())})
 	}
@@ -233,8 +235,10 @@ func (o outbox) regular(name string) (*os.File, error) {
 
 // remove forgets an item's file.
 func (o outbox) remove(it *item) {
-	if it.name != "" {
-		_ = os.Remove(o.path(it.name)) // gone is what it should be; a file that cannot be removed is sent twice at worst, after a reset
+	if path := o.path(it.name); it.name != "" {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			_ = os.WriteFile(path, []byte(gone), 0o600) // in a directory that cannot be written to: the next life would send it again
+		}
 	}
 	it.name, it.size, it.changed = "", 0, false
 }

@@ -517,3 +517,18 @@ func FuzzFile(f *testing.F) {
 		parseFileName(name)
 	})
 }
+
+// TestAFileThatCannotBeRemoved is not sent again by the next life. The tests may run as root, who may do everything but empty a directory that is a file's place.
+func TestAFileThatCannotBeRemoved(t *testing.T) {
+	s := newStand(t, nil, one(&fake{}))
+	it := &item{head: head{exporter: "x", signal: otlplog.Traces, records: 1, born: time.Now()}, payload: []byte("payload")}
+	if err := s.outbox.write(it, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.outbox.path(it.name), []byte(gone), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if items, err := s.outbox.open(); err != nil || len(items) != 0 {
+		t.Errorf("%d items, %v", len(items), err)
+	}
+}

@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	// lastMargin is what is left of SHUTDOWN's two seconds: whatever still runs at their end is killed.
+	// shutdownTime is what is left to extensions of the two seconds in which an environment has to end, where its runtime ignores SIGTERM.
+	// lastMargin is what is left of SHUTDOWN's time: whatever still runs at its end is killed.
 	// leastShutdown is used whatever SHUTDOWN says: a process that is not killed yet can at least tell what is lost.
+	shutdownTime  = 1400 * time.Millisecond
 	leastShutdown = 100 * time.Millisecond
 	lastMargin    = 100 * time.Millisecond
 	// withoutDeadline bounds an event that came without a deadline. There is none such on Lambda; 3 s is the default timeout of a function.
@@ -83,12 +85,13 @@ func (p *Pipeline) Invoke(ctx context.Context, e lambdaapi.Event) {
 		// Work that did not end in its invocation's time goes on beside this one, at the lowest priority. This one's data can wait.
 		return
 	}
-	m := p.moment(now, e.Deadline)
+	deadline := believed(now, e.Deadline)
+	m := p.moment(now, deadline)
 	flush := p.Policy.Flush(m)
 	if prepare := p.Policy.Prepare(m) && p.isSafe(); !flush && !prepare {
 		return
 	}
-	bounded, cancel := until(ctx, e.Deadline, p.margin(now, e.Deadline))
+	bounded, cancel := until(ctx, deadline, p.margin(now, deadline))
 	defer cancel()
 	if p.Delivery == nil {
 		p.within(bounded, func(context.Context) { p.discard() })
@@ -184,7 +187,10 @@ func (p *Pipeline) attempt(e lambdaapi.Event) Attempt {
 
 // Shutdown exports all that is there. After a timeout or a failure there will be another life of the environment, which finds what is left in /tmp.
 func (p *Pipeline) Shutdown(ctx context.Context, e lambdaapi.Event) {
-	if soon := time.Now().Add(leastShutdown + lastMargin); !e.Deadline.IsZero() && e.Deadline.Before(soon) {
+	now := time.Now().Round(0)
+	if e.Deadline = believed(now, e.Deadline); e.Deadline.IsZero() {
+		e.Deadline = now.Add(shutdownTime)
+	} else if soon := now.Add(leastShutdown + lastMargin); e.Deadline.Before(soon) {
 		e.Deadline = soon
 	}
 	ctx, cancel := until(ctx, e.Deadline, lastMargin)
@@ -220,6 +226,14 @@ func (p *Pipeline) sayLate(e lambdaapi.Event) {
 		text += ": what is unread is left to the next life of the environment"
 	}
 	said.Msg(text)
+}
+
+// believed gives a deadline, or none if it is over when its event comes: then this clock and Lambda's do not agree, and it tells nothing.
+func believed(now, deadline time.Time) time.Time {
+	if deadline.After(now) {
+		return deadline
+	}
+	return time.Time{}
 }
 
 // reasonOf gives the reason of a SHUTDOWN, which is never empty.

@@ -118,9 +118,31 @@ func TestNoTimeIsLeft(t *testing.T) {
 		s.whole = timeout // an invocation before had that
 		s.spool("A")
 		s.Invoke(t.Context(), lambdaapi.Event{RequestID: "A", Deadline: time.Now().Add(margin)})
-		s.Invoke(t.Context(), lambdaapi.Event{RequestID: "A", Deadline: time.Now().Add(-time.Hour)})
 		s.expect()
 		s.Invoke(t.Context(), lambdaapi.Event{RequestID: "A"}) // no deadline at all
+		s.expect("A;")
+		// A deadline that is over when its event comes is one by another clock.
+		s.spool("B")
+		s.Invoke(t.Context(), lambdaapi.Event{RequestID: "B", Deadline: time.Now().Add(-time.Hour)})
+		s.expect("B;")
+		if s.narrow {
+			t.Errorf("said %s", s.log.String())
+		}
+	})
+}
+
+// TestShutdownByAnotherClock: its deadline is over, or never comes, and it has the time that Lambda gives.
+func TestShutdownByAnotherClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		s.spool("A")
+		s.flush = func(ctx context.Context) bool {
+			if left := left(ctx); left < time.Second || left > 2*time.Second {
+				t.Errorf("it has %v", left)
+			}
+			return true
+		}
+		s.Shutdown(t.Context(), lambdaapi.Event{Type: lambdaapi.Shutdown, Reason: "spindown", Deadline: time.Now().Add(-time.Hour)})
 		s.expect("A;")
 	})
 }
