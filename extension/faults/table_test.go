@@ -63,6 +63,7 @@ func table() []group {
 		{"/tmp", diskRows()},
 		{"The spool", spoolRows()},
 		{"Life and death", lifeRows()},
+		{"Losses", lossRows()},
 		{settingsGroup, settingRows()},
 	}
 }

@@ -129,7 +129,14 @@ def fail(text):
     raise ValueError(text)
 
 
+def forbid(path):
+    """Take the right to write to a directory, if there is one."""
+    if os.path.isdir(path):
+        os.chmod(path, 0o500)
+
+
 STEPS = {
+    "forbid": forbid,
     "get": get, "post": post, "many": many, "fork": fork, "sleep": time.sleep, "remove": remove, "clear": clear, "fill": fill, "put": put, "copy": copy,
     "litter": litter, "link": os.symlink, "pipe": os.mkfifo, "mkdir": make, "rename": os.rename, "chmod": os.chmod, "kill": kill, "memory": memory, "fail": fail,
     "exit": sys.exit, "print": print,

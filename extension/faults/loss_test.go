@@ -1,0 +1,66 @@
+package faults
+
+import (
+	"time"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
+	"github.com/afterglow-lambda/afterglow/internal/otlptest"
+)
+
+// lossRows are faults that come together: something is lost, and whoever could tell of it ends.
+func lossRows() []row {
+	const outbox = spoolDir + "-outbox"
+	untold := setting{options: func(o *lambdalocal.Options) { o.NoTelemetry = true }}
+	old := setting{options: untold.options, env: map[string]string{"AFTERGLOW_OUTBOX_AGE": "1s"}}
+	return []row{
+		{name: "refused, and killed before it is told", does: "The collector answers 400 once. Before there is anything that could tell of that, Lambda kills the extension with the function.",
+			set: untold, judge: deaf, meant: waited, lost: []string{"refused"}, story: func(s *stage) {
+				s.collector.Otherwise(otlptest.Answer{Status: 400})
+				s.begin()
+				s.busy(1)
+				s.collector.Otherwise(otlptest.Answer{})
+				s.invoke(get("/a"), step{"kill"})
+				s.busy(2)
+			}},
+		{name: "too old, and killed before it is told", does: "An outage is longer than AFTERGLOW_OUTBOX_AGE, and then the same.",
+			set: old, judge: deaf, meant: waited, lost: []string{"outbox-age"}, story: func(s *stage) {
+				s.collector.Otherwise(otlptest.Answer{Status: 503})
+				s.begin()
+				s.busy(1)
+				s.invoke(step{"sleep", 1.5})
+				s.busy(1)
+				s.collector.Otherwise(otlptest.Answer{})
+				s.invoke(get("/a"), step{"kill"})
+				s.busy(2)
+			}, mayLose: []string{"undelivered"}},
+		{name: "an outbox that nobody can remove from", does: "During an outage the function takes the right to write to the outbox's directory; then the collector is back, and the function is killed.",
+			story: func(s *stage) {
+				s.collector.Otherwise(otlptest.Answer{Status: 503})
+				s.begin()
+				s.busy(2)
+				s.invoke(get("/a"), step{"forbid", outbox}, get("/b"))
+				s.collector.Otherwise(otlptest.Answer{})
+				s.invoke(step{"sleep", 3}) // for which it is left alone
+				s.busy(2)
+				s.invoke(get("/a"), step{"kill"})
+				s.busy(2)
+			}},
+		{name: "a backlog for the log of the smallest function", does: "With AFTERGLOW_UNDELIVERED=log and 128 MB the collector hangs for 60 invocations with large bodies: there is no time to write all of it.",
+			mayLose: []string{"undelivered"}, set: setting{memory: smallest, env: map[string]string{"AFTERGLOW_UNDELIVERED": "log"}}, story: func(s *stage) {
+				s.collector.Otherwise(otlptest.Answer{Hang: true})
+				s.begin()
+				for range 60 {
+					s.invoke(post("/a", 32000), post("/b", 32000), get("/bytes/32000"), get("/bytes/32000"))
+				}
+			}},
+		{name: "deadlines by another clock", does: "Every deadline that Lambda gives was an hour ago, by the function's clock.",
+			set: setting{between: &between{event: func(event map[string]any) {
+				if _, has := event["deadlineMs"]; has {
+					event["deadlineMs"] = time.Now().Add(-time.Hour).UnixMilli()
+				}
+			}}}, story: func(s *stage) {
+				s.begin()
+				s.busy(20)
+			}},
+	}
+}
