@@ -31,7 +31,7 @@ What a reason means: [the table below](#reasons). Calls and bodies that were cut
 This page is generated from the table in ` + "`extension/faults`" + ` (` + "`go test ./extension/faults -run Docs -update`" + `). Rows marked *full* run with ` + "`-full`" + ` only, because they
 take long.
 
-Not here: steps of the clock, because the wall clock is the whole machine's. They are put in where each package reads the time: in tests of lifecycle (when to flush), intake (what an earlier
+Not here, but for deadlines by another clock: steps of the clock, because the wall clock is the whole machine's. They are put in where each package reads the time: in tests of lifecycle (when to flush), intake (what an earlier
 life left) and deliver (pauses and ages).
 `
 
@@ -53,6 +53,7 @@ func reasons() [][2]string {
 		{"late-invocation", "records of invocations whose span had gone out before, by Lambda's word"},
 		{"dropped-calls", "calls that were left out to keep the invocation within AFTERGLOW_LIMIT_INVOCATION_BYTES"},
 		{"deleted", "records in files of the spool that somebody deleted"},
+		{"outbox-age", "spans that nobody took within AFTERGLOW_OUTBOX_AGE"},
 		{"outbox-gone", "spans in files of the outbox that somebody deleted"},
 		{"refused", "spans that the collector refused for good"},
 		{"undelivered", "spans that nobody had taken when the environment ended: `traces` in the log's last line"},

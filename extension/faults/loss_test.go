@@ -45,7 +45,7 @@ func lossRows() []row {
 				s.invoke(get("/a"), step{"kill"})
 				s.busy(2)
 			}},
-		{name: "a backlog for the log of the smallest function", does: "With AFTERGLOW_UNDELIVERED=log and 128 MB the collector hangs for 60 invocations with large bodies: there is no time to write all of it.",
+		{name: "a backlog for the log of the smallest function", does: "With AFTERGLOW_UNDELIVERED=log and 128 MB the collector hangs for 60 invocations with large bodies: there is no time to write all of it.", data: "what was not written into the log is counted: `undelivered`",
 			mayLose: []string{"undelivered"}, set: setting{memory: smallest, env: map[string]string{"AFTERGLOW_UNDELIVERED": "log"}}, story: func(s *stage) {
 				s.collector.Otherwise(otlptest.Answer{Hang: true})
 				s.begin()
