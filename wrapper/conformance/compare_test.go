@@ -28,6 +28,9 @@ func (s story) plainly(t *testing.T, language string, o outcome) string {
 		"payload": {&o.Payload, &o.ErrorType}, "stdout": all(&o.Lines.Stdout), "stderr": all(&o.Lines.Stderr), "frames": all(&o.Lines.Frames),
 		"requests": append(all(&o.Received.Order), all(&o.Received.Connections)...),
 	}
+	for _, name := range []string{"payload", "stdout", "stderr", "frames"} {
+		fields["answer and log"] = append(fields["answer and log"], fields[name]...)
+	}
 	for _, d := range s.Differs {
 		if len(d.On) > 0 && !slices.Contains(d.On, language) {
 			continue

@@ -96,7 +96,7 @@ type invocation struct {
 
 // A difference is something that may differ between the two runs, taken out of both.
 type difference struct {
-	In      string   // payload, stdout, stderr, frames or requests
+	In      string   // payload, stdout, stderr, frames, all four as "answer and log", or requests
 	Pattern string   // an expression; what it matches is not compared
 	On      []string // languages; none: all
 	Because string

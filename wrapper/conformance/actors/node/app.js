@@ -181,6 +181,7 @@ async function tell(event, context) {
   const { steps } = event;
   let results;
   try {
+    await exports.loaded;
     results = await run(steps, event, context);
   } catch (error) {
     if (error instanceof Unsupported) return { unsupported: error.message };
@@ -210,7 +211,7 @@ if (!isMainThread && workerData && workerData.steps) {
 } else if (require.main === module) { // a child process
   tell(JSON.parse(fs.readFileSync(0, 'utf8'))).then((result) => process.stdout.write(JSON.stringify(result)));
 } else if (process.env.STORY_INIT) {
-  // CommonJS cannot wait at init: what takes time is still going on when the first invocation comes, as in many functions.
+  // CommonJS cannot wait at init: what takes time may still be going on when the first invocation comes, which waits for it, as many functions do.
   const event = JSON.parse(process.env.STORY_INIT);
   const [[name, args]] = Object.entries(event.steps[0]);
   if (name === 'raise' || name === 'exit') {
