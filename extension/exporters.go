@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -112,9 +113,10 @@ func makeExporters(name string, v *settings.Values, aws *export.AWS, stdout io.W
 		if err != nil {
 			return nil, err
 		}
-		e := deliver.Exporter{Name: name, Signals: c.signals, Sender: client}
+		e := deliver.Exporter{Name: name, Signals: c.signals, Sender: client, Abreast: true}
 		for _, to := range c.endpoints {
 			e.Timeout = max(e.Timeout, to.Timeout)
+			e.Abreast = e.Abreast && strings.HasPrefix(to.URL, "http://") // the handshake of TLS takes longer than the round trip that it would save
 		}
 		if len(exporters) > 0 {
 			e.Name += "-" + c.signals[0]

@@ -73,17 +73,17 @@ func TestExporters(t *testing.T) {
 		errs, warnings              int
 	}{
 		{"nothing is said", "", "", "r", "", true, 0, 0},
-		{"an endpoint alone", "", collector, "r", "otlp: traces", false, 0, 0},
-		{"otlp and an endpoint", "otlp", collector, "r", "otlp: traces", false, 0, 0},
-		{"otlp and no endpoint", "otlp", "", "r", "otlp: traces metrics logs", false, 0, 0},
+		{"an endpoint alone", "", collector, "r", "otlp: traces, abreast", false, 0, 0},
+		{"otlp and an endpoint", "otlp", collector, "r", "otlp: traces, abreast", false, 0, 0},
+		{"otlp and no endpoint", "otlp", "", "r", "otlp: traces metrics logs, abreast", false, 0, 0},
 		{"X-Ray", "xray", "", "r", "xray: traces, limited", false, 0, 0},
 		{"X-Ray and nobody knows where", "xray", "", "", "", false, 1, 0},
 		{"an endpoint that is X-Ray", "", xray, "r", "otlp: traces, limited", false, 0, 0},
 		{"the log", "log", "", "r", "log: traces metrics logs", false, 0, 0},
-		{"all, some twice", "otlp, XRAY,log,otlp", collector, "r", "otlp: traces; xray: traces, limited; log: traces metrics logs", false, 0, 0},
+		{"all, some twice", "otlp, XRAY,log,otlp", collector, "r", "otlp: traces, abreast; xray: traces, limited; log: traces metrics logs", false, 0, 0},
 		{"one of two cannot be made", "xray,log", "", "", "log: traces metrics logs", false, 1, 0},
 		{"none", "none", collector, "r", "", false, 0, 0},
-		{"a word that is none", "zipkin", collector, "r", "otlp: traces", false, 0, 1},
+		{"a word that is none", "zipkin", collector, "r", "otlp: traces, abreast", false, 0, 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -104,6 +104,9 @@ func describe(exporters []deliver.Exporter) string {
 		text := e.Name + ": " + strings.Join(e.Signals, " ")
 		if e.Limits != (export.Limits{}) {
 			text += ", limited"
+		}
+		if e.Abreast {
+			text += ", abreast"
 		}
 		all = append(all, text)
 	}
@@ -144,12 +147,12 @@ func TestSignalsGoWhereTheVariablesSay(t *testing.T) {
 		want      string // URLs
 		exporters string
 	}{
-		{"a base", "ENDPOINT=" + base, "http://c:4318/v1/traces http://c:4318/v1/metrics http://c:4318/v1/logs", "otlp: traces metrics logs"},
-		{"a base and another for metrics", "ENDPOINT=" + base + " METRICS_ENDPOINT=" + metrics, "http://c:4318/v1/traces http://m:4318/x http://c:4318/v1/logs", "otlp: traces logs; otlp-metrics: metrics"},
-		{"metrics alone", "METRICS_ENDPOINT=" + metrics, "- http://m:4318/x -", "otlp: metrics"},
-		{"the same host", "TRACES_ENDPOINT=" + base + "/t LOGS_ENDPOINT=" + logs, "http://c:4318/t - http://c:4318/l", "otlp: traces logs"},
+		{"a base", "ENDPOINT=" + base, "http://c:4318/v1/traces http://c:4318/v1/metrics http://c:4318/v1/logs", "otlp: traces metrics logs, abreast"},
+		{"a base and another for metrics", "ENDPOINT=" + base + " METRICS_ENDPOINT=" + metrics, "http://c:4318/v1/traces http://m:4318/x http://c:4318/v1/logs", "otlp: traces logs, abreast; otlp-metrics: metrics, abreast"},
+		{"metrics alone", "METRICS_ENDPOINT=" + metrics, "- http://m:4318/x -", "otlp: metrics, abreast"},
+		{"the same host", "TRACES_ENDPOINT=" + base + "/t LOGS_ENDPOINT=" + logs, "http://c:4318/t - http://c:4318/l", "otlp: traces logs, abreast"},
 		{"X-Ray for traces", "ENDPOINT=" + base + " TRACES_ENDPOINT=https://xray.eu-west-1.amazonaws.com/v1/traces",
-			"https://xray.eu-west-1.amazonaws.com/v1/traces http://c:4318/v1/metrics http://c:4318/v1/logs", "otlp: traces, limited; otlp-metrics: metrics logs"},
+			"https://xray.eu-west-1.amazonaws.com/v1/traces http://c:4318/v1/metrics http://c:4318/v1/logs", "otlp: traces, limited; otlp-metrics: metrics logs, abreast"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

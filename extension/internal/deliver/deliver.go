@@ -40,6 +40,8 @@ type Report struct {
 type Delivery interface {
 	// Add takes a batch over. Until the next Flush it is in memory alone.
 	Add(b Batch)
+	// Keeps tells whether what is not accepted will be on disk, as far as the last time tells.
+	Keeps() bool
 	// Due tells whether a Flush now would ask anybody: false while every exporter is left alone.
 	Due(now time.Time) bool
 	// Flush sends what was added and what was kept before, for as long as ctx allows and no exporter longer than it has deserved. With last everybody is
@@ -58,7 +60,7 @@ type Delivery interface {
 	Untold() []event.Loss
 }
 
-// A Sender is one way out: export.Client, export.Log. It returns when its context ends. The error may be an *export.Error; any other means: later.
+// A Sender is one way out: export.Client, export.Log. It may be asked for several signals at a time, if it says so (Exporter.Abreast), but never twice for one. It returns when its context ends. The error may be an *export.Error; any other means: later.
 type Sender interface {
 	Send(ctx context.Context, signal string, payload []byte) (export.Result, error)
 }
@@ -70,6 +72,8 @@ type Exporter struct {
 	Limits  export.Limits
 	Timeout time.Duration // most that one request may take; 0: defaultTimeout
 	Sender  Sender
+	// Abreast says that requests of different signals may be sent at the same time: the Sender can do it, and another connection costs no handshake worth mentioning.
+	Abreast bool
 }
 
 // Options say how to deliver.

@@ -76,6 +76,7 @@ func (l *lane) flush(ctx context.Context, last bool, have time.Duration) {
 	}()
 	began := wall(time.Now())
 	r := run{lane: l, last: last, have: have, failed: map[string]bool{}}
+	r.abreast(ctx)
 	for r.mayGoOn(ctx) && (last || time.Since(began) <= drainFor) {
 		items := r.next()
 		if len(items) == 0 {

@@ -43,6 +43,7 @@ type Lanes struct {
 	fresh  []Batch
 	opened bool
 	failed bool // the disk, and it has been said
+	wrote  bool // to the disk, and not failed since
 	files  int  // written by this process
 	owes   bool // there is a file of losses that nobody has been told of
 
@@ -254,7 +255,7 @@ func (d *Lanes) keep() {
 					d.complain(err)
 					works = false
 				} else {
-					d.failed = false
+					d.failed, d.wrote = false, true
 				}
 			}
 			if !works {
@@ -336,8 +337,11 @@ func (d *Lanes) complain(err error) {
 	if !d.failed {
 		d.o.Log.Warn().Err(err).Msg("what is not accepted is kept in memory: the outbox cannot be used")
 	}
-	d.failed = true
+	d.failed, d.wrote = true, false
 }
+
+// Keeps tells whether the disk can, as far as is known.
+func (d *Lanes) Keeps() bool { return d.wrote }
 
 // report tells what became of it, and writes into the log what the lanes have to say.
 func (d *Lanes) report() Report {

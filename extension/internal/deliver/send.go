@@ -18,6 +18,8 @@ type run struct {
 	// failed has the signals that failed in this flush.
 	failed map[string]bool
 
+	ahead *outcome // of the group's first request, which was made already; nil: it was not
+
 	signal   string
 	accepted bool // something, of the group
 	refused  bool // something, of the group
@@ -32,7 +34,10 @@ func (r *run) isResting(signal string) bool {
 // next takes the oldest item that may be sent, and of the same signal as many behind it as go into one request. What cannot be read any more is lost.
 // The items stay where they are. After an attempt of which nobody heard the answer, that request is sent alone until one works: what goes with it may arrive twice
 // too. At the end it has to wait for the others, which have not had their chance.
-func (r *run) next() (items []*item) {
+func (r *run) next() []*item { return r.nextOf("") }
+
+// nextOf is next for one signal alone, whichever comes first if it is "".
+func (r *run) nextOf(signal string) (items []*item) {
 	all := slices.Clone(r.items)
 	if slices.ContainsFunc(all, func(it *item) bool { return it.doubtful }) {
 		slices.SortStableFunc(all, func(a, b *item) int {
@@ -50,7 +55,7 @@ func (r *run) next() (items []*item) {
 		if len(items) > 0 && (it.doubtful != items[0].doubtful || r.breaker.doubtful && !r.last) {
 			break
 		}
-		if r.isResting(it.signal) || len(items) > 0 && it.signal != items[0].signal {
+		if signal != "" && it.signal != signal || r.isResting(it.signal) || len(items) > 0 && it.signal != items[0].signal {
 			continue
 		}
 		if len(items) > 0 && size+int(it.length()) > r.most {
@@ -140,7 +145,7 @@ func (r *run) bring(ctx context.Context, parts []part) (left []part, ok bool) {
 	if len(parts) == 0 {
 		return nil, true
 	}
-	if !r.mayGoOn(ctx) {
+	if r.ahead == nil && !r.mayGoOn(ctx) {
 		return parts, false
 	}
 	payload := join(parts)
@@ -224,10 +229,16 @@ type outcome struct {
 	cut         bool // by the limit
 	froze       bool // the environment stood still meanwhile
 	unwanted    bool // nobody waited for the answer any more
+	abreast     bool // of others: they were waited for at the same time, and fail for the same reason
 }
 
 // try makes one request within the time that the exporter has deserved, and tells the breaker.
 func (r *run) try(ctx context.Context, payload []byte) (export.Result, error) {
+	if o := r.ahead; o != nil {
+		r.ahead = nil
+		r.learn(*o)
+		return o.result, o.err
+	}
 	limit, _ := r.breaker.may(time.Now(), r.have-r.waited, r.Timeout)
 	if r.last {
 		limit = r.Timeout // the Sender's own
@@ -257,8 +268,10 @@ func (r *run) ask(ctx context.Context, signal string, payload []byte, limit time
 // learn tells the breaker of a request. An attempt in which the environment stood still for long tells nothing of the exporter; but the next one has to.
 func (r *run) learn(o outcome) {
 	took := min(o.took, o.limit)
-	if o.err != nil {
-		r.waited += min(o.took, o.limit+o.limit/2) // a freeze in the middle of an attempt makes it as long as the freeze
+	if wasted := min(o.took, o.limit+o.limit/2); o.err != nil && o.abreast { // a freeze in the middle of an attempt makes it as long as the freeze
+		r.waited = max(r.waited, wasted)
+	} else if o.err != nil {
+		r.waited += wasted
 	}
 	var e *export.Error
 	switch isError := errors.As(o.err, &e); {
@@ -277,6 +290,9 @@ func (r *run) learn(o outcome) {
 		r.breaker.doubtful = true
 	case o.unwanted:
 		r.breaker = r.breaker.cut(took)
+	case o.abreast && r.breaker.failures > 0:
+		r.breaker.need = max(r.breaker.need, min(2*took, r.Timeout))
+		r.breaker.doubtful = r.breaker.doubtful || o.cut
 	default:
 		r.breaker = r.breaker.failed(wall(time.Now()), took, 0)
 		r.breaker.doubtful = o.cut

@@ -25,7 +25,7 @@ func (d *Lanes) Stash(b Batch) {
 			d.complain(err)
 			return
 		}
-		d.failed = false
+		d.failed, d.wrote = false, true
 		if l.stash == nil {
 			l.stash = map[string]*item{}
 		}

@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -78,11 +79,12 @@ func (e Endpoint) proxyOf(to *url.URL) *url.URL {
 // Variables are where an Endpoint's values were set, which errors name; "" where nobody knows.
 type Variables struct{ URL, Headers, Certificate, ClientCertificate, ClientKey string }
 
-// A Client sends to one collector. It is not safe for concurrent use.
+// A Client sends to one collector. It may send several signals at a time, but not one of them twice.
 type Client struct {
-	ways   map[string]*way // by signal
-	zip    *gzip.Writer    // made when first needed: it takes most of a megabyte
-	zipped bytes.Buffer
+	ways map[string]*way // by signal
+
+	mu  sync.Mutex
+	zip *gzip.Writer // made when first needed: it takes most of a megabyte
 }
 
 // A way is what is known of one signal's endpoint.
@@ -95,11 +97,13 @@ type way struct {
 	compress bool
 	timeout  time.Duration
 	line     *line
+	zipped   bytes.Buffer
 }
 
 // A line is the connection to a host, which all signals that go there share.
 type line struct {
 	*http.Transport
+	mu   sync.Mutex
 	used time.Time // wall clock; the monotonic one may stand still in a freeze
 }
 
@@ -216,9 +220,7 @@ func (c *Client) Send(ctx context.Context, signal string, payload []byte) (Resul
 	if zipped {
 		w.header.Set("Content-Encoding", "gzip")
 	}
-	if now := time.Now().Round(0); now.Sub(w.line.used) > stale {
-		w.line.CloseIdleConnections()
-	}
+	w.line.freshen()
 	made := time.Now().Round(0)
 	result, err := w.attempt(ctx, body)
 	if unauthorized(err) && w.auth != nil && w.auth.refused(made) && ctx.Err() == nil {
@@ -228,8 +230,24 @@ func (c *Client) Send(ctx context.Context, signal string, payload []byte) (Resul
 	if unauthorized(err) && w.auth != nil && errors.As(err, &e) {
 		e.Retry = true // somebody else keeps the key or the role, and can mend it
 	}
-	w.line.used = time.Now().Round(0)
+	w.line.touch()
 	return result, err
+}
+
+// freshen gives up what was not used for too long.
+func (l *line) freshen() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := time.Now().Round(0); now.Sub(l.used) > stale {
+		l.CloseIdleConnections()
+	}
+}
+
+// touch notes that it was used.
+func (l *line) touch() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.used = time.Now().Round(0)
 }
 
 func unauthorized(err error) bool {
@@ -259,20 +277,22 @@ func (c *Client) body(w *way, payload []byte) (body []byte, zipped bool, err err
 	if !w.compress || len(payload) < smallest {
 		return payload, false, nil
 	}
-	c.zipped.Reset()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w.zipped.Reset()
 	if c.zip == nil {
-		if c.zip, err = gzip.NewWriterLevel(&c.zipped, gzip.BestSpeed); err != nil {
+		if c.zip, err = gzip.NewWriterLevel(&w.zipped, gzip.BestSpeed); err != nil {
 			return nil, false, fmt.Errorf("compress request: %w", err)
 		}
 	}
-	c.zip.Reset(&c.zipped)
+	c.zip.Reset(&w.zipped)
 	if _, err = c.zip.Write(payload); err == nil {
 		err = c.zip.Close()
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("compress request: %w", err)
 	}
-	return c.zipped.Bytes(), true, nil
+	return w.zipped.Bytes(), true, nil
 }
 
 // request makes one, with what the Authorizer adds to it. known is what must not be shown of it.

@@ -58,6 +58,27 @@ func TestMetricsWaitForWhatTheyCount(t *testing.T) {
 	})
 }
 
+// TestMetricsGoAlong: where it is known beforehand that spans will be safe, one flush brings both; not at the end of a life that another one follows.
+func TestMetricsGoAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		m := &meter{}
+		s.Meter = m
+		s.invoke("A")
+		s.expect("A;", "metrics1;")
+		s.keeps = true
+		s.invoke("B")
+		s.expect("B;metrics2;")
+		m.notDue = true
+		s.invoke("C")
+		s.expect("C;")
+		m.notDue = false
+		s.spool("D")
+		s.shutdownFor("timeout")
+		s.expect("D;", "metrics4;")
+	})
+}
+
 // TestWhatIsNotDueIsStashed: before files go that it was counted from.
 func TestWhatIsNotDueIsStashed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

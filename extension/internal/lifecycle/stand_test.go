@@ -48,6 +48,7 @@ type stand struct {
 	stashed []string
 	left    bool // Abandon was called
 
+	keeps     bool // on disk, what is not accepted
 	cannotOwe bool // there is no disk for it
 
 	files17 int // files that process 17 wrote
@@ -75,6 +76,8 @@ func (s *stand) Await(_ context.Context, a Attempt) Ending {
 }
 
 func (s *stand) Add(b deliver.Batch) { s.added = append(s.added, string(b.Payload)) }
+
+func (s *stand) Keeps() bool { return s.keeps }
 
 func (s *stand) Due(time.Time) bool { return !s.notDue }
 
