@@ -23,6 +23,7 @@ type exchange struct {
 	request *http.Request
 	in      *bufio.Reader
 	out     io.Writer
+	spoken  spoken
 }
 
 // answers are the paths that the peer knows. Each gives whether the connection goes on. README.md describes them.
@@ -107,6 +108,7 @@ func (x *exchange) heading(status int, headers ...string) string {
 }
 
 func (x *exchange) raw(text string) bool {
+	_, _ = x.spoken.response.Write([]byte(text)) // it cannot fail
 	_, err := io.WriteString(x.out, text)
 	return err == nil
 }
@@ -260,6 +262,7 @@ func (x *exchange) streamed() bool {
 
 // never does not answer, and waits until the client has gone.
 func (x *exchange) never() bool {
+	io.Copy(io.Discard, x.request.Body)
 	io.Copy(io.Discard, x.in)
 	return false
 }

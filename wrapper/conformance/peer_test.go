@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -28,8 +29,9 @@ type peer struct {
 	open     map[*connection]bool
 	heard    []*connection // those that something arrived on, in that order
 	order    []string      // requests as they arrived, and what the runner noted between them
-	framed   []string      // requests of HTTP/2, whose bytes tell nothing: method, path, headers and body
-	streamed int           // bytes of the response that the caller of the invocation has got
+	spoken   []*spoken
+	framed   []string // requests of HTTP/2, whose bytes tell nothing: method, path, headers and body
+	streamed int      // bytes of the response that the caller of the invocation has got
 	counts   map[string]int
 	ended    bool
 }
@@ -118,10 +120,37 @@ func (p *peer) serve(c *connection) {
 		}
 		p.note(r.Method + " " + r.URL.RequestURI())
 		x := &exchange{peer: p, request: r, in: in, out: c}
-		if !x.answer() {
+		x.spoken.method, x.spoken.target = r.Method, r.RequestURI
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.TeeReader(r.Body, &x.spoken.request), r.Body}
+		goesOn := x.answer()
+		p.mu.Lock()
+		p.spoken = append(p.spoken, &x.spoken)
+		p.told.Broadcast()
+		p.mu.Unlock()
+		if !goesOn {
 			return
 		}
 	}
+}
+
+// mostSpoken is how much of a body is kept to compare the spool with: more than hooks keep.
+const mostSpoken = 128 << 10
+
+// A spoken is what passed in an exchange: the body of the request, and the whole answer, both up to mostSpoken.
+type spoken struct {
+	method, target    string
+	request, response beginning
+}
+
+// A beginning keeps the first bytes of what is written to it.
+type beginning []byte
+
+func (b *beginning) Write(data []byte) (int, error) {
+	*b = append(*b, data[:min(len(data), mostSpoken-len(*b))]...)
+	return len(data), nil
 }
 
 // note adds a line to the order of events.
@@ -163,19 +192,20 @@ func (p *peer) close() {
 type received struct {
 	Order       []string
 	Connections []string // bytes
+	spoken      []*spoken
 }
 
 // take gives what has arrived since the last time.
 func (p *peer) take(unordered bool) received {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r := received{Order: p.order}
+	r := received{Order: p.order, spoken: p.spoken}
 	for _, c := range p.heard {
 		r.Connections = append(r.Connections, c.bytes.String())
 		c.bytes.Reset() // the connection may be used again
 	}
 	r.Connections = append(r.Connections, p.framed...)
-	p.order, p.heard, p.framed, p.streamed = nil, nil, nil, 0
+	p.order, p.heard, p.spoken, p.framed, p.streamed = nil, nil, nil, nil, 0
 	clear(p.counts)
 	if unordered {
 		slices.Sort(r.Order)

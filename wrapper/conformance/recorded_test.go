@@ -38,7 +38,7 @@ func (w *world) checkSpool(s story, library string, tale telling) []string {
 		}
 	}
 	wrong = append(wrong, s.checkSaid(tale.said)...)
-	return append(wrong, checkHeaders(s, tale)...)
+	return slices.Concat(wrong, checkHeaders(s, tale), checkBodies(tale))
 }
 
 // checkSaid looks at the lines of Afterglow's own. Whatever is wrong is said once.
