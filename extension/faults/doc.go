@@ -8,5 +8,5 @@
 //     leaves with status 0, within its time, at SHUTDOWN;
 //   - delivered + counted = produced, as account_test.go defines the three: what did not arrive is counted where somebody reads it.
 //
-// docs/faults.md is generated from the table: go test ./extension/faults -run Docs -update. Rows that take long are run with -full only.
+// docs/faults.md is generated from the table: go test ./extension/faults -run Docs -update. Rows that take long are run in CI, and with -full.
 package faults

@@ -28,8 +28,8 @@ broken, and three things are held.
 
 What a reason means: [the table below](#reasons). Calls and bodies that were cut to a limit are not losses; see [settings.md](settings.md) for the limits.
 
-This page is generated from the table in ` + "`extension/faults`" + ` (` + "`go test ./extension/faults -run Docs -update`" + `). Rows marked *full* run with ` + "`-full`" + ` only, because they
-take long.
+This page is generated from the table in ` + "`extension/faults`" + ` (` + "`go test ./extension/faults -run Docs -update`" + `). Rows marked *full* take long: they run in CI, and
+elsewhere with ` + "`-full`" + `.
 
 Not here, but for deadlines by another clock: steps of the clock, because the wall clock is the whole machine's. They are put in where each package reads the time: in tests of lifecycle (when to flush), intake (what an earlier
 life left) and deliver (pauses and ages).
@@ -71,7 +71,8 @@ func markdown(t *testing.T) string {
 	for _, g := range table() {
 		fmt.Fprintf(&b, "\n## %s\n\n", g.name)
 		if g.name == settingsGroup {
-			fmt.Fprintf(&b, "Each of the %d settings is set to values of the wrong kind, one at a time: nonsense, numbers out of bounds, bytes that are no text, a thousand characters. A wrong value\n"+
+			fmt.Fprintf(&b, "Each of the %d settings but `OTEL_EXPORTER_OTLP_ENDPOINT`, without which nothing is exported, is set to values of the wrong kind, one at a time: nonsense, numbers out of bounds, bytes\n"+
+				"that are no text, a thousand characters. Of each the first value is tried wherever these tests run, the others in CI and with `-full`. A wrong value\n"+
 				"counts as unset (of masking, as the safer value) and is said in the log; everything arrives all the same. %s names something that does not exist then, whatever its value:\n"+
 				"what it should have made possible is counted as undelivered.\n", len(settings.Table()), quote(obeyed))
 		}

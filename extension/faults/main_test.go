@@ -27,7 +27,7 @@ const patience = 90 * time.Second
 const side = 6
 
 var (
-	full   = flag.Bool("full", false, "also run the rows that take long")
+	full   = flag.Bool("full", false, "also run the rows that take long, as CI does")
 	update = flag.Bool("update", false, "write docs/faults.md anew")
 )
 

@@ -31,7 +31,7 @@ func wrong(t settings.Type) []string {
 }
 
 // settingRows run the extension and the hooks with each setting that they read set to nonsense, one at a time: the first value of its kind always, the
-// others with -full. A wrong value counts as unset, so everything arrives all the same.
+// others in CI and with -full. A wrong value counts as unset, so everything arrives all the same.
 func settingRows() []row {
 	var rows []row
 	for _, setting := range settings.Table() {

@@ -18,7 +18,7 @@ const (
 	childPID   = 1000
 )
 
-// litterFiles are how many files that are nobody's stand in the spool, and with -full. A million takes the function half a minute to make.
+// litterFiles are how many files that are nobody's stand in the spool, and in the row that takes long. A million takes the function half a minute to make.
 const (
 	litterFiles = 20_000
 	million     = 1_000_000

@@ -99,6 +99,9 @@ func TestPlaceCertificates(t *testing.T) {
 		t.Errorf("placed %v %v", entries, err)
 	}
 	if len(entries) == 0 {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("this machine has no file of certificates: apt-get install ca-certificates")
+		}
 		t.Skip("this machine has no file of certificates")
 	}
 	if b, err := os.ReadFile(filepath.Join(dir, "ca-cert.pem")); err != nil || !strings.Contains(string(b), "BEGIN CERTIFICATE") {

@@ -183,24 +183,6 @@ func TestAPipeInTheSpoolsPlaceIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeRead(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root can read everything")
-	}
-	dir := t.TempDir()
-	put(t, dir, "A.17.1.done", encode(t, true, begin("A"), end("A")))
-	if err := os.Chmod(filepath.Join(dir, "A.17.1.done"), 0); err != nil {
-		t.Fatal(err)
-	}
-	in := New(dir, born)
-	if got := collectAs(in, true); got != "lost unreadable 1/"+fmt.Sprint(len(encode(t, true, begin("A"), end("A")))) {
-		t.Errorf("got %s", got)
-	}
-	if got := collectAs(in, true); got != "nothing" {
-		t.Errorf("it is tried again: %s", got)
-	}
-}
-
 // TestAFileThatCannotBeDeleted: it is read once.
 func TestAFileThatCannotBeDeleted(t *testing.T) {
 	dir := t.TempDir()
