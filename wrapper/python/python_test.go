@@ -34,8 +34,7 @@ func missing(t *testing.T, format string, args ...any) {
 	t.Skipf("NOT TESTED: "+format, args...)
 }
 
-// find gives AWS's runtime for a version of Python, or skips: few machines have all of them. 3.14 comes from Maven where there is none; the others have to be
-// on the PATH or where pyenv or uv keep them.
+// find gives AWS's runtime for a version of Python, or skips: few machines have all of them, and Maven not for every machine.
 func find(t *testing.T, version string) runtimes.Runtime {
 	t.Helper()
 	rt, err := runtimes.Find(t.Context(), "python"+version, runtimes.Options{Progress: os.Stderr})
