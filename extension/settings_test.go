@@ -24,7 +24,7 @@ func nonsense(t settings.Type) []string {
 	case settings.Keys, settings.Places, settings.Hosts:
 		return append(all, "-", "..", ".", "a,,b", "http://")
 	case settings.Path:
-		return append(all, "not/absolute", "/nowhere/at/all", "/dev/full", "/proc/self/mem")
+		return append(all, "not/absolute", "/proc/nowhere/at/all", "/dev/full", "/proc/self/mem")
 	case settings.URL:
 		return append(all, "http://", "://", "ftp://example.com", "http://[::1", "http://a b/", "http://127.0.0.1:99999/")
 	}
