@@ -71,9 +71,10 @@ func (p Policy) Beside(m Moment) bool {
 	return p.Strategy != AtEnd && !m.Shutdown && m.gap() <= besideGap
 }
 
-// Prepare tells whether to make ready what waits, after the invocation that has just begun, without exporting it.
+// Prepare tells whether to make ready what waits, after the invocation that has just begun, without exporting it. While nobody may be asked it does not: an outage
+// costs enough as it is.
 func (p Policy) Prepare(m Moment) bool {
-	return p.Beside(m) && m.Left >= leastTime && m.Each > 0 && m.Unread >= fewest && time.Duration(m.Unread)*m.Each >= portion
+	return p.Beside(m) && m.Due && m.Left >= leastTime && m.Each > 0 && m.Unread >= fewest && time.Duration(m.Unread)*m.Each >= portion
 }
 
 // Flush decides.

@@ -126,14 +126,15 @@ func TestPrepare(t *testing.T) {
 		moment   Moment
 		want     bool
 	}{
-		"a portion":          {Adaptive, Moment{Left: time.Second, Recent: dense, Unread: 8, Each: portion / 8}, true},
-		"a portion, still":   {Interval, Moment{Left: time.Second, Recent: dense, Unread: 8, Each: portion / 8}, true},
-		"at the end of each": {AtEnd, Moment{Left: time.Second, Recent: dense, Unread: 8, Each: portion / 8}, false},
-		"not yet":            {Adaptive, Moment{Left: time.Second, Recent: dense, Unread: 7, Each: portion / 8}, false},
-		"too few":            {Adaptive, Moment{Left: time.Second, Recent: dense, Unread: fewest - 1, Each: portion}, false},
-		"nothing to read":    {Adaptive, Moment{Left: time.Second, Recent: dense, Unread: 200}, false},
-		"far apart":          {Adaptive, Moment{Left: time.Second, Recent: far, Unread: 8, Each: portion / 8}, false},
-		"no time":            {Adaptive, Moment{Left: leastTime - 1, Recent: dense, Unread: 8, Each: portion / 8}, false},
+		"a portion":          {Adaptive, Moment{Due: true, Left: time.Second, Recent: dense, Unread: 8, Each: portion / 8}, true},
+		"a portion, still":   {Interval, Moment{Due: true, Left: time.Second, Recent: dense, Unread: 8, Each: portion / 8}, true},
+		"at the end of each": {AtEnd, Moment{Due: true, Left: time.Second, Recent: dense, Unread: 8, Each: portion / 8}, false},
+		"not yet":            {Adaptive, Moment{Due: true, Left: time.Second, Recent: dense, Unread: 7, Each: portion / 8}, false},
+		"too few":            {Adaptive, Moment{Due: true, Left: time.Second, Recent: dense, Unread: fewest - 1, Each: portion}, false},
+		"nothing to read":    {Adaptive, Moment{Due: true, Left: time.Second, Recent: dense, Unread: 200}, false},
+		"far apart":          {Adaptive, Moment{Due: true, Left: time.Second, Recent: far, Unread: 8, Each: portion / 8}, false},
+		"nobody to ask":      {Adaptive, Moment{Left: time.Second, Recent: dense, Unread: 8, Each: portion / 8}, false},
+		"no time":            {Adaptive, Moment{Due: true, Left: leastTime - 1, Recent: dense, Unread: 8, Each: portion / 8}, false},
 	} {
 		if got := (Policy{test.strategy, 5 * time.Second}).Prepare(test.moment); got != test.want {
 			t.Errorf("%s: %v", name, got)

@@ -115,7 +115,7 @@ func TestNoPortionIsMadeOfWhatNobodyKeeps(t *testing.T) {
 		s.flush, s.unsafe = fail, true
 		s.run(steady(60, dense)...)
 		s.settle()
-		s.notDue = true
+		s.Policy.Interval = time.Hour
 		rendered := len(s.added)
 		s.run(steady(100, dense)...)
 		if len(s.added) != rendered {
