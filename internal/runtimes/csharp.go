@@ -68,7 +68,7 @@ func unpackCoreCLR(wheel, dir string) error {
 }
 
 // CSharp is C# to compile, of version 7, against the assemblies of CoreCLR. What comes out runs on it and on
-// every newer .NET.
+// every newer .NET. The same sources make the same bytes.
 type CSharp struct {
 	Out        string   // the assembly to make: app.dll
 	Program    bool     // whether it has a Main
@@ -112,7 +112,7 @@ func (in *installer) compile(ctx context.Context, core string, c CSharp) error {
 	if err := in.run(ctx, "", nil, append(argv, c.Sources...)...); err != nil {
 		return fmt.Errorf("compile %s: %w", filepath.Base(c.Out), err)
 	}
-	return nil
+	return settle(c.Out)
 }
 
 // globQuote makes a pattern that matches just one path.

@@ -12,7 +12,7 @@ import (
 
 // actors are the languages that stories are told in. One more is one file and one line here.
 func actors() []actor {
-	return []actor{python(), node(), java(), golang()}
+	return []actor{python(), node(), java(), golang(), dotnet()}
 }
 
 // An actor is the function that carries out stories in one language, and what has to be known of it.
@@ -35,6 +35,8 @@ type actor struct {
 	noise []*regexp.Regexp
 	// blind says that the hook sees no invocations, only calls.
 	blind bool
+	// headersOnly says that the hook sees answers until their headers, neither their bodies nor whether they were read to the end.
+	headersOnly bool
 }
 
 // find gives a runtime. On a machine that cannot have it the test is skipped, but not where tests have to be complete.

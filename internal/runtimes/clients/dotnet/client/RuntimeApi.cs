@@ -34,7 +34,8 @@ namespace Amazon.Lambda.RuntimeSupport
             }
             address = "http://" + hostAndPort + "/2018-06-01/runtime/";
             // No proxy: the environment's is meant for the world, and .NET would take it for loopback too.
-            http = new HttpClient(new SocketsHttpHandler { UseProxy = false })
+            // Which handler: as AWS's client. Where the inner one tells a DiagnosticListener nothing, the outer one does.
+            http = new HttpClient(Environment.Version.Major < 6 ? (HttpMessageHandler)new HttpClientHandler { UseProxy = false } : new SocketsHttpHandler { UseProxy = false })
             {
                 // An environment may be frozen for as long as it lives.
                 Timeout = Timeout.InfiniteTimeSpan

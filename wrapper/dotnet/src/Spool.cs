@@ -1,0 +1,435 @@
+// The writer of spool files, as spool/FORMAT.md has them: one file for each invocation, one write(2) for each record.
+//
+// It takes records as JSON text and pieces of body, from any thread, and gives them to the extension. It promises to throw
+// nothing that the file system does to it: what could not be written is counted and told with the next record that can be.
+
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+
+namespace Afterglow
+{
+    internal sealed class Spool
+    {
+        public const string Version = "0.1.0";
+
+        private const string Head = "afterglow-spool 1 ";
+        private const int MostHeader = 262144; // FORMAT.md: a reader refuses longer ones
+        private const int MostBody = 16777216;
+        private const int MostName = 64;
+        private const int Scratch = 16384; // a call with small bodies fits; grows to what a larger record needs
+        private const int Frame = 128; // a file's head, a record's mark and length, line ends
+        private const int MostTries = 64; // names that an earlier process of the same id left behind
+        private const int MostChecks = 4; // files looked for at the beginning of an invocation, so that its cost stays the same
+        private const int FileMode = 0x180; // 0600
+        private const int DirectoryMode = 0x1c0; // 0700
+
+        // What Lambda hides from an extension; FORMAT.md allows nothing else of the environment.
+        private static readonly string[] Shown =
+        {
+            "AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_INITIALIZATION_TYPE", "_HANDLER"
+        };
+
+        // A file that is being written, or that the extension may not have collected yet.
+        private sealed class Opened
+        {
+            public string Invocation, Stem, Mark;
+            public int Descriptor;
+            public long Size;
+            public int Records = -1; // the first one is the process' description
+        }
+
+        private sealed class Loss
+        {
+            public string Reason;
+            public long Records, Size;
+        }
+
+        public readonly int ProcessId = Libc.ProcessId;
+
+        private readonly Settings settings;
+        private readonly object gate = new object();
+        private readonly List<Opened> files = new List<Opened>(); // few: one for each invocation that runs
+        private readonly List<Loss> lost = new List<Loss>(); // not told yet
+        private readonly Queue<Opened> kept = new Queue<Opened>();
+        private string last = "none"; // the invocation that began last
+        private long keptBytes, complained, wall, ticks;
+        private int number;
+        private bool told;
+        private Text process;
+        private byte[] scratch = new byte[Scratch];
+
+        public Spool(Settings settings)
+        {
+            this.settings = settings;
+            Anchor();
+        }
+
+        // Microseconds by a clock that does not step.
+        public static long Ticks()
+        {
+            return (long)(Stopwatch.GetTimestamp() * (1e6 / Stopwatch.Frequency));
+        }
+
+        // Ties the monotonic clock to the wall clock. Done for each invocation: the machine sleeps in between.
+        public void Anchor()
+        {
+            lock (gate)
+            {
+                wall = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks / 10;
+                ticks = Ticks();
+            }
+        }
+
+        // Starts an invocation. alone: none else is running, so what goes on from ended ones is closed and renamed.
+        public void Begin(string invocation, bool alone)
+        {
+            lock (gate)
+            {
+                if (alone)
+                {
+                    EndAll();
+                }
+                Prune();
+                last = invocation;
+                File(invocation); // now: what is written next may come from another thread
+            }
+        }
+
+        private Opened Find(string invocation)
+        {
+            foreach (var file in files)
+            {
+                if (file.Invocation == invocation)
+                {
+                    return file;
+                }
+            }
+            return null;
+        }
+
+        private Opened File(string invocation)
+        {
+            var file = Find(invocation);
+            if (file == null && invocation != last)
+            {
+                file = Find(last); // an invocation that has ended: its file is the extension's
+                invocation = last;
+            }
+            if (file != null || keptBytes >= settings.SpoolDirBytes)
+            {
+                return file;
+            }
+            file = Open(Named(invocation) ? invocation : "none");
+            if (file != null)
+            {
+                file.Invocation = invocation;
+                files.Add(file);
+                process = process ?? Process();
+                Append(file, "process", invocation, -1, process, null);
+            }
+            return file;
+        }
+
+        private static bool Named(string s)
+        {
+            foreach (var c in s)
+            {
+                if (!(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c == '-'))
+                {
+                    return false;
+                }
+            }
+            return s.Length > 0 && s.Length <= MostName;
+        }
+
+        private Opened Open(string invocation)
+        {
+            if (number == 0)
+            {
+                number = Highest();
+            }
+            var made = false;
+            for (var tries = 0; tries < MostTries; tries++)
+            {
+                var stem = settings.SpoolDir + "/" + invocation + "." + ProcessId + "." + ++number;
+                var descriptor = Libc.Open(stem + ".open", Libc.Append | Libc.CloseOnExec | Libc.Create | Libc.Exclusive | Libc.WriteOnly, FileMode);
+                if (descriptor >= 0)
+                {
+                    return new Opened { Stem = stem, Descriptor = descriptor, Mark = Guid.NewGuid().ToString("n").Substring(16) };
+                }
+                var error = Libc.Error;
+                if (error == Libc.NoEntry && !made)
+                {
+                    made = true;
+                    number--;
+                    MakeDirectory();
+                }
+                else if (error != Libc.Exists)
+                {
+                    Refused(error);
+                    return null;
+                }
+            }
+            return null;
+        }
+
+        private void MakeDirectory()
+        {
+            var dir = settings.SpoolDir;
+            for (var at = dir.IndexOf('/', 1); at > 0; at = dir.IndexOf('/', at + 1))
+            {
+                Libc.MakeDirectory(dir.Substring(0, at), DirectoryMode);
+            }
+            Libc.MakeDirectory(dir, DirectoryMode);
+        }
+
+        // Gives the highest number among the files that an earlier process of the same id left: after a reset they may not be
+        // collected yet, and a rename would replace one that is done.
+        private int Highest()
+        {
+            var highest = 0;
+            if (!Directory.Exists(settings.SpoolDir))
+            {
+                return 0;
+            }
+            foreach (var path in Directory.GetFiles(settings.SpoolDir, "*." + ProcessId + ".*"))
+            {
+                var parts = path.Substring(path.LastIndexOf('/') + 1).Split('.');
+                if (parts.Length == 4 && int.TryParse(parts[2], out var n) && n > highest)
+                {
+                    highest = n;
+                }
+            }
+            return highest;
+        }
+
+        // Tells once that the spool is not to be had; every record that it costs is counted.
+        private void Refused(int error)
+        {
+            if (!told)
+            {
+                Guard.Warn("the spool cannot be written (error " + error + "); this function is not recorded");
+            }
+            told = true;
+        }
+
+        // Closes an invocation's file and renames it, which tells the extension that the invocation ended in this process.
+        public void End(string invocation)
+        {
+            lock (gate)
+            {
+                var file = Find(invocation);
+                if (file != null)
+                {
+                    files.Remove(file);
+                    Close(file);
+                }
+            }
+        }
+
+        public void EndAll()
+        {
+            lock (gate)
+            {
+                foreach (var file in files)
+                {
+                    Close(file);
+                }
+                files.Clear();
+            }
+        }
+
+        private void Close(Opened file)
+        {
+            if (!Libc.Rename(file.Stem + ".open", file.Stem + ".done"))
+            {
+                var error = Libc.Error;
+                if ((error == Libc.NoEntry || error == Libc.NotDirectory) && file.Records > 0)
+                {
+                    Count("deleted", file.Records, file.Size); // under our hands: the extension falls back on the platform's word
+                }
+            }
+            Libc.Close(file.Descriptor);
+            kept.Enqueue(file);
+            keptBytes += file.Size;
+        }
+
+        // Forgets files that the extension has collected. It looks at a few, and at others the next time, so that one which
+        // stays for long does not hide the rest.
+        private void Prune()
+        {
+            for (var i = Math.Min(MostChecks, kept.Count); i > 0; i--)
+            {
+                var file = kept.Dequeue();
+                if (System.IO.File.Exists(file.Stem + ".done"))
+                {
+                    kept.Enqueue(file);
+                }
+                else
+                {
+                    keptBytes -= file.Size;
+                }
+            }
+        }
+
+        // Appends a record. fields is the rest of its header, starting with a comma unless it is empty; at is when it happened
+        // if that was not now.
+        public bool Write(string kind, string invocation, Text fields, Part[] parts, long at = -1)
+        {
+            lock (gate)
+            {
+                var about = fields.Length + Total(parts);
+                var file = File(invocation);
+                if (file == null)
+                {
+                    if (kind != "loss")
+                    {
+                        Count(keptBytes >= settings.SpoolDirBytes ? "spool-full" : "write-failed", 1, about);
+                    }
+                    return false;
+                }
+                if (kind.StartsWith("call", StringComparison.Ordinal) && file.Size + about > settings.SpoolInvocationBytes)
+                {
+                    Count("invocation-full", 1, about);
+                    return false;
+                }
+                return Append(file, kind, invocation, at, fields, parts);
+            }
+        }
+
+        private bool Append(Opened file, string kind, string invocation, long at, Text fields, Part[] parts)
+        {
+            var header = new Text(fields.Length + 2 * Frame);
+            header.Raw("{\"kind\":\"").Raw(kind).Raw("\",\"inv\":").Quoted(invocation).Field("t", wall + ((at < 0 ? Ticks() : at) - ticks));
+            header.Raw(fields.Bytes, 0, fields.Length);
+            for (var i = 0; parts != null && i < parts.Length; i++)
+            {
+                header.Raw(i == 0 ? ",\"parts\":[" : ",");
+                parts[i].Describe(header);
+            }
+            header.Raw(parts == null || parts.Length == 0 ? "}" : "]}");
+            var body = Total(parts);
+            if (header.Length > MostHeader || body > MostBody)
+            {
+                Count("too-large", 1, header.Length + body);
+                return false;
+            }
+            if (!Put(file, header, parts, (int)body))
+            {
+                if (kind != "loss") // a loss stays counted
+                {
+                    Count("write-failed", 1, header.Length + body);
+                }
+                return false;
+            }
+            file.Records++;
+            return true;
+        }
+
+        // One write. A short one is not repeated: the reader steps over its piece.
+        private bool Put(Opened file, Text header, Part[] parts, int body)
+        {
+            var most = header.Length + body + Frame;
+            if (scratch.Length < most)
+            {
+                scratch = new byte[most + Scratch];
+            }
+            var record = new Text(0) { Bytes = scratch };
+            if (file.Size == 0)
+            {
+                record.Raw(Head).Raw(file.Mark).Raw("\n");
+            }
+            record.Raw("@").Raw(file.Mark).Raw(" ").Number(body).Raw(" ").Raw(header.Bytes, 0, header.Length).Raw("\n");
+            for (var i = 0; parts != null && i < parts.Length; i++)
+            {
+                record.Raw(parts[i].Data, parts[i].From, parts[i].Length);
+            }
+            record.Raw("\n");
+            if (!Libc.Write(file.Descriptor, record.Bytes, record.Length))
+            {
+                return false;
+            }
+            file.Size += record.Length;
+            return true;
+        }
+
+        private static long Total(Part[] parts)
+        {
+            long n = 0;
+            for (var i = 0; parts != null && i < parts.Length; i++)
+            {
+                n += parts[i].Length;
+            }
+            return n;
+        }
+
+        // Counts what was not recorded.
+        public void Lose(string reason, long records, long size)
+        {
+            lock (gate)
+            {
+                Count(reason, records, size);
+            }
+        }
+
+        private void Count(string reason, long records, long size)
+        {
+            foreach (var loss in lost)
+            {
+                if (loss.Reason == reason)
+                {
+                    loss.Records += records;
+                    loss.Size += size;
+                    return;
+                }
+            }
+            lost.Add(new Loss { Reason = reason, Records = records, Size = size });
+        }
+
+        // Writes down what was counted. What cannot be written stays counted, and is said: if the spool stays as it is, nobody else will.
+        public void TellLosses(string invocation)
+        {
+            lock (gate)
+            {
+                for (var i = 0; i < lost.Count && Find(invocation) != null; i++)
+                {
+                    var loss = lost[i];
+                    var fields = new Text(Frame).Field("reason", loss.Reason).Field("records", loss.Records).Field("bytes", loss.Size);
+                    if (Write("loss", invocation, fields, null))
+                    {
+                        lost.RemoveAt(i--);
+                    }
+                }
+                long records = 0;
+                foreach (var loss in lost)
+                {
+                    records += loss.Records;
+                }
+                if (records > complained)
+                {
+                    Guard.Warn("records lost so far: " + records + "; the spool cannot be written");
+                }
+                complained = records;
+            }
+        }
+
+        private Text Process()
+        {
+            var text = new Text(Scratch / 16).Raw(",\"process\":{\"pid\":").Number(ProcessId).Field("ppid", Libc.ParentId)
+                .Field("runtime", "dotnet").Field("version", Environment.Version.ToString()).Field("hook", Version).Raw(",\"env\":{");
+            var first = true;
+            foreach (var name in Shown)
+            {
+                var value = Environment.GetEnvironmentVariable(name);
+                if (value != null)
+                {
+                    text.Raw(first ? "" : ",").Quoted(name).Raw(":").Quoted(value);
+                    first = false;
+                }
+            }
+            return text.Raw("}}");
+        }
+    }
+}
