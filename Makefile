@@ -14,7 +14,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20,22,24
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down prepare test lint fmt layer agent docs fuzz bench clean tools-go
+.PHONY: help demo up down prepare test lint fmt layer agent dotnet docs fuzz bench clean tools-go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ layer: tools-go ## write dist/afterglow-layer-{arm64,x86_64}.zip for those who d
 
 agent: tools-go ## build wrapper/java/afterglow-agent.jar from its source, with Java 17 and Maven
 	$(GO) test ./wrapper/java -run TestJar -update
+
+dotnet: tools-go ## build wrapper/dotnet/afterglow.dll from its source, with mono-mcs
+	$(GO) test ./wrapper/dotnet -run TestDll -update
 
 docs: tools-go ## generate docs/settings.md, docs/conformance.md and docs/faults.md
 	$(GO) test ./settings -update

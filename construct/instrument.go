@@ -30,6 +30,7 @@ var hookedRuntimes = []string{
 	"python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14",
 	"nodejs20.x", "nodejs22.x", "nodejs24.x",
 	"java11", "java11.al2023", "java17", "java17.al2023", "java21", "java25",
+	"dotnet6", "dotnet8", "dotnet9", "dotnet10",
 }
 
 // instrument wires a function and tells whether it did. Everything that can stop it is looked at before anything is changed.

@@ -23,6 +23,7 @@ namespace Afterglow
     {
         private const int Room = 512;
         private const int Soon = 20; // milliseconds until the timer looks whether the start was written; most invocations need no such look
+        private const int MostLooks = 6; // each after twice the time; a client that has no event by then keeps it where nobody can look
         private const string Exit = "Runtime.ExitError"; // Lambda's own word
         private const string Api = "/2018-06-01/runtime/";
 
@@ -46,6 +47,7 @@ namespace Afterglow
         private readonly List<Run> running = new List<Run>(); // one, but for managed instances
         private string last = "init"; // the invocation that began last
         private bool cold = true, failedInit;
+        private int looks;
         private Timer timer;
 
         public Handler(Settings settings, Spool spool, string api)
@@ -75,7 +77,7 @@ namespace Afterglow
             {
                 foreach (var run in running)
                 {
-                    Started(run); // a start comes before its calls
+                    Started(run, false); // a start comes before its calls
                 }
                 return running.Count > 1 ? "none" : last;
             }
@@ -151,6 +153,7 @@ namespace Afterglow
                 cold = false;
                 running.Add(new Run { Id = id, Begun = Spool.Ticks(), Start = start, Event = response.Content });
             }
+            looks = 0;
             Look();
         }
 
@@ -165,7 +168,7 @@ namespace Afterglow
                 }
                 return;
             }
-            timer.Change(Soon, Timeout.Infinite);
+            timer.Change(Soon << looks, Timeout.Infinite);
         }
 
         private void Due()
@@ -174,9 +177,16 @@ namespace Afterglow
             {
                 lock (gate)
                 {
+                    looks++;
+                    var waits = false;
                     foreach (var run in running)
                     {
-                        Started(run);
+                        Started(run, looks == MostLooks);
+                        waits |= run.Start != null;
+                    }
+                    if (waits)
+                    {
+                        Look();
                     }
                 }
             }
@@ -186,15 +196,15 @@ namespace Afterglow
             }
         }
 
-        // Writes the start, if that was not done, with the event as far as the client has got it.
-        private void Started(Run run)
+        // Writes the start, if that was not done, as soon as the client has got the event; anyway: even if it has not.
+        private void Started(Run run, bool anyway)
         {
-            if (run.Start == null)
+            var bytes = run.Start == null ? default(Bytes) : Bytes.Buffered(run.Event);
+            if (run.Start == null || bytes.Data == null && !anyway)
             {
                 return;
             }
             var start = run.Start;
-            var bytes = Bytes.Buffered(run.Event);
             run.Start = null;
             run.Event = null;
             Part[] parts = null;
@@ -247,7 +257,7 @@ namespace Afterglow
                 {
                     run.Response = bytes;
                 }
-                Started(run);
+                Started(run, true);
             }
         }
 
@@ -262,7 +272,7 @@ namespace Afterglow
                     return;
                 }
                 running.Remove(run);
-                Started(run);
+                Started(run, true);
                 var text = new Text(Room).Field("dur", (run.Posted ? run.Ended : Spool.Ticks()) - run.Begun);
                 Part[] parts = null;
                 if (run.Error != null)

@@ -1,0 +1,158 @@
+// Tests of what cannot be seen from outside of the process. It prints what is wrong.
+
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.IO;
+using System.Net.Http;
+using System.Text;
+
+namespace Afterglow
+{
+    internal static class Units
+    {
+        private static int wrong;
+
+        private static int Main()
+        {
+            Contents();
+            Buffered();
+            Shortened();
+            Errors();
+            View();
+            return wrong;
+        }
+
+        private static void Same(string what, string got, string want)
+        {
+            if (got != want)
+            {
+                Console.WriteLine(what + ": " + (got ?? "nothing") + ", want " + (want ?? "nothing"));
+                wrong = 1;
+            }
+        }
+
+        private static string Told(Bytes bytes)
+        {
+            return bytes.Data == null ? null : Encoding.UTF8.GetString(bytes.Data, bytes.From, bytes.Length);
+        }
+
+        private sealed class Own : ByteArrayContent
+        {
+            public Own() : base(Encoding.UTF8.GetBytes("before"))
+            {
+            }
+        }
+
+        private sealed class Around : Stream
+        {
+            private readonly Stream inner;
+
+            public Around(Stream inner)
+            {
+                this.inner = inner;
+            }
+
+            public override bool CanRead => true;
+            public override bool CanSeek => inner.CanSeek;
+            public override bool CanWrite => false;
+            public override long Length => inner.Length;
+            public override long Position { get => inner.Position; set => inner.Position = value; }
+            public override void Flush() => throw new InvalidOperationException("touched");
+            public override int Read(byte[] buffer, int offset, int count) => throw new InvalidOperationException("touched");
+            public override long Seek(long offset, SeekOrigin origin) => throw new InvalidOperationException("touched");
+            public override void SetLength(long value) => throw new InvalidOperationException("touched");
+            public override void Write(byte[] buffer, int offset, int count) => throw new InvalidOperationException("touched");
+        }
+
+        // What is at hand of a content, and that nothing moves.
+        private static void Contents()
+        {
+            var memory = new MemoryStream(Encoding.UTF8.GetBytes("xstream"), 0, 7) { Position = 1 };
+            Same("bytes", Told(Bytes.Of(new ByteArrayContent(Encoding.UTF8.GetBytes("-bytes-"), 1, 5))), "bytes");
+            Same("string", Told(Bytes.Of(new StringContent("grüße"))), "grüße");
+            Same("form", Told(Bytes.Of(new FormUrlEncodedContent(new[] { new KeyValuePair<string, string>("a", "b c") }))), "a=b+c");
+            Same("stream in memory", Told(Bytes.Of(new StreamContent(memory))), "stream");
+            Same("its position", memory.Position.ToString(), "1");
+            Same("class of the function's", Told(Bytes.Of(new Own())), null);
+            Same("stream of the function's", Told(Bytes.Of(new StreamContent(new Around(memory)))), null);
+            Same("stream of the client's", Told(Bytes.OfClient(new StreamContent(new Around(memory)))), "stream");
+            Same("parts", Told(Bytes.Of(new MultipartContent())), null);
+        }
+
+        private static void Buffered()
+        {
+            var content = new StreamContent(new Pieces("event"));
+            Same("not read yet", Told(Bytes.Buffered(content)), null);
+            content.ReadAsByteArrayAsync().Wait();
+            Same("read", Told(Bytes.Buffered(content)), "event");
+            content.Dispose();
+            Same("disposed", Told(Bytes.Buffered(content)), "event");
+        }
+
+        private sealed class Pieces : MemoryStream
+        {
+            public Pieces(string text) : base(Encoding.UTF8.GetBytes(text))
+            {
+            }
+
+            public override int Read(byte[] buffer, int offset, int count) => base.Read(buffer, offset, Math.Min(count, 2));
+        }
+
+        private static string Short(string json, int budget)
+        {
+            var bytes = Encoding.UTF8.GetBytes(json);
+            var text = Shorten.Event(new Bytes { Data = bytes, Length = bytes.Length }, budget);
+            return Encoding.UTF8.GetString(text.Bytes, 0, text.Length);
+        }
+
+        private static void Shortened()
+        {
+            Same("whole", Short("{\"a\": [1, \"x\"]}", 100), "{\"a\":[1,\"x\"]}");
+            Same("long string", Short("{\"a\":\"" + new string('x', 2000) + "\",\"id\":7}", 1100), "{\"a\":\"" + new string('x', 1023) + "\",\"id\":7}");
+            Same("no half character", Short("[\"" + new string('€', 100) + "\",1]", 200), "[\"" + new string('€', 31) + "\",1]");
+            Same("too deep", Short(new string('[', 100) + new string(']', 100), 1000), new string('[', 32) + new string(']', 32));
+            Same("long list", Short("[" + string.Join(",", new string[5000]).Replace(",", "1,") + "1]", 20), "[1,1,1,1,1,1,1,1,1]");
+            Same("no JSON", Short("hello", 4), "0");
+            Same("cut within an escape", Short("[\"" + new string('x', 94) + "\\u00e9" + new string('y', 2000) + "\",1]", 120), "[\"" + new string('x', 94) + "\",1]");
+        }
+
+        private static void Errors()
+        {
+            var json = Encoding.UTF8.GetBytes("{\"cause\": {\"errorType\": \"no\"}, \"errorType\": \"E\\\"\", \"errorMessage\": \"a\\u00e9\\n\", \"stackTrace\": [\"at a\", \"at b\"]}");
+            var e = Json.Error(new Bytes { Data = json, Length = json.Length });
+            Same("error", e.Type + "|" + e.Message + "|" + e.Stack, "E\"|aé\n|at a\nat b\n");
+            Same("no error", Json.Error(default(Bytes)).Type, "");
+            foreach (var c in new[] { "{\"statusCode\": 201}|201", "{\"a\":{\"statusCode\":500},\"statusCode\":\"404\"}|404", "{\"statusCode\":99}|0", "[{\"statusCode\":200}]|0", "{\"statusCode|0", "|0" })
+            {
+                var bytes = Encoding.UTF8.GetBytes(c.Split('|')[0]);
+                Same(c, Json.Status(new Bytes { Data = bytes, Length = bytes.Length }).ToString(), c.Split('|')[1]);
+            }
+        }
+
+        // The form of HttpHeaders.NonValidated in .NET 6 and later: structs that enumerate.
+        public struct Values : IEnumerable<string>
+        {
+            public IEnumerator<string> GetEnumerator() => ((IEnumerable<string>)new[] { "1", "2" }).GetEnumerator();
+            IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+        }
+
+        public struct All : IEnumerable<KeyValuePair<string, Values>>
+        {
+            public IEnumerator<KeyValuePair<string, Values>> GetEnumerator() => new List<KeyValuePair<string, Values>> { new KeyValuePair<string, Values>("A", default(Values)) }.GetEnumerator();
+            IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+        }
+
+        private sealed class Viewable
+        {
+            public All NonValidated => default(All);
+        }
+
+        private static void View()
+        {
+            var list = new List<string>();
+            Headers.Make(typeof(Viewable).GetProperty("NonValidated")).Add(list, new Viewable());
+            Same("view", string.Join(",", list), "A,1,A,2");
+        }
+    }
+}
