@@ -9,7 +9,8 @@
 //
 //   - It looks before it touches. An exec wrapper that the function already has is chained, not replaced.
 //   - All or nothing. A function that cannot be instrumented (a runtime without a hook, a container image, five layers) stays
-//     exactly as it was, with a warning of the CDK's that says why and what to do.
+//     exactly as it was, with a warning of the CDK's that says why and what to do. On provided.* the hook is part of the user's program
+//     (wrapper/golang), which is not looked into: such a function gets the layer, and a note.
 //   - A wrong setting is a panic at synth that names the construct's path, the value and the remedy, as the CDK's own errors are.
 //   - Nothing secret gets into the template.
 //   - The same source and toolchain give the same asset hash in every directory and on every machine: no deploy without a change.

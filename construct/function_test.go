@@ -70,6 +70,31 @@ func TestInstrumentationAddsNothingElse(t *testing.T) {
 	}
 }
 
+// TestCompiledHook: a program of the user's own gets the layer, no exec wrapper, and a word on what has to be compiled into it.
+func TestCompiledHook(t *testing.T) {
+	stack := newStack(t)
+	props := functionProps(awslambda.Runtime_PROVIDED_AL2023())
+	props.Code = handlerAsset()
+	props.Environment = &map[string]*string{"AWS_LAMBDA_EXEC_WRAPPER": jsii.String("/opt/theirs")}
+	made := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: props,
+		Afterglow: &Instrumentation{ServiceName: jsii.String("orders")}})
+	if !*made.IsInstrumented() {
+		t.Error("says that it is not instrumented")
+	}
+	fn := onlyFunction(t, stack)
+	if len(fn.Layers) != 1 {
+		t.Errorf("%d layers, want one", len(fn.Layers))
+	}
+	if got := fmt.Sprint(fn.Environment.Variables); got != "map[AWS_LAMBDA_EXEC_WRAPPER:/opt/theirs OTEL_SERVICE_NAME:orders]" {
+		t.Errorf("environment %s", got)
+	}
+	annotations := assertions.Annotations_FromStack(stack)
+	annotations.HasInfo(jsii.String("/Shop/Orders"), assertions.Match_StringLikeRegexp(jsii.String("compiled into the function.*wrapper/golang")))
+	if warnings := *annotations.FindWarning(jsii.String("*"), assertions.Match_AnyValue()); len(warnings) != 0 {
+		t.Errorf("%d warnings, want none", len(warnings))
+	}
+}
+
 func TestUntouchedFunctions(t *testing.T) {
 	layers := func(stack awscdk.Stack, n int) *[]awslambda.ILayerVersion {
 		var list []awslambda.ILayerVersion
@@ -94,11 +119,6 @@ func TestUntouchedFunctions(t *testing.T) {
 			return awslambda.FunctionProps{Runtime: awslambda.Runtime_FROM_IMAGE(), Handler: awslambda.Handler_FROM_IMAGE(),
 				Code: awslambda.Code_FromEcrImage(repository, nil)}
 		}, "container image"},
-		{"provided", func(awscdk.Stack) awslambda.FunctionProps {
-			props := functionProps(awslambda.Runtime_PROVIDED_AL2023())
-			props.Code = handlerAsset()
-			return props
-		}, "starts no exec wrapper"},
 		{"no hook yet", func(awscdk.Stack) awslambda.FunctionProps {
 			props := functionProps(awslambda.Runtime_RUBY_3_4())
 			props.Code = handlerAsset()

@@ -25,7 +25,7 @@ const (
 	envExecWrapperNext = "AFTERGLOW_EXEC_WRAPPER_NEXT"
 )
 
-// hookedRuntimes are the runtimes that the layer has a hook for.
+// hookedRuntimes are the managed runtimes that the layer has a hook for.
 var hookedRuntimes = []string{
 	"python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14",
 	"nodejs20.x", "nodejs22.x", "nodejs24.x",
@@ -53,6 +53,10 @@ func instrument(fn awslambda.Function, i *Instrumentation) bool {
 		panic(fmt.Errorf("%s: %w", path, err))
 	}
 	layerVersion := layerOf(fn)
+	if found.compiled() {
+		awscdk.Annotations_Of(fn).AddInfo(jsii.String("Afterglow's hook for runtime " + found.runtime + " is compiled into the function, which nobody can see from here: " +
+			"build it as github.com/afterglow-lambda/afterglow/wrapper/golang says. Without the hook its invocations are recorded, and its calls are not."))
+	}
 
 	fn.AddLayers(layerVersion)
 	for _, name := range sortedKeys(wanted) {
@@ -94,15 +98,12 @@ func look(fn awslambda.Function) functionState {
 
 // obstacle tells why a function cannot be instrumented and what would help; "" if nothing stands in the way.
 func (s functionState) obstacle() (why, remedy string) {
-	supported := "Runtimes with a hook are " + strings.Join(hookedRuntimes, ", ")
+	supported := "Runtimes with a hook are " + strings.Join(hookedRuntimes, ", ") + ", and Go on provided.al2023"
 	switch {
 	case s.runtime == "FROM_IMAGE":
 		return "it is a container image, and Lambda gives those no layers",
 			"Deploy it as a zip package with one of the managed runtimes. " + supported
-	case strings.HasPrefix(s.runtime, "provided"):
-		return "runtime " + s.runtime + " starts no exec wrapper, so no hook can get in",
-			"Use a managed runtime. " + supported
-	case !slices.Contains(hookedRuntimes, s.runtime):
+	case !s.compiled() && !slices.Contains(hookedRuntimes, s.runtime):
 		return "there is no hook for runtime " + s.runtime + " yet", supported
 	case s.architecture != layer.ARM64 && s.architecture != layer.X86_64:
 		return "its architecture " + s.architecture + " is not known", "Set Architecture to ARM_64 or X86_64"
@@ -112,6 +113,9 @@ func (s functionState) obstacle() (why, remedy string) {
 	}
 	return "", ""
 }
+
+// compiled tells whether the runtime starts the function's own program, without an exec wrapper: a hook is part of that program, or there is none.
+func (s functionState) compiled() bool { return strings.HasPrefix(s.runtime, "provided") }
 
 // merge completes the wanted environment in view of the one that the user has set: the exec wrapper is chained, and nothing that
 // the user wrote is overruled in silence.
@@ -126,6 +130,9 @@ func (s functionState) merge(wanted map[string]string) error {
 				return fmt.Errorf("property Environment: %w", err)
 			}
 		}
+	}
+	if s.compiled() {
+		return nil
 	}
 	wanted[envExecWrapper] = layer.ExecWrapper
 	theirs, set := s.environment[envExecWrapper]

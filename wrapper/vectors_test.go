@@ -37,6 +37,7 @@ func TestWritersWriteTheVectors(t *testing.T) {
 	for language, command := range map[string][]string{
 		"dotnet": nil, // built below
 		"java":   {"java/tests/vectors.sh"},
+		"go":     {"go", "run", "./golang/internal/vectors"},
 		"node":   {"node", "node/tests/vectors.js"},
 		"python": {"python3", "python/tests/write_vectors.py"},
 	} {

@@ -31,14 +31,26 @@ func (c *Copy) Reset(budget int, expected int64) {
 
 // Free gives the memory back. What Bytes gave is not to be used any more.
 func (c *Copy) Free() {
-	if c.kept != nil && cap(c.kept) <= mostScratch {
-		kept := c.kept[:0]
-		copies.Put(&kept)
-	}
+	giveBack(c.kept)
 	c.kept = nil
 }
 
-var copies sync.Pool //nolint:gochecknoglobals // memory, no state
+var memory sync.Pool //nolint:gochecknoglobals // memory, no state
+
+// takeMemory gives an empty slice with room for so much.
+func takeMemory(room int) []byte {
+	if b, ok := memory.Get().(*[]byte); ok {
+		return slices.Grow(*b, room)
+	}
+	return make([]byte, 0, room)
+}
+
+func giveBack(b []byte) {
+	if cap(b) > 0 && cap(b) <= mostScratch {
+		b = b[:0]
+		memory.Put(&b)
+	}
+}
 
 // Add takes what passes. Whoever owns it may use its memory again.
 func (c *Copy) Add(p []byte) {
@@ -51,10 +63,7 @@ func (c *Copy) Add(p []byte) {
 		p = p[:room]
 	}
 	if c.kept == nil {
-		if memory, ok := copies.Get().(*[]byte); ok {
-			c.kept = *memory
-		}
-		c.kept = slices.Grow(c.kept, max(len(p), int(min(c.about, int64(c.budget)))))
+		c.kept = takeMemory(max(len(p), int(min(c.about, int64(c.budget)))))
 	}
 	c.kept = append(c.kept, p...)
 }
@@ -112,4 +121,13 @@ func (e *Event) part() (spool.Part, []byte) {
 	data := e.short.end()
 	p.Len, p.Shortened, p.Truncated = int64(len(data)), true, true
 	return p, data
+}
+
+// free gives the memory back. What part gave is not to be used any more.
+func (e *Event) free() {
+	e.copy.Free()
+	if e.short != nil {
+		giveBack(e.short.out)
+		e.short = nil
+	}
 }

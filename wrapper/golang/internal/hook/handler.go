@@ -91,6 +91,7 @@ func (h *Handler) Begin(header func(name string) string, event *Event) {
 	part, data := event.part()
 	record.Parts = []spool.Part{part}
 	h.spool.Record(i, record, data)
+	event.free()
 }
 
 // An Outcome is what the runtime client posted for an invocation.
@@ -105,6 +106,7 @@ type Outcome struct {
 
 // End records that the outcome was posted, and gives the invocation's file to the extension. Nobody waits for what is done here but the next invocation.
 func (h *Handler) End(o Outcome) {
+	defer o.Body.Free()
 	h.mu.Lock()
 	i := h.running[o.ID]
 	delete(h.running, o.ID)
@@ -113,12 +115,12 @@ func (h *Handler) End(o Outcome) {
 		return
 	}
 	record := &spool.Header{Kind: spool.KindInvocationEnd, Duration: o.HandedOut.Sub(i.begun).Microseconds()}
+	body := o.Body.Bytes()
 	if o.Failed {
-		record.Error = reported(o.Body.Bytes())
+		record.Error = reported(body)
 		h.spool.end(i, record)
 		return
 	}
-	body := o.Body.Bytes()
 	record.Streaming = o.Type == typeStreaming
 	if o.Trailer != "" {
 		record.Error = reportedInTrailer(o.Trailer)

@@ -34,7 +34,7 @@ type shortener struct {
 }
 
 func newShortener(budget int) *shortener {
-	return &shortener{room: budget, nodes: mostNodes, out: make([]byte, 0, budget)}
+	return &shortener{room: budget, nodes: mostNodes, out: takeMemory(budget)}
 }
 
 // add takes a piece.

@@ -17,7 +17,7 @@ import (
 func newHook(t testing.TB, env map[string]string) (*hook.Hook, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "spool")
-	all := map[string]string{"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1", "AFTERGLOW_SPOOL_DIR": dir}
+	all := map[string]string{"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:2", "AFTERGLOW_SPOOL_DIR": dir}
 	for name, value := range env {
 		all[name] = value
 	}
