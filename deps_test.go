@@ -75,6 +75,8 @@ const thirdParty = `
 	internal/lambdalocal/testdata/gofunction github.com/aws/aws-lambda-go
 	wrapper/golang/internal/invocation github.com/aws/aws-lambda-go
 	wrapper/golang/lambda github.com/aws/aws-lambda-go
+	wrapper/golang/awsv2 github.com/aws/aws-sdk-go-v2/aws
+	wrapper/golang/tests github.com/aws/aws-lambda-go, github.com/aws/aws-sdk-go-v2, github.com/aws/aws-sdk-go
 	wrapper/conformance/actors/go github.com/aws/aws-lambda-go
 	bench/hooks/programs/golang github.com/aws/aws-lambda-go, go.opentelemetry.io
 `

@@ -8,7 +8,7 @@
 // With the second and third, whatever has a transport of its own takes a line more:
 //
 //	client := &http.Client{Transport: golang.Transport(transport)}
-//	cfg.HTTPClient = golang.Client(cfg.HTTPClient)                       // AWS SDK for Go v2, behind config.LoadDefaultConfig
+//	awsv2.Record(&cfg)                                               // AWS SDK for Go v2, behind config.LoadDefaultConfig
 //
 // Version 1 of the SDK uses http.DefaultTransport, as most libraries do.
 //
@@ -50,13 +50,13 @@ func Transport(base http.RoundTripper) http.RoundTripper {
 	return base
 }
 
-// A Doer is what sends requests: *http.Client is one, and aws.HTTPClient of the AWS SDK for Go v2.
+// A Doer is what sends requests, as *http.Client does.
 type Doer = nethttp.Doer
 
 // Client gives a Doer that records the requests which doer sends. A redirect that doer follows by itself is part of the request. Where there is to be no hook,
 // doer itself is what it gives.
 func Client(doer Doer) Doer {
-	if h := hook.Process(); h != nil {
+	if h := hook.Process(); h != nil && doer != nil {
 		return nethttp.NewClient(h, doer)
 	}
 	return doer

@@ -100,12 +100,7 @@ func (o *overlay) make() (file string, err error) {
 			return "", err
 		}
 	}
-	text, err := json.MarshalIndent(map[string]any{"Replace": o.replace}, "", "\t")
-	if err != nil {
-		return "", fmt.Errorf("write overlay: %w", err)
-	}
-	file = filepath.Join(o.out, "overlay.json")
-	return file, os.WriteFile(file, text, 0o644) //nolint:gosec // it holds nothing to hide
+	return o.write()
 }
 
 // What net/http has where every request of a transport's passes, and what it gets instead: in the same line, so that stack traces stay as they are.
@@ -175,25 +170,89 @@ func (o *overlay) require(goMod string) error {
 	if err := copyFile(sum, filepath.Join(o.out, "go.sum")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	what := overlaid + "@latest"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path == module && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		what = overlaid + "@" + info.Main.Version
-	}
+	edit := []string{"mod", "edit", "-require=" + module + "@" + o.version()}
 	if o.source != "" {
 		source, err := filepath.Abs(o.source)
 		if err != nil {
 			return fmt.Errorf("find source: %w", err)
 		}
-		if _, err := o.command("go", "mod", "edit", "-require="+module+"@v0.0.0", "-replace="+module+"="+source, copied); err != nil {
-			return err
-		}
-		what = module + "@v0.0.0"
+		edit = append(edit, "-replace="+module+"="+source)
 	}
-	if _, err := o.command("go", "get", "-modfile="+copied, what); err != nil {
+	if _, err := o.command("go", append(edit, copied)...); err != nil {
+		return err
+	}
+	file, err := o.write()
+	if err != nil {
+		return err
+	}
+	// To be asked what the program imports, with leave to add it, has the go command add what is missing in both files.
+	if _, err := o.command("go", "list", "-overlay", file, "-modfile", copied, "-mod=mod", "-deps", "."); err != nil {
 		return err
 	}
 	o.replace[goMod], o.replace[sum] = copied, filepath.Join(o.out, "go.sum")
+	return o.compare(goMod, copied)
+}
+
+// compare refuses a go.mod that has had to change the version of Go, on which it depends what the function's code means, and tells of a runtime client that
+// is another one.
+func (o *overlay) compare(before, after string) error {
+	was, err := o.versions(before)
+	if err != nil {
+		return err
+	}
+	is, err := o.versions(after)
+	if err != nil {
+		return err
+	}
+	if was["go"] != is["go"] {
+		return fmt.Errorf("%s says go %s, and Afterglow needs %s: run go get go@%s there first", before, was["go"], is["go"], is["go"])
+	}
+	const client = "github.com/aws/aws-lambda-go"
+	if was[client] != "" && was[client] != is[client] {
+		fmt.Fprintf(o.stderr, "overlay: the function is built with %s %s, the oldest that Afterglow knows, instead of %s\n", client, is[client], was[client])
+	}
 	return nil
+}
+
+// versions gives the versions that a go.mod requires, and its Go's.
+func (o *overlay) versions(file string) (map[string]string, error) {
+	text, err := o.command("go", "mod", "edit", "-json", file)
+	if err != nil {
+		return nil, err
+	}
+	var mod struct {
+		Go      string
+		Require []struct{ Path, Version string }
+	}
+	if err := json.Unmarshal(text, &mod); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	versions := map[string]string{"go": mod.Go}
+	for _, r := range mod.Require {
+		versions[r.Path] = r.Version
+	}
+	return versions, nil
+}
+
+// version is that of Afterglow's that this program is of.
+func (o *overlay) version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && o.source == "" && info.Main.Path == module && strings.HasPrefix(info.Main.Version, "v") {
+		return info.Main.Version
+	}
+	return "v0.0.0" // which is nowhere but in the source
+}
+
+// write writes the file for go build and gives its name.
+func (o *overlay) write() (string, error) {
+	text, err := json.MarshalIndent(map[string]any{"Replace": o.replace}, "", "\t")
+	if err != nil {
+		return "", fmt.Errorf("write overlay: %w", err)
+	}
+	file := filepath.Join(o.out, "overlay.json")
+	if err := os.WriteFile(file, text, 0o644); err != nil { //nolint:gosec // it holds nothing to hide
+		return "", fmt.Errorf("write overlay: %w", err)
+	}
+	return file, nil
 }
 
 // put has go build read content where file is, or would be.

@@ -34,7 +34,7 @@ func orDefault(base http.RoundTripper) http.RoundTripper {
 	return base
 }
 
-// A Doer is what AWS' SDK for Go, version 2, takes as its HTTP client, and http.Client is.
+// A Doer sends requests. *http.Client is one, and what the AWS SDK for Go, version 2, takes for its client.
 type Doer interface {
 	Do(*http.Request) (*http.Response, error)
 }
