@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
@@ -152,7 +153,7 @@ type running struct {
 	log []string
 }
 
-func run(t *testing.T, task string, hooked bool, a *aws, env map[string]string) *running {
+func run(t *testing.T, task string, hooked bool, a *aws, env map[string]string, more ...func(*lambdalocal.Function)) *running {
 	t.Helper()
 	rt, err := runtimes.Find(t.Context(), "provided.al2023", runtimes.Options{})
 	if err != nil {
@@ -166,6 +167,9 @@ func run(t *testing.T, task string, hooked bool, a *aws, env map[string]string) 
 			t.Fatal(err)
 		}
 		fn.Layers = []string{layer}
+	}
+	for _, change := range more {
+		change(&fn)
 	}
 	r.Environment, err = lambdalocal.Start(t.Context(), fn, lambdalocal.Options{Dir: filepath.Join(t.TempDir(), "environment"), Keep: true, Runtime: rt, Log: r.write})
 	if err != nil {
@@ -241,7 +245,8 @@ func (r *running) told(t *testing.T, id string) string {
 					words = append(words, rec.Error.Type, rec.Error.Message)
 				}
 			case spool.KindCallStart:
-				words = append(words, rec.Method, rec.URL[strings.LastIndex(rec.URL[:min(len(rec.URL), 40)], "/"):])
+				_, address, _ := strings.Cut(rec.URL, "://")
+				words = append(words, rec.Method, address[strings.IndexByte(address, '/'):])
 			case spool.KindCallEnd:
 				words = append(words, fmt.Sprint(rec.Status))
 			}
@@ -284,9 +289,8 @@ func TestFunctions(t *testing.T) {
 			r := run(t, task, hooked, a, map[string]string{"CALL_AT_INIT": a.URL + "/init"})
 			var outcomes []string
 			for i, s := range stories {
-				id := fmt.Sprintf("00000000-0000-4000-8000-%012d", i)
-				outcomes = append(outcomes, r.invoke(t, id, s.do))
-				if told := r.told(t, id); hooked && told != s.want {
+				outcomes = append(outcomes, r.invoke(t, id(i), s.do))
+				if told := r.told(t, id(i)); hooked && told != s.want {
 					t.Errorf("%s: the spool has %q, want %q", s.do, told, s.want)
 				} else if !hooked && told != "" {
 					t.Errorf("%s: there is a spool without a hook: %s", s.do, told)
@@ -317,7 +321,7 @@ func TestNoLayer(t *testing.T) {
 	for _, b := range []build{{name: "blank import", tags: "afterglow"}, {name: "overlay", overlay: true}} {
 		t.Run(b.name, func(t *testing.T) {
 			r := run(t, b.compile(t), false, a, nil)
-			r.invoke(t, "00000000-0000-4000-8000-000000000001", "v2")
+			r.invoke(t, id(1), "v2")
 			left, err := os.ReadDir(r.TempDir())
 			if err != nil || len(left) > 0 {
 				t.Errorf("/tmp holds %v, %v", left, err)
@@ -325,3 +329,51 @@ func TestNoLayer(t *testing.T) {
 		})
 	}
 }
+
+// TestSeveralInvocationsAtATime: on Managed Instances aws-lambda-go runs several at once, and each has its own calls.
+func TestSeveralInvocationsAtATime(t *testing.T) {
+	a := newAWS(t)
+	for _, b := range []build{{name: "blank import", tags: "afterglow"}, {name: "overlay", overlay: true}} {
+		t.Run(b.name, func(t *testing.T) {
+			const many = 4
+			r := run(t, b.compile(t), true, a, nil, func(fn *lambdalocal.Function) { fn.InitType, fn.MaxConcurrency = lambdalocal.ManagedInstances, many })
+			var all sync.WaitGroup
+			for i := range 3 * many {
+				all.Go(func() {
+					event := fmt.Sprintf(`{"do":"default","peer":%q}`, fmt.Sprintf("%s/%d", a.URL, i))
+					result, err := r.Invoke(t.Context(), lambdalocal.Invocation{RequestID: id(i), Payload: []byte(event), TraceHeader: trace})
+					if err != nil || result.FunctionError != "" {
+						t.Errorf("%v, %s", err, result.Payload)
+					}
+				})
+			}
+			all.Wait()
+			if err := r.Idle(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for begun := time.Now(); r.isOpen(t) && time.Since(begun) < patience; { // who posts an outcome is told of it before the process is
+				time.Sleep(time.Millisecond)
+			}
+			for i := range 3 * many {
+				if told := r.told(t, id(i)); told != fmt.Sprintf("start GET /%d/text 200 end", i) {
+					t.Errorf("the spool has of %d %q", i, told)
+				}
+			}
+		})
+	}
+}
+
+// patience bounds the wait for something that is about to happen.
+const patience = 10 * time.Second
+
+// isOpen tells whether an invocation has not ended in the spool.
+func (r *running) isOpen(t *testing.T) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(r.TempDir(), "afterglow", "*.open"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(files) > 0
+}
+
+func id(i int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", i) }
