@@ -22,6 +22,9 @@ const mostText = 16 << 10
 // mostScratch is how much memory is kept from one record to the next: two bodies and headers at the default settings, and room.
 const mostScratch = 256 << 10
 
+// roomForHeader is more than most headers take.
+const roomForHeader = 4 << 10
+
 // A Spool writes the spool. What could not be written is counted, and told with the next record that can be.
 type Spool struct {
 	guard    *Guard
@@ -152,7 +155,11 @@ func (s *Spool) place(i *Invocation) *file {
 // write appends a record with one write(2). A short one is not repeated: the reader steps over its piece.
 func (s *Spool) write(f *file, h *spool.Header, parts ...[]byte) (reason string) {
 	h.Time = time.Now().UnixMicro()
-	b := s.scratch[:0]
+	need := roomForHeader
+	for _, p := range parts {
+		need += len(p)
+	}
+	b := slices.Grow(s.scratch[:0], need) // once: a large body would be copied again with every step that append takes
 	if f.bytes == 0 {
 		b = spool.AppendHead(b, f.mark)
 	}
