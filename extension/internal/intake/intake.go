@@ -56,7 +56,7 @@ const (
 	MaxEntries     = 1 << 17  // names read to find them; it takes some 50 ms, and whoever puts more files there hides ours until the end
 	MaxEntriesLast = 1 << 21  // the same at the end, when there is no other moment: half a second. The names of as many files take a good part of the largest /tmp
 	MaxFiles       = 256      // files read; what is left is for the next round
-	MaxBytes       = 1 << 20  // bytes read, some fifty invocations of a busy function; what is made of them takes up to ten times as much memory before it is collected. One file alone may go over it
+	MaxBytes       = 1 << 20  // bytes read, some fifty invocations of a busy function; what is made of them takes several times as much memory before it is collected. One file alone may go over it
 	MaxFileBytes   = 24 << 20 // bytes of one file that are kept as they are: half as much again as a hook writes for an invocation by default
 	MaxRestBytes   = 8 << 20  // bytes kept of what stands in it behind those, without most of its bodies: some two thousand calls
 	MaxCalls       = 4096     // calls of one invocation, and calls that wait for their end: several times what an export has room for
