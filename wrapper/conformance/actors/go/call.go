@@ -129,7 +129,8 @@ func (c *call) once(ctx context.Context, client *http.Client) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, c.Method, c.URL, body)
+	// Without the deadline of the invocation: at that moment Lambda ends the process, and whether the request ends first is a matter of chance.
+	req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), c.Method, c.URL, body)
 	if err != nil {
 		return nil, err
 	}
