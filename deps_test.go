@@ -56,14 +56,16 @@ const imports = `
 
 // thirdParty says which modules of others a part may import; a part that has no line may import none. Inside the function's process
 // there are none at all; each one inside the extension costs start-up time, memory and size, and was measured. Of AWS's SDK it has the
-// signer and what that takes, not the clients of services: docs/decisions/0006-signer-without-clients.md.
+// signer and what that takes, not the clients of services: docs/decisions/0006-signer-without-clients.md. Why gzip is not the standard library's is in
+// docs/decisions/0014-gzip-of-another.md.
 const thirdParty = `
 	extension          github.com/rs/zerolog
 	E
 	E/lifecycle        github.com/rs/zerolog, golang.org/x/sys
 	E/deliver          github.com/rs/zerolog
 	E/otlp             google.golang.org/protobuf/encoding/protowire
-	E/export           google.golang.org/protobuf/encoding/protowire, github.com/aws/aws-sdk-go-v2/aws
+	E/export           google.golang.org/protobuf/encoding/protowire, github.com/aws/aws-sdk-go-v2/aws, github.com/klauspost/compress/gzip
+	extension/otlplog  github.com/klauspost/compress/gzip
 	construct          github.com/aws/aws-cdk-go, github.com/aws/constructs-go, github.com/aws/jsii-runtime-go
 	construct/layer
 	infra              github.com/aws/aws-cdk-go, github.com/aws/constructs-go, github.com/aws/jsii-runtime-go

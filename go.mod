@@ -11,6 +11,7 @@ require (
 	github.com/aws/constructs-go/constructs/v10 v10.6.0
 	github.com/aws/jsii-runtime-go v1.139.0
 	github.com/aws/smithy-go v1.28.8
+	github.com/klauspost/compress v1.20.3
 	github.com/rs/zerolog v1.35.1
 	go.opentelemetry.io/proto/otlp v1.9.0
 	golang.org/x/sys v0.47.0

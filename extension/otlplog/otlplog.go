@@ -16,6 +16,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	zip "github.com/klauspost/compress/gzip"
 )
 
 const (
@@ -50,7 +52,7 @@ type Batch struct {
 //	AFTERGLOW-OTLP/1 <signal> <id> <part>/<parts> gzip <base64url>
 func Encode(b Batch) ([]string, error) {
 	var zipped bytes.Buffer
-	z, err := gzip.NewWriterLevel(&zipped, gzip.BestSpeed)
+	z, err := zip.NewWriterLevel(&zipped, zip.BestSpeed) // the one that export has
 	if err != nil {
 		return nil, fmt.Errorf("compress batch: %w", err)
 	}
