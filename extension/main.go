@@ -1,3 +1,8 @@
+// How many threads run Go code is set in config.go; nothing is read of cgroups for it at the start.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command extension is Afterglow's half outside the function's process: a Lambda extension that reads what the hooks appended to the
 // spool, after the response has gone out, and exports it as OpenTelemetry spans.
 //

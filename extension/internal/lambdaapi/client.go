@@ -31,6 +31,7 @@ type Client struct {
 	next       []byte // the request for the next event; nil before it was made
 	conn       net.Conn
 	reader     *bufio.Reader
+	asked      bool // the request for the next event is on its way, by Ask
 }
 
 // New makes a client for the API at address, host:port.
@@ -55,14 +56,18 @@ func (c *Client) request(method, path string, header http.Header, body []byte) [
 	return b.Bytes()
 }
 
-// do sends a request once and reads the answer. The error is an *Error if there was an answer other than 2xx.
+// do sends a request once, unless Ask did, and reads the answer. The error is an *Error if there was an answer other than 2xx.
 func (c *Client) do(ctx context.Context, method string, request []byte) (answer, error) {
-	if err := c.connect(ctx); err != nil {
-		return answer{}, err
+	sent := c.asked
+	c.asked = false
+	if !sent {
+		if err := c.connect(ctx); err != nil {
+			return answer{}, err
+		}
 	}
 	conn := c.conn
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // it fails only for a connection that is closed
-	a, keep, err := c.roundTrip(method, request)
+	a, keep, err := c.roundTrip(method, request, sent)
 	if !stop() || !keep || err != nil {
 		c.Close()
 	}
@@ -75,9 +80,11 @@ func (c *Client) do(ctx context.Context, method string, request []byte) (answer,
 	return a, nil
 }
 
-func (c *Client) roundTrip(method string, request []byte) (a answer, keep bool, err error) {
-	if _, err := c.conn.Write(request); err != nil {
-		return answer{}, false, fmt.Errorf("send request: %w", err)
+func (c *Client) roundTrip(method string, request []byte, sent bool) (a answer, keep bool, err error) {
+	if !sent {
+		if _, err := c.conn.Write(request); err != nil {
+			return answer{}, false, fmt.Errorf("send request: %w", err)
+		}
 	}
 	response, err := http.ReadResponse(c.reader, &http.Request{Method: method}) // which is all that it looks at
 	if err != nil {
@@ -135,7 +142,7 @@ func alive(conn net.Conn) bool {
 func (c *Client) Close() {
 	if c.conn != nil {
 		_ = c.conn.Close() // nothing can be done about it
-		c.conn, c.reader = nil, nil
+		c.conn, c.reader, c.asked = nil, nil, false
 	}
 }
 

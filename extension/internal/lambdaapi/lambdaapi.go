@@ -107,12 +107,21 @@ func (r Registered) Registration() Registration {
 	return Registration{w.FunctionName, w.FunctionVersion, w.Handler, w.AccountID}
 }
 
+// Ask sends the request of the Next that follows, so that Lambda has it before anything else is done. Where that fails, Next sends it.
+func (c *Client) Ask(ctx context.Context) {
+	if err := c.connect(ctx); err != nil {
+		return
+	}
+	if _, err := c.conn.Write(c.nextRequest()); err != nil {
+		c.Close()
+		return
+	}
+	c.asked = true
+}
+
 // Next tells Lambda that all work is done and waits for the next event, for as long as that takes.
 func (c *Client) Next(ctx context.Context) (Event, error) {
-	if c.next == nil {
-		c.next = c.request(http.MethodGet, pathNext, http.Header{headerIdentifier: {c.identifier}}, nil)
-	}
-	a, err := c.do(ctx, http.MethodGet, c.next)
+	a, err := c.do(ctx, http.MethodGet, c.nextRequest())
 	if err != nil {
 		return Event{}, fmt.Errorf("wait for the next event: %w", err)
 	}
@@ -122,6 +131,13 @@ func (c *Client) Next(ctx context.Context) (Event, error) {
 		return Event{}, fmt.Errorf("wait for the next event: %w", &Error{Status: http.StatusOK, Message: "an answer that is not an event"})
 	}
 	return e, nil
+}
+
+func (c *Client) nextRequest() []byte {
+	if c.next == nil {
+		c.next = c.request(http.MethodGet, pathNext, http.Header{headerIdentifier: {c.identifier}}, nil)
+	}
+	return c.next
 }
 
 // fromMillis turns Lambda's milliseconds into a time; what is not after 1970 is no time.

@@ -91,6 +91,32 @@ func TestNextUnderstandsEvents(t *testing.T) {
 	}
 }
 
+// TestAsk: a request that was sent ahead is not sent again, and one that could not be sent is.
+func TestAsk(t *testing.T) {
+	arrived := make(chan struct{}, 10)
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		arrived <- struct{}{}
+		io.WriteString(w, `{"eventType":"INVOKE","requestId":"r"}`)
+	})
+	c.Ask(t.Context())
+	<-arrived // before anybody waits for the answer
+	for range 2 {
+		if e, err := c.Next(t.Context()); err != nil || e.RequestID != "r" {
+			t.Fatalf("got %+v %v", e, err)
+		}
+	}
+	if len(arrived) != 1 {
+		t.Errorf("%d requests for two events", len(arrived)+1)
+	}
+	late, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.Close()
+	c.Ask(late) // cannot connect
+	if e, err := c.Next(t.Context()); err != nil || e.RequestID != "r" || len(arrived) != 2 {
+		t.Errorf("after a request that was not sent: %+v %v, %d requests", e, err, len(arrived)+1)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	tests := []struct {
 		name       string

@@ -18,8 +18,9 @@ import (
 	"github.com/afterglow-lambda/afterglow/extension/internal/lambdaapi"
 )
 
-// An API is what lifecycle needs of Lambda. There is never more than one Next at a time.
+// An API is what lifecycle needs of Lambda. There is never more than one Next at a time, and Ask comes only before the first: it sends that one's request and does not wait.
 type API interface {
+	Ask(ctx context.Context)
 	Next(ctx context.Context) (lambdaapi.Event, error)
 }
 
@@ -45,6 +46,8 @@ const (
 func Run(ctx context.Context, api API, log zerolog.Logger, setUp func(context.Context) (Worker, error)) int {
 	l := &loop{api: api, log: log}
 	first := make(chan answer, 1)
+	// Before setting up, not beside it: where the share of the CPU is small, whatever runs at the same time on the other core takes from it.
+	l.guard("first request", func() { api.Ask(ctx) })
 	go func() {
 		defer func() {
 			if r := recover(); r != nil {

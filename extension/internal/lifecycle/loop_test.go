@@ -20,9 +20,12 @@ import (
 type scriptedAPI struct {
 	t      *testing.T
 	script []any // lambdaapi.Event or error
+	early  int   // requests sent ahead
 	asked  int
 	busy   atomic.Bool
 }
+
+func (a *scriptedAPI) Ask(context.Context) { a.early++ }
 
 func (a *scriptedAPI) Next(ctx context.Context) (lambdaapi.Event, error) {
 	if !a.busy.CompareAndSwap(false, true) {
@@ -112,6 +115,9 @@ func TestNextIsAskedForBeforeSettingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &scriptedAPI{t: t, script: []any{shutdown}}
 		Run(t.Context(), api, zerolog.Nop(), func(context.Context) (Worker, error) {
+			if api.early != 1 {
+				t.Error("the request was not sent before anything else")
+			}
 			synctest.Wait()
 			if api.asked != 1 {
 				t.Error("next was not asked for")
