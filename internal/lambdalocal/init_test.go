@@ -54,17 +54,19 @@ func TestInitOrder(t *testing.T) {
 // Sources: EXT (what is excluded), RIE rapidcore/env AgentExecEnv (underscores); reference 5.5.
 func TestExtensionProcess(t *testing.T) {
 	l := lambda{
-		bootstrap:  "env loop",
-		extensions: map[string]string{"ext": "args env register=INVOKE,SHUTDOWN loop"},
+		bootstrap:  "env time=runtime loop",
+		extensions: map[string]string{"ext": "args env time=extension register=INVOKE,SHUTDOWN loop"},
 		env:        map[string]string{"MINE": "yes", "TZ": "Europe/Vienna"},
 		change: func(_ *Function, o *Options) {
 			o.ExtraEnv = map[string]string{"AWS_ACCESS_KEY_ID": "key", "AWS_ENDPOINT_URL": "http://localhost:1"}
 		},
 	}
 	_, log := l.start(t)
-	if got := log.wait(t, "args "); !strings.HasSuffix(got, `/opt/extensions/ext"]`) {
+	if got := log.wait(t, "args ["); !strings.HasSuffix(got, `/opt/extensions/ext"]`) {
 		t.Errorf("arguments of the extension: %s", got)
 	}
+	log.wait(t, "time runtime ") // what both said before is there then
+	log.wait(t, "time extension ")
 	envs := map[Source]map[string]string{}
 	log.mu.Lock()
 	for _, line := range log.lines {
