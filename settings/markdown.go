@@ -19,7 +19,7 @@ This page is generated from the table in ` + "`settings/table.go`" + ` (` + "`go
 | setting | type | default | read by | meaning |
 |---|---|---|---|---|
 `)
-	for _, s := range Table() {
+	for _, s := range table() {
 		var readers []string
 		for _, r := range s.Readers {
 			readers = append(readers, string(r))

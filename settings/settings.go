@@ -71,7 +71,7 @@ func (e *Error) Error() string {
 }
 
 // Lookup finds a setting by name.
-func Lookup(name string) (Setting, bool) { return find(Table(), name) }
+func Lookup(name string) (Setting, bool) { return find(table(), name) }
 
 func find(table []Setting, name string) (Setting, bool) {
 	for _, s := range table {

@@ -1,10 +1,20 @@
 package settings
 
+import (
+	"slices"
+	"sync"
+)
+
 // DefaultSpoolDir is where hooks and extension meet.
 const DefaultSpoolDir = "/tmp/afterglow"
 
 // Table gives every setting, in the order in which docs/settings.md lists them.
-func Table() []Setting {
+func Table() []Setting { return slices.Clone(table()) }
+
+// table is made once: the extension asks for it more than a dozen times before it is ready. Nobody writes to it.
+var table = sync.OnceValue(list)
+
+func list() []Setting {
 	return []Setting{
 		{Name: "AFTERGLOW_DISABLED", Type: Bool, Default: "false", Readers: []Reader{Wrapper, Hooks, Extension},
 			Doc: "Switches everything off before anything is touched: the wrapper starts the runtime as it is, the extension registers for nothing and idles."},

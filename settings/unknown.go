@@ -61,7 +61,7 @@ func remedyFor(name, begin string) string {
 		return see
 	}
 	nearest, least := "", 1+(len(name)-len(begin))/2 // half of it is too much for a slip
-	for _, s := range Table() {
+	for _, s := range table() {
 		if d := distance(name, s.Name); d < least {
 			nearest, least = s.Name, d
 		}

@@ -16,7 +16,7 @@ type Values struct {
 
 // Read prepares the reading of settings; getenv is os.Getenv or a test's.
 func Read(getenv func(string) string) *Values {
-	return &Values{getenv: getenv, table: Table()}
+	return &Values{getenv: getenv, table: table()}
 }
 
 // Warnings gives what was wrong with the values read so far. Each is an *Error.
