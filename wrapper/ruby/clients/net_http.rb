@@ -1,0 +1,209 @@
+# frozen_string_literal: true
+
+require_relative '../handler'
+require_relative 'call'
+require_relative 'wire'
+
+module AfterglowHook
+  # Requests sent with Net::HTTP, and with all that rides on it: open-uri, Faraday, HTTParty, the AWS SDK.
+  #
+  # Looks at the methods through which a request and its answer pass as bytes, below all decoding, and copies what passes, up to
+  # the budget. It reads no stream of the user's, holds none back, and asks no object of the user's anything.
+  module NetHTTP
+    # A call of Net::HTTP#request, with all that comes of it: connections, attempts, an answer.
+    class Exchange
+      # What the library fails with. Whatever else ends a request was raised by the function.
+      FAILURES = %w[SystemCallError IOError SocketError Timeout::Error Net::ProtocolError Net::HTTPBadResponse
+                    Net::HTTPHeaderSyntaxError OpenSSL::SSL::SSLError Zlib::Error].freeze
+      NAME = Module.instance_method(:name)
+      PEER = BasicSocket.instance_method(:getpeername)
+
+      attr_reader :http, :request, :outer
+      attr_accessor :nested
+
+      # pending is an exception that the function is handling while it makes the request.
+      def initialize(http, request, body, outer, pending)
+        @http = http
+        @request = request
+        body ||= request.instance_variable_get(:@body)
+        @body = body if body.instance_of?(String)
+        @outer = outer
+        @nested = 0
+        @pending = pending
+        @attempts = 0
+        attempt
+      end
+
+      # The request is about to be made, maybe once more.
+      def again
+        return if @socket.nil? # it was not sent
+
+        finish(nil)
+        @attempts += 1
+        attempt
+      end
+
+      # A connection is about to be made: what the request is, is known but for some headers.
+      def connects
+        start(ivar(:@method).to_s, ivar(:@path).to_s, given_headers) unless @call.started?
+      end
+
+      def writes(socket, strings)
+        if @socket.nil?
+          method, = Wire.request(strings.first)
+          return if method != ivar(:@method) # to a proxy
+
+          @socket = socket
+        end
+        return unless @socket.equal?(socket)
+
+        strings.each do |bytes|
+          @wire.sends(bytes) { |method, target, headers| start(method, target, headers) unless @call.started? }
+        end
+      end
+
+      # The buffer of a connection is about to get more, or has got it.
+      def fills(socket, event)
+        return unless @socket.equal?(socket)
+
+        buffer = socket.instance_variable_get(:@rbuf)
+        return @buffered = socket.instance_variable_get(:@rbuf_empty) ? 0 : buffer.bytesize if event == :call
+
+        bytes = @buffered.zero? ? buffer : buffer.byteslice(@buffered, buffer.bytesize)
+        @wire.comes(bytes) { |status, headers, version| @call.answered(status, headers, proto: version, peer: peer) }
+      end
+
+      # The library handles an exception.
+      def failed(error)
+        return if error.nil? || error.equal?(@pending)
+
+        @error = error if error.class.ancestors.any? { |kind| FAILURES.include?(NAME.bind_call(kind)) }
+      end
+
+      # Nothing more will come. response is what the library gives to the function; nil if something was raised.
+      def finish(response)
+        if response && !@call.answered? # sent past the methods that are looked at
+          connects
+          @call.answered(response.code.to_i, response.each_header.map { |name, value| "#{name}: #{value}\r\n" }.join)
+        end
+        return unless @call.started?
+
+        error = @error if response.nil?
+        # A function that leaves the request has not read to the end, whatever has come by then.
+        whole = response ? @wire.whole? : !@call.answered? && !error.nil?
+        @call.finish(partial: !whole, error: error)
+      end
+
+      private
+
+      def attempt
+        @call = Call.new('net/http', @attempts)
+        @wire = Wire.new(@call)
+        @socket = nil # what it was sent on
+        @error = nil
+      end
+
+      def start(method, target, headers)
+        @call.start(method, url(target), headers, @body)
+      end
+
+      def url(target)
+        return target if target.match?(%r{\A\w+://}) # to a proxy
+
+        scheme, usual = @http.use_ssl? ? ['https', 443] : ['http', 80]
+        host = @http.address.to_s
+        host = "[#{host}]" if host.include?(':') && !host.start_with?('[')
+        "#{scheme}://#{host}#{":#{@http.port}" if @http.port != usual}#{target}"
+      end
+
+      # The headers that the request has before the library adds its own.
+      def given_headers
+        ivar(:@header).map do |name, values|
+          "#{name.split('-').map(&:capitalize).join('-')}: #{values.join(', ')}\r\n"
+        end.join
+      end
+
+      def ivar(name) = @request.instance_variable_get(name)
+
+      def peer
+        socket = @socket.io
+        socket = socket.to_io unless socket.is_a?(BasicSocket)
+        port, host = Socket.unpack_sockaddr_in(PEER.bind_call(socket))
+        host.include?(':') ? "[#{host}]:#{port}" : "#{host}:#{port}"
+      rescue SystemCallError, IOError, ArgumentError
+        nil # gone already, and the library will say so; or no address of the Internet
+      end
+    end
+
+    METHODS = {
+      'Net::HTTP' => { request: %i[req body], connect: [], begin_transport: [], D: [], do_finish: [] },
+      'Net::BufferedIO' => { write: %i[strs], rbuf_fill: [] }
+    }.freeze
+
+    @exchanges = {}.compare_by_identity # of each fiber, the innermost
+
+    class << self
+      # Looks at Net::HTTP from now on, if it is the one that this file knows.
+      def install
+        missing = METHODS.flat_map do |owner, methods|
+          methods.reject { |name, parameters| Guard.known?(Object.const_get(owner), name, parameters) }.keys
+        end
+        unless missing.empty?
+          Guard.say('warn', "Net::HTTP has no #{missing.join(', ')} as expected; its requests are not seen")
+          return
+        end
+        INVOCATIONS.open('none')
+        @runtime_api = ENV.fetch('AWS_LAMBDA_RUNTIME_API', nil)
+        watch_requests(::Net::HTTP)
+        watch_bytes(::Net::BufferedIO)
+      end
+
+      private
+
+      def watch_requests(http)
+        watch(http, :request, :call, :return) { |at| at.event == :call ? requested(at) : returned(at) }
+        watch(http, :begin_transport, :call) { |at| of(at.self)&.again }
+        watch(http, :connect, :call) { |at| of(at.self)&.connects }
+        # What is raised within is not told to a TracePoint, but these two are called while it is handled.
+        watch(http, :D, :call) { |at| of(at.self)&.failed($!) }
+        watch(http, :do_finish, :call) { |at| of(at.self)&.failed($!) }
+      end
+
+      def watch_bytes(buffered)
+        watch(buffered, :write, :call) { |at| @exchanges[Fiber.current]&.writes(at.self, at.binding.local_variable_get(:strs)) }
+        watch(buffered, :rbuf_fill, :call, :return) { |at| @exchanges[Fiber.current]&.fills(at.self, at.event) }
+      end
+
+      def watch(owner, name, *events, &observer)
+        Guard.watch("Net::HTTP #{name}", owner.instance_method(name), *events, &observer)
+      end
+
+      def of(http)
+        exchange = @exchanges[Fiber.current]
+        exchange if exchange&.http.equal?(http)
+      end
+
+      # A request on a connection that is not open opens it and calls itself.
+      def requested(at)
+        http = at.self
+        request = at.binding.local_variable_get(:req)
+        fiber = Fiber.current
+        exchange = @exchanges[fiber]
+        if exchange&.request.equal?(request)
+          exchange.nested += 1
+        elsif "#{http.address}:#{http.port}" != @runtime_api
+          @exchanges[fiber] = Exchange.new(http, request, at.binding.local_variable_get(:body), exchange, $!)
+        end
+      end
+
+      def returned(at)
+        exchange = of(at.self)
+        return if exchange.nil?
+        return exchange.nested -= 1 if exchange.nested.positive?
+
+        exchange.outer ? @exchanges[Fiber.current] = exchange.outer : @exchanges.delete(Fiber.current)
+        exchange.finish(at.return_value)
+      end
+    end
+  end
+end

@@ -1,0 +1,136 @@
+# frozen_string_literal: true
+
+module AfterglowHook
+  # Takes the framing of a chunked body away as it passes by, wherever it is cut into pieces.
+  class Framing
+    def initialize
+      @left = 0 # of the chunk's data and the line end behind it
+      @line = ''.b # the beginning of a line with a chunk's length
+      @over = false
+    end
+
+    # Tells whether the last chunk has passed.
+    def over? = @over
+
+    def each_piece(data)
+      until data.empty? || @over
+        if @left.positive?
+          piece = data.byteslice(0, @left)
+          data = data.byteslice(piece.bytesize, data.bytesize)
+          ends = [piece.bytesize - [@left - 2, 0].max, 0].max # bytes of the line end
+          @left -= piece.bytesize
+          yield piece.byteslice(0, piece.bytesize - ends)
+        else
+          data = length_line(data)
+        end
+      end
+    end
+
+    private
+
+    def length_line(data)
+      line, found, rest = (@line << data).partition("\n")
+      @line = found.empty? ? line : ''.b
+      unless found.empty?
+        length = line.to_i(16)
+        @over = length.zero? # trailers follow
+        @left = length + 2
+      end
+      rest
+    end
+  end
+
+  # One request and its answer as they pass as bytes, in pieces of any size. It takes heads apart, framing away, and gives the
+  # rest to the call.
+  class Wire
+    MOST_HEAD = 262_144 # what is larger is no head
+    CHUNKED = /^transfer-encoding:[ \t]*chunked[ \t]*\r?$/i
+    LENGTH = /^content-length:[ \t]*(\d+)[ \t]*\r?$/i
+    STATUS = %r{\AHTTP/\d\.\d +(\d{3})}
+    LINE = /\A([!#$%&'*+.^_`|~A-Za-z0-9-]+) (\S+) HTTP\/\d/
+
+    # Gives the method of the request and the target, if the bytes are a request's head or the beginning of one.
+    def self.request(bytes)
+      bytes.match(LINE).to_a.drop(1)
+    end
+
+    def initialize(call)
+      @call = call
+      @sending = ''.b # the head of the request, as far as it has gone; nil when it is complete
+      @coming = ''.b # the same of the answer
+      @method = nil
+      @chunks = nil # of the request's body
+      @unread = nil # of the answer's body: a Framing, a number of bytes, or nil where the end of the connection is its end
+    end
+
+    # Takes what is about to be sent. The block is called with method, target and headers, once.
+    def sends(bytes)
+      if @sending
+        head, found, bytes = (@sending << bytes.b).partition("\r\n\r\n")
+        return if found.empty?
+
+        @sending = nil
+        line, _, headers = head.partition("\r\n")
+        @method, target = Wire.request(line)
+        @chunks = Framing.new if headers.match?(CHUNKED)
+        yield @method, target, "#{headers}\r\n"
+      end
+      pass(bytes, @chunks) { |piece| @call.sent(piece) }
+    end
+
+    # Takes what has come. The block is called with status, headers and version of the answer, once.
+    def comes(bytes, &block)
+      bytes = answer(bytes, &block) if @coming
+      pass(bytes, @unread) { |piece| @call.received(piece) } if bytes
+    end
+
+    # Tells whether all of the answer has come, as far as its head tells how much that is.
+    def whole?
+      case @unread
+      when Framing then @unread.over?
+      when Integer then @call.received_bytes >= @unread
+      else true
+      end
+    end
+
+    private
+
+    def pass(bytes, framing, &block)
+      return if bytes.empty?
+
+      framing.is_a?(Framing) ? framing.each_piece(bytes.b, &block) : yield(bytes)
+    end
+
+    # Gives what came behind the head, or nil while that is not complete.
+    def answer(bytes, &block)
+      @coming << bytes.b
+      head, found, rest = @coming.partition("\r\n\r\n")
+      head, found, rest = @coming.partition(/\r?\n\r?\n/) if found.empty?
+      if found.empty?
+        @coming = nil if @coming.bytesize > MOST_HEAD # whatever it is
+        return
+      end
+      @coming = ''.b
+      answered(head, &block)
+      rest.empty? || @coming.nil? ? rest : answer(rest, &block)
+    end
+
+    def answered(head)
+      status = head[STATUS, 1]
+      return if status.nil? || (status.start_with?('1') && status != '101') # more is to come
+
+      @coming = nil
+      _, _, headers = head.partition("\n")
+      headers << "\r\n"
+      @unread = length(status, headers)
+      yield status.to_i, headers, head.byteslice(0, 8)
+    end
+
+    def length(status, headers)
+      if @method == 'HEAD' || %w[204 304].include?(status) then 0
+      elsif headers.match?(CHUNKED) then Framing.new
+      else headers[LENGTH, 1]&.to_i
+      end
+    end
+  end
+end
