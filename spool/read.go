@@ -92,6 +92,7 @@ func readRecords(data []byte, at int64, mark string, fn func(Record) error) (Sum
 		case !known(rec.Kind):
 			s.Unknown++
 		default:
+			rec.headersOfPart()
 			if err := fn(rec); err != nil {
 				s.TailStart = at
 				return s, err

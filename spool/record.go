@@ -7,6 +7,11 @@
 // It promises: whatever the bytes, Read returns every record that is whole, never one that is not, and counts the rest.
 package spool
 
+import (
+	"strings"
+	"unicode/utf8"
+)
+
 // Version is the version of the format that this package writes and the highest that it reads.
 const Version = 1
 
@@ -40,6 +45,7 @@ const (
 	PartEvent    = "event"
 	PartRequest  = "request"
 	PartResponse = "response"
+	PartHeaders  = "headers" // lines of a head, from which Read makes Headers
 )
 
 // A Record is one thing that a hook saw: a header and the raw bytes that its parts name.
@@ -126,4 +132,30 @@ func (r Record) Part(of string) (Part, []byte, bool) {
 		at += p.Len
 	}
 	return Part{}, nil, false
+}
+
+// headersOfPart makes Headers of the lines of a head, where a hook left them as they passed.
+func (r *Record) headersOfPart() {
+	_, lines, ok := r.Part(PartHeaders)
+	if !ok || r.Headers != nil {
+		return
+	}
+	r.Headers = make([][2]string, 0, headersAtFirst)
+	for line := range strings.Lines(text(lines)) {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			r.Headers = append(r.Headers, [2]string{name, strings.TrimSpace(value)})
+		}
+	}
+}
+
+// text gives bytes of a head as text: UTF-8, or else Latin-1, which HTTP once was in (RFC 9110, 5.5).
+func text(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	runes := make([]rune, len(b))
+	for i, c := range b {
+		runes[i] = rune(c)
+	}
+	return string(runes)
 }

@@ -5,7 +5,6 @@ module AfterglowHook
   # what it does.
   module Json
     ESCAPED = /["\\\x00-\x1f\x7f]/
-    ODD_IN_LINES = /["\\\x00-\x09\x0b\x0c\x0e-\x1f\x7f]|:  | \r/ # to be escaped, or spaces that belong to no value
 
     class << self
       def quote(text)
@@ -32,13 +31,6 @@ module AfterglowHook
         end
       end
 
-      # Gives the list of names and values that the lines of a head are, with "\\r\\n" behind each.
-      def headers(lines)
-        return '[]' if lines.empty?
-
-        plain_headers(lines) || "[#{lines.each_line(chomp: true).filter_map { |line| header(line) }.join(',')}]"
-      end
-
       # Gives a text in UTF-8, whatever it was in. Bytes that are no UTF-8 are taken for Latin-1, as HTTP's headers are.
       def utf8(text)
         return text if text.ascii_only?
@@ -59,22 +51,6 @@ module AfterglowHook
       end
 
       private
-
-      # Gives what headers gives, in a fraction of the time, if nothing has to be escaped and each line has just one colon with a
-      # space behind it, or seems to; nil if not.
-      def plain_headers(lines)
-        return if !lines.ascii_only? || lines.match?(ODD_IN_LINES)
-
-        pairs = lines.gsub(': ', '","')
-        colons = pairs.bytesize - lines.bytesize # one byte more for each
-        list = pairs.gsub("\r\n", '"],["')
-        "[[\"#{list.byteslice(0, list.bytesize - 3)}]" if list.bytesize - pairs.bytesize == 3 * colons && list.end_with?('"],["')
-      end
-
-      def header(line)
-        name, colon, value = line.partition(':')
-        "[#{quote(name)},#{quote(value.strip)}]" unless colon.empty?
-      end
 
       def escape(character)
         case character

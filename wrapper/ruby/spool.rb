@@ -19,21 +19,22 @@ module AfterglowHook
     def initialize(path, first)
       @mark = Random.urandom(8).unpack1('H*')
       @path = path
+      @open = "#{path}.open"
       @size = 0
       @records = 0 # but for the process' description
-      FILE.open("#{path}.open", APPEND | File::CREAT | File::EXCL, 0o600, &:close)
+      FILE.new(@open, APPEND | File::CREAT | File::EXCL, 0o600).close
       return if write("afterglow-spool 1 #{@mark}\n@#{@mark} 0 #{first}\n\n".b)
 
-      FILE.unlink("#{path}.open")
+      FILE.unlink(@open)
       raise IOError, 'the first record was cut short'
     rescue SystemCallError => e
-      FILE.unlink("#{path}.open") unless e.is_a?(Errno::EEXIST) || e.is_a?(Errno::ENOENT)
+      FILE.unlink(@open) unless e.is_a?(Errno::EEXIST) || e.is_a?(Errno::ENOENT)
       raise
     end
 
-    # Writes one record and tells whether all of it was written.
-    def append(header, length, bodies)
-      data = "@#{@mark} #{length} #{header}\n".force_encoding(Encoding::BINARY)
+    # Writes one record and tells whether all of it was written. opening is the beginning of its header, as far as fields.
+    def append(length, opening, fields, bodies)
+      data = "@#{@mark} #{length} #{opening}#{fields}}\n".force_encoding(Encoding::BINARY)
       bodies.each { |body| data << body }
       return false unless write(data << "\n")
 
@@ -42,13 +43,18 @@ module AfterglowHook
     end
 
     def finish
-      FILE.rename("#{@path}.open", "#{@path}.done")
+      FILE.rename(@open, "#{@path}.done")
     end
 
     private
 
     def write(data)
-      written = FILE.open("#{@path}.open", APPEND) { |file| file.syswrite(data) }
+      file = FILE.new(@open, APPEND)
+      begin
+        written = file.syswrite(data)
+      ensure
+        file.close
+      end
       @size += written
       written == data.bytesize
     end
@@ -120,14 +126,14 @@ module AfterglowHook
       count[1] += size
     end
 
-    # Writes one record. fields are members of its header, as Json.members gives them, bodies what its parts describe, in binary. A
-    # vital one is written past the invocation's cap.
+    # Writes one record. fields are members of its header, as Json.members gives them; bodies, in binary, are what its parts
+    # describe. A vital one is written past the invocation's cap.
     def record(kind, invocation, fields, bodies = [], vital: false)
       own
       alone do
-        size, reason = put(kind, invocation, fields, bodies, vital)
-        if reason
-          lost(reason, 1, size)
+        lacks = put(kind, invocation, fields, bodies, vital)
+        if lacks
+          lost(lacks, 1, @last)
         elsif @losses.key?('write-failed')
           write_losses(['write-failed'])
         end
@@ -152,44 +158,55 @@ module AfterglowHook
       @written = 0 # bytes in files of the invocation
       @calls = 0
       @losses = {} # reason: [records, bytes]
+      @last = 0 # size of the last record
       @complained = 0
     end
 
     # Keeps other threads out; a signal's handler may come in between. A fiber scheduler of the function's is not asked: it would
     # run other code of the function's in the middle of this.
-    def alone(&block)
+    def alone
       if @lock.owned?
         yield
       elsif Fiber.current_scheduler && Fiber.respond_to?(:blocking)
-        Fiber.blocking { @lock.synchronize(&block) }
+        Fiber.blocking { @lock.synchronize { yield } }
       else
-        @lock.synchronize(&block)
+        @lock.synchronize { yield }
       end
     end
 
-    # Writes one record and gives its size and the reason why it was not written.
+    # Writes one record and gives the reason why it was not written. Its size is kept as the last one.
     def put(kind, invocation, fields, bodies, vital)
-      header = "{\"kind\":\"#{kind}\",\"inv\":#{Json.quote(invocation)},\"t\":#{now}#{fields}}"
-      length = bodies.sum(&:bytesize)
-      size = header.bytesize + length
-      return [size, 'too-large'] if header.bytesize > MOST_HEADER || length > MOST_BODY
-      return [size, 'invocation-full'] if !vital && @written + size > @settings.invocation_bytes
-      return [size, 'spool-full'] unless append(header, length, bodies)
+      opening = "{\"kind\":\"#{kind}\",\"inv\":#{quoted(invocation)},\"t\":#{now}"
+      header = opening.bytesize + fields.bytesize + 1
+      length = 0
+      bodies.each { |body| length += body.bytesize }
+      @last = size = header + length
+      return 'too-large' if header > MOST_HEADER || length > MOST_BODY
+      return 'invocation-full' if !vital && @written + size > @settings.invocation_bytes
+      return 'spool-full' unless append(length, opening, fields, bodies)
 
       @written += size
-      [size, nil]
+      nil
     rescue SystemCallError, IOError
-      [size, 'write-failed']
+      'write-failed'
+    end
+
+    # The same one comes again and again.
+    def quoted(invocation)
+      return @quoted if @quoting.equal?(invocation)
+
+      @quoting = invocation
+      @quoted = Json.quote(invocation)
     end
 
     def now = Process.clock_gettime(Process::CLOCK_REALTIME, :microsecond)
 
     # Appends to the open file or to a new one; tells whether there was room for one.
-    def append(header, length, bodies)
+    def append(length, opening, fields, bodies)
       2.times do
         file = @file || new_file
         return false if file.nil?
-        raise IOError, 'the record was cut short' unless file.append(header, length, bodies)
+        raise IOError, 'the record was cut short' unless file.append(length, opening, fields, bodies)
 
         return true
       rescue Errno::ENOENT, Errno::ENOTDIR # somebody has deleted it
@@ -284,7 +301,7 @@ module AfterglowHook
       reasons.each do |reason|
         records, bytes = @losses.delete(reason)
         fields = Json.members('reason' => reason, 'records' => records, 'bytes' => bytes)
-        lost(reason, records, bytes) if put('loss', @invocation, fields, [], true).last
+        lost(reason, records, bytes) if put('loss', @invocation, fields, [], true)
       end
     end
   end

@@ -17,17 +17,18 @@ module AfterglowHook
       @size += piece.bytesize
       return unless room.positive?
 
-      piece = piece.byteslice(0, room).b
+      piece = piece.bytesize > room ? piece.byteslice(0, room).b : piece.b
       @kept ? @kept << piece : @kept = piece
     end
 
-    # Gives the part's description, as JSON, and its bytes. measured is false if more may have passed than was seen.
-    def part(of, measured: true)
-      kept = @kept || ''
-      description = "{\"of\":\"#{of}\",\"len\":#{kept.bytesize}"
-      description << ",\"size\":#{@size}" if measured
-      description << ',"truncated":true' if !measured || @size > kept.bytesize
-      [description << '}', kept]
+    # Gives the beginning.
+    def kept = @kept || ''
+
+    # Describes the beginning as a part, in JSON. measured is false if more may have passed than was seen.
+    def part(of, measured = true)
+      return "{\"of\":\"#{of}\",\"len\":#{kept.bytesize},\"truncated\":true}" unless measured
+
+      "{\"of\":\"#{of}\",\"len\":#{kept.bytesize},\"size\":#{@size}#{',"truncated":true' if @size > @budget}}"
     end
   end
 
@@ -51,30 +52,26 @@ module AfterglowHook
     def started? = @started
     def answered? = !@response.nil?
 
-    # The request is about to be sent, with a body that is at hand, or with one that may come by piece by piece. headers are lines.
+    # The request is about to be sent, with a body that is at hand, or with one that may come by piece by piece. headers are the
+    # lines of its head.
     def start(method, url, headers, body = nil)
       @started = true
-      fields = ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"method\":#{Json.quote(method)}," \
-               "\"url\":#{Json.quote(url.byteslice(0, Spool::URL_BYTES))},\"headers\":#{kept(headers)}"
-      fields << ",\"resend\":#{@resend}" if @resend.positive?
       copy = Copy.new(@settings.body_bytes)
-      if body
-        copy.add(body)
-        record('call.start', fields, copy.part('request'))
-      else
-        @request = copy
-        record('call.start', fields)
-      end
+      body ? copy.add(body) : @request = copy
+      headers = within_budget(headers)
+      record('call.start', ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"method\":\"#{method}\"," \
+                           "\"url\":#{Json.quote(url.byteslice(0, Spool::URL_BYTES))}#{",\"resend\":#{@resend}" if @resend.positive?}," \
+                           "\"parts\":[#{part(headers)}#{",#{copy.part('request')}" if body}]", headers, body && copy.kept)
     end
 
     def sent(piece)
       @request&.add(piece)
     end
 
-    # The head of the answer has come. headers are lines.
+    # The head of the answer has come.
     def answered(status, headers, proto: nil, peer: nil)
-      @answer = ",\"status\":#{status},\"headers\":#{kept(headers)},\"ttfb\":#{now - @began}" \
-                "#{",\"proto\":\"#{proto}\"" if proto}#{",\"peer\":\"#{peer}\"" if peer}"
+      @headers = within_budget(headers)
+      @answer = ",\"status\":#{status},\"ttfb\":#{now - @began}#{",\"proto\":\"#{proto}\"" if proto}#{",\"peer\":\"#{peer}\"" if peer}"
       @response = Copy.new(@settings.body_bytes)
     end
 
@@ -87,40 +84,40 @@ module AfterglowHook
 
     # Nothing more will come, and if it is partial, there was more.
     def finish(partial: false, error: nil)
-      fields = ",\"call\":\"#{@id}\"#{@answer},\"dur\":#{now - @began}"
-      fields << Json.members('error' => told(error)) if error
-      fields << ',"partial":true' if partial
-      request = @request.part('request') if @request&.size&.positive?
-      response = @response.part('response', measured: !partial) if @response
-      record('call.end', fields, request, response)
+      head = ",\"call\":\"#{@id}\"#{@answer},\"dur\":#{now - @began}#{',"partial":true' if partial}#{told(error) if error}"
+      request = @request if @request&.size&.positive?
+      if @response
+        parts = ",\"parts\":[#{"#{request.part('request')}," if request}#{part(@headers)},#{@response.part('response', !partial)}]"
+      elsif request
+        parts = ",\"parts\":[#{request.part('request')}]"
+      end
+      record('call.end', "#{head}#{parts}", request&.kept, @headers, @response&.kept)
     end
 
     private
 
     def now = Process.clock_gettime(Process::CLOCK_MONOTONIC, :microsecond)
 
-    # parts are pairs of a description and bytes.
-    def record(kind, fields, *parts)
-      parts.compact!
-      fields << ",\"parts\":[#{parts.map(&:first).join(',')}]" unless parts.empty?
-      INVOCATIONS.record(kind, fields, parts.map(&:last), invocation: @invocation)
+    def record(kind, fields, *bodies)
+      bodies.compact!
+      INVOCATIONS.record(kind, fields, bodies, @invocation)
     end
+
+    def part(headers) = "{\"of\":\"headers\",\"len\":#{headers.bytesize}}"
 
     def told(error)
-      { 'type' => error.class.name.to_s, 'message' => Json.cut(MESSAGE.bind_call(error), Spool::ERROR_BYTES) }
+      message = Json.cut(MESSAGE.bind_call(error), Spool::ERROR_BYTES)
+      Json.members('error' => { 'type' => error.class.name.to_s, 'message' => message })
     end
 
-    # Gives, as JSON, the headers that the budget has room for.
-    def kept(lines)
-      lines = cut(lines) if lines.bytesize > @settings.header_bytes
-      Json.headers(lines)
-    end
+    # Gives the lines that the budget has room for.
+    def within_budget(lines)
+      lines = lines.b
+      return lines if lines.bytesize <= @settings.header_bytes
 
-    def cut(lines)
-      room = lines.byteslice(0, @settings.header_bytes).b.rindex("\n")
-      kept = room ? lines.byteslice(0, room + 1) : ''
-      left = lines.byteslice(kept.bytesize, lines.bytesize)
-      INVOCATIONS.spool.lost('headers', left.count("\n"), left.bytesize)
+      last = lines.byteslice(0, @settings.header_bytes).rindex("\n")
+      kept = lines.byteslice(0, last ? last + 1 : 0)
+      INVOCATIONS.spool.lost('headers', lines.count("\n") - kept.count("\n"), lines.bytesize - kept.bytesize)
       kept
     end
   end

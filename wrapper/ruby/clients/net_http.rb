@@ -21,9 +21,10 @@ module AfterglowHook
       attr_reader :http, :request, :outer
       attr_accessor :nested
 
-      # pending is an exception that the function is handling while it makes the request.
-      def initialize(http, request, body, outer, pending)
+      # place is the host and port; pending is an exception that the function is handling while it makes the request.
+      def initialize(http, place, request, body, outer, pending)
         @http = http
+        @place = place
         @request = request
         body ||= request.instance_variable_get(:@body)
         @body = body if body.instance_of?(String)
@@ -34,28 +35,21 @@ module AfterglowHook
         attempt
       end
 
-      # The request is about to be made, maybe once more.
-      def again
-        return if @socket.nil? # it was not sent
-
-        finish(nil)
-        @attempts += 1
-        attempt
-      end
-
       # A connection is about to be made: what the request is, is known but for some headers.
       def connects
+        again if @socket
         start(ivar(:@method).to_s, ivar(:@path).to_s, given_headers) unless @call.started?
       end
 
       def writes(socket, strings)
         if @socket.nil?
-          method, = Wire.request(strings.first)
-          return if method != ivar(:@method) # to a proxy
+          return unless strings.first.start_with?("#{ivar(:@method)} ") # else it is to a proxy
 
           @socket = socket
         end
         return unless @socket.equal?(socket)
+
+        return if @body && @wire.sent_head? # it was at hand
 
         strings.each do |bytes|
           @wire.sends(bytes) { |method, target, headers| start(method, target, headers) unless @call.started? }
@@ -74,8 +68,8 @@ module AfterglowHook
       end
 
       # The library handles an exception.
-      def failed(error)
-        return if error.nil? || error.equal?(@pending)
+      def failed(error, socket = @socket)
+        return if error.nil? || error.equal?(@pending) || !@socket.equal?(socket)
 
         @error = error if error.class.ancestors.any? { |kind| FAILURES.include?(NAME.bind_call(kind)) }
       end
@@ -103,17 +97,21 @@ module AfterglowHook
         @error = nil
       end
 
+      # The request was sent, and is going to be sent once more.
+      def again
+        finish(nil)
+        @attempts += 1
+        attempt
+      end
+
       def start(method, target, headers)
         @call.start(method, url(target), headers, @body)
       end
 
       def url(target)
-        return target if target.match?(%r{\A\w+://}) # to a proxy
+        return target unless target.start_with?('/', '*') # to a proxy
 
-        scheme, usual = @http.use_ssl? ? ['https', 443] : ['http', 80]
-        host = @http.address.to_s
-        host = "[#{host}]" if host.include?(':') && !host.start_with?('[')
-        "#{scheme}://#{host}#{":#{@http.port}" if @http.port != usual}#{target}"
+        "#{@http.use_ssl? ? "https://#{@place.delete_suffix(':443')}" : "http://#{@place.delete_suffix(':80')}"}#{target}"
       end
 
       # The headers that the request has before the library adds its own.
@@ -136,8 +134,8 @@ module AfterglowHook
     end
 
     METHODS = {
-      'Net::HTTP' => { request: %i[req body], connect: [], begin_transport: [], D: [], do_finish: [] },
-      'Net::BufferedIO' => { write: %i[strs], rbuf_fill: [] }
+      'Net::HTTP' => { request: %i[req body], connect: [], do_finish: [] },
+      'Net::BufferedIO' => { write: %i[strs], rbuf_fill: [], close: [] }
     }.freeze
 
     @exchanges = {}.compare_by_identity # of each fiber, the innermost
@@ -162,16 +160,15 @@ module AfterglowHook
 
       def watch_requests(http)
         watch(http, :request, :call, :return) { |at| at.event == :call ? requested(at) : returned(at) }
-        watch(http, :begin_transport, :call) { |at| of(at.self)&.again }
         watch(http, :connect, :call) { |at| of(at.self)&.connects }
-        # What is raised within is not told to a TracePoint, but these two are called while it is handled.
-        watch(http, :D, :call) { |at| of(at.self)&.failed($!) }
+        # What is raised within is not told to a TracePoint; but this, and the close of a buffer, are called while it is handled.
         watch(http, :do_finish, :call) { |at| of(at.self)&.failed($!) }
       end
 
       def watch_bytes(buffered)
         watch(buffered, :write, :call) { |at| @exchanges[Fiber.current]&.writes(at.self, at.binding.local_variable_get(:strs)) }
         watch(buffered, :rbuf_fill, :call, :return) { |at| @exchanges[Fiber.current]&.fills(at.self, at.event) }
+        watch(buffered, :close, :call) { |at| @exchanges[Fiber.current]&.failed($!, at.self) }
       end
 
       def watch(owner, name, *events, &observer)
@@ -186,14 +183,21 @@ module AfterglowHook
       # A request on a connection that is not open opens it and calls itself.
       def requested(at)
         http = at.self
-        request = at.binding.local_variable_get(:req)
+        arguments = at.binding
+        request = arguments.local_variable_get(:req)
         fiber = Fiber.current
         exchange = @exchanges[fiber]
-        if exchange&.request.equal?(request)
-          exchange.nested += 1
-        elsif "#{http.address}:#{http.port}" != @runtime_api
-          @exchanges[fiber] = Exchange.new(http, request, at.binding.local_variable_get(:body), exchange, $!)
-        end
+        return exchange.nested += 1 if exchange&.request.equal?(request)
+
+        place = place_of(http)
+        return if place == @runtime_api
+
+        @exchanges[fiber] = Exchange.new(http, place, request, arguments.local_variable_get(:body), exchange, $!)
+      end
+
+      def place_of(http)
+        host = http.address
+        host.include?(':') && !host.start_with?('[') ? "[#{host}]:#{http.port}" : "#{host}:#{http.port}"
       end
 
       def returned(at)

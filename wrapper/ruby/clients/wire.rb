@@ -46,13 +46,8 @@ module AfterglowHook
     MOST_HEAD = 262_144 # what is larger is no head
     CHUNKED = /^transfer-encoding:[ \t]*chunked[ \t]*\r?$/i
     LENGTH = /^content-length:[ \t]*(\d+)[ \t]*\r?$/i
-    STATUS = %r{\AHTTP/\d\.\d +(\d{3})}
-    LINE = /\A([!#$%&'*+.^_`|~A-Za-z0-9-]+) (\S+) HTTP\/\d/
-
-    # Gives the method of the request and the target, if the bytes are a request's head or the beginning of one.
-    def self.request(bytes)
-      bytes.match(LINE).to_a.drop(1)
-    end
+    HEAD_END = "\r\n\r\n"
+    BARE_HEAD_END = /\n\r?\n/ # of servers that leave out what nobody asks for
 
     def initialize(call)
       @call = call
@@ -63,25 +58,30 @@ module AfterglowHook
       @unread = nil # of the answer's body: a Framing, a number of bytes, or nil where the end of the connection is its end
     end
 
+    def sent_head? = @sending.nil?
+
     # Takes what is about to be sent. The block is called with method, target and headers, once.
     def sends(bytes)
       if @sending
-        head, found, bytes = (@sending << bytes.b).partition("\r\n\r\n")
-        return if found.empty?
+        bytes = @sending << bytes.b unless @sending.empty? && bytes.end_with?(HEAD_END)
+        ends = bytes.index(HEAD_END)
+        return @sending = bytes.b if ends.nil?
 
         @sending = nil
-        line, _, headers = head.partition("\r\n")
-        @method, target = Wire.request(line)
+        first = bytes.index("\r\n")
+        @method, target = bytes.byteslice(0, first).split(' ', 3)
+        headers = bytes.byteslice(first + 2, ends - first)
         @chunks = Framing.new if headers.match?(CHUNKED)
-        yield @method, target, "#{headers}\r\n"
+        yield @method, target, headers
+        bytes = bytes.byteslice(ends + 4, bytes.bytesize)
       end
-      pass(bytes, @chunks) { |piece| @call.sent(piece) }
+      pass(bytes, @chunks) { |piece| @call.sent(piece) } unless bytes.empty?
     end
 
     # Takes what has come. The block is called with status, headers and version of the answer, once.
     def comes(bytes, &block)
       bytes = answer(bytes, &block) if @coming
-      pass(bytes, @unread) { |piece| @call.received(piece) } if bytes
+      pass(bytes, @unread) { |piece| @call.received(piece) } unless bytes.nil? || bytes.empty?
     end
 
     # Tells whether all of the answer has come, as far as its head tells how much that is.
@@ -96,38 +96,37 @@ module AfterglowHook
     private
 
     def pass(bytes, framing, &block)
-      return if bytes.empty?
-
       framing.is_a?(Framing) ? framing.each_piece(bytes.b, &block) : yield(bytes)
     end
 
     # Gives what came behind the head, or nil while that is not complete.
     def answer(bytes, &block)
-      @coming << bytes.b
-      head, found, rest = @coming.partition("\r\n\r\n")
-      head, found, rest = @coming.partition(/\r?\n\r?\n/) if found.empty?
-      if found.empty?
-        @coming = nil if @coming.bytesize > MOST_HEAD # whatever it is
+      bytes = @coming << bytes unless @coming.empty?
+      ends = bytes.index(HEAD_END)
+      behind = ends ? ends + 4 : bytes.index(BARE_HEAD_END) && $~.end(0)
+      if behind.nil?
+        @coming = bytes.bytesize > MOST_HEAD ? nil : bytes.b # whatever it is
         return
       end
       @coming = ''.b
-      answered(head, &block)
+      answered(bytes.byteslice(0, behind - 2), &block)
+      rest = bytes.byteslice(behind, bytes.bytesize)
       rest.empty? || @coming.nil? ? rest : answer(rest, &block)
     end
 
     def answered(head)
-      status = head[STATUS, 1]
-      return if status.nil? || (status.start_with?('1') && status != '101') # more is to come
+      status = head.byteslice(9, 3).to_i
+      return if !head.start_with?('HTTP/1.') || (status < 200 && status != 101) # more is to come
 
       @coming = nil
-      _, _, headers = head.partition("\n")
-      headers << "\r\n"
+      first = head.index("\n") + 1
+      headers = head.byteslice(first, head.bytesize)
       @unread = length(status, headers)
-      yield status.to_i, headers, head.byteslice(0, 8)
+      yield status, headers, head.byteslice(0, 8)
     end
 
     def length(status, headers)
-      if @method == 'HEAD' || %w[204 304].include?(status) then 0
+      if @method == 'HEAD' || status == 204 || status == 304 then 0
       elsif headers.match?(CHUNKED) then Framing.new
       else headers[LENGTH, 1]&.to_i
       end
