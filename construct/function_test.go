@@ -120,10 +120,10 @@ func TestUntouchedFunctions(t *testing.T) {
 				Code: awslambda.Code_FromEcrImage(repository, nil)}
 		}, "container image"},
 		{"no hook yet", func(awscdk.Stack) awslambda.FunctionProps {
-			props := functionProps(awslambda.Runtime_RUBY_3_4())
+			props := functionProps(awslambda.NewRuntime(jsii.String("ruby2.7"), awslambda.RuntimeFamily_RUBY, nil))
 			props.Code = handlerAsset()
 			return props
-		}, "no hook for runtime ruby3.4 yet"},
+		}, "no hook for runtime ruby2.7 yet"},
 		{"a newer Node.js", func(awscdk.Stack) awslambda.FunctionProps {
 			props := functionProps(awslambda.NewRuntime(jsii.String("nodejs26.x"), awslambda.RuntimeFamily_NODEJS, nil))
 			props.Code = handlerAsset()

@@ -29,6 +29,7 @@ const (
 var hookedRuntimes = []string{
 	"python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14",
 	"nodejs20.x", "nodejs22.x", "nodejs24.x",
+	"ruby3.2", "ruby3.3", "ruby3.4",
 	"java11", "java11.al2023", "java17", "java17.al2023", "java21", "java25",
 	"dotnet6", "dotnet8", "dotnet9", "dotnet10",
 }

@@ -136,12 +136,13 @@ func (r Record) Part(of string) (Part, []byte, bool) {
 
 // headersOfPart makes Headers of the lines of a head, where a hook left them as they passed.
 func (r *Record) headersOfPart() {
-	_, lines, ok := r.Part(PartHeaders)
+	_, part, ok := r.Part(PartHeaders)
 	if !ok || r.Headers != nil {
 		return
 	}
-	r.Headers = make([][2]string, 0, headersAtFirst)
-	for line := range strings.Lines(text(lines)) {
+	lines := text(part)
+	r.Headers = make([][2]string, 0, strings.Count(lines, "\n"))
+	for line := range strings.Lines(lines) {
 		if name, value, ok := strings.Cut(line, ":"); ok {
 			r.Headers = append(r.Headers, [2]string{name, strings.TrimSpace(value)})
 		}

@@ -39,6 +39,7 @@ func TestWritersWriteTheVectors(t *testing.T) {
 		"java":   {"java/tests/vectors.sh"},
 		"go":     {"go", "run", "./golang/internal/vectors"},
 		"node":   {"node", "node/tests/vectors.js"},
+		"ruby":   {"ruby", "ruby/tests/write_vectors.rb"},
 		"python": {"python3", "python/tests/write_vectors.py"},
 	} {
 		t.Run(language, func(t *testing.T) {

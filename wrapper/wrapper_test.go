@@ -27,7 +27,7 @@ func TestFilesShipHooksOnly(t *testing.T) {
 	if !slices.Equal(executable, []string{"exec-wrapper"}) {
 		t.Errorf("executable: %v, want the exec wrapper alone", executable)
 	}
-	for _, directory := range []string{"python/", "node/"} {
+	for _, directory := range []string{"python/", "node/", "ruby/"} {
 		if !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, directory) }) {
 			t.Errorf("nothing ships of %s", directory)
 		}
@@ -49,6 +49,12 @@ func TestShips(t *testing.T) {
 		"python/afterglow/__pycache__":       false,
 		"python/afterglow/spool.cpython.pyc": false,
 		"python/.pytest_cache":               false,
+		"ruby/start.rb":                      true,
+		"ruby/clients/net_http.rb":           true,
+		"ruby/README.md":                     false,
+		"ruby/tests":                         false,
+		"ruby/test_spool.rb":                 false,
+		"ruby/spool_test.rb":                 false,
 		"node/spool.test.js":                 false,
 		"node/test":                          false,
 		"node/node_modules":                  false,

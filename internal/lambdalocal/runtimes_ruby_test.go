@@ -223,8 +223,8 @@ end.enable
 	})
 }
 
-// The project's own exec wrapper has no hook for this runtime yet: it passes everything on as it came, the
-// next wrapper included. Sources: MOD; reference 5.1, 5.2.
+// The project's own exec wrapper, without the hook's files beside it, passes everything on as it came, the next
+// wrapper included. Sources: MOD; reference 5.1, 5.2.
 func TestRubyExecWrapper(t *testing.T) {
 	e, log := rubyFunction(t).also(ourWrapper(t)).start(t)
 	if _, r := ask(t, e, `{}`); r.FunctionError != "" {
