@@ -54,6 +54,11 @@ func findRuby(ctx context.Context, version string, opt Options) (Runtime, error)
 	}
 	r, ok := found[version]
 	if !ok {
+		if r, ok, err = in.debianRuby(ctx, version); err != nil {
+			return Runtime{}, err
+		}
+	}
+	if !ok {
 		return Runtime{}, fmt.Errorf("interpreter of Ruby %s: %w; install with: %s", version, ErrMissing, rubyCommand(version))
 	}
 	name := join(familyRuby, version)

@@ -12,7 +12,7 @@ import (
 
 // actors are the languages that stories are told in. One more is one file and one line here.
 func actors() []actor {
-	return []actor{python(), node(), java(), golang(), dotnet()}
+	return []actor{python(), node(), java(), golang(), dotnet(), ruby()}
 }
 
 // An actor is the function that carries out stories in one language, and what has to be known of it.

@@ -153,6 +153,9 @@ func calls(records []spool.Record) (out, odd []string) {
 			odd = append(odd, fmt.Sprintf("call %q ended and did not start", r.Call))
 		default:
 			delete(open, r.Call)
+			if start.Method == "" && r.Error == nil && !r.Partial { // FORMAT.md: a connection that was made
+				continue
+			}
 			out = append(out, line(start, &r))
 		}
 	}

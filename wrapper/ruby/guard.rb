@@ -21,6 +21,8 @@ module AfterglowHook
 
     HERE = "#{__dir__}/"
 
+    CLOCK = Process.method(:clock_gettime) # the function may put another one in its place, for a test
+
     BACKTRACE = Exception.instance_method(:backtrace) # a class may have its own idea of it
     LOCATIONS = Exception.instance_method(:backtrace_locations)
 
@@ -34,6 +36,12 @@ module AfterglowHook
       attr_writer :level
 
       def off? = @off
+
+      # Gives microseconds that nobody sets.
+      def now = CLOCK.call(Process::CLOCK_MONOTONIC, :microsecond)
+
+      # Gives microseconds since the Unix epoch.
+      def time = CLOCK.call(Process::CLOCK_REALTIME, :microsecond)
 
       # Writes one line into the function's log, the same one at most once. Never content of requests.
       def say(level, text)

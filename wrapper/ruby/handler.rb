@@ -1,6 +1,9 @@
 # frozen_string_literal: true
 
 module AfterglowHook
+  part 'settings'
+  part 'spool'
+
   # Invocations: when they start, what with, how they end.
   #
   # Seen at the methods by which the runtime client fetches events and posts answers, not around the user's handler: the event
@@ -55,14 +58,14 @@ module AfterglowHook
 
     # An event has come. response is that of the Runtime API.
     def begin(id, response)
-      finish({}, now) if @started # answered in a way that is not known here
+      finish({}, Guard.now) if @started # answered in a way that is not known here
       @current = id.to_s
       belong(@current)
       @spool.begin(@current)
       fields = facts(response)
       event = response.instance_variable_get(:@body).to_s
       @cold = false
-      @started = now
+      @started = Guard.now
       @unwritten = [fields, event]
       if event.bytesize > @settings.event_bytes && @settings.event_bytes.positive? && parser_watched?
         return # parsed writes it
@@ -75,7 +78,7 @@ module AfterglowHook
     def parsed(event)
       return if @unwritten.nil?
 
-      require_relative 'shorten'
+      AfterglowHook.part('shorten')
       data = Json.encode(Shorten.new(@settings.event_bytes).shorten(event)).b
       part = { 'of' => 'event', 'len' => data.bytesize, 'size' => @unwritten.last.bytesize, 'truncated' => true, 'shortened' => true }
       write_start(part, data)
@@ -101,8 +104,6 @@ module AfterglowHook
     end
 
     private
-
-    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC, :microsecond)
 
     def facts(response)
       deadline = response['Lambda-Runtime-Deadline-Ms'].to_i
@@ -141,7 +142,7 @@ module AfterglowHook
 
     # The interpreter ends. Nearly always the client has told why, before.
     def exited
-      finish({ 'error' => { 'type' => 'SystemExit', 'message' => 'the process exited' } }, now) if @pid == Process.pid
+      finish({ 'error' => { 'type' => 'SystemExit', 'message' => 'the process exited' } }, Guard.now) if @pid == Process.pid
       @spool.end
     end
 
@@ -228,7 +229,7 @@ module AfterglowHook
       end
 
       def answers(at)
-        return @posted_at = clock if at.event == :call
+        return @posted_at = Guard.now if at.event == :call
         return if at.return_value.nil? # it was raised, and the client will tell of that next
 
         # What is no text, the client reads when it posts it, and puts the text in its place.
@@ -236,12 +237,10 @@ module AfterglowHook
       end
 
       def tells(at)
-        return @posted_at = clock if at.event == :call
+        return @posted_at = Guard.now if at.event == :call
 
         INVOCATIONS.failed(at.binding.local_variable_get(:error_object), @posted_at)
       end
-
-      def clock = Process.clock_gettime(Process::CLOCK_MONOTONIC, :microsecond)
     end
   end
 end

@@ -1,9 +1,8 @@
 # frozen_string_literal: true
 
-require_relative 'settings'
-require_relative 'json'
-
 module AfterglowHook
+  part 'json'
+
   VERSION = '0.1.0'
 
   # One file of the spool.
@@ -75,7 +74,7 @@ module AfterglowHook
     # Past this many files of which it is not known whether they were collected, or past the cap, the directory is looked
     # through for what the extension has deleted; not more often than this.
     MOST_UNCOLLECTED = 1000
-    LOOK_AGAIN_SECONDS = 1
+    LOOK_AGAIN = 1_000_000 # microseconds
 
     # What Lambda hides from an extension, and it has to know.
     HIDDEN = %w[AWS_EXECUTION_ENV AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME AWS_LAMBDA_INITIALIZATION_TYPE _HANDLER].freeze
@@ -154,7 +153,7 @@ module AfterglowHook
       @number = nil # of the last file
       @uncollected = {} # name without state: bytes, of this process
       @uncollected_bytes = 0
-      @looked = -LOOK_AGAIN_SECONDS
+      @looked = -LOOK_AGAIN
       @written = 0 # bytes in files of the invocation
       @calls = 0
       @losses = {} # reason: [records, bytes]
@@ -176,7 +175,7 @@ module AfterglowHook
 
     # Writes one record and gives the reason why it was not written. Its size is kept as the last one.
     def put(kind, invocation, fields, bodies, vital)
-      opening = "{\"kind\":\"#{kind}\",\"inv\":#{quoted(invocation)},\"t\":#{now}"
+      opening = "{\"kind\":\"#{kind}\",\"inv\":#{quoted(invocation)},\"t\":#{Guard.time}"
       header = opening.bytesize + fields.bytesize + 1
       length = 0
       bodies.each { |body| length += body.bytesize }
@@ -198,8 +197,6 @@ module AfterglowHook
       @quoting = invocation
       @quoted = Json.quote(invocation)
     end
-
-    def now = Process.clock_gettime(Process::CLOCK_REALTIME, :microsecond)
 
     # Appends to the open file or to a new one; tells whether there was room for one.
     def append(length, opening, fields, bodies)
@@ -242,7 +239,7 @@ module AfterglowHook
       named = NAME.match?(@invocation) ? @invocation : 'none'
       process = { 'pid' => @pid, 'ppid' => Process.ppid, 'runtime' => 'ruby', 'version' => RUBY_VERSION, 'hook' => VERSION,
                   'env' => ENV.slice(*HIDDEN) }
-      first = Json.encode('kind' => 'process', 'inv' => @invocation, 't' => now, 'process' => process)
+      first = Json.encode('kind' => 'process', 'inv' => @invocation, 't' => Guard.time, 'process' => process)
       SpoolFile.new("#{@settings.directory}/#{named}.#{@pid}.#{@number}", first)
     end
 
@@ -263,8 +260,8 @@ module AfterglowHook
     end
 
     def look
-      now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-      return if now - @looked < LOOK_AGAIN_SECONDS
+      now = Guard.now
+      return if now - @looked < LOOK_AGAIN
 
       @looked = now
       there = names.to_h { |name| [name.rpartition('.').first, true] }

@@ -8,14 +8,19 @@
 # A child process of any version may inherit RUBYOPT: this file keeps to syntax that all of them understand.
 
 module AfterglowHook
+  HERE = __dir__
+
+  # The files of the hook, and what each has to define.
+  PARTS = {
+    'guard' => :Guard, 'settings' => :Settings, 'json' => :Json, 'spool' => :Spool, 'shorten' => :Shorten, 'handler' => :Handler,
+    'clients/call' => :Call, 'clients/wire' => :Wire, 'clients/net_http' => :NetHTTP
+  }.freeze
+
+  # What is waited for, and the file that looks into it.
+  AWAITED = { 'RapidClient' => 'handler', 'Net::HTTP' => 'clients/net_http' }.freeze
+
   # Waits for the ends of class definitions, which costs some tenths of a microsecond for each.
   class Waiting
-    # What is waited for: the file that looks into it, and the module in there that does.
-    AWAITED = {
-      'RapidClient' => %w[handler Handler],
-      'Net::HTTP' => ['clients/net_http', 'NetHTTP']
-    }.freeze
-
     NAME = Module.instance_method(:name) # a class may have its own idea of its name
 
     def initialize
@@ -45,29 +50,40 @@ module AfterglowHook
     end
 
     def found(name)
-      file, looker = @awaited.delete(name)
+      file = @awaited.delete(name)
+      @awaited.clear unless AfterglowHook.install(file)
       @point.disable if @awaited.empty? && @point.enabled?
-      AfterglowHook.install(file, looker)
     end
   end
 
   class << self
-    # Has a part of the hook loaded and look into what has been defined.
-    def install(file, looker)
-      require_relative 'guard'
-      Guard.run("start") do
-        require_relative 'spool'
-        require_relative file
-        AfterglowHook.const_get(looker).install
+    # Loads a part. Not by require: the function's list of loaded features is its own. And what a broken file does not define
+    # must not be looked for in the function.
+    def part(file)
+      name = PARTS.fetch(file)
+      return if const_defined?(name, false)
+
+      load("#{HERE}/#{file}.rb")
+      raise LoadError, file unless const_defined?(name, false)
+    end
+
+    # Has a part of the hook look into what has been defined. Gives nothing if not even the guard can be had.
+    def install(file)
+      part('guard')
+      const_get(:Guard, false).run('start') do
+        part(file)
+        const_get(PARTS.fetch(file), false).install
       end
-    rescue StandardError, ScriptError => error
-      not_started(error) # guard.rb itself could not be loaded
+      $LOADED_FEATURES.delete("#{HERE}/start.rb")
+      true
+    rescue StandardError, ScriptError => e
+      not_started(e)
     end
 
     def start
       Waiting.new.start if known? && !disabled?
-    rescue StandardError, ScriptError => error
-      not_started(error)
+    rescue StandardError, ScriptError => e
+      not_started(e)
     end
 
     private
@@ -84,6 +100,7 @@ module AfterglowHook
 
     def not_started(error)
       IO.for_fd(2, 'w', :autoclose => false).syswrite("afterglow: ruby hook not started: #{error.class}\n")
+      nil
     rescue SystemCallError
       nil # a function without a log has none for us either
     end
@@ -91,3 +108,5 @@ module AfterglowHook
 
   start
 end
+
+Object.class_eval { private_constant :AfterglowHook }

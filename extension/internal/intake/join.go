@@ -302,7 +302,11 @@ func (j *joiner) callEnd(r spool.Record) {
 		c.Request = b
 	}
 	c.Response = bodyOf(r, spool.PartResponse)
-	j.close(c)
+	if c.Method == "" && c.Status == 0 && c.Error == nil && !c.Partial { // FORMAT.md: a connection that was made, and no request
+		delete(j.open, c.key)
+	} else {
+		j.close(c)
+	}
 	if last := len(j.waiting) - 1; last >= 0 && j.waiting[last] == c { // the usual case: one call after the other
 		j.waiting, j.spare = j.waiting[:last], c
 	}

@@ -43,7 +43,7 @@ module AfterglowHook
       @settings = INVOCATIONS.settings
       @id = INVOCATIONS.spool.next_call
       @invocation = INVOCATIONS.belongs_to
-      @began = now
+      @began = Guard.now
       @request = nil # a copy of its body, where that comes after the start
       @response = nil # once there is one
       @answer = '' # its fields
@@ -51,6 +51,12 @@ module AfterglowHook
 
     def started? = @started
     def answered? = !@response.nil?
+
+    # A connection is about to be made, for whatever comes.
+    def connecting(origin)
+      @started = true
+      record('call.start', ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"url\":#{Json.quote(origin)}")
+    end
 
     # The request is about to be sent, with a body that is at hand, or with one that may come by piece by piece. headers are the
     # lines of its head.
@@ -71,7 +77,7 @@ module AfterglowHook
     # The head of the answer has come.
     def answered(status, headers, proto: nil, peer: nil)
       @headers = within_budget(headers)
-      @answer = ",\"status\":#{status},\"ttfb\":#{now - @began}#{",\"proto\":\"#{proto}\"" if proto}#{",\"peer\":\"#{peer}\"" if peer}"
+      @answer = ",\"status\":#{status},\"ttfb\":#{Guard.now - @began}#{",\"proto\":\"#{proto}\"" if proto}#{",\"peer\":\"#{peer}\"" if peer}"
       @response = Copy.new(@settings.body_bytes)
     end
 
@@ -84,7 +90,7 @@ module AfterglowHook
 
     # Nothing more will come, and if it is partial, there was more.
     def finish(partial: false, error: nil)
-      head = ",\"call\":\"#{@id}\"#{@answer},\"dur\":#{now - @began}#{',"partial":true' if partial}#{told(error) if error}"
+      head = ",\"call\":\"#{@id}\"#{@answer},\"dur\":#{Guard.now - @began}#{',"partial":true' if partial}#{told(error) if error}"
       request = @request if @request&.size&.positive?
       if @response
         parts = ",\"parts\":[#{"#{request.part('request')}," if request}#{part(@headers)},#{@response.part('response', !partial)}]"
@@ -95,8 +101,6 @@ module AfterglowHook
     end
 
     private
-
-    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC, :microsecond)
 
     def record(kind, fields, *bodies)
       bodies.compact!

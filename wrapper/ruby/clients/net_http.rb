@@ -1,10 +1,10 @@
 # frozen_string_literal: true
 
-require_relative '../handler'
-require_relative 'call'
-require_relative 'wire'
-
 module AfterglowHook
+  part 'handler'
+  part 'clients/call'
+  part 'clients/wire'
+
   # Requests sent with Net::HTTP, and with all that rides on it: open-uri, Faraday, HTTParty, the AWS SDK.
   #
   # Looks at the methods through which a request and its answer pass as bytes, below all decoding, and copies what passes, up to
@@ -27,7 +27,8 @@ module AfterglowHook
         @place = place
         @request = request
         body ||= request.instance_variable_get(:@body)
-        @body = body if body.instance_of?(String)
+        # What waits for the peer's consent may never be sent.
+        @body = body if body.instance_of?(String) && !ivar(:@header)&.key?('expect')
         @outer = outer
         @nested = 0
         @pending = pending
@@ -111,7 +112,7 @@ module AfterglowHook
       def url(target)
         return target unless target.start_with?('/', '*') # to a proxy
 
-        "#{@http.use_ssl? ? "https://#{@place.delete_suffix(':443')}" : "http://#{@place.delete_suffix(':80')}"}#{target}"
+        "#{NetHTTP.origin(@http, @place)}#{target}"
       end
 
       # The headers that the request has before the library adds its own.
@@ -133,14 +134,37 @@ module AfterglowHook
       end
     end
 
+    # A connection that is made before there is a request, as Net::HTTP#start does. Many a function waits in just this moment for
+    # what does not answer.
+    class Connection
+      def initialize(origin)
+        @call = Call.new('net/http')
+        @error = nil
+        # For this thread and this moment alone: what is raised here is told to nobody else.
+        @raised = TracePoint.new(:raise) { |at| @error = at.raised_exception }
+        @call.connecting(origin)
+        @raised.enable(target_thread: Thread.current)
+      end
+
+      def finish(made)
+        @raised.disable
+        @call.finish(partial: !made && @error.nil?, error: (@error unless made))
+      end
+    end
+
     METHODS = {
       'Net::HTTP' => { request: %i[req body], connect: [], do_finish: [] },
       'Net::BufferedIO' => { write: %i[strs], rbuf_fill: [], close: [] }
     }.freeze
 
     @exchanges = {}.compare_by_identity # of each fiber, the innermost
+    @connections = {}.compare_by_identity # that are being made, of each Net::HTTP
 
     class << self
+      def origin(http, place)
+        http.use_ssl? ? "https://#{place.delete_suffix(':443')}" : "http://#{place.delete_suffix(':80')}"
+      end
+
       # Looks at Net::HTTP from now on, if it is the one that this file knows.
       def install
         missing = METHODS.flat_map do |owner, methods|
@@ -160,7 +184,7 @@ module AfterglowHook
 
       def watch_requests(http)
         watch(http, :request, :call, :return) { |at| at.event == :call ? requested(at) : returned(at) }
-        watch(http, :connect, :call) { |at| of(at.self)&.connects }
+        watch(http, :connect, :call, :return) { |at| at.event == :call ? connects(at.self) : connected(at.self) }
         # What is raised within is not told to a TracePoint; but this, and the close of a buffer, are called while it is handled.
         watch(http, :do_finish, :call) { |at| of(at.self)&.failed($!) }
       end
@@ -193,6 +217,19 @@ module AfterglowHook
         return if place == @runtime_api
 
         @exchanges[fiber] = Exchange.new(http, place, request, arguments.local_variable_get(:body), exchange, $!)
+      end
+
+      def connects(http)
+        exchange = of(http)
+        return exchange.connects if exchange
+
+        place = place_of(http)
+        @connections[http] = Connection.new(NetHTTP.origin(http, place)) if place != @runtime_api
+      end
+
+      def connected(http)
+        socket = http.instance_variable_get(:@socket)
+        @connections.delete(http)&.finish(!socket.nil? && !socket.closed?)
       end
 
       def place_of(http)

@@ -4,8 +4,12 @@
 
 require 'base64'
 require 'json'
-require_relative '../guard'
-require_relative '../spool'
+
+ENV['AFTERGLOW_DISABLED'] = 'true'
+require_relative '../start'
+AfterglowHook.part('guard')
+AfterglowHook.part('settings')
+AfterglowHook.part('spool')
 
 manifest, directory = ARGV
 JSON.parse(File.read(manifest, encoding: 'UTF-8')).each do |vector|
