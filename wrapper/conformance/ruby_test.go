@@ -2,11 +2,11 @@ package conformance
 
 import "regexp"
 
-// ruby is told by AWS's own runtime client where this machine has it, else by ours, on Debian's Rubies: 3.3 is one of Lambda's.
+// ruby is told by AWS's own runtime client where this machine has it, else by ours, on Debian's Ruby 3.3, which is one of Lambda's.
 func ruby() actor {
 	return actor{
 		language:  "ruby",
-		versions:  []string{"ruby3.3", "ruby3.1"},
+		versions:  []string{"ruby3.3"},
 		handlers:  map[string]string{"": "app.handler"},
 		libraries: []string{"net/http", "open-uri"},
 		build:     asItIs,

@@ -173,6 +173,9 @@ var requestLine = regexp.MustCompile(`(?m)^[A-Z]+ \S+ HTTP/1\.1\r$`)
 func line(start spool.Record, end *spool.Record) string {
 	target, _, _ := strings.Cut(path(start.URL), "?")
 	s := start.Method + " " + target
+	if start.Method == "" {
+		s = "connection"
+	}
 	request := piece(start, spool.PartRequest)
 	if end == nil {
 		return s + request + " open"

@@ -124,6 +124,7 @@ def net_request(call)
   raise Unsupported, 'to try again by itself after an answer' if call.retries.positive?
 
   type = Net::HTTPGenericRequest.new(call.method, !call.body.nil?, call.method != 'HEAD', call.uri.request_uri)
+  call.headers.each { |name, _| type.delete(name) } # of the library's own
   call.headers.each { |name, value| type.add_field(name, value) }
   type['Expect'] = '100-continue' if call.expect
   net_body(call, type)
