@@ -1,8 +1,10 @@
 package intake
 
 import (
+	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -103,5 +105,31 @@ func TestDurationsAreBelievable(t *testing.T) {
 		if got := micros(give); got != want {
 			t.Errorf("%d µs: got %v, want %v", give, got, want)
 		}
+	}
+}
+
+// FORMAT.md: a call without a method is a connection for requests that are not known yet. Made, it is nothing to tell; else it is.
+func TestConnections(t *testing.T) {
+	connection := func(id string) rec {
+		r := call("A", id)
+		r.Method, r.URL = "", "http://x"
+		return r
+	}
+	over := func(id string, failed *spool.Error, partial bool) rec {
+		r := callEnd("A", id)
+		r.Status, r.Error, r.Partial = 0, failed, partial
+		return r
+	}
+	dir := t.TempDir()
+	put(t, dir, "A.17.1.done", encode(t, true, process(17), begin("A"),
+		connection("made"), over("made", nil, false), connection("failed"), over("failed", &spool.Error{Type: "E"}, false),
+		connection("left"), over("left", nil, true), connection("killed"), end("A")))
+	r := New(dir, born).Collect(true)
+	var got []string
+	for _, c := range r.Invocations[0].Calls {
+		got = append(got, fmt.Sprintf("%s error %t partial %t open %t", c.ID, c.Error != nil, c.Partial, c.Open))
+	}
+	if want := []string{"failed error true partial false open false", "left error false partial true open false", "killed error false partial false open true"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
