@@ -80,11 +80,17 @@ func (c *Copy) Part(of string) spool.Part {
 	return spool.Part{Of: of, Len: int64(len(c.kept)), Size: &size, Truncated: size > int64(len(c.kept))}
 }
 
-// A Counter numbers calls.
-type Counter struct{ n atomic.Int64 }
+// A Counter names calls.
+type Counter struct {
+	process string // what all of this process' begin with
+	n       atomic.Int64
+}
 
-// Next gives the next number, from 1.
-func (c *Counter) Next() int64 { return c.n.Add(1) }
+// Next gives the name of the next one.
+func (c *Counter) Next() string {
+	var room [40]byte
+	return string(strconv.AppendInt(append(room[:0], c.process...), c.n.Add(1), 10))
+}
 
 // An Event is an invocation's event as it arrives: whole if it is within the budget, else shortened.
 type Event struct {

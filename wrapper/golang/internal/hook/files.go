@@ -20,6 +20,7 @@ type file struct {
 	fd      int
 	device  uint64
 	inode   uint64
+	signal  uintptr // of its description, if that is marked
 	name    spool.Name
 	mark    string
 	bytes   int64
@@ -52,6 +53,7 @@ func (s *Spool) open(invocation string) *file {
 		case err == nil:
 			f := &file{fd: fd, name: name, mark: spool.NewMark(), records: -1}
 			f.device, f.inode, _ = identify(fd)
+			f.signal = markDescriptor(fd, s.number)
 			s.write(f, &spool.Header{Kind: spool.KindProcess, Invocation: invocation, Process: &s.process})
 			return f
 		case errors.Is(err, fs.ErrNotExist) && !made:
@@ -77,6 +79,9 @@ func open(file string) (fd int, err error) {
 
 // ours tells whether the descriptor is still the file's: the function may have closed it, and been given the number for something of its own.
 func (s *Spool) ours(f *file) bool {
+	if f.signal != 0 {
+		return isMarked(f.fd, f.signal)
+	}
 	device, inode, ok := identify(f.fd)
 	return ok && device == f.device && inode == f.inode
 }

@@ -25,7 +25,7 @@ type Hook struct {
 	Guard
 	Settings Settings
 	Handler  *Handler
-	Calls    Counter // numbers of calls
+	Calls    Counter // names calls
 	API      string  // host and port of the Runtime API, whose requests are Lambda's
 
 	// AtDial is called when http.DefaultTransport or a copy of it has made a connection; lambda tells that it is to the Runtime API.
@@ -66,6 +66,7 @@ func New(getenv func(string) string, isThere func(file string) bool) (h *Hook) {
 		return nil
 	}
 	h = &Hook{API: api}
+	h.Calls.process = strconv.Itoa(os.Getpid()) + "-"
 	defer func() {
 		if recover() != nil {
 			h = nil // nothing was changed yet

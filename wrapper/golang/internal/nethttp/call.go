@@ -11,9 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"os"
 	"reflect"
-	"strconv"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/spool"
@@ -69,9 +67,7 @@ func Begin(h *hook.Hook, req *http.Request, t http.RoundTripper) (*http.Request,
 func begin(h *hook.Hook, req *http.Request, asks bool) (began *Call) {
 	defer h.Catch("call")
 	ctx := req.Context()
-	c := &Call{Context: ctx, hook: h, made: req, begun: time.Now(), invocation: h.Handler.Invocation(ctx)}
-	var id [40]byte
-	c.id = string(strconv.AppendInt(append(strconv.AppendInt(id[:0], int64(os.Getpid()), 10), '-'), h.Calls.Next(), 10))
+	c := &Call{Context: ctx, hook: h, made: req, id: h.Calls.Next(), begun: time.Now(), invocation: h.Handler.Invocation(ctx)}
 	// A trace of the function's own is left alone: putting two together takes longer than all the rest of this.
 	if httptrace.ContextClientTrace(ctx) == nil {
 		c.trace.GotConn = c.connected
@@ -92,7 +88,7 @@ func (c *Call) start(asks bool) {
 	s := scratches.Get().(*scratch)
 	defer s.done()
 	req, budget := c.made, c.hook.Settings.BodyBytes
-	h := spool.Header{Kind: spool.KindCallStart, Call: c.id, Library: library, Method: req.Method, URL: address(req), Headers: c.bounded(requestHeaders(s.headers[:0], req, asks))}
+	h := spool.Header{Kind: spool.KindCallStart, Call: c.id, Library: library, Method: req.Method, URL: address(req), Headers: c.bounded(s.keep(requestHeaders(s.headers[:0], req, asks)))}
 	if h.Method == "" {
 		h.Method = http.MethodGet
 	}
@@ -161,7 +157,7 @@ func (c *Call) end(partial bool, err error) {
 	s := scratches.Get().(*scratch)
 	defer s.done()
 	h := spool.Header{Kind: spool.KindCallEnd, Call: c.id, Status: c.status, Protocol: c.proto, Partial: partial,
-		FirstByte: c.first.Microseconds(), Duration: time.Since(c.begun).Microseconds(), Headers: c.bounded(responseHeaders(s.headers[:0], c.answer))}
+		FirstByte: c.first.Microseconds(), Duration: time.Since(c.begun).Microseconds(), Headers: c.bounded(s.keep(responseHeaders(s.headers[:0], c.answer)))}
 	if c.peer != nil {
 		h.Peer = c.peer.String()
 	}

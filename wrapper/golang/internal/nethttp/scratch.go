@@ -9,6 +9,7 @@ import (
 // A scratch is memory that one record takes while it is made.
 type scratch struct {
 	headers [24][2]string // more than most requests have
+	used    [][2]string   // of them
 	parts   []spool.Part
 	data    [][]byte
 	sizes   [2]int64
@@ -31,9 +32,15 @@ func (s *scratch) part(of string, data []byte, passed int64, whole bool) []spool
 	return s.parts
 }
 
+// keep notes how much of the memory these headers, which begin there, have taken.
+func (s *scratch) keep(headers [][2]string) [][2]string {
+	s.used = s.headers[:min(len(headers), len(s.headers))]
+	return headers
+}
+
 // done gives the memory back, and holds on to nothing that was in it.
 func (s *scratch) done() {
-	clear(s.headers[:])
+	clear(s.used)
 	clear(s.parts)
 	clear(s.data)
 	s.parts, s.data = s.parts[:0], s.data[:0]
