@@ -56,13 +56,18 @@ type Invocation struct {
 	over  bool
 }
 
-func newSpool(guard *Guard, settings Settings, getenv func(string) string) *Spool {
+// newSpool makes one for a process in which several invocations may run at a time, or not.
+func newSpool(guard *Guard, settings Settings, getenv func(string) string, many bool) *Spool {
 	s := &Spool{guard: guard, settings: settings, last: &Invocation{ID: spool.InvocationInit}}
 	s.process = spool.Process{PID: os.Getpid(), Parent: os.Getppid(), Runtime: "go", Version: strings.TrimPrefix(runtime.Version(), "go"), Hook: release, Env: map[string]string{}}
 	for _, name := range []string{"AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_INITIALIZATION_TYPE", "_HANDLER"} {
 		if value := getenv(name); value != "" {
 			s.process.Env[name] = Cut(value)
 		}
+	}
+	if started := s.startedBy(many); started != "" {
+		s.last.ID = started // its file is made when there is something to write: most programs send nothing
+		return s
 	}
 	s.last.file = s.open(s.last.ID) // by which the extension knows that there is a hook
 	return s

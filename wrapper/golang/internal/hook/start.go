@@ -73,11 +73,11 @@ func New(getenv func(string) string, isThere func(file string) bool) (h *Hook) {
 		}
 	}()
 	h.read(getenv)
-	h.spool = newSpool(&h.Guard, h.Settings, getenv)
 	concurrency, err := strconv.Atoi(getenv("AWS_LAMBDA_MAX_CONCURRENCY")) // on Managed Instances; as the runtime client reads it
 	if err != nil {
 		concurrency = 1
 	}
+	h.spool = newSpool(&h.Guard, h.Settings, getenv, concurrency > 1)
 	h.Handler = newHandler(h.spool, h.Settings, getenv("_HANDLER"), concurrency)
 	h.Handler.atBegin = h.abandon
 	return h
