@@ -18,7 +18,6 @@ func node() actor {
 		handlers:  map[string]string{"": "app.handler", "stream": "app.stream", "callback": "app.callback"},
 		libraries: []string{"http", "fetch"},
 		installed: []string{"undici", "axios", "got", "node-fetch", "http2"},
-		pending:   []string{"http2"},
 		build:     asItIs,
 		layers:    nodeLayers,
 		noise:     []*regexp.Regexp{regexp.MustCompile(`\(node:\d+\)`), regexp.MustCompile(`\b1\d{12}\b`)}, // the process; the time

@@ -34,7 +34,7 @@ func (p *peer) serveSecond(t *testing.T, certificates []tls.Certificate) string 
 	return l.Addr().String()
 }
 
-// answerSecond answers the paths that are told over HTTP/2: /text, /echo, /chunked, /slow, /large and /status.
+// answerSecond answers the paths that are told over HTTP/2: /text, /echo, /chunked, /slow, /large, /status, /cut and /hangup.
 func (p *peer) answerSecond(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	var b strings.Builder
@@ -53,6 +53,13 @@ func (p *peer) answerSecond(w http.ResponseWriter, r *http.Request) {
 		w.Write(body)
 	case "/large":
 		io.WriteString(w, strings.Repeat("L", x.number("n", 100000)))
+	case "/hangup":
+		panic(http.ErrAbortHandler) // the stream is reset
+	case "/cut":
+		io.WriteString(w, "a part")
+		w.(http.Flusher).Flush()
+		time.Sleep(pace)
+		panic(http.ErrAbortHandler)
 	case "/status":
 		w.WriteHeader(x.number("code", 200))
 	case "/chunked", "/slow":

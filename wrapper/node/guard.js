@@ -73,30 +73,18 @@ function off() {
 //	  local.get 0  local.get 1  local.get 2  call $look
 //	  local.get 1  local.get 2  return_call $apply)
 function tap(what, original, observe, current) {
-  const n = tapped.length;
-  tapped[n] = original;
-  observers[n] = { what, observe, current };
-  return new Proxy(original, { apply: trap });
-}
-
-// The functions that are tapped and who looks at them. A dozen at most, so that looking one up needs no Map, whose methods
-// the function could have replaced.
-const tapped = [];
-const observers = [];
-
-// look calls the observer and gives the function to become.
-function look(target, thisArg, args) {
-  let n = 0;
-  let become = target;
-  try {
-    while (n < tapped.length && tapped[n] !== target) n++;
-    const { observe, current } = observers[n];
-    if (current !== undefined) become = current() || target;
-    if (failures < MOST_FAILURES) observe(thisArg, args);
-  } catch (error) {
-    failed(n < observers.length ? observers[n].what : 'tap', error);
-  }
-  return become;
+  // look calls the observer and gives the function to become.
+  const look = (target, thisArg, args) => {
+    let become = target;
+    try {
+      if (current !== undefined) become = current() || target;
+      if (failures < MOST_FAILURES) observe(thisArg, args);
+    } catch (error) {
+      failed(what, error);
+    }
+    return become;
+  };
+  return new Proxy(original, { apply: trap(look) });
 }
 
 const MODULE = [
@@ -114,20 +102,21 @@ const MODULE = [
   0x0b,
 ];
 
-// Without WebAssembly (node --jitless) the trap is an ordinary function: it shows in stack traces, and nothing else changes.
-function plain(target, thisArg, args) {
-  return apply(look(target, thisArg, args), thisArg, args);
-}
+const compiled = compile();
 
-function build() {
+function compile() {
   try {
-    const module = new WebAssembly.Module(new Uint8Array(MODULE));
-    return new WebAssembly.Instance(module, { a: { l: look, c: apply } }).exports.t;
+    return new WebAssembly.Module(new Uint8Array(MODULE));
   } catch {
-    return plain;
+    return null;
   }
 }
 
-const trap = build();
+// trap gives the trap around look: an instance of its own, because the trap is not told whose it is, and two taps may be on one
+// function. Without WebAssembly (node --jitless) it is an ordinary function: it shows in stack traces, and nothing else changes.
+function trap(look) {
+  if (compiled !== null) return new WebAssembly.Instance(compiled, { a: { l: look, c: apply } }).exports.t;
+  return (target, thisArg, args) => apply(look(target, thisArg, args), thisArg, args);
+}
 
 module.exports = { run, tap, say, level, off };

@@ -72,9 +72,11 @@ function arm(addon) {
       const handler = require('./handler.js').create(settings, guard, spool);
       handler.attach(addon);
       const calls = require('./clients/call.js').create(settings, guard, spool, handler);
-      // One line for each library that sends requests; http2 finds its place here.
-      guard.run('http', () => require('./clients/http.js').attach(guard, calls, handler));
-      guard.run('undici', () => subscribe(guard, 'undici:request:create', () => require('./clients/undici.js').attach(guard, calls, handler)));
+      // One line for each library that sends requests.
+      const http = guard.run('http', () => require('./clients/http.js'));
+      guard.run('http', () => http.attach(guard, calls, handler));
+      guard.run('undici', () => subscribe(guard, 'undici:request:create', () => require('./clients/undici.js').attach(guard, calls, handler, http)));
+      guard.run('http2', () => firstStream(guard, (prototype) => require('./clients/http2.js').attach(guard, calls, prototype, http)));
     });
     hide();
   } catch {
@@ -92,6 +94,21 @@ function subscribe(guard, channel, load) {
     }
     take(message);
   }));
+}
+
+// firstStream has the first client stream of HTTP/2 hand over its class, which nothing exports: see clients/http2.js. Sockets
+// are corked as well, so that they are told apart first.
+function firstStream(guard, use) {
+  const { prototype } = require('stream').Duplex;
+  const { cork } = prototype;
+  const watching = guard.tap('http2', cork, (stream) => {
+    const own = Reflect.getPrototypeOf(stream);
+    if (!Object.hasOwn(own, 'constructor') || own.constructor.name !== 'ClientHttp2Stream') return;
+    if (prototype.cork === watching) prototype.cork = cork;
+    use(own);
+    hide();
+  });
+  prototype.cork = watching;
 }
 
 // hide takes the hook's files out of the cache of modules: the function's view of it is its own.

@@ -54,6 +54,7 @@ class Call {
     this.proto = this.peer = '';
     this.error = null;
     this.partial = false;
+    this.complete = false; // nothing more comes, and the answer's headers are not told yet
     this.over = false;
   }
 

@@ -55,7 +55,7 @@ function attach(guard, calls, handler) {
 function shadow(guard, prototype, name, observe) {
   const parent = Object.getPrototypeOf(prototype);
   const current = Object.hasOwn(prototype, name) ? undefined : () => parent[name];
-  const value = guard.tap('http', prototype[name], observe, current);
+  const value = guard.tap(name, prototype[name], observe, current);
   Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false });
 }
 
@@ -163,4 +163,4 @@ function received(res, chunk) {
   }
 }
 
-module.exports = { attach, peer };
+module.exports = { attach, Known, shadow, peer };

@@ -6,17 +6,19 @@
 // each copy, and the channels are used where a version has no such methods.
 
 const channels = require('diagnostics_channel');
-const { peer } = require('./http.js');
+
+// HTTP/1's headers begin with it; over HTTP/2 there are headers only.
+const REQUEST_LINE = /^[^\r\n]* HTTP\/1\.1\r\n/;
 
 const known = new WeakMap(); // undici's Request: its Call
 const tapped = new WeakSet(); // prototypes of undici's Requests
 
 // attach gives what takes the messages of undici:request:create.
-function attach(guard, calls, handler) {
+function attach(guard, calls, handler, { peer }) {
   const api = handler.api && `http://${handler.api}`;
   const on = (name, use) => channels.subscribe(`undici:${name}`, (message) => guard.run('undici', use, message));
   const find = (message) => known.get(message.request);
-  on('client:sendHeaders', (message) => sending(find(message), message.socket));
+  on('client:sendHeaders', (message) => sending(find(message), message, peer));
   on('request:bodyChunkSent', (message) => untapped(message) && find(message)?.sent(message.chunk));
   on('request:bodyChunkReceived', (message) => untapped(message) && find(message)?.received(message.chunk));
   on('request:headers', (message) => find(message)?.answered(message.response.statusCode, message.response.headers));
@@ -78,9 +80,9 @@ function list(headers) {
   return flat;
 }
 
-function sending(call, socket) {
+function sending(call, { headers, socket }, peer) {
   if (!call) return;
-  call.proto = 'HTTP/1.1'; // the channel is HTTP/1's
+  call.proto = typeof headers === 'string' && REQUEST_LINE.test(headers) ? 'HTTP/1.1' : 'HTTP/2';
   if (socket && typeof socket.remoteAddress === 'string') call.peer = peer(socket.remoteAddress, socket.remotePort);
 }
 
