@@ -94,7 +94,7 @@ func TestExtensionNeverExits(t *testing.T) {
 func TestOneVersion(t *testing.T) {
 	version := regexp.MustCompile(`(?:release|VERSION) = ["']([0-9.]+)["']`)
 	for _, file := range []string{
-		"extension/main.go", "wrapper/python/_afterglow/__init__.py", "wrapper/node/spool.js", "wrapper/ruby/spool.rb", "wrapper/java/src/main/java/afterglow/hook/Spool.java",
+		"extension/main.go", "wrapper/python/_afterglow/__init__.py", "wrapper/node/spool.cjs", "wrapper/ruby/spool.rb", "wrapper/java/src/main/java/afterglow/hook/Spool.java",
 		"wrapper/golang/internal/hook/spool.go",
 	} {
 		m := version.FindStringSubmatch(read(t, file))

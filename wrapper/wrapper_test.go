@@ -42,7 +42,6 @@ func TestShips(t *testing.T) {
 		"python/afterglow/clients/http.py":   true,
 		"python/afterglow/latest.py":         true,
 		"node/start.cjs":                     true,
-		"node/package.json":                  true,
 		"python/test_spool.py":               false,
 		"python/spool_test.py":               false,
 		"python/tests":                       false,

@@ -3,8 +3,8 @@
 const fs = require('fs');
 const path = require('path');
 const root = path.join(__dirname, '..');
-const guard = require(path.join(root, 'guard.js'));
-const spool = require(path.join(root, 'spool.js'));
+const guard = require(path.join(root, 'guard.cjs'));
+const spool = require(path.join(root, 'spool.cjs'));
 
 const [, , manifest, dir] = process.argv;
 for (const vector of JSON.parse(fs.readFileSync(manifest, 'utf8'))) {

@@ -2,8 +2,8 @@
 // Writes a spool of odd contents, for Go's reader to read, and prints what it wrote.
 const path = require('path');
 const root = path.join(__dirname, '..');
-const guard = require(path.join(root, 'guard.js'));
-const spool = require(path.join(root, 'spool.js'));
+const guard = require(path.join(root, 'guard.cjs'));
+const spool = require(path.join(root, 'spool.cjs'));
 
 const [, , dir] = process.argv;
 const s = spool.create({ spoolDir: dir, spoolDirBytes: 1 << 30, spoolInvocationBytes: 1 << 30 }, guard);

@@ -6,14 +6,14 @@ const { fresh, settings } = require('./fresh.js');
 // calls gives a recorder whose records can be looked at.
 function calls(more) {
   const f = fresh();
-  const guard = f.load('guard.js');
+  const guard = f.load('guard.cjs');
   const written = [];
   const lost = [];
   const spool = {
     write: (kind, invocation, fields, parts) => written.push([kind, JSON.parse(`{${fields.slice(1)}}`), (parts || []).map((p) => [p.of, String(p.data), p.size, p.truncated])]),
     lose: (...loss) => lost.push(loss),
   };
-  const made = f.load('clients/call.js').create({ ...settings, ...more }, guard, spool, { invocation: () => 'id' });
+  const made = f.load('clients/call.cjs').create({ ...settings, ...more }, guard, spool, { invocation: () => 'id' });
   f.done();
   return { open: (to) => made.open('lib', to), written, lost };
 }

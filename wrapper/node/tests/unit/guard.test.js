@@ -5,7 +5,7 @@ const { fresh } = require('./fresh.js');
 
 function load() {
   const f = fresh();
-  const guard = f.load('guard.js');
+  const guard = f.load('guard.cjs');
   f.done();
   // the guard took writeSync when it was loaded: its lines go on being collected
   return { guard, lines: f.lines };
@@ -67,7 +67,7 @@ test('a stderr that cannot be written is none of the function\'s troubles', () =
   const real = fs.writeSync;
   const f = fresh();
   fs.writeSync = () => { throw new Error('EPIPE'); };
-  const guard = f.load('guard.js');
+  const guard = f.load('guard.cjs');
   f.done();
   fs.writeSync = real;
   guard.say('warn', 'x');

@@ -4,7 +4,7 @@ const assert = require('node:assert');
 const { fresh } = require('./fresh.js');
 
 const f = fresh();
-const { shorten } = f.load('shorten.js');
+const { shorten } = f.load('shorten.cjs');
 f.done();
 
 const batch = (n, body) => ({ Records: Array.from({ length: n }, (_, i) => ({ messageId: `message-${i}`, body, attributes: { SentTimestamp: '17' } })) });

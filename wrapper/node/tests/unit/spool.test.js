@@ -9,8 +9,8 @@ const { fresh, settings, temporary } = require('./fresh.js');
 function open(t, replace, more) {
   const dir = temporary(t);
   const f = fresh(replace);
-  const guard = f.load('guard.js');
-  const module = f.load('spool.js');
+  const guard = f.load('guard.cjs');
+  const module = f.load('spool.cjs');
   const spool = module.create({ ...settings, spoolDir: path.join(dir, 'spool'), ...more }, guard);
   f.done();
   return { spool, lines: f.lines, dir: path.join(dir, 'spool'), names: () => fs.readdirSync(path.join(dir, 'spool')).sort(), module };

@@ -5,7 +5,7 @@ const path = require('path');
 const { execFileSync } = require('child_process');
 const { fresh, root } = require('./fresh.js');
 
-const start = path.join(root, 'start.js');
+const start = path.join(root, 'start.cjs');
 
 // preloaded runs an expression in a process with the hook and gives its value.
 function preloaded(expression, env = {}, args = ['--require', start]) {
@@ -28,7 +28,7 @@ for (const [before, after] of [
   [`--no-warnings ${option}`, '--no-warnings'],
   [`${option} --no-warnings`, ' --no-warnings'],
   ['--no-warnings', '--no-warnings'],
-  [`--require "${path.join(root, 'tests', '..', 'start.js')}"`, undefined],
+  [`--require "${path.join(root, 'tests', '..', 'start.cjs')}"`, undefined],
 ]) {
   test(`NODE_OPTIONS is given back: ${before.replaceAll(root, '')}`, () => {
     assert.strictEqual(preloaded('process.env.NODE_OPTIONS', { NODE_OPTIONS: before }), after);
@@ -53,8 +53,8 @@ test('a process that loads no runtime client gets nothing more', () => {
 
 test('an addon that is not the known one is said', () => {
   const f = fresh();
-  const guard = f.load('guard.js');
-  const handler = f.load('handler.js').create({ eventBytes: 100 }, guard, {});
+  const guard = f.load('guard.cjs');
+  const handler = f.load('handler.cjs').create({ eventBytes: 100 }, guard, {});
   f.done();
   const addon = { next: 1 };
   handler.attach(addon);
@@ -66,10 +66,10 @@ test('an http that is not the known one is said and left alone', () => {
   const http = require('http');
   const { _send } = http.OutgoingMessage.prototype;
   const f = fresh();
-  const guard = f.load('guard.js');
+  const guard = f.load('guard.cjs');
   try {
     delete http.OutgoingMessage.prototype._send;
-    f.load('clients/http.js').attach(guard, {}, {});
+    f.load('clients/http.cjs').attach(guard, {}, {});
   } finally {
     http.OutgoingMessage.prototype._send = _send;
     f.done();

@@ -4,7 +4,7 @@
 // The work is bounded by the budget and by a number of nodes, not by the event. What carries meaning in an event is short
 // (ids, names, times), what is long is content: so strings are cut first, and harder if that leaves too little room.
 
-const { quote } = require('./spool.js');
+const { quote } = require('./spool.cjs');
 
 const MOST_NODES = 2048; // a batch of a hundred messages
 const MOST_DEPTH = 32;

@@ -8,7 +8,7 @@
 //	push         the response's body, piece by piece, and its end
 //
 // The class is exported by nobody and node:http2 is not loaded before the function loads it. But the constructor of every
-// stream corks it before anybody else can have it, by Duplex's method: start.js watches that one until the first client
+// stream corks it before anybody else can have it, by Duplex's method: arm.cjs watches that one until the first client
 // stream comes by, and hands its class to attach. No listener is added, nothing is read: either would start the flow.
 
 const PSEUDO = 58; // ":", with which the names of HTTP/2's own headers begin

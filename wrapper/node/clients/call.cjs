@@ -4,7 +4,7 @@
 // It takes what a client's file sees passing and gives two records. It keeps copies, bounded by the settings, and never
 // reads, holds back or changes what passes.
 
-const { ticks, text, failure, quote } = require('../spool.js');
+const { ticks, text, failure, quote } = require('../spool.cjs');
 const { pid } = process;
 
 function create(settings, guard, spool, handler) {

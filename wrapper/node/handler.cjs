@@ -4,10 +4,10 @@
 // The runtime client takes every invocation from the Runtime API and hands every outcome to it through three functions of
 // its native addon: next, done and error. Those are watched, so that the function's module is loaded and its handler called
 // by AWS's own code alone: no handler of ours, no changed _HANDLER, no frame, no promise in between. What does not go
-// through the addon goes through node:http, where clients/http.js asks exchange: a streamed response, an error of
+// through the addon goes through node:http, where clients/http.cjs asks exchange: a streamed response, an error of
 // initialisation, and `next` in the client's alternative mode.
 
-const { ticks, text, failure } = require('./spool.js');
+const { ticks, text, failure } = require('./spool.cjs');
 const { apply } = Reflect;
 const { then } = Promise.prototype;
 const parse = JSON.parse;
@@ -113,8 +113,8 @@ class Handler {
 
   // shortened records the start with an event that is too large to be kept whole. The client has just parsed it.
   shortened(event) {
-    const { shorten } = require('./shorten.js'); // most functions never need it
-    delete require.cache[require.resolve('./shorten.js')];
+    const { shorten } = require('./shorten.cjs'); // most functions never need it
+    delete require.cache[require.resolve('./shorten.cjs')];
     const data = shorten(event, this.settings.eventBytes);
     this.begun([{ of: 'event', data, size: -1, truncated: true, shortened: true }]);
   }
@@ -143,7 +143,7 @@ class Handler {
     this.spool.end();
   }
 
-  // exchange tells clients/http.js what a request to the host is: undefined for one of the function's, null for one that
+  // exchange tells clients/http.cjs what a request to the host is: undefined for one of the function's, null for one that
   // nobody is to see, and a recorder for one of the runtime client's that has something to tell.
   exchange(req, host, path) {
     if (this.api === '' || host !== this.api) return undefined;

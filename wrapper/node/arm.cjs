@@ -1,17 +1,23 @@
 'use strict';
-// The hook's way in: exec-wrapper has Node.js --require this file before Lambda's runtime client runs.
+// The hook's way in: exec-wrapper has Node.js --require start.cjs before Lambda's runtime client runs, and that requires this
+// file. Node.js does not start with a --require that it cannot read or parse; so start.cjs is one line that lets anything of
+// the hook's fail, and exec-wrapper compares that line. The files are called .cjs because they need no package.json beside
+// them then, which is as fatal if it is broken.
 //
 // It takes nothing but the environment. It waits for the runtime client to load its native addon and arms the hook in
-// that moment, before any code of the function ran: what happens there is what the function is seen through (handler.js).
+// that moment, before any code of the function ran: what happens there is what the function is seen through (handler.cjs).
 // A process that loads no such addon (a child of the function that inherited NODE_OPTIONS, a tool) is left alone,
 // and so is every worker thread. It promises that whatever fails here, the runtime starts as if the hook were not there.
 
+const START = `${__dirname}/start.cjs`;
+
+forget(); // in worker threads, too
 if (!disabled(process.env.AFTERGLOW_DISABLED) && !inWorker()) {
   try {
     takeBack();
     watch();
   } catch {
-    // Not even guard.js is loaded: there is nobody to tell, and nothing was changed.
+    // Not even guard.cjs is loaded: there is nobody to tell, and nothing was changed.
   }
 }
 
@@ -39,7 +45,7 @@ function takeBack() {
 
 function same(fs, file) {
   try {
-    return file === __filename || fs.realpathSync(file) === __filename;
+    return file === START || fs.realpathSync(file) === START;
   } catch {
     return false;
   }
@@ -65,22 +71,22 @@ function watch() {
 
 function arm(addon) {
   try {
-    const guard = require('./guard.js');
+    const guard = require('./guard.cjs');
     guard.run('start', () => {
       const settings = read(guard);
-      const spool = require('./spool.js').create(settings, guard);
-      const handler = require('./handler.js').create(settings, guard, spool);
+      const spool = require('./spool.cjs').create(settings, guard);
+      const handler = require('./handler.cjs').create(settings, guard, spool);
       handler.attach(addon);
-      const calls = require('./clients/call.js').create(settings, guard, spool, handler);
+      const calls = require('./clients/call.cjs').create(settings, guard, spool, handler);
       // One line for each library that sends requests.
-      const http = guard.run('http', () => require('./clients/http.js'));
+      const http = guard.run('http', () => require('./clients/http.cjs'));
       guard.run('http', () => http.attach(guard, calls, handler));
-      guard.run('undici', () => subscribe(guard, 'undici:request:create', () => require('./clients/undici.js').attach(guard, calls, handler, http)));
-      guard.run('http2', () => firstStream(guard, (prototype) => require('./clients/http2.js').attach(guard, calls, prototype, http)));
+      guard.run('undici', () => subscribe(guard, 'undici:request:create', () => require('./clients/undici.cjs').attach(guard, calls, handler, http)));
+      guard.run('http2', () => firstStream(guard, (prototype) => require('./clients/http2.cjs').attach(guard, calls, prototype, http)));
     });
-    hide();
+    forget();
   } catch {
-    // guard.js itself could not be loaded: see above.
+    // guard.cjs itself could not be loaded: see above.
   }
 }
 
@@ -90,13 +96,13 @@ function subscribe(guard, channel, load) {
   require('diagnostics_channel').subscribe(channel, (message) => guard.run(channel, () => {
     if (take === undefined) {
       take = load();
-      hide();
+      forget();
     }
     take(message);
   }));
 }
 
-// firstStream has the first client stream of HTTP/2 hand over its class, which nothing exports: see clients/http2.js. Sockets
+// firstStream has the first client stream of HTTP/2 hand over its class, which nothing exports: see clients/http2.cjs. Sockets
 // are corked as well, so that they are told apart first.
 function firstStream(guard, use) {
   const { prototype } = require('stream').Duplex;
@@ -106,15 +112,15 @@ function firstStream(guard, use) {
     if (!Object.hasOwn(own, 'constructor') || own.constructor.name !== 'ClientHttp2Stream') return;
     if (prototype.cork === watching) prototype.cork = cork;
     use(own);
-    hide();
+    forget();
   });
   prototype.cork = watching;
 }
 
-// hide takes the hook's files out of the cache of modules: the function's view of it is its own.
-function hide() {
+// forget takes the hook's files out of the cache of modules: the function's view of it is its own.
+function forget() {
   for (const file of Object.keys(require.cache)) {
-    if (file.startsWith(__dirname)) delete require.cache[file];
+    if (file.startsWith(`${__dirname}/`)) delete require.cache[file];
   }
 }
 

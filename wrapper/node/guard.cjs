@@ -39,7 +39,7 @@ function failed(what, error) {
 
 // describe tells what went wrong without the message, which may quote what was being recorded.
 function describe(error) {
-  const at = /[^/\\( ]+\.js:\d+/.exec((error && error.stack) || '');
+  const at = /[^/\\( ]+\.c?js:\d+/.exec((error && error.stack) || '');
   return [(error && (error.code || error.name)) || typeof error, at ? at[0] : ''].join(' ').trim();
 }
 

@@ -1,0 +1,1 @@
+'use strict'; try { require('./arm.cjs'); } catch {}
