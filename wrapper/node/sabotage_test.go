@@ -296,7 +296,7 @@ func copyHook(t *testing.T, files []string, file, content string) string {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range append([]string{"package.json", "../exec-wrapper"}, files...) {
+	for _, name := range append([]string{"../exec-wrapper"}, files...) {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
