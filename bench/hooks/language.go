@@ -11,7 +11,7 @@ import (
 
 // languages are the runtimes that are measured.
 func languages() []language {
-	return []language{python(), node(), golang()}
+	return []language{python(), node(), golang(), dotnet()}
 }
 
 // A language is one runtime: where its programs come from, and what its hook may cost.
@@ -19,7 +19,9 @@ type language struct {
 	name      string
 	libraries []string // that send requests; the program knows them by these names
 	mark      marks
-	warmup    int // invocations before anything is counted, after which compilers have made up their mind
+	warmup    int    // invocations before anything is counted, after which compilers have made up their mind
+	noOther   string // why there is no OpenTelemetry to compare it with, if there is none
+	noAnswers string // why the hook keeps no bodies of answers, if it keeps none
 
 	// build brings the programs of programs/<name> into a state to be run: what they need is installed below shop.cache, once.
 	build func(ctx context.Context, shop *workshop) (program, error)

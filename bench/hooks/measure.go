@@ -22,7 +22,8 @@ type result struct {
 	init     *initCost
 	handover *handoverCost
 	event    *eventCost
-	leftOut  []string
+	leftOut  []string // for want of something that a machine may have
+	notes    []string // what is not asked
 }
 
 // A callCost is what calls with one library cost: CPU of the whole process for each.
@@ -61,6 +62,9 @@ func measure(ctx context.Context, shop *workshop, l language, opt options) (r re
 		return r, err
 	}
 	r = result{language: l, title: p.title}
+	if l.noOther != "" {
+		r.notes = append(r.notes, "OpenTelemetry: "+l.noOther)
+	}
 	for _, question := range opt.ask {
 		fmt.Fprintf(shop.progress, "%s: %s\n", l.name, question)
 		switch question {
@@ -75,6 +79,10 @@ func measure(ctx context.Context, shop *workshop, l language, opt options) (r re
 		case askInit:
 			r.init, err = measureInit(ctx, shop, p, opt)
 		case askHandover:
+			if l.noAnswers != "" {
+				r.notes = append(r.notes, "handing over an answer: "+l.noAnswers)
+				continue
+			}
 			share, shareErr := host.NewShare(opt.memory)
 			if shareErr != nil {
 				r.leftOut = append(r.leftOut, fmt.Sprintf("handing over at %d MB: %v", opt.memory, shareErr))
@@ -136,26 +144,40 @@ func takeTurns(ctx context.Context, shop *workshop, turns []*turn, warmup, round
 
 func measureCalls(ctx context.Context, shop *workshop, l language, p program, library string, opt options) (c callCost, err error) {
 	payload := encode(event{URL: shop.url + "/small", Library: library, Calls: opt.calls, Body: sizeOfBody})
-	turns := make([]*turn, 3)
-	for i, v := range []variant{plain, hook, other} {
+	variants, least := []variant{plain, hook, other}, int64(2*sizeOfBody)
+	if l.noOther != "" {
+		variants = variants[:2]
+	}
+	if l.noAnswers != "" {
+		least = sizeOfBody
+	}
+	turns := make([]*turn, len(variants))
+	for i, v := range variants {
 		turns[i] = &turn{launch: launch{program: p, variant: v, handler: p.caller, library: library}, payload: func(*function) []byte { return payload }}
 	}
 	if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds); err != nil {
 		return c, err
 	}
 	n := time.Duration(opt.calls)
-	added, byOther := differences(turns[1], turns[0], n), differences(turns[2], turns[0], n)
+	added := differences(turns[1], turns[0], n)
+	c = callCost{library: library, plain: median(turns[0].took) / n, hooked: median(turns[1].took) / n, added: median(added), spread: quartiles(added)}
+	if l.noOther == "" {
+		c.compare(added, turns[2], turns[0], n)
+	}
+	if c.bytes = turns[1].bytes / int64(opt.rounds*opt.calls); c.bytes < least {
+		return c, fmt.Errorf("the hook wrote %d bytes a call: it has not seen all of them", c.bytes)
+	}
+	return c, nil
+}
+
+// compare holds what the hook adds against what OpenTelemetry does.
+func (c *callCost) compare(added []time.Duration, by, without *turn, n time.Duration) {
+	byOther := differences(by, without, n)
 	ratios := make([]float64, len(added))
 	for i := range added {
 		ratios[i] = float64(added[i]) / float64(max(byOther[i], 1))
 	}
-	c = callCost{library: library, plain: median(turns[0].took) / n, hooked: median(turns[1].took) / n, other: median(turns[2].took) / n,
-		added: median(added), addedByOther: median(byOther), ofOther: median(ratios), spread: quartiles(added)}
-	c.bytes = turns[1].bytes / int64(opt.rounds*opt.calls)
-	if c.bytes < 2*sizeOfBody {
-		return c, fmt.Errorf("the hook wrote %d bytes a call: it has not seen all of them", c.bytes)
-	}
-	return c, nil
+	c.other, c.addedByOther, c.ofOther = median(by.took)/n, median(byOther), median(ratios)
 }
 
 func measureInit(ctx context.Context, shop *workshop, p program, opt options) (*initCost, error) {

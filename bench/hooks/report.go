@@ -25,6 +25,11 @@ func write(results []result, opt options, load float64) string {
 			fmt.Fprintf(&b, "\nLeft out of %s: %s.\n", r.language.name, reason)
 		}
 	}
+	for _, r := range results {
+		for _, note := range r.notes {
+			fmt.Fprintf(&b, "\nNot asked of %s: %s.\n", r.language.name, note)
+		}
+	}
 	b.WriteString(explanation)
 	return b.String()
 }
@@ -34,9 +39,15 @@ func writeCalls(b *strings.Builder, results []result) {
 	b.WriteString("| runtime | library | without | with hook | the hook adds (quartiles) | mark | OTel adds | hook of OTel | mark |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, r := range results {
 		for _, c := range r.calls {
-			fmt.Fprintf(b, "| %s | %s | %.1f | %.1f | %.1f (%.1f–%.1f) | %s | %.1f | 1/%.1f | %s |\n", r.title, c.library, us(c.plain), us(c.hooked),
-				us(c.added), us(c.spread[0]), us(c.spread[1]), judge(c.added <= r.language.mark.call, fmt.Sprintf("≤ %.0f", us(r.language.mark.call))),
-				us(c.addedByOther), 1/c.ofOther, judge(c.ofOther*markOfOther <= 1, fmt.Sprintf("≤ 1/%d", markOfOther)))
+			mark, compared := "–", "– | – | –"
+			if r.language.mark.call > 0 {
+				mark = judge(c.added <= r.language.mark.call, fmt.Sprintf("≤ %.0f", us(r.language.mark.call)))
+			}
+			if r.language.noOther == "" {
+				compared = fmt.Sprintf("%.1f | 1/%.1f | %s", us(c.addedByOther), 1/c.ofOther, judge(c.ofOther*markOfOther <= 1, fmt.Sprintf("≤ 1/%d", markOfOther)))
+			}
+			fmt.Fprintf(b, "| %s | %s | %.1f | %.1f | %.1f (%.1f–%.1f) | %s | %s |\n", r.title, c.library, us(c.plain), us(c.hooked),
+				us(c.added), us(c.spread[0]), us(c.spread[1]), mark, compared)
 		}
 	}
 }
