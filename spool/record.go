@@ -46,6 +46,7 @@ const (
 	PartRequest  = "request"
 	PartResponse = "response"
 	PartHeaders  = "headers" // lines of a head, from which Read makes Headers
+	PartSent     = "sent"    // of a call's end: lines of the request's head, for SentHeaders
 )
 
 // A Record is one thing that a hook saw: a header and the raw bytes that its parts name.
@@ -140,13 +141,28 @@ func (r *Record) headersOfPart() {
 	if !ok || r.Headers != nil {
 		return
 	}
+	r.Headers = pairs(part)
+}
+
+// SentHeaders gives the request's headers as they went out, from the end of a call of which not all were known at its start; else nil.
+func (r Record) SentHeaders() [][2]string {
+	_, part, ok := r.Part(PartSent)
+	if !ok {
+		return nil
+	}
+	return pairs(part)
+}
+
+// pairs gives the names and values of the lines of a head.
+func pairs(part []byte) [][2]string {
 	lines := text(part)
-	r.Headers = make([][2]string, 0, strings.Count(lines, "\n"))
+	pairs := make([][2]string, 0, strings.Count(lines, "\n"))
 	for line := range strings.Lines(lines) {
 		if name, value, ok := strings.Cut(line, ":"); ok {
-			r.Headers = append(r.Headers, [2]string{name, strings.TrimSpace(value)})
+			pairs = append(pairs, [2]string{name, strings.TrimSpace(value)})
 		}
 	}
+	return pairs
 }
 
 // text gives bytes of a head as text: UTF-8, or else Latin-1, which HTTP once was in (RFC 9110, 5.5).

@@ -70,6 +70,8 @@ func vectors() []vector {
 	two := rec(Header{Kind: KindCallEnd, Invocation: inv, Time: 1767225600050300, Call: "17-2", Status: 202, Duration: 1, Parts: []Part{{Of: PartRequest}, {Of: PartResponse}}}, "streamed upload", "answer")
 	lines := rec(Header{Kind: KindCallEnd, Invocation: inv, Time: 1767225600050400, Call: "17-5", Status: 200, Duration: 1, Parts: []Part{{Of: PartHeaders}, {Of: PartResponse}}},
 		"Content-Type: text/plain\r\nX-When:noon: or later \r\nX-Name: Z\xfcrich\r\nno header\r\n", "answer")
+	sent := rec(Header{Kind: KindCallEnd, Invocation: inv, Time: 1767225600050500, Call: "17-6", Status: 200, Duration: 1, Parts: []Part{{Of: PartSent}, {Of: PartResponse}}},
+		"host: pay.example.com\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n", "answer")
 	unknown := "@" + vmark + " 3 {\"kind\":\"call.weather\",\"inv\":\"" + inv + "\",\"t\":1,\"mood\":\"sunny\"}\nabc\n"
 	extra := "@" + vmark + " 0 {\"kind\":\"loss\",\"inv\":\"" + inv + "\",\"t\":2,\"reason\":\"invocation-full\",\"records\":4,\"bytes\":99,\"colour\":{\"of\":[1]}}\n\n"
 	whole := head() + process + start + callStart + callEnd + end
@@ -82,6 +84,7 @@ func vectors() []vector {
 		{Name: "head-cut", Why: "the first write was cut within the head", data: []byte(head()[:20])},
 		{Name: "two-parts", Why: "a body of two parts; their sizes are not known", data: []byte(head() + two)},
 		{Name: "headers-part", Why: "the headers' lines as they passed, a colon in a value, bytes that are no UTF-8, a line that is no header", data: []byte(head() + lines)},
+		{Name: "sent-part", Why: "the request's headers, known in full when it was sent", data: []byte(head() + sent)},
 		{Name: "empty-body", Why: "a part of length 0", data: []byte(head() + end)},
 		{Name: "unknown-kind", Why: "a kind of a later hook is stepped over by its length and counted", data: []byte(head() + unknown + end)},
 		{Name: "unknown-field", Why: "fields of a later hook are ignored", data: []byte(head() + extra)},
@@ -161,6 +164,7 @@ func TestVectorExpectations(t *testing.T) {
 		"head-cut":               {tail: true},
 		"two-parts":              {kinds: "call.end"},
 		"headers-part":           {kinds: "call.end"},
+		"sent-part":              {kinds: "call.end"},
 		"empty-body":             {kinds: "invocation.end"},
 		"unknown-kind":           {kinds: "invocation.end", unknown: 1},
 		"unknown-field":          {kinds: "loss"},

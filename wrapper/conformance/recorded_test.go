@@ -166,11 +166,16 @@ func checkHeaders(s story, tale telling) (wrong []string) {
 	}
 	for i, in := range s.told() {
 		records := of(tale.spooled, tale.ids[i])
-		answered := map[string]bool{}
+		answered, sent := map[string]bool{}, map[string][][2]string{}
 		for _, r := range kind(records, spool.KindCallEnd) {
-			answered[r.Call] = r.Status > 0
+			answered[r.Call], sent[r.Call] = r.Status > 0, r.SentHeaders()
 		}
 		given, starts := in.headers(), kind(records, spool.KindCallStart)
+		for i, r := range starts {
+			if len(sent[r.Call]) > 0 {
+				starts[i].Headers = sent[r.Call]
+			}
+		}
 		for _, r := range starts {
 			if answered[r.Call] && !slices.ContainsFunc(arrived, func(have string) bool { return within(have, head(r, path(r.URL))) || within(have, head(r, r.URL)) }) {
 				wrong = append(wrong, fmt.Sprintf("the headers of a call are none of those that arrived:\n%.500s\nbut:\n%.2000s", head(r, path(r.URL)), strings.Join(arrived, "\n")))

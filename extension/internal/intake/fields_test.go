@@ -72,6 +72,18 @@ func TestWhatTheHookCouldNotWriteIsFilledIn(t *testing.T) {
 	}
 }
 
+func TestHeadersThatWereSentStandInForThoseOfTheStart(t *testing.T) {
+	dir := t.TempDir()
+	started, ended := call("A", "17-1"), callEnd("A", "17-1")
+	started.Headers = [][2]string{{"a", "1"}}
+	ended.Parts, ended.parts = []spool.Part{{Of: spool.PartSent}, {Of: spool.PartResponse}}, []string{"host: x\r\na: 1\r\n", "resp"}
+	put(t, dir, "A.17.1.done", encode(t, true, process(17), begin("A"), started, ended, end("A")))
+	c := New(dir, born).Collect(false).Invocations[0].Calls[0]
+	if want := []event.Header{{Name: "host", Value: event.TextOf("x")}, {Name: "a", Value: event.TextOf("1")}}; !reflect.DeepEqual(c.RequestHeaders, want) || string(c.Response.Data.Reveal()) != "resp" {
+		t.Errorf("got %+v", c)
+	}
+}
+
 func TestParts(t *testing.T) {
 	five, minus := int64(5), int64(-5)
 	tests := []struct {

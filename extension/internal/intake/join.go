@@ -298,6 +298,9 @@ func (j *joiner) callEnd(r spool.Record) {
 	c.FirstByte, c.Duration = micros(r.FirstByte), micros(r.Duration)
 	c.Error = errorOf(r.Error)
 	c.ResponseHeaders = headersOf(r.Headers)
+	if sent := r.SentHeaders(); len(sent) > 0 {
+		c.RequestHeaders = headersOf(sent)
+	}
 	if b := bodyOf(r, spool.PartRequest); !b.Data.IsZero() {
 		c.Request = b
 	}

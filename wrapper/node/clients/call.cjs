@@ -19,6 +19,7 @@ function create(settings, guard, spool, handler) {
     },
     ended(call) {
       const parts = [];
+      if (call.sentHeaders !== '' && settings.headerBytes > 0) parts.push(head(spool, settings.headerBytes, call.sentHeaders));
       if (!call.ready && call.request.size > 0) parts.push(call.request.part('request'));
       if (call.response.size > 0) parts.push(call.response.part('response'));
       const { error } = call;
@@ -44,6 +45,7 @@ class Call {
     this.lasting = lasting; // to looks at bodies later than start and end
     this.method = this.url = '';
     this.headers = null; // [name, value, name, value, …]
+    this.sentHeaders = ''; // lines, where headers were not all there were
     this.request = new Body(budget);
     this.response = new Body(budget);
     this.ready = false; // the whole request body was at hand when the call started
@@ -191,6 +193,17 @@ function headers(spool, budget, list) {
     json += (json === '' ? '[' : ',[') + (ODD.test(name) ? quote(name) : '"' + name + '"') + ',' + (ODD.test(value) ? quote(value) : '"' + value + '"') + ']';
   }
   return ',"headers":[' + json + ']';
+}
+
+// head gives the part of a request's header lines, as many as the budget holds.
+function head(spool, budget, lines) {
+  let end = lines.length;
+  if (end > budget) {
+    end = lines.lastIndexOf('\r\n', budget - 2) + 2;
+    if (end < 2) end = 0;
+    spool.lose('headers', lines.slice(end).split('\r\n').length - 1, lines.length - end);
+  }
+  return { of: 'sent', data: Buffer.from(end < lines.length ? lines.slice(0, end) : lines, 'latin1'), size: -1 };
 }
 
 // string gives a header's name or value: undici hands over bytes.

@@ -80,9 +80,13 @@ function list(headers) {
   return flat;
 }
 
+// sending takes what goes out. The request's own headers were told when it was made; undici adds some, and so do other
+// listeners of the channel that tells of it, with a trace's id for example.
 function sending(call, { headers, socket }, peer) {
   if (!call) return;
-  call.proto = typeof headers === 'string' && REQUEST_LINE.test(headers) ? 'HTTP/1.1' : 'HTTP/2';
+  const line = typeof headers === 'string' ? REQUEST_LINE.exec(headers) : null;
+  call.proto = line ? 'HTTP/1.1' : 'HTTP/2';
+  if (line) call.sentHeaders = headers.slice(line[0].length);
   if (socket && typeof socket.remoteAddress === 'string') call.peer = peer(socket.remoteAddress, socket.remotePort);
 }
 

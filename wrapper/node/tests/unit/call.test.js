@@ -136,3 +136,16 @@ test('somebody else may look at a call', () => {
   call.end();
   assert.deepStrictEqual([seen, c.written], [['req', 'res'], []]);
 });
+
+for (const [budget, kept, lost] of [[100, 'a: 1\r\nbb: 22\r\n', []], [14, 'a: 1\r\nbb: 22\r\n', []], [13, 'a: 1\r\n', [['headers', 1, 8]]], [5, '', [['headers', 2, 14]]]]) {
+  test(`header lines as they were sent, ${budget} bytes of them`, () => {
+    const c = calls({ headerBytes: budget });
+    const call = c.open();
+    call.start();
+    call.sentHeaders = 'a: 1\r\nbb: 22\r\n';
+    call.end();
+    const [of, data] = c.written[1][2][0];
+    assert.deepStrictEqual([of, data], ['sent', kept]);
+    assert.deepStrictEqual(c.lost, lost);
+  });
+}
