@@ -96,9 +96,10 @@ module AfterglowHook
       def foreign?(error)
         case error
         when SignalException, SystemExit then true
-        else
+        when NoMemoryError, SystemStackError then false # the interpreter's own, which may have no backtrace
+        else # one that was frozen before it was raised has none
           line = BACKTRACE.bind_call(error)&.find { |place| !place.start_with?('<internal:') }
-          !line.nil? && !line.start_with?(HERE)
+          line.nil? || !line.start_with?(HERE)
         end
       end
 

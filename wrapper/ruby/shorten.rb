@@ -11,6 +11,8 @@ module AfterglowHook
     SHORT_STRING = 128
     DEPTH = 20
 
+    KIND = Kernel.instance_method(:class) # a parser of the function's may make objects with ideas of their own
+
     def initialize(budget)
       @nodes = NODES
       @left = budget
@@ -19,10 +21,11 @@ module AfterglowHook
 
     def shorten(value, depth = 0)
       @nodes -= 1
-      return text(value) if value.instance_of?(String)
+      kind = KIND.bind_call(value)
+      return text(value) if kind.equal?(String)
       return if depth >= DEPTH
-      return object(value, depth) if value.instance_of?(Hash)
-      return list(value, depth) if value.instance_of?(Array)
+      return object(value, depth) if kind.equal?(Hash)
+      return list(value, depth) if kind.equal?(Array)
 
       @left -= 8
       plain(value)
@@ -30,7 +33,7 @@ module AfterglowHook
 
     private
 
-    # A parser of the function's may make anything. Only values of the built-in types are asked what they are.
+    # Only values of the built-in types are asked anything.
     def plain(value)
       case value
       when nil, true, false then value

@@ -163,14 +163,29 @@ module AfterglowHook
 
     # Keeps other threads out; a signal's handler may come in between. A fiber scheduler of the function's is not asked: it would
     # run other code of the function's in the middle of this.
-    def alone
+    def alone(&piece)
       if @lock.owned?
         yield
       elsif Fiber.current_scheduler && Fiber.respond_to?(:blocking)
-        Fiber.blocking { @lock.synchronize { yield } }
+        Fiber.blocking { locked(&piece) }
       else
-        @lock.synchronize { yield }
+        locked(&piece)
       end
+    end
+
+    def locked
+      wait unless @lock.try_lock
+      begin
+        yield
+      ensure
+        @lock.unlock
+      end
+    end
+
+    def wait
+      @lock.lock
+    rescue ThreadError # a signal's handler may not wait; another thread has the lock for a write and no longer
+      Thread.pass until @lock.try_lock
     end
 
     # Writes one record and gives the reason why it was not written. Its size is kept as the last one.
@@ -223,6 +238,7 @@ module AfterglowHook
       open
     rescue Errno::ENOENT
       make_directory
+      @number -= 1 # no file has it
       open
     rescue Errno::EEXIST
       open # whoever made it, the next one has another name

@@ -109,7 +109,7 @@ module AfterglowHook
         return
       end
       @coming = ''.b
-      answered(bytes.byteslice(0, behind - 2), &block)
+      answered(bytes.byteslice(0, behind - (bytes.getbyte(behind - 2) == 13 ? 2 : 1)), &block) # without the empty line
       rest = bytes.byteslice(behind, bytes.bytesize)
       rest.empty? || @coming.nil? ? rest : answer(rest, &block)
     end
