@@ -8,6 +8,7 @@
 // initialisation, and `next` in the client's alternative mode.
 
 const { ticks, text, failure } = require('./spool.cjs');
+const { Following } = require('./following.cjs');
 const { apply } = Reflect;
 const { then } = Promise.prototype;
 const parse = JSON.parse;
@@ -32,7 +33,7 @@ class Handler {
     this.run = null; // the one that is running
     this.cold = true;
     this.fatal = null; // an uncaught exception, if the process dies of it
-    this.storage = storage();
+    this.follow = new Following();
     this.unhook = null; // puts JSON.parse back
   }
 
@@ -68,8 +69,7 @@ class Handler {
 
   // invocation gives the request id of the invocation that started what is running now.
   invocation() {
-    const cell = this.storage && this.storage.getStore();
-    return cell ? cell.invocation : this.last;
+    return this.follow.invocation(this.last);
   }
 
   // begin records the start. payload is the event as it arrived.
@@ -182,8 +182,7 @@ class Handler {
 
 function nextCalled(handler) {
   handler.finish(null);
-  // What the client does from here on, calling the handler included, belongs to the invocation that is about to come.
-  if (handler.storage) handler.storage.enterWith((handler.cell = { invocation: handler.last }));
+  handler.cell = handler.follow.between(handler.last);
 }
 
 function watch(handler, promise) {
@@ -201,13 +200,6 @@ function outcome(handler, kind, body) {
   run.outcome = kind;
   run.body = body;
   run.ended = ticks();
-}
-
-// storage gives what follows work from where it was started to where it goes on, if that costs nothing: before Node.js 24
-// every promise of the process would be slower by half. There, work belongs to the invocation during which it starts.
-function storage() {
-  const { AsyncLocalStorage } = require('async_hooks');
-  return typeof AsyncLocalStorage.prototype._enable === 'function' ? null : new AsyncLocalStorage();
 }
 
 // intercept has use look at the value of text when the client parses it, which is the next thing that happens to it: parsing
