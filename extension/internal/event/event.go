@@ -83,6 +83,7 @@ type Call struct {
 	// FirstByte is the time to the response's headers, Duration to the end of its body.
 	FirstByte, Duration time.Duration
 	Open                bool // no end was seen: this is what the function was waiting for
+	EndMissing          bool // nor is it known whether there was one: hooks have left out records of calls
 	Partial             bool // the response was not read to its end
 	Init                bool // made before the first invocation
 	Error               *Error

@@ -44,6 +44,11 @@ const (
 	LossTooMany    = "too-many-calls" // records of calls beyond MaxCalls
 
 	lossHeaders = "headers" // a hook's: headers that it left out of a record, which is a cut and no loss
+	// Hooks' too: records that were not written, those of calls among them.
+	lossInvocationFull = "invocation-full"
+	lossSpoolFull      = "spool-full"
+	lossWriteFailed    = "write-failed"
+	lossTooLarge       = "too-large"
 
 	LossLate         = "late-invocation"      // records of an invocation that was given already, because Lambda told that it had ended
 	LossTooManyTold  = "too-many-invocations" // invocations of which Lambda told, beyond MaxKnown

@@ -51,6 +51,10 @@ func callEnd(inv, id string) rec {
 	return rec{Header: spool.Header{Kind: spool.KindCallEnd, Invocation: inv, Call: id, Time: 1_200_000, Duration: 100_000, Status: 200}}
 }
 
+func lost(inv, reason string, records int64) rec {
+	return rec{Header: spool.Header{Kind: spool.KindLoss, Invocation: inv, Time: 1_600_000, Reason: reason, Records: records, Bytes: 1}}
+}
+
 func raw(s string) rec { return rec{Header: spool.Header{Kind: "raw"}, parts: []string{s}} }
 
 // encode makes the bytes of records; raw ones as they are.
@@ -198,6 +202,9 @@ func show(inv event.Invocation) string {
 		if c.Open {
 			b.WriteString("(open)")
 		}
+		if c.EndMissing {
+			b.WriteString("(end missing)")
+		}
 		if c.Init {
 			b.WriteString("(init)")
 		}
@@ -255,6 +262,22 @@ func TestCollect(t *testing.T) {
 			announce("B"), write("B.17.2.done", process(17), begin("B"), end("B")), collect,
 			announce("C"), write("C.17.3.done", process(17), begin("C"), callEnd("A", "17-1"), end("C")), collect,
 		}, []string{"A", "B; A late 17-1(open)", "C lost:orphan-end:1"}},
+		{"a call whose end may be among what was left out is not given open", []step{
+			announce("A"), write("A.17.1.done", process(17), begin("A"), call("A", "17-1"), call("A", "17-2"), callEnd("A", "17-2"), failedEnd("A"), lost("A", "invocation-full", 3)), collect,
+		}, []string{"A failed 17-2 17-1(end missing) lost:invocation-full:3"}},
+		{"nor is one of a process that could not write", []step{
+			announce("A"), write("A.17.1.done", process(17), begin("A"), call("A", "17-1"), end("A")), collect,
+			announce("B"), write("B.17.2.done", process(17), begin("B"), end("B"), lost("B", "write-failed", 1)), collect,
+		}, []string{"A", "B lost:write-failed:1; A late 17-1(end missing)"}},
+		{"but where its end comes it is there", []step{
+			announce("A"), write("A.17.1.done", process(17), begin("A"), call("A", "17-1"), end("A"), lost("A", "invocation-full", 1)), collect,
+			announce("B"), write("B.17.2.done", process(17), begin("B"), callEnd("A", "17-1"), end("B")), collect,
+		}, []string{"A lost:invocation-full:1", "B; A late 17-1"}},
+		{"and where another process left out something, or only headers, it is open", []step{
+			announce("A"),
+			write("A.21.1.open", process(21), lost("A", "invocation-full", 1)),
+			write("A.17.1.done", process(17), begin("A"), call("A", "17-1"), lost("A", "headers", 3), failedEnd("A")), collect,
+		}, []string{"A failed 17-1(open) lost:invocation-full:1"}},
 		{"a call that does not end is given open at the end", []step{
 			announce("A"), write("A.17.1.done", process(17), begin("A"), call("A", "17-1"), end("A")), collect, final,
 		}, []string{"A", "A late 17-1(open)"}},

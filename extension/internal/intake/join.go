@@ -90,6 +90,7 @@ type openCall struct {
 	attempt *attempt // else that attempt itself, of this life
 	since   int      // turn
 	held    bool     // over a round, its content copied
+	missing bool     // its end may be among what the hook left out
 }
 
 // mostUsual bounds the room that is made for calls before there are any.
@@ -158,6 +159,7 @@ func (j *joiner) add(r spool.Record) error {
 	case spool.KindCallEnd:
 		j.callEnd(r)
 	case spool.KindLoss:
+		j.leftOut(r)
 		j.lose(r.Invocation, event.Loss{Reason: reasonOf(r.Reason), Records: r.Records, Bytes: r.Bytes})
 	}
 	return nil
@@ -312,6 +314,21 @@ func (j *joiner) callEnd(r spool.Record) {
 	}
 	if last := len(j.waiting) - 1; last >= 0 && j.waiting[last] == c { // the usual case: one call after the other
 		j.waiting, j.spare = j.waiting[:last], c
+	}
+}
+
+// leftOut notes that the ends of calls that are open may be among the records that a hook has not written. A killed process tells no losses: what it was
+// waiting for is not doubted.
+func (j *joiner) leftOut(r spool.Record) {
+	switch r.Reason {
+	case lossInvocationFull, lossSpoolFull, lossWriteFailed, lossTooLarge:
+	default:
+		return
+	}
+	for _, c := range j.waiting {
+		if c.key.life == j.writer() && r.Records > 0 {
+			c.missing = true
+		}
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 )
 
-// close moves a call to its invocation. It stays open in name if its end was not seen.
+// close moves a call to its invocation. It stays open in name if its end was not seen, unless that may have been left out.
 func (j *joiner) close(c *openCall) {
 	delete(j.open, c.key)
 	d := j.home(c)
@@ -19,6 +19,9 @@ func (j *joiner) close(c *openCall) {
 		}
 		j.lose(c.inv, event.Loss{Reason: LossTooMany, Records: records, Bytes: int64(c.Request.Data.Len() + c.Response.Data.Len())})
 		return
+	}
+	if c.Open && c.missing {
+		c.Open, c.EndMissing = false, true
 	}
 	if d.Calls == nil {
 		d.Calls = make([]event.Call, 0, j.usual)

@@ -203,7 +203,7 @@ func fieldsSize(c *mask.Call) (n int) {
 		{t.System.Len() > 0, 25 + 30}, {t.Service.Len() > 0, 19}, {t.Operation.Len() > 0, 18}, {t.Region.Len() > 0, 20}, {t.RequestID.Len() > 0, 22},
 		{c.Request.Text.Len() > 0, 40}, {c.Request.Size > 0, 36}, {c.Request.Truncated, 43}, {c.Request.Hidden.Len() > 0, 37 + c.Request.Hidden.Len()},
 		{c.Response.Text.Len() > 0, 40}, {c.Response.Size > 0, 37}, {c.Response.Truncated, 44}, {c.Response.Hidden.Len() > 0, 38 + c.Response.Hidden.Len()},
-		{c.Status > 0, 37}, {c.Resend > 0, 38}, {c.FirstByte > 0, 46}, {c.Open, 25}, {c.Partial, 27}, {c.Init, 24},
+		{c.Status > 0, 37}, {c.Resend > 0, 38}, {c.FirstByte > 0, 46}, {c.Open, 25}, {c.EndMissing, 31}, {c.Partial, 27}, {c.Init, 24},
 		{c.Failed(), 18 + 16}, {c.Open, 24}, // error.type, and the span's status with what it says of a call without an end
 	} {
 		if field.is {

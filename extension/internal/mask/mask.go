@@ -57,7 +57,7 @@ func (m *Masker) call(c *event.Call) Call {
 		ID: m.text(c.ID), Library: m.text(c.Library), Method: m.text(c.Method), Protocol: m.text(c.Protocol), Peer: m.text(c.Peer),
 		URL:    m.url(c.URL),
 		Resend: c.Resend, Status: c.Status, Start: c.Start, FirstByte: c.FirstByte, Duration: c.Duration,
-		Open: c.Open, Partial: c.Partial, Init: c.Init,
+		Open: c.Open, EndMissing: c.EndMissing, Partial: c.Partial, Init: c.Init,
 		Error:  m.failure(c.Error),
 		Target: m.target(c.Target),
 		Trace:  c.Identity.Trace, Span: c.Identity.Span, Parent: c.Identity.Parent, Links: m.links(c.Identity.Links),

@@ -82,7 +82,7 @@ type Call struct {
 	Resend, Status                      int
 	Start                               time.Time
 	FirstByte, Duration                 time.Duration
-	Open, Partial, Init                 bool
+	Open, EndMissing, Partial, Init     bool
 	Error                               *Error
 
 	RequestHeaders, ResponseHeaders []Header

@@ -43,6 +43,7 @@ func (b *Builder) appendCall(to []otlp.Span, c *mask.Call, end time.Time, well b
 	}
 	s.Attributes = appendFlag(s.Attributes, attrInit, c.Init)
 	s.Attributes = appendFlag(s.Attributes, attrOpen, c.Open)
+	s.Attributes = appendFlag(s.Attributes, attrEndMissing, c.EndMissing)
 	s.Attributes = appendFlag(s.Attributes, attrPartial, c.Partial)
 	s.Attributes = appendDropped(s.Attributes, c.Dropped)
 	fail(&s, c.Error, callFault(c, well))

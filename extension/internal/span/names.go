@@ -25,12 +25,13 @@ const (
 	suffixTruncated = ".truncated" // content is not the whole; bool, only if so
 	suffixHidden    = ".hidden"    // why content that was captured is not shown: domain, binary, compressed, unknown; string
 
-	attrOpen      = "afterglow.open"               // no end was seen: of an invocation, it timed out or was killed; of a call, it was being waited for; bool
-	attrInit      = "afterglow.init"               // the call was made before the first invocation; bool
-	attrPartial   = "afterglow.partial"            // the response was not read to its end; bool
-	attrLibrary   = "afterglow.library"            // what sent the request: http.client, undici, …; string
-	attrFirstByte = "afterglow.time_to_first_byte" // seconds until the response's headers; double
-	attrStreaming = "afterglow.streaming"          // the response was streamed; bool
+	attrOpen       = "afterglow.open"               // no end was seen: of an invocation, it timed out or was killed; of a call, it was being waited for; bool
+	attrEndMissing = "afterglow.end_missing"        // no end of the call was seen, nor is it known whether there was one: the hook has left out records (afterglow.lost…); bool
+	attrInit       = "afterglow.init"               // the call was made before the first invocation; bool
+	attrPartial    = "afterglow.partial"            // the response was not read to its end; bool
+	attrLibrary    = "afterglow.library"            // what sent the request: http.client, undici, …; string
+	attrFirstByte  = "afterglow.time_to_first_byte" // seconds until the response's headers; double
+	attrStreaming  = "afterglow.streaming"          // the response was streamed; bool
 	// What invoked the function: aws_sqs, aws.api_gateway, aws.scheduler, … and the queue, table, schedule, … of it, where the span is not named after it; string.
 	attrTrigger     = "afterglow.trigger.source"
 	attrTriggerName = "afterglow.trigger.name"

@@ -275,8 +275,8 @@ namespace Afterglow
         }
 
         // Appends a record. fields is the rest of its header, starting with a comma unless it is empty; at is when it happened
-        // if that was not now.
-        public bool Write(string kind, string invocation, Text fields, Part[] parts, long at = -1)
+        // if that was not now. Gives the reason if it could not be written.
+        public string Write(string kind, string invocation, Text fields, Part[] parts, long at = -1)
         {
             lock (gate)
             {
@@ -284,22 +284,28 @@ namespace Afterglow
                 var file = File(invocation);
                 if (file == null)
                 {
-                    if (kind != "loss")
-                    {
-                        Count(keptBytes >= settings.SpoolDirBytes ? "spool-full" : "write-failed", 1, about);
-                    }
-                    return false;
+                    return Lost(kind, keptBytes >= settings.SpoolDirBytes ? "spool-full" : "write-failed", about);
                 }
-                if (kind.StartsWith("call", StringComparison.Ordinal) && file.Size + about > settings.SpoolInvocationBytes)
+                // The end of a call whose start was written is written always: without it the call would be taken for one that was waited for. It is small.
+                if (kind == "call.start" && file.Size + about > settings.SpoolInvocationBytes)
                 {
-                    Count("invocation-full", 1, about);
-                    return false;
+                    return Lost(kind, "invocation-full", about);
                 }
                 return Append(file, kind, invocation, at, fields, parts);
             }
         }
 
-        private bool Append(Opened file, string kind, string invocation, long at, Text fields, Part[] parts)
+        // Counts a record that is not written, unless it is a loss: that stays counted.
+        private string Lost(string kind, string reason, long size)
+        {
+            if (kind != "loss")
+            {
+                Count(reason, 1, size);
+            }
+            return reason;
+        }
+
+        private string Append(Opened file, string kind, string invocation, long at, Text fields, Part[] parts)
         {
             var header = new Text(fields.Length + 2 * Frame);
             header.Raw("{\"kind\":\"").Raw(kind).Raw("\",\"inv\":").Quoted(invocation).Field("t", wall + ((at < 0 ? Ticks() : at) - ticks));
@@ -313,19 +319,14 @@ namespace Afterglow
             var body = Total(parts);
             if (header.Length > MostHeader || body > MostBody)
             {
-                Count("too-large", 1, header.Length + body);
-                return false;
+                return Lost(kind, "too-large", header.Length + body);
             }
             if (!Put(file, header, parts, (int)body))
             {
-                if (kind != "loss") // a loss stays counted
-                {
-                    Count("write-failed", 1, header.Length + body);
-                }
-                return false;
+                return Lost(kind, "write-failed", header.Length + body);
             }
             file.Records++;
-            return true;
+            return null;
         }
 
         // One write. A short one is not repeated: the reader steps over its piece.
@@ -397,7 +398,7 @@ namespace Afterglow
                 {
                     var loss = lost[i];
                     var fields = new Text(Frame).Field("reason", loss.Reason).Field("records", loss.Records).Field("bytes", loss.Size);
-                    if (Write("loss", invocation, fields, null))
+                    if (Write("loss", invocation, fields, null) == null)
                     {
                         lost.RemoveAt(i--);
                     }

@@ -20,6 +20,7 @@ namespace Afterglow
             Shortened();
             Errors();
             View();
+            Full();
             return wrong;
         }
 
@@ -153,6 +154,40 @@ namespace Afterglow
             var list = new List<string>();
             Headers.Make(typeof(Viewable).GetProperty("NonValidated")).Add(list, new Viewable());
             Same("view", string.Join(",", list), "A,1,A,2");
+        }
+
+        // Of an invocation that has no room left, no call begins any more; one that has begun ends.
+        private static void Full()
+        {
+            var dir = Path.Combine(Path.GetTempPath(), "afterglow-units-" + Guid.NewGuid());
+            Environment.SetEnvironmentVariable("AFTERGLOW_SPOOL_DIR", dir);
+            Environment.SetEnvironmentVariable("AFTERGLOW_SPOOL_INVOCATION_BYTES", "65536");
+            try
+            {
+                var settings = new Settings();
+                var spool = new Spool(settings);
+                spool.Begin("one", true);
+                var calls = new Calls(settings, spool, new Handler(settings, spool, "127.0.0.1:1"));
+                var none = new List<string>();
+                var begun = calls.Start("lib", "GET", "http://a/", none, default(Bytes));
+                while (spool.Write("call.start", "one", new Text(64), new[] { Part.Cut("request", new Bytes { Data = new byte[1000], Length = 1000 }, 1000) }) == null)
+                {
+                }
+                var refused = calls.Start("lib", "GET", "http://b/", none, new Bytes { Data = new byte[1000], Length = 1000 });
+                Same("the start of a call", refused.Lost, "invocation-full");
+                calls.End(refused, 200, none, "HTTP/1.1");
+                calls.End(begun, 200, new List<string> { "Name", new string('v', 1000) }, "HTTP/1.1");
+                spool.TellLosses("one");
+                spool.EndAll();
+                var text = File.ReadAllText(Directory.GetFiles(dir, "*.done")[0]);
+                Same("ends", (text.Split(new[] { "call.end" }, StringSplitOptions.None).Length - 1).ToString(), "1");
+                Same("whose", text.Contains("\"call\":\"" + begun.Id + "\",\"status\"").ToString(), "True");
+                Same("what is told", text.Contains("\"reason\":\"invocation-full\",\"records\":3").ToString(), "True");
+            }
+            finally
+            {
+                Directory.Delete(dir, true);
+            }
         }
     }
 }

@@ -29,6 +29,7 @@ namespace Afterglow
             public string Id, Invocation;
             public long Begun;
             public Failure Error;
+            public string Lost; // why its start was not written
         }
 
         public Call Start(string lib, string method, string url, List<string> headers, Bytes body)
@@ -39,13 +40,18 @@ namespace Afterglow
             };
             var text = new Text(Room).Field("call", call.Id).Field("lib", lib).Field("method", method).Field("url", url);
             Headers(text, headers);
-            spool.Write("call.start", call.Invocation, text, body.Data == null || body.Length == 0 ? null : new[] { Part.Cut("request", body, settings.BodyBytes) });
+            call.Lost = spool.Write("call.start", call.Invocation, text, body.Data == null || body.Length == 0 ? null : new[] { Part.Cut("request", body, settings.BodyBytes) });
             return call;
         }
 
         // status is 0 if there was no answer.
         public void End(Call call, int status, List<string> headers, string proto)
         {
+            if (call.Lost != null)
+            {
+                spool.Lose(call.Lost, 1, 0); // an end alone is of no call that anybody knows
+                return;
+            }
             var now = Spool.Ticks();
             var text = new Text(Room).Field("call", call.Id);
             if (status != 0)

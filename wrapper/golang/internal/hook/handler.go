@@ -134,9 +134,9 @@ func (h *Handler) End(o Outcome) {
 	h.spool.end(i, record)
 }
 
-// Record writes a record of a call.
-func (h *Handler) Record(i *Invocation, header *spool.Header, parts ...[]byte) {
-	h.spool.Record(i, header, parts...)
+// Record writes a record of a call. It gives the reason if it could not; "" if it could.
+func (h *Handler) Record(i *Invocation, header *spool.Header, parts ...[]byte) (reason string) {
+	return h.spool.Record(i, header, parts...)
 }
 
 // Lost counts what could not be recorded.

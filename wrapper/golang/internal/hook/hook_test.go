@@ -235,8 +235,12 @@ func TestLosses(t *testing.T) {
 		says string
 	}{
 		{"an invocation that is full", map[string]string{"AFTERGLOW_SPOOL_INVOCATION_BYTES": "65536"}, func(_ *testing.T, h *Hook, i *Invocation) {
-			h.Handler.Record(i, &spool.Header{Kind: spool.KindCallEnd, Parts: []spool.Part{{Of: spool.PartResponse}}}, make([]byte, 70000))
+			h.Handler.Record(i, &spool.Header{Kind: spool.KindCallStart, Parts: []spool.Part{{Of: spool.PartRequest}}}, make([]byte, 70000))
 		}, []string{"one.2.done", "invocation.start(one) invocation.end(one) loss(one)invocation-full"}, ""},
+		{"an end that there is no room for", map[string]string{"AFTERGLOW_SPOOL_INVOCATION_BYTES": "65536"}, func(_ *testing.T, h *Hook, i *Invocation) {
+			end := &spool.Header{Kind: spool.KindCallEnd, Headers: [][2]string{{"Name", "value"}}, Parts: []spool.Part{{Of: spool.PartResponse}}, Error: &spool.Error{Message: strings.Repeat("m", 1000)}}
+			h.Handler.Record(i, end, make([]byte, 70000))
+		}, []string{"one.2.done", "invocation.start(one) call.end(one) invocation.end(one) loss(one)headers"}, ""},
 		{"a record that is too large", nil, func(_ *testing.T, h *Hook, i *Invocation) {
 			h.Handler.Record(i, &spool.Header{Kind: spool.KindInvocationEnd, URL: strings.Repeat("x", spool.MaxHeader)})
 		}, []string{"one.2.done", "invocation.start(one) invocation.end(one) loss(one)too-large"}, ""},
@@ -328,57 +332,6 @@ func TestNamesOfAnEarlierProcessAreNotUsedAgain(t *testing.T) {
 	h := start(t, map[string]string{"AFTERGLOW_SPOOL_DIR": dir})
 	os.Remove(earlier)
 	same(t, spooled(t, h), map[string]string{"init.8.open": ""})
-}
-
-// TestProcessesThatAFunctionStarts work for the invocation that has started them.
-func TestProcessesThatAFunctionStarts(t *testing.T) {
-	parent := os.Getppid()
-	above, err := parentOf(parent)
-	if err != nil {
-		t.Skipf("NOT TESTED: %v", err)
-	}
-	name := func(invocation string, pid, number int, state string) string {
-		return spool.Name{Invocation: invocation, PID: pid, Number: number, State: state}.String()
-	}
-	for _, c := range []struct {
-		name        string
-		files       []string
-		concurrency string
-		want        string
-	}{
-		{"by the function", []string{name("one", parent, 2, "done"), name("two", parent, 3, "open")}, "", "two"},
-		{"by a shell of the function's", []string{name("two", above, 3, "open"), name("init", above, 1, "done")}, "", "two"},
-		{"while it was set up", []string{name("init", parent, 1, "open")}, "", "init"},
-		{"after a reset", []string{name("two", parent, 30, "open"), name("old", parent, 4, "open")}, "", "two"},
-		{"by one of several invocations", []string{name("two", parent, 3, "open"), name("one", parent, 2, "open")}, "8", "none"},
-		{"between two of them", []string{name("two", parent, 3, "done")}, "", ""},
-		{"by nobody known", []string{name("two", 1<<30, 3, "open"), "two.open"}, "", ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "spool")
-			if err := os.Mkdir(dir, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			for _, file := range c.files {
-				if err := os.WriteFile(filepath.Join(dir, file), nil, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			h := start(t, map[string]string{"AFTERGLOW_SPOOL_DIR": dir, "AWS_LAMBDA_MAX_CONCURRENCY": c.concurrency})
-			for _, file := range c.files {
-				os.Remove(filepath.Join(dir, file))
-			}
-			if made := len(spooled(t, h)) > 0; made != (c.want == "") {
-				t.Errorf("a file was made at once: %t", made)
-			}
-			h.Handler.Record(h.Handler.Invocation(t.Context()), &spool.Header{Kind: spool.KindCallStart, Call: "1"})
-			want := map[string]string{c.want + ".1.open": "call.start(" + c.want + ")"}
-			if c.want == "" {
-				want = map[string]string{"init.1.open": "call.start(init)"}
-			}
-			same(t, spooled(t, h), want)
-		})
-	}
 }
 
 // TestGuard: what fails in the hook stays there, is told once without what it may quote, and lets go when it goes on.

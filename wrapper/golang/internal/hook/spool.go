@@ -102,11 +102,11 @@ func (s *Spool) end(i *Invocation, h *spool.Header, parts ...[]byte) {
 	i.file, i.over = nil, true
 }
 
-// Record writes a record of an invocation.
-func (s *Spool) Record(i *Invocation, h *spool.Header, parts ...[]byte) {
+// Record writes a record of an invocation. It gives the reason if it could not; "" if it could.
+func (s *Spool) Record(i *Invocation, h *spool.Header, parts ...[]byte) (reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.put(i, h, parts...)
+	return s.put(i, h, parts...)
 }
 
 // Lost counts what could not be recorded.
@@ -116,8 +116,8 @@ func (s *Spool) Lost(reason string, records, bytes int64) {
 	s.lose(reason, records, bytes)
 }
 
-// put writes a record into the file where it belongs, and counts it if it cannot.
-func (s *Spool) put(i *Invocation, h *spool.Header, parts ...[]byte) bool {
+// put writes a record into the file where it belongs, and counts it if it cannot: then it gives the reason.
+func (s *Spool) put(i *Invocation, h *spool.Header, parts ...[]byte) (reason string) {
 	f := s.place(i)
 	h.Invocation = i.ID
 	about := int64(200 + len(h.URL)) // what it is without what makes it large
@@ -128,12 +128,13 @@ func (s *Spool) put(i *Invocation, h *spool.Header, parts ...[]byte) bool {
 		about += int64(len(p))
 	}
 	isLoss, isCall := h.Kind == spool.KindLoss, h.Kind == spool.KindCallStart || h.Kind == spool.KindCallEnd
-	reason := ""
 	switch {
 	case f == nil && s.keptBytes >= s.settings.DirBytes:
 		reason = "spool-full"
 	case f == nil:
 		reason = "write-failed"
+	case isCall && f.bytes+about > s.settings.InvocationBytes && h.Kind == spool.KindCallEnd:
+		reason = s.write(f, s.bared(h), make([][]byte, len(h.Parts))...)
 	case isCall && f.bytes+about > s.settings.InvocationBytes:
 		reason = "invocation-full"
 	default:
@@ -142,7 +143,29 @@ func (s *Spool) put(i *Invocation, h *spool.Header, parts ...[]byte) bool {
 	if reason != "" && !isLoss {
 		s.lose(reason, 1, about)
 	}
-	return reason == ""
+	return reason
+}
+
+// mostBared is how much of an error's message is written where there is no room left.
+const mostBared = 256
+
+// bared takes out of the end of a call what makes it large. Without any, the call would be taken for one that the function was waiting for.
+func (s *Spool) bared(h *spool.Header) *spool.Header {
+	if n := len(h.Headers); n > 0 {
+		bytes := 0
+		for _, pair := range h.Headers {
+			bytes += len(pair[0]) + len(pair[1])
+		}
+		s.lose("headers", int64(n), int64(bytes))
+		h.Headers = nil
+	}
+	for i := range h.Parts {
+		h.Parts[i].Truncated = true
+	}
+	if h.Error != nil && len(h.Error.Message) > mostBared {
+		h.Error.Message = strings.ToValidUTF8(h.Error.Message[:mostBared], "")
+	}
+	return h
 }
 
 // place gives the file for a record: the invocation's own; where it has none, as when it is over, that of the invocation that began last; and if that is
@@ -210,7 +233,7 @@ func (s *Spool) tellLosses(i *Invocation) {
 	var left []loss
 	records := int64(0)
 	for _, l := range s.lost {
-		if i.file == nil || !s.put(i, &spool.Header{Kind: spool.KindLoss, Reason: l.reason, Records: l.records, Bytes: l.bytes}) {
+		if i.file == nil || s.put(i, &spool.Header{Kind: spool.KindLoss, Reason: l.reason, Records: l.records, Bytes: l.bytes}) != "" {
 			left = append(left, l)
 			records += l.records
 		}

@@ -30,7 +30,8 @@ type Call struct {
 	id         string
 	begun      time.Time
 	first      time.Duration
-	atHand     bool // the request's body was written down when it started
+	atHand     bool   // the request's body was written down when it started
+	lost       string // why its start was not written; "" if it was
 	request    body
 	response   body
 	answered   seen // the response's body, in most cases
@@ -93,13 +94,13 @@ func (c *Call) start(asks bool) {
 		h.Method = http.MethodGet
 	}
 	if req.Body == nil || req.Body == http.NoBody {
-		c.hook.Handler.Record(c.invocation, &h)
+		c.lost = c.hook.Handler.Record(c.invocation, &h)
 		return
 	}
 	if source, ok := atHand(req.Body); ok {
 		c.atHand = true
 		h.Parts = s.part(spool.PartRequest, source.peek(&s.bytes, budget), int64(source.length()), true)
-		c.hook.Handler.Record(c.invocation, &h, s.data...)
+		c.lost = c.hook.Handler.Record(c.invocation, &h, s.data...)
 		return
 	}
 	c.request.copy.Reset(budget, req.ContentLength)
@@ -114,7 +115,7 @@ func (c *Call) start(asks bool) {
 			return sees(&seen{original: body, call: c, body: &c.request}), nil
 		}
 	}
-	c.hook.Handler.Record(c.invocation, &h)
+	c.lost = c.hook.Handler.Record(c.invocation, &h)
 }
 
 // Answer tells what became of a request. It gives what the caller is to get.
@@ -170,7 +171,11 @@ func (c *Call) end(partial bool, err error) {
 	if c.response.copy.Size() > 0 {
 		h.Parts = s.part(spool.PartResponse, c.response.copy.Bytes(), c.response.copy.Size(), !partial)
 	}
-	c.hook.Handler.Record(c.invocation, &h, s.data...)
+	if c.lost == "" {
+		c.hook.Handler.Record(c.invocation, &h, s.data...)
+	} else { // an end alone is of no call that anybody knows
+		c.hook.Handler.Lost(c.lost, 1, c.request.copy.Size()+c.response.copy.Size())
+	}
 	c.request.copy.Free()
 	c.response.copy.Free()
 }
