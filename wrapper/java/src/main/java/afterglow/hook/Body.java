@@ -33,6 +33,16 @@ public final class Body {
         }
     }
 
+    /** Adds a piece of which only the beginning is at hand. */
+    synchronized void add(byte[] head, int length, long count) {
+        add(head, 0, length);
+        size += count - length;
+    }
+
+    synchronized int room() {
+        return budget - this.length;
+    }
+
     /** Adds what is left in a buffer, which stays as it is. */
     synchronized void add(ByteBuffer bytes) {
         int count = bytes.remaining();

@@ -62,6 +62,22 @@ public final class Call {
         }
     }
 
+    /** Tells of a piece of the request's body of which only the beginning is at hand. */
+    public void sent(byte[] head, int length, long count) {
+        if (!atHand) {
+            request.add(head, length, count);
+        }
+    }
+
+    /** Gives how much of the request's body is still wanted. */
+    public long requestRoom() {
+        return atHand ? 0 : request.room();
+    }
+
+    public long responseRoom() {
+        return response.room();
+    }
+
     /** Tells that the response's headers are there: names and values in turn. proto and peer may be null. */
     public synchronized void answered(int status, String[] headers, String proto, String peer) {
         first = Spool.ticks();
@@ -94,6 +110,12 @@ public final class Call {
             return;
         }
         response.add(bytes, from, count);
+        whole();
+    }
+
+    /** Tells of a piece of the response's body of which only the beginning is at hand. */
+    public void received(byte[] head, int length, long count) {
+        response.add(head, length, count);
         whole();
     }
 

@@ -29,6 +29,14 @@ final class Targets {
     private static final String HANDLER = "handler";
     private static final String WORK = "work";
     private static final String NET_HTTP = "NetHttp";
+    private static final String APACHE4 = "Apache4";
+    private static final String APACHE5 = "Apache5";
+    private static final String OKHTTP = "OkHttp";
+
+    /** Streams of blocking clients: see Streams. */
+    private static final String INPUT = "41 R read()\n41 RF read([BII)\n42 LF close()\n";
+    private static final String OUTPUT = "44 W write(I)\n44 W write([BII)\n";
+
     private static final String URL_CONNECTION = "UrlConnection";
 
     private Targets() {}
@@ -91,6 +99,49 @@ final class Targets {
                 return new Target(NET_HTTP, "40 L <init>(Ljdk/internal/net/http/Http1Request;\n42 E onNext(Ljava/nio/ByteBuffer;)\n");
             case "jdk/internal/net/http/Stream$RequestSubscriber":
                 return new Target(NET_HTTP, "41 L <init>(Ljdk/internal/net/http/Stream;\n42 E onNext(Ljava/nio/ByteBuffer;)\n");
+
+            case "org/apache/http/impl/execchain/MainClientExec":
+            case "org/apache/http/impl/execchain/MinimalClientExec":
+                return new Target(APACHE4, "1 ELF execute(\n");
+            case "org/apache/http/protocol/HttpRequestExecutor":
+                return new Target(APACHE4, "2 ELF execute(\n");
+            case "org/apache/http/impl/BHttpConnectionBase":
+                return new Target(APACHE4, "40 L createInputStream(\n43 L createOutputStream(\n45 E shutdown()\n45 E close()\n");
+            case "org/apache/http/impl/io/ContentLengthInputStream":
+            case "org/apache/http/impl/io/ChunkedInputStream":
+            case "org/apache/http/impl/io/IdentityInputStream":
+                return new Target(APACHE4, INPUT);
+            case "org/apache/http/impl/io/ContentLengthOutputStream":
+            case "org/apache/http/impl/io/ChunkedOutputStream":
+            case "org/apache/http/impl/io/IdentityOutputStream":
+                return new Target(APACHE4, OUTPUT);
+
+            case "org/apache/hc/client5/http/impl/classic/ConnectExec":
+                return new Target(APACHE5, "1 ELF execute(\n");
+            case "org/apache/hc/client5/http/impl/classic/InternalExecRuntime":
+                return new Target(APACHE5, "2 E connectEndpoint(Lorg/apache/hc/client5/http/protocol/HttpClientContext;)\n");
+            case "org/apache/hc/core5/http/impl/io/HttpRequestExecutor":
+                return new Target(APACHE5, "3 ELF execute(Lorg/apache/hc/core5/http/ClassicHttpRequest;Lorg/apache/hc/core5/http/io/HttpClientConnection;"
+                    + "Lorg/apache/hc/core5/http/io/HttpResponseInformationCallback;\n");
+            case "org/apache/hc/core5/http/impl/io/BHttpConnectionBase":
+                return new Target(APACHE5, "40 L createContentInputStream(\n43 L createContentOutputStream(\n45 E close(\n");
+            case "org/apache/hc/core5/http/impl/io/ContentLengthInputStream":
+            case "org/apache/hc/core5/http/impl/io/ChunkedInputStream":
+            case "org/apache/hc/core5/http/impl/io/IdentityInputStream":
+                return new Target(APACHE5, INPUT);
+            case "org/apache/hc/core5/http/impl/io/ContentLengthOutputStream":
+            case "org/apache/hc/core5/http/impl/io/ChunkedOutputStream":
+            case "org/apache/hc/core5/http/impl/io/IdentityOutputStream":
+                return new Target(APACHE5, OUTPUT);
+
+            case "okhttp3/internal/connection/ConnectInterceptor":
+                return new Target(OKHTTP, "1 ELF intercept(\n");
+            case "okhttp3/internal/http/CallServerInterceptor":
+                return new Target(OKHTTP, "2 L intercept(\n");
+            case "okhttp3/internal/connection/Exchange$ResponseBodySource":
+                return new Target(OKHTTP, "3 L <init>(\n4 ELF read(Lokio/Buffer;J)\n5 E complete(\n6 E close()\n");
+            case "okhttp3/internal/connection/Exchange$RequestBodySink":
+                return new Target(OKHTTP, "7 L <init>(\n8 EL write(Lokio/Buffer;J)\n");
             default:
                 return null;
         }
