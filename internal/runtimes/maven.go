@@ -18,6 +18,9 @@ const (
 	mavenAll    = mavenPlugin + ":copy-dependencies"
 )
 
+// MavenCopy is the goal that copies what a manifest names, for Maven.
+const MavenCopy = mavenAll
+
 // Maven runs Maven for whatever else the project builds or brings along with it: with the packages that are here already, and, where
 // packages may be installed, with Maven itself if it is missing. env is added to the environment.
 func Maven(ctx context.Context, opt Options, dir string, env []string, args ...string) error {

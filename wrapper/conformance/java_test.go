@@ -17,8 +17,11 @@ func java() actor {
 		versions:  []string{"java17", "java25"},
 		handlers:  map[string]string{"": "app.Actor"},
 		libraries: []string{"HttpURLConnection", "java.net.http", "java.net.http async"},
-		build:     compileJava,
-		noise:     []*regexp.Regexp{regexp.MustCompile(`0x[0-9a-f]{6,}`), regexp.MustCompile(`@[0-9a-f]{4,8}\b`), regexp.MustCompile(`\b1\d{12}\b`), regexp.MustCompile(`127\.0\.0\.1:\d+`)}, // addresses, hashes, times, the Runtime API
+		installed: []string{"Apache HttpClient 4", "Apache HttpClient 5", "OkHttp",
+			"AWS SDK urlconnection", "AWS SDK apache", "AWS SDK apache5", "AWS SDK netty", "AWS SDK crt", "AWS SDK crt async"},
+		build:  compileJava,
+		layers: javaLayers,
+		noise:  []*regexp.Regexp{regexp.MustCompile(`0x[0-9a-f]{6,}`), regexp.MustCompile(`@[0-9a-f]{4,8}\b`), regexp.MustCompile(`\b1\d{12}\b`), regexp.MustCompile(`127\.0\.0\.1:\d+`)}, // addresses, hashes, times, the Runtime API
 	}
 }
 
@@ -35,11 +38,32 @@ func compileJava(t *testing.T, rt runtimes.Runtime, source string, _ bool) strin
 	if err != nil {
 		t.Fatal(err)
 	}
+	path := filepath.Join(rt.Dir, "lib", "*")
+	for _, set := range []string{installedSet, "aws-sdk", "aws-sdk-1"} {
+		for _, layer := range javaLayers(t, rt, set) {
+			path += ":" + filepath.Join(layer, "java", "lib", "*")
+		}
+	}
 	into := t.TempDir()
 	javac := filepath.Join(rt.Lang, "bin", "javac")
-	args := append([]string{"--release", "11", "-Xlint:-options", "-nowarn", "-cp", filepath.Join(rt.Dir, "lib", "*"), "-d", into}, files...)
+	args := append([]string{"--release", "11", "-Xlint:-options", "-nowarn", "-cp", path, "-d", into}, files...)
 	if out, err := exec.CommandContext(t.Context(), javac, args...).CombinedOutput(); err != nil {
 		t.Fatalf("javac: %v\n%s", err, out)
 	}
 	return into
+}
+
+// javaLayers has what functions bring along: clients, the AWS SDKs. The manifests below libraries/java pin it.
+func javaLayers(t *testing.T, _ runtimes.Runtime, set string) []string {
+	t.Helper()
+	manifest := absolute(t, "libraries", "java", set, "pom.xml")
+	pins, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{install(t, "java-"+set, string(pins), func(dir string) *exec.Cmd {
+		return exec.CommandContext(t.Context(), "mvn", "--batch-mode", "--quiet", "--strict-checksums", "--file", manifest,
+			"-Dmaven.repo.local="+absolute(t, "..", "..", ".afterglow", "runtimes", ".cache", "maven"),
+			"org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+filepath.Join(dir, "java", "lib"))
+	})}
 }

@@ -31,6 +31,7 @@ final class Call {
     final Map<String, Object> body;
     final String read;
     final int timeout;
+    final boolean timed;
     final boolean expect;
     final int times;
     final int retries;
@@ -47,6 +48,7 @@ final class Call {
         }
         body = Actor.map(args.get("body"));
         read = (String) args.getOrDefault("read", "all");
+        timed = args.containsKey("timeoutMS");
         timeout = Actor.number(args, "timeoutMS", 30000);
         expect = args.containsKey("expect");
         times = Actor.number(args, "times", 1);

@@ -7,14 +7,17 @@ import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
 import java.util.stream.Stream;
 
 /**
- * Edits every method of every class that it finds in the given folders and in the JDK, and has the virtual machine verify what comes
- * out: Edit [DIRECTORY OR JAR]…. A class that cannot be linked without its library is edited only.
+ * Edits every method of every class that it finds in the given jars and in the JDK, and has the virtual machine verify what comes
+ * out: Edit [JAR]…. A class that cannot be linked without its library is edited only.
  */
 final class Edit {
     private static int edited;
@@ -29,14 +32,7 @@ final class Edit {
 
     public static void main(String[] args) throws IOException {
         for (String arg : args) {
-            Path path = Path.of(arg);
-            if (Files.isDirectory(path)) {
-                edit(path, "");
-            } else {
-                try (FileSystem jar = FileSystems.newFileSystem(path, (ClassLoader) null)) {
-                    edit(jar.getPath("/"), "");
-                }
-            }
+            edit(arg);
         }
         FileSystem jdk = FileSystems.getFileSystem(URI.create("jrt:/"));
         for (String module : List.of("java.base", "java.net.http", "java.logging")) {
@@ -49,21 +45,35 @@ final class Edit {
         System.exit(wrong == 0 ? 0 : 1);
     }
 
-    /** All classes of one library go into one loader, under names of their own, so that those of java.* can be defined, too. */
+    private static void edit(String jar) throws IOException {
+        Map<String, byte[]> classes = new HashMap<>();
+        try (JarFile file = new JarFile(jar)) {
+            for (JarEntry entry : Collections.list(file.entries())) {
+                String name = entry.getName();
+                if (name.endsWith(".class") && !name.startsWith("META-INF") && !name.endsWith("module-info.class")) {
+                    put(classes, name, file.getInputStream(entry).readAllBytes());
+                }
+            }
+        }
+        verify(classes, "");
+    }
+
+    private static void put(Map<String, byte[]> classes, String path, byte[] in) {
+        String name = path.substring(0, path.length() - ".class".length());
+        byte[] out = tryEdit(name, in);
+        if (out != null) {
+            classes.put(name.replace('/', '.'), out);
+        }
+    }
+
     private static void edit(Path root, String module) throws IOException {
         List<Path> files = new ArrayList<>();
         try (Stream<Path> all = Files.walk(root)) {
-            all.filter(f -> f.toString().endsWith(".class") && !f.toString().contains("META-INF") && !f.toString().endsWith("module-info.class")).forEach(files::add);
+            all.filter(f -> f.toString().endsWith(".class") && !f.toString().endsWith("module-info.class")).forEach(files::add);
         }
         Map<String, byte[]> classes = new HashMap<>();
         for (Path file : files) {
-            byte[] in = Files.readAllBytes(file);
-            String name = root.relativize(file).toString();
-            name = name.substring(0, name.length() - ".class".length());
-            byte[] out = tryEdit(name, in);
-            if (out != null) {
-                classes.put(name.replace('/', '.'), out);
-            }
+            put(classes, root.relativize(file).toString(), Files.readAllBytes(file));
         }
         verify(classes, module);
     }

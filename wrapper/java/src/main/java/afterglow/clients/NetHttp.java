@@ -3,7 +3,7 @@ package afterglow.clients;
 import afterglow.boot.Probe;
 import afterglow.hook.Call;
 import afterglow.hook.Calls;
-import afterglow.hook.Inside;
+import afterglow.hook.Fields;
 import afterglow.hook.Known;
 import java.net.URI;
 import java.net.http.HttpHeaders;
@@ -59,7 +59,7 @@ public final class NetHttp extends Probe {
     private final Known<Exchange> exchanges = new Known<>();
     private final Known<Exchange> bodies = new Known<>(); // by what a body goes to
     private final ThreadLocal<Exchange> reading = new ThreadLocal<>();
-    private final Map<String, Long> fields = new java.util.concurrent.ConcurrentHashMap<>();
+    private final Fields fields = new Fields();
 
     public NetHttp(Calls calls) {
         this.calls = calls;
@@ -104,7 +104,7 @@ public final class NetHttp extends Probe {
                 break;
             }
             case FRAME:
-                frame(exchanges.get(read(self, "exchange", "jdk.internal.net.http.ExchangeImpl")), a);
+                frame(exchanges.get(fields.read(self, "exchange")), a);
                 break;
             case SENT: {
                 Call call = call(bodies.get(self));
@@ -158,7 +158,7 @@ public final class NetHttp extends Probe {
                 break;
             }
             case BODY_HTTP1:
-                body(self, read(a, "http1Exchange", null));
+                body(self, fields.read(a, "http1Exchange"));
                 break;
             case BODY_HTTP2:
                 body(self, a);
@@ -197,7 +197,7 @@ public final class NetHttp extends Probe {
         int end = url.indexOf('#');
         List<String> headers = new ArrayList<>();
         StringBuilder cookies = new StringBuilder();
-        pairs((Map<?, ?>) read(read(request, "systemHeadersBuilder", null), "headersMap", null), headers, cookies);
+        pairs((Map<?, ?>) fields.read(fields.read(request, "systemHeadersBuilder"), "headersMap"), headers, cookies);
         pairs(request.headers().map(), headers, cookies);
         if (cookies.length() > 0) { // which the client sends last, and in one
             headers.add("Cookie");
@@ -227,13 +227,13 @@ public final class NetHttp extends Probe {
         if (call == null || call.isAnswered()) {
             return;
         }
-        int status = Inside.readInt(response, field(response.getClass(), "statusCode"));
+        int status = fields.readInt(response, "statusCode");
         if (status < 200 && status != 101) { // the answer is yet to come
             return;
         }
         List<String> pairs = new ArrayList<>();
         pairs(headers.map(), pairs, null);
-        String proto = String.valueOf(read(response, "version", null));
+        String proto = String.valueOf(fields.read(response, "version"));
         call.answered(status, pairs.toArray(new String[0]), proto.equals("HTTP_2") ? "HTTP/2" : proto.equals("HTTP_1_1") ? "HTTP/1.1" : proto, null);
         String length = headers.firstValue("content-length").orElse(null);
         if (status == 101 || status == 204 || status == 304 || exchange.request.method().equals("HEAD")) {
@@ -269,36 +269,17 @@ public final class NetHttp extends Probe {
         if (call(exchange) == null || exchange.subscribed) {
             return;
         }
-        arrived(exchange, (List<ByteBuffer>) read(frame, "data", null));
-        if ((Inside.readInt(frame, field(frame.getClass().getSuperclass(), "flags")) & END_STREAM) != 0) {
+        arrived(exchange, (List<ByteBuffer>) fields.read(frame, "data"));
+        if ((fields.readInt(frame, "flags") & END_STREAM) != 0) {
             exchange.call.end();
         }
     }
 
     private void body(Object subscriber, Object implementation) {
-        Exchange exchange = exchanges.get(read(implementation, "exchange", "jdk.internal.net.http.ExchangeImpl"));
+        Exchange exchange = exchanges.get(fields.read(implementation, "exchange"));
         if (exchange != null) {
             bodies.put(subscriber, exchange);
         }
-    }
-
-    /** Reads a field that is declared by the object's class, or by the one of its superclasses that is named. */
-    private Object read(Object object, String name, String declaring) {
-        Class<?> type = object.getClass();
-        while (declaring != null && !type.getName().equals(declaring)) {
-            type = type.getSuperclass();
-        }
-        return Inside.read(object, field(type, name));
-    }
-
-    private long field(Class<?> type, String name) {
-        String key = type.getName() + '.' + name;
-        Long known = fields.get(key);
-        if (known == null) {
-            known = Inside.field(type, name);
-            fields.put(key, known);
-        }
-        return known;
     }
 
     /** Tells of an answer that the client does not want: one that leads elsewhere. */

@@ -106,7 +106,7 @@ public final class OkHttp extends Streams {
                 Passing body = bodies.get(self);
                 if (body != null) {
                     long count = body.before - ((Buffer) a).size();
-                    body.call.sent(body.head, (int) Math.min(count, body.head.length), count);
+                    body.call.sentBeginning(body.head, (int) Math.min(count, body.head.length), count);
                     body.head = null;
                 }
                 break;
@@ -146,7 +146,7 @@ public final class OkHttp extends Streams {
         long count = buffer.size() - body.before;
         if (count > 0) {
             byte[] some = copy(buffer, body.before, Math.min(count, body.call.responseRoom()));
-            body.call.received(some, some.length, count);
+            body.call.receivedBeginning(some, some.length, count);
         }
         if (body.complete) {
             bodies.remove(source);

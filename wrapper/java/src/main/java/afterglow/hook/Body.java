@@ -34,7 +34,7 @@ public final class Body {
     }
 
     /** Adds a piece of which only the beginning is at hand. */
-    synchronized void add(byte[] head, int length, long count) {
+    synchronized void addBeginning(byte[] head, int length, long count) {
         add(head, 0, length);
         size += count - length;
     }

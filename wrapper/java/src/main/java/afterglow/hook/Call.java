@@ -63,9 +63,9 @@ public final class Call {
     }
 
     /** Tells of a piece of the request's body of which only the beginning is at hand. */
-    public void sent(byte[] head, int length, long count) {
+    public void sentBeginning(byte[] head, int length, long count) {
         if (!atHand) {
-            request.add(head, length, count);
+            request.addBeginning(head, length, count);
         }
     }
 
@@ -114,8 +114,8 @@ public final class Call {
     }
 
     /** Tells of a piece of the response's body of which only the beginning is at hand. */
-    public void received(byte[] head, int length, long count) {
-        response.add(head, length, count);
+    public void receivedBeginning(byte[] head, int length, long count) {
+        response.addBeginning(head, length, count);
         whole();
     }
 

@@ -182,10 +182,11 @@ final class Code {
     private Out epilogue(int op) throws Unknown {
         Out out = new Out(24);
         if (method.looksAt('R')) {
-            if (written[0] || written[1] || written[2]) {
+            boolean many = method.descriptor.equals("([BII)I");
+            if (written[0] || many && (written[1] || written[2])) {
                 throw new Unknown("arguments that change");
             }
-            if (method.descriptor.equals("([BII)I")) {
+            if (many) {
                 out.u1(0x59).u1(0x2a).u1(0x2b).u1(0x1c);
                 call(out, "read", "(ILjava/lang/Object;[BII)V");
             } else if (method.descriptor.equals("()I")) {

@@ -31,6 +31,8 @@ final class Targets {
     private static final String NET_HTTP = "NetHttp";
     private static final String APACHE4 = "Apache4";
     private static final String APACHE5 = "Apache5";
+    private static final String SDK_NETTY = "SdkNetty";
+    private static final String SDK_CRT = "SdkCrt";
     private static final String OKHTTP = "OkHttp";
 
     /** Streams of blocking clients: see Streams. */
@@ -142,6 +144,29 @@ final class Targets {
                 return new Target(OKHTTP, "3 L <init>(\n4 ELF read(Lokio/Buffer;J)\n5 E complete(\n6 E close()\n");
             case "okhttp3/internal/connection/Exchange$RequestBodySink":
                 return new Target(OKHTTP, "7 L <init>(\n8 EL write(Lokio/Buffer;J)\n");
+
+            case "software/amazon/awssdk/http/nio/netty/internal/NettyRequestExecutor":
+                return new Target(SDK_NETTY, "1 ELF execute()\n2 ELF writeRequest(\n");
+            case "software/amazon/awssdk/http/nio/netty/internal/NettyRequestExecutor$StreamedRequest":
+                return new Target(SDK_NETTY, "3 L <init>(\n");
+            case "software/amazon/awssdk/http/nio/netty/internal/NettyRequestExecutor$StreamedRequest$1":
+                return new Target(SDK_NETTY, "4 E onNext(Ljava/nio/ByteBuffer;)\n");
+            case "software/amazon/awssdk/http/nio/netty/internal/ResponseHandler":
+                return new Target(SDK_NETTY, "5 E channelRead0(Lio/netty/channel/ChannelHandlerContext;Lio/netty/handler/codec/http/HttpObject;)\n");
+            case "software/amazon/awssdk/http/nio/netty/internal/ResponseHandler$PublisherAdapter$1":
+                return new Target(SDK_NETTY, "6 E onNext(Lio/netty/handler/codec/http/HttpContent;)\n");
+
+            case "software/amazon/awssdk/http/crt/internal/CrtRequestExecutor":
+            case "software/amazon/awssdk/http/crt/internal/CrtAsyncRequestExecutor":
+                return new Target(SDK_CRT, "1 ELF execute(\n");
+            case "software/amazon/awssdk/http/crt/internal/response/CrtResponseAdapter":
+                return new Target(SDK_CRT, "2 L <init>(Ljava/util/concurrent/CompletableFuture;Lsoftware/amazon/awssdk/http/async/SdkAsyncHttpResponseHandler;\n"
+                    + "5 L onResponseHeadersDone(\n6 E onResponseBody(\n");
+            case "software/amazon/awssdk/http/crt/internal/response/InputStreamAdaptingHttpStreamResponseHandler":
+                return new Target(SDK_CRT, "2 L <init>(\n6 E onResponseBody(\n7 EL onResponseComplete(\n");
+            case "software/amazon/awssdk/http/crt/internal/request/CrtRequestBodyAdapter":
+            case "software/amazon/awssdk/http/crt/internal/request/CrtRequestInputStreamAdapter":
+                return new Target(SDK_CRT, "3 L <init>(\n4 EL sendRequestBody(\n");
             default:
                 return null;
         }

@@ -1,0 +1,216 @@
+package app;
+
+import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import org.reactivestreams.Publisher;
+import org.reactivestreams.Subscriber;
+import org.reactivestreams.Subscription;
+import software.amazon.awssdk.http.HttpExecuteRequest;
+import software.amazon.awssdk.http.HttpExecuteResponse;
+import software.amazon.awssdk.http.Protocol;
+import software.amazon.awssdk.http.SdkHttpClient;
+import software.amazon.awssdk.http.SdkHttpConfigurationOption;
+import software.amazon.awssdk.http.SdkHttpFullRequest;
+import software.amazon.awssdk.http.SdkHttpMethod;
+import software.amazon.awssdk.http.SdkHttpResponse;
+import software.amazon.awssdk.http.apache.ApacheHttpClient;
+import software.amazon.awssdk.http.apache5.Apache5HttpClient;
+import software.amazon.awssdk.http.async.AsyncExecuteRequest;
+import software.amazon.awssdk.http.async.SdkAsyncHttpClient;
+import software.amazon.awssdk.http.async.SdkAsyncHttpResponseHandler;
+import software.amazon.awssdk.http.async.SdkHttpContentPublisher;
+import software.amazon.awssdk.http.crt.AwsCrtAsyncHttpClient;
+import software.amazon.awssdk.http.crt.AwsCrtHttpClient;
+import software.amazon.awssdk.http.nio.netty.NettyNioAsyncHttpClient;
+import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
+import software.amazon.awssdk.utils.AttributeMap;
+
+/** The clients of version 2 of the AWS SDK, without a service on top. */
+final class Sdk implements Library {
+    private final String kind;
+
+    Sdk(String kind) {
+        this.kind = kind;
+    }
+
+    private static AttributeMap options(Call call) {
+        AttributeMap.Builder options = AttributeMap.builder().put(SdkHttpConfigurationOption.READ_TIMEOUT, Duration.ofMillis(call.timeout));
+        if (call.secure) {
+            options.put(SdkHttpConfigurationOption.TRUST_ALL_CERTIFICATES, true);
+        }
+        if (call.second) {
+            options.put(SdkHttpConfigurationOption.PROTOCOL, Protocol.HTTP2);
+        }
+        return options.build();
+    }
+
+    @Override
+    public Map<String, Object> send(Call call) throws Exception {
+        if (call.retries > 0 || call.expect) {
+            throw new Unsupported("to try again by itself, or to wait for 100 Continue");
+        }
+        if (call.hasBody() && !call.bodyAs().equals("bytes")) {
+            throw new Unsupported("a body as " + call.bodyAs());
+        }
+        if (kind.startsWith("crt") && call.timed) {
+            throw new Unsupported("a time limit"); // the runtime has one for connections only
+        }
+        if (kind.equals("netty") || kind.equals("crt async")) {
+            return later(call);
+        }
+        if (call.second) {
+            throw new Unsupported("HTTP/2");
+        }
+        Map<String, Object> result = null;
+        try (SdkHttpClient client = client(call)) {
+            for (int i = 0; i < call.times; i++) {
+                HttpExecuteRequest.Builder request = HttpExecuteRequest.builder().request(request(call));
+                if (call.hasBody()) {
+                    request.contentStreamProvider(() -> new java.io.ByteArrayInputStream(call.bytes()));
+                }
+                HttpExecuteResponse response = client.prepareRequest(request.build()).call();
+                result = call.take(response.httpResponse().statusCode(), response.responseBody().map(b -> (InputStream) b).orElse(null));
+            }
+        }
+        return result;
+    }
+
+    private SdkHttpClient client(Call call) {
+        switch (kind) {
+            case "urlconnection":
+                return UrlConnectionHttpClient.builder().buildWithDefaults(options(call));
+            case "apache":
+                return ApacheHttpClient.builder().buildWithDefaults(options(call));
+            case "apache5":
+                return Apache5HttpClient.builder().buildWithDefaults(options(call));
+            default:
+                return AwsCrtHttpClient.builder().buildWithDefaults(options(call));
+        }
+    }
+
+    private static SdkHttpFullRequest request(Call call) {
+        SdkHttpFullRequest.Builder request = SdkHttpFullRequest.builder().method(SdkHttpMethod.fromValue(call.method)).uri(URI.create(call.url));
+        for (String[] header : call.headers) {
+            request.appendHeader(header[0], header[1]);
+        }
+        request.putHeader("Host", URI.create(call.url).getAuthority());
+        if (call.hasBody()) {
+            request.putHeader("Content-Length", String.valueOf(call.bytes().length));
+        }
+        return request.build();
+    }
+
+    private Map<String, Object> later(Call call) throws Exception {
+        Map<String, Object> result = null;
+        try (SdkAsyncHttpClient client = kind.equals("netty") ? NettyNioAsyncHttpClient.builder().buildWithDefaults(options(call))
+            : AwsCrtAsyncHttpClient.builder().buildWithDefaults(options(call))) {
+            for (int i = 0; i < call.times; i++) {
+                Taker taker = new Taker(call);
+                CompletableFuture<Void> done = client.execute(AsyncExecuteRequest.builder().request(request(call)).requestContentPublisher(new Content(call))
+                    .responseHandler(taker).build());
+                try {
+                    done.get();
+                } catch (ExecutionException e) {
+                    if (!taker.cancelled) {
+                        throw e.getCause() instanceof Exception ? (Exception) e.getCause() : e;
+                    }
+                }
+                result = Call.told(taker.status, taker.data.toByteArray());
+            }
+        }
+        return result;
+    }
+
+    /** A body, in one piece. */
+    private static final class Content implements SdkHttpContentPublisher {
+        private final byte[] data;
+
+        Content(Call call) {
+            data = call.hasBody() ? call.bytes() : new byte[0];
+        }
+
+        @Override
+        public Optional<Long> contentLength() {
+            return Optional.of((long) data.length);
+        }
+
+        @Override
+        public void subscribe(Subscriber<? super ByteBuffer> subscriber) {
+            subscriber.onSubscribe(new Subscription() {
+                private boolean given;
+
+                @Override
+                public void request(long n) {
+                    if (!given) {
+                        given = true;
+                        if (data.length > 0) {
+                            subscriber.onNext(ByteBuffer.wrap(data));
+                        }
+                        subscriber.onComplete();
+                    }
+                }
+
+                @Override
+                public void cancel() {
+                    given = true;
+                }
+            });
+        }
+    }
+
+    /** Takes an answer as the story asks for. */
+    private static final class Taker implements SdkAsyncHttpResponseHandler, Subscriber<ByteBuffer> {
+        private final Call call;
+        private final ByteArrayOutputStream data = new ByteArrayOutputStream();
+        private int status;
+        private volatile boolean cancelled;
+        private Subscription subscription;
+
+        Taker(Call call) {
+            if (call.read.equals("none") || call.read.equals("some")) {
+                throw new Unsupported("to read " + call.read);
+            }
+            this.call = call;
+        }
+
+        @Override
+        public void onHeaders(SdkHttpResponse response) {
+            status = response.statusCode();
+        }
+
+        @Override
+        public void onStream(Publisher<ByteBuffer> stream) {
+            stream.subscribe(this);
+        }
+
+        @Override
+        public void onError(Throwable error) {
+            // the future says so
+        }
+
+        @Override
+        public void onSubscribe(Subscription subscription) {
+            this.subscription = subscription;
+            subscription.request(Long.MAX_VALUE);
+        }
+
+        @Override
+        public void onNext(ByteBuffer bytes) {
+            byte[] some = new byte[bytes.remaining()];
+            bytes.get(some);
+            data.write(some, 0, some.length);
+        }
+
+        @Override
+        public void onComplete() {
+            // the future says so
+        }
+    }
+}

@@ -1,0 +1,135 @@
+package afterglow.clients;
+
+import afterglow.boot.Probe;
+import afterglow.hook.Call;
+import afterglow.hook.Calls;
+import afterglow.hook.Fields;
+import afterglow.hook.Known;
+import java.nio.ByteBuffer;
+import software.amazon.awssdk.http.HttpExecuteRequest;
+import software.amazon.awssdk.http.SdkHttpRequest;
+import software.amazon.awssdk.http.SdkHttpResponse;
+import software.amazon.awssdk.http.async.AsyncExecuteRequest;
+
+/**
+ * The AWS SDK's clients on the AWS Common Runtime, synchronous and asynchronous.
+ *
+ * <p>The runtime is native code: what it does by itself (connections, proxies) is not seen, what the SDK gives to it and gets from it is.
+ */
+public final class SdkCrt extends Probe {
+    private static final int EXECUTE = 1;
+    private static final int HANDLER = 2;
+    private static final int BODY = 3;
+    private static final int SEND = 4;
+    private static final int ANSWER = 5;
+    private static final int RECEIVED = 6;
+    private static final int COMPLETE = 7;
+
+    private final Calls calls;
+    private final Fields fields = new Fields();
+    private final Known<Call> known = new Known<>(); // by the adapters between SDK and runtime
+    private final ThreadLocal<Call> taken = new ThreadLocal<>();
+    private final ThreadLocal<Integer> before = new ThreadLocal<>();
+
+    public SdkCrt(Calls calls) {
+        this.calls = calls;
+    }
+
+    @Override
+    public void enter(int point, Object self, Object a, Object b, Object c) throws Throwable {
+        switch (point) {
+            case EXECUTE: {
+                Object request = fields.read(a, "request");
+                SdkHttpRequest http = request instanceof AsyncExecuteRequest ? ((AsyncExecuteRequest) request).request() : ((HttpExecuteRequest) request).httpRequest();
+                taken.set(SdkRequest.start(calls, "AWS SDK, CRT", http));
+                break;
+            }
+            case SEND:
+                before.set(((ByteBuffer) a).position());
+                break;
+            case RECEIVED: {
+                Call call = known.get(self);
+                if (call != null) {
+                    answered(call, self);
+                    call.received((byte[]) b, 0, ((byte[]) b).length);
+                }
+                break;
+            }
+            case COMPLETE: {
+                Call call = known.get(self);
+                if (call != null) {
+                    answered(call, self);
+                }
+                break;
+            }
+            default:
+        }
+    }
+
+    @Override
+    public void leave(int point, Object result, Object self, Object a, Object b, Object c) throws Throwable {
+        switch (point) {
+            case EXECUTE: {
+                Call call = taken.get();
+                taken.remove();
+                if (a != null && fields.read(a, "request") instanceof AsyncExecuteRequest) {
+                    SdkRequest.watch(result, call);
+                } else {
+                    SdkRequest.watchFailure(result, call);
+                }
+                break;
+            }
+            case HANDLER:
+            case BODY:
+                if (taken.get() != null) {
+                    known.put(self, taken.get());
+                }
+                break;
+            case SEND:
+                sent(known.get(self), (ByteBuffer) a);
+                break;
+            case ANSWER: {
+                Call call = known.get(self);
+                if (call != null) {
+                    answered(call, self);
+                }
+                break;
+            }
+            case COMPLETE: {
+                Call call = known.remove(self);
+                if (call != null) {
+                    call.end();
+                }
+                break;
+            }
+            default:
+        }
+    }
+
+    @Override
+    public void fail(int point, Throwable error, Object self) {
+        Call call = taken.get();
+        taken.remove();
+        if (call != null) {
+            call.fail(error);
+        }
+    }
+
+    private void sent(Call call, ByteBuffer buffer) {
+        Integer from = before.get();
+        before.remove();
+        if (call != null && from != null && buffer.position() > from) {
+            ByteBuffer some = buffer.duplicate();
+            some.flip().position(from);
+            call.sent(some);
+        }
+    }
+
+    /** The headers come in pieces, so they are told with what comes behind them. */
+    private void answered(Call call, Object adapter) {
+        SdkHttpResponse.Builder response = (SdkHttpResponse.Builder) fields.read(adapter, "responseBuilder");
+        if (!call.isAnswered() && response.statusCode() >= 200) {
+            call.answered(response.statusCode(), SdkRequest.pairs(response.headers()), null, null);
+        }
+    }
+}
