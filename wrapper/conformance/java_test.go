@@ -17,11 +17,14 @@ func java() actor {
 		versions:  []string{"java17", "java25"},
 		handlers:  map[string]string{"": "app.Actor"},
 		libraries: []string{"HttpURLConnection", "java.net.http", "java.net.http async"},
-		installed: []string{"Apache HttpClient 4", "Apache HttpClient 5", "OkHttp",
-			"AWS SDK urlconnection", "AWS SDK apache", "AWS SDK apache5", "AWS SDK netty", "AWS SDK crt", "AWS SDK crt async"},
+		installed: []string{"Apache HttpClient 4", "Apache HttpClient 5", "Apache HttpClient 5 async", "OkHttp",
+			"AWS SDK netty", "AWS SDK crt", "AWS SDK crt async"},
 		build:  compileJava,
 		layers: javaLayers,
-		noise:  []*regexp.Regexp{regexp.MustCompile(`0x[0-9a-f]{6,}`), regexp.MustCompile(`@[0-9a-f]{4,8}\b`), regexp.MustCompile(`\b1\d{12}\b`), regexp.MustCompile(`127\.0\.0\.1:\d+`)}, // addresses, hashes, times, the Runtime API
+		noise: []*regexp.Regexp{ // addresses, hashes, times, the Runtime API, how long a channel has been open, what is signed
+			regexp.MustCompile(`0x[0-9a-f]{6,}`), regexp.MustCompile(`@[0-9a-f]{4,8}\b`), regexp.MustCompile(`\b1\d{12}\b`), regexp.MustCompile(`127\.0\.0\.1:\d+`),
+			regexp.MustCompile(`[A-Z][a-z]{2} \d\d?, \d{4} \d\d?:\d\d:\d\d [AP]M`), regexp.MustCompile(`channelAge=PT[0-9.]+S`), regexp.MustCompile(`channel=\[id: \w+`),
+		},
 	}
 }
 

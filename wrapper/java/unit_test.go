@@ -20,6 +20,7 @@ func TestUnits(t *testing.T) {
 		compile(t, classes, classes, glob(t, "tests/afterglow/hook/*.java")...)
 		for name, args := range map[string][]string{
 			"Edit":    glob(t, filepath.Join(rt.Dir, "lib", "aws-lambda-java-*.jar")),
+			"Guards":  nil,
 			"Shorter": nil,
 		} {
 			t.Run(name, func(t *testing.T) {

@@ -29,8 +29,9 @@ public final class Actor implements RequestHandler<Object, Object> {
         LIBRARIES.put("java.net.http async", Own::byClientLater);
         LIBRARIES.put("Apache HttpClient 4", call -> new Installed.Apache4().send(call));
         LIBRARIES.put("Apache HttpClient 5", call -> new Installed.Apache5().send(call));
+        LIBRARIES.put("Apache HttpClient 5 async", call -> new Installed.Apache5Async().send(call));
         LIBRARIES.put("OkHttp", call -> new Installed.OkHttp().send(call));
-        for (String kind : List.of("urlconnection", "apache", "apache5", "netty", "crt", "crt async")) {
+        for (String kind : List.of("netty", "crt", "crt async")) {
             LIBRARIES.put("AWS SDK " + kind, call -> new Sdk(kind).send(call));
         }
         String init = System.getenv("STORY_INIT");

@@ -32,6 +32,7 @@ final class Call {
     final String read;
     final int timeout;
     final boolean timed;
+    final boolean raises;
     final boolean expect;
     final int times;
     final int retries;
@@ -48,6 +49,7 @@ final class Call {
         }
         body = Actor.map(args.get("body"));
         read = (String) args.getOrDefault("read", "all");
+        raises = args.containsKey("raise");
         timed = args.containsKey("timeoutMS");
         timeout = Actor.number(args, "timeoutMS", 30000);
         expect = args.containsKey("expect");

@@ -96,6 +96,49 @@ final class Installed {
         }
     }
 
+    /** Apache HttpClient 5, asynchronous. */
+    static final class Apache5Async implements Library {
+        @Override
+        public Map<String, Object> send(Call call) throws Exception {
+            if (call.retries > 0 || call.expect || !call.read.equals("all") || call.hasBody() && !call.bodyAs().equals("bytes")) {
+                throw new Unsupported("to try again by itself, to wait for 100 Continue, or other than whole bodies");
+            }
+            org.apache.hc.client5.http.impl.nio.PoolingAsyncClientConnectionManagerBuilder manager =
+                org.apache.hc.client5.http.impl.nio.PoolingAsyncClientConnectionManagerBuilder.create();
+            if (call.secure) {
+                manager.setTlsStrategy(new org.apache.hc.client5.http.ssl.DefaultClientTlsStrategy(Call.context()));
+            }
+            manager.setDefaultTlsConfig(org.apache.hc.client5.http.config.TlsConfig.custom().setVersionPolicy(call.second
+                ? org.apache.hc.core5.http2.HttpVersionPolicy.FORCE_HTTP_2 : org.apache.hc.core5.http2.HttpVersionPolicy.FORCE_HTTP_1).build());
+            Map<String, Object> result = null;
+            try (org.apache.hc.client5.http.impl.async.CloseableHttpAsyncClient client = org.apache.hc.client5.http.impl.async.HttpAsyncClients.custom()
+                .disableAutomaticRetries().setConnectionManager(manager.build()).setDefaultRequestConfig(org.apache.hc.client5.http.config.RequestConfig.custom()
+                .setResponseTimeout(call.timeout, TimeUnit.MILLISECONDS).build()).build()) {
+                client.start();
+                for (int i = 0; i < call.times; i++) {
+                    org.apache.hc.client5.http.async.methods.SimpleRequestBuilder request =
+                        org.apache.hc.client5.http.async.methods.SimpleRequestBuilder.create(call.method).setUri(call.url);
+                    for (String[] header : call.headers) {
+                        request.addHeader(header[0], header[1]);
+                    }
+                    if (call.hasBody()) {
+                        request.setBody(call.bytes(), null);
+                    }
+                    if (i > 0) {
+                        Thread.sleep(50); // the answer is there a little before its connection can be used again
+                    }
+                    try {
+                        org.apache.hc.client5.http.async.methods.SimpleHttpResponse response = client.execute(request.build(), null).get();
+                        result = Call.told(response.getCode(), response.getBodyBytes() == null ? new byte[0] : response.getBodyBytes());
+                    } catch (java.util.concurrent.ExecutionException e) {
+                        throw e.getCause() instanceof Exception ? (Exception) e.getCause() : e;
+                    }
+                }
+            }
+            return result;
+        }
+    }
+
     /** OkHttp. */
     static final class OkHttp implements Library {
         @Override

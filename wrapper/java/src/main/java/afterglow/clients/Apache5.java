@@ -96,13 +96,18 @@ public final class Apache5 extends Streams {
     }
 
     private Call start(HttpRequest request, HttpHost target) {
+        return calls.start("Apache HttpClient 5", null, request.getMethod(), address(request, target), pairs(request.getHeaders()), null, 0);
+    }
+
+    static String address(HttpRequest request, HttpHost target) {
         String path = request.getRequestUri();
-        String url = path;
-        if (path.startsWith("/")) {
-            url = request.getAuthority() != null && request.getScheme() != null ? request.getScheme() + "://" + request.getAuthority() + path
-                : target != null ? target.toURI() + path : path;
+        if (!path.startsWith("/")) { // to a proxy
+            return path;
         }
-        return calls.start("Apache HttpClient 5", null, request.getMethod(), url, pairs(request.getHeaders()), null, 0);
+        if (request.getAuthority() != null && request.getScheme() != null) {
+            return request.getScheme() + "://" + request.getAuthority() + path;
+        }
+        return target == null ? path : target.toURI() + path;
     }
 
     private static void answered(Call call, HttpRequest request, ClassicHttpResponse response, HttpConnection connection) {
@@ -125,7 +130,7 @@ public final class Apache5 extends Streams {
         return Calls.peer(((InetSocketAddress) address).getAddress().getHostAddress(), ((InetSocketAddress) address).getPort());
     }
 
-    private static String[] pairs(Header[] headers) {
+    static String[] pairs(Header[] headers) {
         String[] pairs = new String[2 * headers.length];
         for (int i = 0; i < headers.length; i++) {
             pairs[2 * i] = headers[i].getName();

@@ -118,7 +118,7 @@ public final class SdkNetty extends Probe {
             contextKey = key.get(null);
         }
         Call call = requests.get(context.channel().attr((io.netty.util.AttributeKey) contextKey).get());
-        if (call == null || call.isAnswered() || response.status().code() < 200) {
+        if (call == null || call.isAnswered() || response.status().code() == 100) {
             return;
         }
         List<String> pairs = new ArrayList<>();

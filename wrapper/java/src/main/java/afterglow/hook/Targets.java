@@ -33,6 +33,7 @@ final class Targets {
     private static final String APACHE5 = "Apache5";
     private static final String SDK_NETTY = "SdkNetty";
     private static final String SDK_CRT = "SdkCrt";
+    private static final String APACHE5_ASYNC = "Apache5Async";
     private static final String OKHTTP = "OkHttp";
 
     /** Streams of blocking clients: see Streams. */
@@ -135,6 +136,20 @@ final class Targets {
             case "org/apache/hc/core5/http/impl/io/ChunkedOutputStream":
             case "org/apache/hc/core5/http/impl/io/IdentityOutputStream":
                 return new Target(APACHE5, OUTPUT);
+
+            case "org/apache/hc/client5/http/impl/async/AsyncConnectExec":
+                return new Target(APACHE5_ASYNC, "1 E execute(\n");
+            case "org/apache/hc/client5/http/impl/async/AsyncConnectExec$1":
+            case "org/apache/hc/client5/http/impl/async/AsyncConnectExec$2":
+            case "org/apache/hc/client5/http/impl/async/AsyncConnectExec$3":
+                return new Target(APACHE5_ASYNC, "2 E failed(\n3 E cancelled(\n");
+            case "org/apache/hc/client5/http/impl/async/HttpAsyncMainClientExec$1":
+            case "org/apache/hc/client5/http/impl/async/H2AsyncMainClientExec$1":
+                return new Target(APACHE5_ASYNC, "2 E failed(\n3 E cancel(\n4 E consumeResponse(\n5 E consume(Ljava/nio/ByteBuffer;\n6 E streamEnd(\n"
+                    + "7 ELF produce(Lorg\n8 E produceRequest(\n");
+            case "org/apache/hc/core5/http/impl/nio/ClientHttp1StreamHandler$1":
+            case "org/apache/hc/core5/http2/impl/nio/ClientH2StreamHandler$1":
+                return new Target(APACHE5_ASYNC, "9 EL write(Ljava/nio/ByteBuffer;)\n");
 
             case "okhttp3/internal/connection/ConnectInterceptor":
                 return new Target(OKHTTP, "1 ELF intercept(\n");
