@@ -11,6 +11,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.reactivestreams.Publisher;
 import org.reactivestreams.Subscriber;
 import org.reactivestreams.Subscription;
@@ -35,7 +37,14 @@ import software.amazon.awssdk.utils.AttributeMap;
 
 /** The clients of version 2 of the AWS SDK that are none of the others, without a service on top. */
 final class Sdk implements Library {
+    /** It complains of an answer that is no HTTP when its own thread gets to that, before or after the handler has answered. */
+    private static final Logger PIPELINE = Logger.getLogger("io.netty.channel.DefaultChannelPipeline");
+
     private static SdkEventLoopGroup loops;
+
+    static {
+        PIPELINE.setLevel(Level.OFF);
+    }
 
     private final String kind;
 

@@ -24,11 +24,15 @@ public final class SdkCrt extends Probe {
     private static final int ANSWER = 5;
     private static final int RECEIVED = 6;
     private static final int COMPLETE = 7;
+    private static final int WAITED = 8; // who has waited for a future goes on before what else was to be done when it is there
+    private static final int FAILED = 9;
+    private static final int SUCCEEDED = 10;
 
     private final Calls calls;
     private final Fields fields = new Fields();
     private final Known<Call> known = new Known<>(); // by the adapters between SDK and runtime
     private final ThreadLocal<Call> taken = new ThreadLocal<>();
+    private final ThreadLocal<Call> waited = new ThreadLocal<>();
     private final ThreadLocal<Integer> before = new ThreadLocal<>();
 
     public SdkCrt(Calls calls) {
@@ -62,6 +66,21 @@ public final class SdkCrt extends Probe {
                 }
                 break;
             }
+            case FAILED: {
+                Call call = known.remove(self);
+                if (call != null) {
+                    call.fail((Throwable) a);
+                }
+                break;
+            }
+            case SUCCEEDED: {
+                Call call = known.remove(self);
+                if (call != null) {
+                    answered(call, self);
+                    call.end();
+                }
+                break;
+            }
             default:
         }
     }
@@ -75,10 +94,14 @@ public final class SdkCrt extends Probe {
                 if (a != null && fields.read(a, "request") instanceof AsyncExecuteRequest) {
                     SdkRequest.watch(result, call);
                 } else {
+                    waited.set(call);
                     SdkRequest.watchFailure(result, call);
                 }
                 break;
             }
+            case WAITED:
+                waited.remove();
+                break;
             case HANDLER:
             case BODY:
                 if (taken.get() != null) {
@@ -108,10 +131,11 @@ public final class SdkCrt extends Probe {
 
     @Override
     public void fail(int point, Throwable error, Object self) {
-        Call call = taken.get();
-        taken.remove();
+        ThreadLocal<Call> whose = point == WAITED ? waited : taken;
+        Call call = whose.get();
+        whose.remove();
         if (call != null) {
-            call.fail(error);
+            call.fail(error.getClass() == RuntimeException.class && error.getCause() != null ? error.getCause() : error);
         }
     }
 

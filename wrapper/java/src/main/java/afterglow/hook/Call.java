@@ -144,13 +144,12 @@ public final class Call {
         end(error, isAnswered());
     }
 
-    private void end(Throwable error, boolean partial) {
-        synchronized (this) {
-            if (ended) {
-                return;
-            }
-            ended = true;
+    /** Whoever comes second waits until the end is written: he may be the one who goes on to the end of the invocation. */
+    private synchronized void end(Throwable error, boolean partial) {
+        if (ended) {
+            return;
         }
+        ended = true;
         Text text = new Text(ROOM).field("call", id);
         if (status != 0) {
             text.field("status", status);

@@ -174,9 +174,11 @@ final class Targets {
             case "software/amazon/awssdk/http/crt/internal/CrtRequestExecutor":
             case "software/amazon/awssdk/http/crt/internal/CrtAsyncRequestExecutor":
                 return new Target(SDK_CRT, "1 ELF execute(\n");
+            case "software/amazon/awssdk/http/crt/AwsCrtHttpClient$CrtHttpRequest":
+                return new Target(SDK_CRT, "8 LF call()Lsoftware\n");
             case "software/amazon/awssdk/http/crt/internal/response/CrtResponseAdapter":
                 return new Target(SDK_CRT, "2 L <init>(Ljava/util/concurrent/CompletableFuture;Lsoftware/amazon/awssdk/http/async/SdkAsyncHttpResponseHandler;\n"
-                    + "5 L onResponseHeadersDone(\n6 E onResponseBody(\n");
+                    + "5 L onResponseHeadersDone(\n6 E onResponseBody(\n9 ?E failResponseHandlerAndFuture(\n10 ?E onSuccessfulResponseComplete(\n");
             case "software/amazon/awssdk/http/crt/internal/response/InputStreamAdaptingHttpStreamResponseHandler":
                 return new Target(SDK_CRT, "2 L <init>(\n6 E onResponseBody(\n7 EL onResponseComplete(\n");
             case "software/amazon/awssdk/http/crt/internal/request/CrtRequestBodyAdapter":
