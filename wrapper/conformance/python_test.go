@@ -32,7 +32,6 @@ func python() actor {
 		handlers:  map[string]string{"": "app.handler"},
 		libraries: []string{"http.client", "urllib"},
 		installed: []string{"urllib3", "requests", "httpx", "httpx-async", "aiohttp"},
-		pending:   []string{"httpx", "httpx-async", "aiohttp"},
 		build:     asItIs,
 		layers:    pythonLayers,
 		noise:     []*regexp.Regexp{regexp.MustCompile(`\[\d{13}\]`), regexp.MustCompile(`0x[0-9a-f]{8,}`)}, // the time, where the client logs; addresses

@@ -12,6 +12,8 @@ MOST_FAILURES = 8
 
 LEVELS = ("debug", "info", "warn", "error", "off")
 
+_COROUTINE = 0x80  # inspect.CO_COROUTINE, of a function that is defined with "async def"
+
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _write = os.write
@@ -130,6 +132,11 @@ def _dress(stand_in, original):
         setattr(stand_in, name, getattr(original, name))
     stand_in.__dict__.update(original.__dict__)
     stand_in.__wrapped__ = original
+    if original.__code__.co_flags & _COROUTINE:  # what a stand-in gives is awaited as what the original gives: who asks is told so
+        for module, name in (("inspect", "_is_coroutine_mark"), ("asyncio.coroutines", "_is_coroutine")):
+            mark = getattr(sys.modules.get(module), name, None)
+            if mark is not None:
+                setattr(stand_in, name, mark)
 
 
 def _swallowed(function, error):

@@ -125,6 +125,18 @@ def _urllib3(module, settings):
     urllib3.install(module, settings)
 
 
+def _aiohttp(module, settings):
+    from .clients import aiohttp
+
+    aiohttp.install(module, settings)
+
+
+def _httpcore(module, settings):
+    from .clients import httpcore
+
+    httpcore.install(module, settings)
+
+
 def start():
     """Start the hook: wait for the modules that it looks into."""
     awaited = {
@@ -132,6 +144,8 @@ def start():
         "concurrent.futures.thread": _executor,
         "http.client": _http_client,
         "urllib3.connectionpool": _urllib3,
+        "aiohttp.client": _aiohttp,
+        "httpcore": _httpcore,
     }
     finder = Finder(awaited, Settings(os.environ))
     for name in list(awaited):

@@ -7,7 +7,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from _afterglow.clients import http_client  # noqa: E402
+from _afterglow.clients import call as calls  # noqa: E402
 
 
 class Recorded:
@@ -23,21 +23,21 @@ class Recorded:
 
 class Finalizer(unittest.TestCase):
     def setUp(self):
-        self.spool, http_client._state.spool = http_client._state.spool, Recorded()
-        self.recorded = http_client._state.spool
+        self.spool, calls.state.spool = calls.state.spool, Recorded()
+        self.recorded = calls.state.spool
 
     def tearDown(self):
-        http_client._state.spool = self.spool
+        calls.state.spool = self.spool
 
     def test_a_call_that_has_ended_has_none(self):
-        call = http_client.Call(at_hand=True)
-        http_client._end(call)
+        call = calls.Call(at_hand=True)
+        calls.end(call)
         self.assertFalse(hasattr(type(call), "__del__"))
         del call
         self.assertEqual(self.recorded.kinds, ["call.end"])
 
     def test_a_call_that_nobody_ended_tells_its_end(self):
-        call = http_client.Call(at_hand=True)
+        call = calls.Call(at_hand=True)
         del call
         self.assertEqual(self.recorded.kinds, ["call.end"])
 

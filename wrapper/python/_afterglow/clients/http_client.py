@@ -4,66 +4,19 @@ Looks at the public methods of HTTPConnection and HTTPResponse and copies what p
 no stream of the user's, holds none back, and asks no object of the user's anything: only values of the built-in types.
 """
 
-import os
-import sys
-import time
-from itertools import chain
-
-from .. import guard, handler
-from ..spool import ERROR_BYTES, URL_BYTES, cut
-from .body import Copy, Framing
+from .. import guard
+from . import call as calls
+from .call import BYTES, MARK, Framing
 
 _CONNECTION = {"endheaders": ("self", "message_body"), "send": ("self",), "getresponse": ("self",), "close": ("self",)}
 _RESPONSE = {name: ("self",) for name in ("read", "readinto", "read1", "readline", "close")}
 
-_BYTES = (bytes, bytearray, memoryview)
-
-# Where a call, and what is known of it beforehand, is noted on the library's objects.
-_MARK = "_afterglow_call"
+# Where what is known of a call beforehand is noted on a connection.
 _AHEAD = "_afterglow_ahead"
-
-_monotonic_ns = time.monotonic_ns
-
-
-class Ended:
-    """One request and its response, when all is told."""
-
-    __slots__ = ("id", "invocation", "began", "connecting", "unsent", "request", "at_hand", "response", "head", "busy", "nested", "trouble", "ended")
-
-    def __init__(self, at_hand):
-        self.id = _state.spool.next_call()
-        self.invocation = handler.belongs_to()
-        self.began = _monotonic_ns()
-        self.connecting = False  # the request has not been put together
-        self.unsent = True  # its headers have not been sent
-        self.at_hand = at_hand  # the request's body goes into call.start
-        self.request = None if at_hand else Copy(_state.settings.body_bytes)
-        self.response = None  # a copy of its body, once there is a response
-        self.head = {}
-        self.busy = False  # between a method's beginning and its end a connection may be closed as part of it
-        self.nested = False  # in a method that may call others which are looked at, too
-        self.trouble = None  # an error that the response may yet make up for
-        self.ended = False
-
-    def __reduce__(self):
-        return type(None), ()  # whoever copies or pickles a connection gets it without us
-
-
-class Call(Ended):
-    """One request and its response. If nobody ever asks for the end, the finalizer tells it. A call that has ended takes the class
-    without one: whatever a signal handler raises while a finalizer runs, Python would print and forget."""
-
-    __slots__ = ()
-
-    def __del__(self):
-        _abandoned(self)
 
 
 class _State:
-    spool = None
-    settings = None
     library = None
-    runtime_api = None
 
 
 _state = _State()
@@ -72,16 +25,12 @@ _state = _State()
 def install(module, settings):
     """Look at http.client from now on, if it is the one that this file knows."""
     for name, methods in (("HTTPConnection", _CONNECTION), ("HTTPResponse", _RESPONSE)):
-        known = vars(getattr(module, name, None) or object)
-        for method, arguments in methods.items():
-            code = getattr(known.get(method), "__code__", None)
-            if code is None or code.co_varnames[: len(arguments)] != arguments:
-                guard.say("warn", "http.client has no %s.%s as expected; requests are not seen" % (name, method))
-                return
-    _state.settings = settings
-    _state.spool = handler.invocations.open(settings, "none")
+        missing = calls.expects(getattr(module, name, None), methods)
+        if missing:
+            guard.say("warn", "http.client has no %s as expected; requests are not seen" % missing)
+            return
+    calls.prepare(settings)
     _state.library = module
-    _state.runtime_api = os.environ.get("AWS_LAMBDA_RUNTIME_API")
     for cls, observers in (
         (
             module.HTTPConnection,
@@ -126,12 +75,12 @@ def _begins(args, kwargs):
     lines = noted.get("_buffer")
     if not lines or type(lines) is not list or type(lines[0]) is not bytes:
         return None  # the library will say what is wrong
-    call = noted.get(_MARK)
+    call = noted.get(MARK)
     headers = [line.decode("latin-1").split(": ", 1) for line in lines[1:]]
     if call is None or not call.connecting:
         if call is not None:  # the one before, whose answer nobody has asked for
-            del noted[_MARK]
-            _end(call, partial=True)
+            del noted[MARK]
+            calls.end(call, partial=True)
         body = args[1] if len(args) > 1 else kwargs.get("message_body")
         if body is None:
             body = noted.get(_AHEAD)
@@ -151,15 +100,7 @@ def _start(connection, method, target, headers, body):
     url = _url(connection, noted, target)
     if url is None:
         return None
-    call = noted[_MARK] = Call(type(body) in _BYTES)
-    parts = ()
-    if call.at_hand:
-        whole = Copy(_state.settings.body_bytes)
-        whole.add(body)
-        parts = (whole.part("request"),)
-    fields = {"call": call.id, "lib": "http.client", "method": method, "url": url, "headers": _headers(headers)}
-    _state.spool.record("call.start", call.invocation, fields, parts)
-    return call
+    return calls.start(noted, "http.client", method, url, headers, body)
 
 
 def expect(connection, method, target, headers, body):
@@ -171,7 +112,7 @@ def expect(connection, method, target, headers, body):
     noted = connection.__dict__
     if type(body) is bytes:
         noted[_AHEAD] = body
-    if connection.default_port == 443 and noted.get("sock") is None and _MARK not in noted:
+    if connection.default_port == 443 and noted.get("sock") is None and MARK not in noted:
         given = [(_text(name), _text(value)) for name, value in headers.items()] if headers else []
         call = _start(connection, method, target, given, body)
         if call is not None:
@@ -187,43 +128,26 @@ def expect_no_more(connection, error):
     noted = connection.__dict__
     noted.pop(_AHEAD, None)
     if error is not None:
-        call = noted.pop(_MARK, None)
+        call = noted.pop(MARK, None)
         if call is not None:
-            _end(call, error=error)
+            calls.end(call, error=error)
 
 
 def _url(connection, noted, target):
     """Give the absolute URL of a request, or None if it goes to Lambda's own Runtime API."""
     host = noted.get("_tunnel_host") or connection.host
     port = noted.get("_tunnel_port") if noted.get("_tunnel_host") else connection.port
-    if "%s:%s" % (connection.host, connection.port) == _state.runtime_api:
+    if calls.is_runtime_api(connection.host, connection.port):
         return None
     if not target.startswith("/") and "://" in target:  # to a proxy
-        return target[:URL_BYTES]
+        return target
     secure = connection.default_port == 443
     if type(host) is bytes:
         host = host.decode("latin-1")
     if ":" in host and not host.startswith("["):
         host = "[" + host + "]"
     place = host if port in (None, 443 if secure else 80) else "%s:%s" % (host, port)
-    return ("https://" if secure else "http://") + place + target[:URL_BYTES]
-
-
-def _headers(pairs):
-    """Give the headers that the budget has room for."""
-    budget = _state.settings.header_bytes
-    if sum(map(len, chain.from_iterable(pairs))) <= budget:
-        return pairs
-    kept, left_out = [], 0
-    for pair in pairs:
-        size = sum(map(len, pair))
-        if size > budget or left_out:
-            left_out += size
-        else:
-            budget -= size
-            kept.append(pair)
-    _state.spool.lost("headers", len(pairs) - len(kept), left_out)
-    return kept
+    return ("https://" if secure else "http://") + place + target
 
 
 @guard.observer
@@ -239,7 +163,7 @@ def _not_begun(call, error):
 
 @guard.observer
 def _sends(args, kwargs):
-    call = args[0].__dict__.get(_MARK)
+    call = args[0].__dict__.get(MARK)
     if call is None or call.nested or call.at_hand or call.connecting:
         return None
     call.nested = True  # what is sent within a send goes to a proxy: CONNECT
@@ -248,7 +172,7 @@ def _sends(args, kwargs):
 
 
 def _passes(call, data):
-    if type(data) not in _BYTES:  # a file or an iterator: the library reads it, nobody else does
+    if type(data) not in BYTES:  # a file or an iterator: the library reads it, nobody else does
         call.request.measured = False
         return
     if call.unsent:
@@ -274,7 +198,7 @@ def _in_trouble(call, error):
     if isinstance(error, (BrokenPipeError, ConnectionResetError)):
         call.trouble = error
     else:
-        _end(call, error=error)
+        calls.end(call, error=error)
 
 
 # The response
@@ -283,44 +207,33 @@ def _in_trouble(call, error):
 @guard.observer
 def _waits(args, kwargs):
     connection = args[0]
-    call = connection.__dict__.get(_MARK)
+    call = connection.__dict__.get(MARK)
     if call is None or len(args) > 1 or kwargs:  # urllib3 1 asks whether getresponse knows an argument that it does not
         return None
     call.busy = True
     sock = connection.__dict__.get("sock")
     if isinstance(sock, _state.library.socket.socket):
         try:
-            call.head["peer"] = _place(_state.library.socket.socket.getpeername(sock))
+            call.head["peer"] = calls.peer(_state.library.socket.socket.getpeername(sock))
         except OSError:
             pass  # gone already; the library will say so
     return call, connection
-
-
-def _place(address):
-    if type(address) is tuple:
-        return ("[%s]:%d" if ":" in address[0] else "%s:%d") % address[:2]
-    return str(address)
 
 
 @guard.observer
 def _responded(token, response):
     call, connection = token
     call.busy = False
-    connection.__dict__.pop(_MARK, None)
+    connection.__dict__.pop(MARK, None)
     if not isinstance(response, _state.library.HTTPResponse) or response.headers is None:
-        _end(call, partial=True)  # somebody's own idea of a response
+        calls.end(call, partial=True)  # somebody's own idea of a response
         return
-    call.head["status"] = int(response.status)
-    call.head["proto"] = "HTTP/1.0" if response.version == 10 else "HTTP/1.1"
-    call.head["ttfb"] = (_monotonic_ns() - call.began) // 1000
-    if type(response.headers) is _state.library.HTTPMessage:
-        call.head["headers"] = _headers(list(response.headers.raw_items()))
-    call.response = Copy(_state.settings.body_bytes)
-    call.trouble = None
+    pairs = list(response.headers.raw_items()) if type(response.headers) is _state.library.HTTPMessage else None
+    calls.responded(call, response.status, "HTTP/1.0" if response.version == 10 else "HTTP/1.1", pairs)
     if response.fp is None or response.length == 0 and not response.chunked:
-        _end(call)
+        calls.end(call)
     else:
-        response.__dict__[_MARK] = call
+        response.__dict__[MARK] = call
 
 
 @guard.observer
@@ -329,13 +242,13 @@ def _not_responded(token, error):
     call.busy = False
     if isinstance(error, _state.library.ImproperConnectionState):
         return  # not the time to ask; the request is still on its way
-    connection.__dict__.pop(_MARK, None)
-    _end(call, error=error)
+    connection.__dict__.pop(MARK, None)
+    calls.end(call, error=error)
 
 
 @guard.observer
 def _reads(args, kwargs):
-    call = args[0].__dict__.get(_MARK)
+    call = args[0].__dict__.get(MARK)
     if call is None or call.nested:
         return None
     call.nested = True
@@ -370,8 +283,8 @@ def _has_read_chunk(token, data):
 
 def _look_for_end(call, response):
     if response.fp is None:
-        response.__dict__.pop(_MARK, None)
-        _end(call, partial=bool(response.length))  # read() with a size takes an early end for the end
+        response.__dict__.pop(MARK, None)
+        calls.end(call, partial=bool(response.length))  # read() with a size takes an early end for the end
 
 
 @guard.observer
@@ -379,64 +292,28 @@ def _not_read(token, error):
     call, args = token
     call.nested = False
     if isinstance(error, (OSError, _state.library.HTTPException)):
-        args[0].__dict__.pop(_MARK, None)
-        _end(call, partial=True, error=error)
+        args[0].__dict__.pop(MARK, None)
+        calls.end(call, partial=True, error=error)
 
 
 @guard.observer
 def _closes(args, kwargs):
     response = args[0]
-    call = response.__dict__.get(_MARK)
+    call = response.__dict__.get(MARK)
     if call is None or call.nested:
         return None
-    del response.__dict__[_MARK]
+    del response.__dict__[MARK]
     # urllib3 reads chunks past http.client, which then does not know that it was the last one.
     whole = response.fp is None or response.length == 0 or bool(response.chunked) and guard.caller() == "read_chunked"
-    _end(call, partial=not whole)
+    calls.end(call, partial=not whole)
     return None
 
 
 @guard.observer
 def _closes_connection(args, kwargs):
     noted = args[0].__dict__
-    call = noted.get(_MARK)
+    call = noted.get(MARK)
     if call is not None and not call.busy and not call.nested and not call.connecting:
-        del noted[_MARK]
-        _end(call, partial=True)
+        del noted[MARK]
+        calls.end(call, partial=True)
     return None
-
-
-@guard.observer
-def _abandoned(call):
-    # A call that an exception of the user's has kept from being made has nothing to tell.
-    if not getattr(call, "ended", True) and not sys.is_finalizing():
-        _end(call, partial=True)
-
-
-def _end(call, partial=False, error=None):
-    if call.ended:
-        return
-    call.ended = True
-    call.__class__ = Ended
-    fields = {"call": call.id, **call.head, "dur": (_monotonic_ns() - call.began) // 1000}
-    error = call.trouble if error is None else error
-    if error is not None:
-        fields["error"] = {"type": type(error).__name__, "message": cut(_message(error), ERROR_BYTES)}
-    if partial:
-        fields["partial"] = True
-        if call.response is not None:
-            call.response.measured = False
-    parts = []
-    if not call.at_hand and (call.request.size or not call.request.measured):
-        parts.append(call.request.part("request"))
-    if call.response is not None:
-        parts.append(call.response.part("response"))
-    call.trouble = None
-    _state.spool.record("call.end", call.invocation, fields, parts)
-
-
-def _message(error):
-    """Give an exception's message without asking code of the user's for it."""
-    if all(type(arg) in (str, int, float, bytes, bool, type(None)) for arg in error.args):
-        return str(error) if type(type(error).__str__) is type(BaseException.__str__) else " ".join(map(str, error.args))
-    return " ".join(arg for arg in error.args if type(arg) is str)
