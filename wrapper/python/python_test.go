@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
@@ -19,6 +20,17 @@ var versions = []string{"3.9", "3.10", "3.11", "3.12", "3.13", "3.14"}
 // Libraries beyond those of the runtime: requests, and the urllib3 and botocore of functions that are not kept up to date.
 var (
 	newLibraries = []string{"requests==2.32.5", "charset-normalizer==3.4.4", "idna==3.11", "certifi==2025.11.12"}
+	// aiohttp and httpx with what they need, by version of Python: the newest, and those that are some years old.
+	asyncLibraries = map[string][]string{
+		"3.13": {
+			"httpx==0.28.1", "httpcore==1.0.9", "h11==0.16.0", "h2==4.3.0", "hpack==4.1.0", "hyperframe==6.1.0", "anyio==4.11.0", "sniffio==1.3.1",
+			"aiohttp==3.14.5", "aiohappyeyeballs==2.7.1", "aiosignal==1.4.0", "attrs==26.1.0", "frozenlist==1.8.0", "multidict==7.2.1", "propcache==0.5.4", "yarl==1.25.1",
+		},
+		"3.10": {
+			"httpx==0.25.2", "httpcore==1.0.2", "h11==0.14.0", "h2==4.1.0", "hpack==4.0.0", "hyperframe==6.0.1", "anyio==3.7.1", "sniffio==1.3.1", "exceptiongroup==1.3.0",
+			"typing_extensions==4.15.0", "aiohttp==3.9.5", "aiosignal==1.3.1", "attrs==23.2.0", "frozenlist==1.4.1", "multidict==6.0.5", "yarl==1.9.4", "async-timeout==4.0.3",
+		},
+	}
 	oldLibraries = []string{
 		"urllib3==1.26.20", "requests==2.31.0", "charset-normalizer==3.4.4", "idna==3.11", "certifi==2025.11.12",
 		"boto3==1.28.85", "botocore==1.31.85", "s3transfer==0.7.0", "jmespath==1.0.1", "python-dateutil==2.9.0.post0", "six==1.17.0",
@@ -62,7 +74,8 @@ func TestUnits(t *testing.T) {
 	for _, version := range versions {
 		t.Run(version, func(t *testing.T) {
 			rt := find(t, version)
-			unittest(t, rt, version == "3.10" || version == "3.13", install(t, rt, "new", newLibraries)+string(os.PathListSeparator)+rt.Dir)
+			libraries := install(t, rt, "new", slices.Concat(newLibraries, asyncLibraries[version]))
+			unittest(t, rt, version == "3.10" || version == "3.13", libraries+string(os.PathListSeparator)+rt.Dir)
 		})
 	}
 	t.Run("old libraries", func(t *testing.T) {

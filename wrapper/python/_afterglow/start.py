@@ -84,6 +84,11 @@ class Finder:
             if module.__name__ == name:
                 self._loaded(name, module)
 
+        exec_module.__wrapped__ = execute
+        if sys.version_info < (3, 11):
+            from .frames import Method
+
+            exec_module = Method(exec_module).call
         loader.exec_module = exec_module
 
     @guard.observer

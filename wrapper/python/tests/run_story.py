@@ -1,4 +1,4 @@
-"""Runs one story as its own process: run_story.py STORY BASE_URL."""
+"""Runs stories as a process of their own: run_story.py STORY... BASE_URL."""
 
 import importlib.util
 import sys
@@ -13,8 +13,8 @@ def load(path):
 
 
 if __name__ == "__main__":
-    story = load(sys.argv[1])
-    try:
-        story.run(sys.argv[2])
-    except Exception:
-        traceback.print_exc()  # what a story raises is what it shows
+    for path in sys.argv[1:-1]:
+        try:
+            load(path).run(sys.argv[-1])
+        except Exception:
+            traceback.print_exc()  # what a story raises is what it shows

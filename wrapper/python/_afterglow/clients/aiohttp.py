@@ -57,22 +57,22 @@ def install(module, settings):
     _state.nothing = sys.modules["aiohttp.streams"].EMPTY_PAYLOAD
     handler = sys.modules["aiohttp.client_proto"].ResponseHandler
     calls.prepare(settings)
-    for name, method, before, after, failed in (
-        ("BaseConnector", "connect", _connects, None, None),
-        ("BaseConnector", "_release", _releases, None, None),
-        ("ClientRequest", "send", _sends, None, None),
-        ("ClientRequest", "write_bytes", _sends_body, None, None),
-        ("StreamWriter", "write", _writes, None, None),
-        ("StreamWriter", "write_eof", _writes, None, None),
-        ("StreamReader", "feed_data", _comes, None, None),
-        ("StreamReader", "feed_eof", _ends, None, None),
-        ("StreamReader", "set_exception", _breaks, None, None),
-        ("DeflateBuffer", "feed_data", _comes_compressed, _has_come, _not_come),
-        ("TimerContext", "__exit__", _leaves, _left, _times_out),
-        ("TimerNoop", "__exit__", _leaves, None, None),
+    for name, method, before in (
+        ("BaseConnector", "connect", _connects),
+        ("BaseConnector", "_release", _releases),
+        ("ClientRequest", "send", _sends),
+        ("ClientRequest", "write_bytes", _sends_body),
+        ("StreamWriter", "write", _writes),
+        ("StreamWriter", "write_eof", _writes),
+        ("StreamReader", "feed_data", _comes),
+        ("StreamReader", "feed_eof", _ends),
+        ("StreamReader", "set_exception", _breaks),
+        ("DeflateBuffer", "feed_data", _comes_compressed),
+        ("TimerContext", "__exit__", _leaves),
+        ("TimerNoop", "__exit__", _leaves),
     ):
         cls = classes[name]
-        setattr(cls, method, guard.around(cls.__dict__[method], before, after, failed))
+        setattr(cls, method, guard.around(cls.__dict__[method], before, None, None))
     handler.feed_data = guard.around(handler.feed_data, _responds, None, None)  # a queue's; other queues are left alone
 
 
@@ -167,21 +167,10 @@ def _leaves(args, kwargs):
     error = args[2] if len(args) > 2 else None
     if call is None or error is None:
         return None
-    if getattr(args[0], "_cancelled", False):  # the time is up, which the timer is about to say in its own words
-        call.trouble = error
-        return call
+    if getattr(args[0], "_cancelled", False):  # the time is up, which the timer is about to say in these words
+        error = TimeoutError()
     _end(call, partial=not call.connecting, error=error)
     return None
-
-
-@guard.observer
-def _left(call, result):
-    _end(call, partial=not call.connecting)
-
-
-@guard.observer
-def _times_out(call, error):
-    _end(call, partial=not call.connecting, error=error)
 
 
 # The response
@@ -218,21 +207,10 @@ def _comes(args, kwargs):
 def _comes_compressed(args, kwargs):
     """feed_data(chunk) of what decompresses a body, and feeds that then."""
     call = _marked(args[0].out._protocol).get(MARK)
-    if call is None:
-        return None
-    call.response.add(_argument(args, kwargs, 1, "chunk"))
-    call.nested = True
-    return call
-
-
-@guard.observer
-def _has_come(call, result):
-    call.nested = False
-
-
-@guard.observer
-def _not_come(call, error):
-    call.nested = False
+    if call is not None:
+        call.response.add(_argument(args, kwargs, 1, "chunk"))
+        call.nested = True  # from now on
+    return None
 
 
 @guard.observer
