@@ -46,7 +46,7 @@ func takeMemory(room int) []byte {
 }
 
 func giveBack(b []byte) {
-	if cap(b) > 0 && cap(b) <= mostScratch {
+	if cap(b) > 0 && cap(b) <= mostKept {
 		b = b[:0]
 		memory.Put(&b)
 	}

@@ -19,8 +19,14 @@ const release = "0.1.0"
 // mostText is the limit of a message, a stack and a URL (spool/FORMAT.md).
 const mostText = 16 << 10
 
-// mostScratch is how much memory is kept from one record to the next: two bodies and headers at the default settings, and room.
+// mostScratch is how much memory is kept from one record to the next: a header, and bodies that are copied.
 const mostScratch = 256 << 10
+
+// mostKept is how much is kept of the memory for one body: the largest that settings allow, and what growing to it leaves.
+const mostKept = 1<<20 + 64<<10
+
+// mostCopied is from where on copying a body takes longer than telling the system of one piece more.
+const mostCopied = 16 << 10
 
 // roomForHeader is more than most headers take.
 const roomForHeader = 4 << 10
@@ -183,15 +189,26 @@ func (s *Spool) place(i *Invocation) *file {
 // write appends a record with one write(2). A short one is not repeated: the reader steps over its piece.
 func (s *Spool) write(f *file, h *spool.Header, parts ...[]byte) (reason string) {
 	h.Time = time.Now().UnixMicro()
-	need := roomForHeader
+	body := 0
 	for _, p := range parts {
-		need += len(p)
+		body += len(p)
 	}
-	b := slices.Grow(s.scratch[:0], need) // once: a large body would be copied again with every step that append takes
+	apart := body > mostCopied
+	need := roomForHeader
+	if !apart {
+		need += body
+	}
+	b := slices.Grow(s.scratch[:0], need) // once: it would be copied again with every step that append takes
 	if f.bytes == 0 {
 		b = spool.AppendHead(b, f.mark)
 	}
-	b, err := spool.AppendRecord(b, f.mark, *h, parts...)
+	b, err := spool.AppendFront(b, f.mark, h, parts...)
+	if !apart {
+		for _, p := range parts {
+			b = append(b, p...)
+		}
+		b = append(b, spool.RecordEnd...)
+	}
 	if cap(b) <= mostScratch {
 		s.scratch = b
 	}
@@ -201,16 +218,28 @@ func (s *Spool) write(f *file, h *spool.Header, parts ...[]byte) (reason string)
 	if !s.ours(f) {
 		return "write-failed"
 	}
-	n, err := syscall.Write(f.fd, b)
-	for err == syscall.EINTR { //nolint:errorlint // Errno is what it is
-		n, err = syscall.Write(f.fd, b)
+	whole := len(b)
+	var n int
+	if apart {
+		whole += body + len(spool.RecordEnd)
+		n, err = writeTogether(f.fd, b, parts)
+	} else {
+		n, err = write(f.fd, b)
 	}
-	if err != nil || n != len(b) {
+	if err != nil || n != whole {
 		return "write-failed"
 	}
 	f.bytes += int64(n)
 	f.records++
 	return ""
+}
+
+func write(fd int, b []byte) (n int, err error) {
+	for {
+		if n, err = syscall.Write(fd, b); err != syscall.EINTR { //nolint:errorlint // Errno is what it is
+			return n, err
+		}
+	}
 }
 
 // lose counts what was not recorded.
