@@ -35,10 +35,19 @@ func (c *Copy) Free() {
 	c.kept = nil
 }
 
-var memory sync.Pool //nolint:gochecknoglobals // memory, no state
+var (
+	memory sync.Pool              //nolint:gochecknoglobals // memory, no state
+	spare  atomic.Pointer[[]byte] //nolint:gochecknoglobals // the same, for a large body: the collector empties a pool, and getting it anew takes as long as filling it
+)
 
 // takeMemory gives an empty slice with room for so much.
 func takeMemory(room int) []byte {
+	if room > mostScratch {
+		if b := spare.Swap(nil); b != nil && cap(*b) >= room {
+			return *b
+		}
+		return make([]byte, 0, room)
+	}
 	if b, ok := memory.Get().(*[]byte); ok {
 		return slices.Grow(*b, room)
 	}
@@ -46,8 +55,12 @@ func takeMemory(room int) []byte {
 }
 
 func giveBack(b []byte) {
-	if cap(b) > 0 && cap(b) <= mostKept {
-		b = b[:0]
+	b = b[:0]
+	switch {
+	case cap(b) == 0, cap(b) > mostKept:
+	case cap(b) > mostScratch:
+		spare.Store(&b)
+	default:
 		memory.Put(&b)
 	}
 }
