@@ -7,15 +7,18 @@
 // It takes nothing but the environment. It waits for the runtime client to load its native addon and arms the hook in
 // that moment, before any code of the function ran: what happens there is what the function is seen through (handler.cjs).
 // A process that loads no such addon (a child of the function that inherited NODE_OPTIONS, a tool) is left alone,
-// and so is every worker thread. It promises that whatever fails here, the runtime starts as if the hook were not there.
+// and so is every worker thread of the function's. It promises that whatever fails here, the runtime starts as if the hook were not there.
 
 const START = `${__dirname}/start.cjs`;
 
+// On Managed Instances the runtime client (aws-lambda-ric 4, worker-manager.js) loads the function in worker threads of its own,
+// which it gives its environment and options of their own: Node.js reads NODE_OPTIONS for them again.
+const CONCURRENT = process.env.AWS_LAMBDA_MAX_CONCURRENCY !== undefined;
+
 forget(); // in worker threads, too
-if (!disabled(process.env.AFTERGLOW_DISABLED) && !inWorker()) {
+if (!disabled(process.env.AFTERGLOW_DISABLED)) {
   try {
-    takeBack();
-    watch();
+    if (here()) watch();
   } catch {
     // Not even guard.cjs is loaded: there is nobody to tell, and nothing was changed.
   }
@@ -26,21 +29,32 @@ function disabled(value) {
   return /^\s*(true|1)\s*$/i.test(value || '');
 }
 
+// here tells whether the runtime client may load its addon in this thread.
+function here() {
+  if (!CONCURRENT) {
+    if (inWorker()) return false;
+    takeBack();
+    return true;
+  }
+  return inWorker() && takeBack(); // a thread of the function's finds nothing to take back
+}
+
 // Worker threads cannot change the directory, and Node.js marks the function that says so. Asking node:worker_threads
 // would cost a process that never loads it more than a millisecond.
 function inWorker() {
   return process.chdir.disabled === true;
 }
 
-// takeBack removes what exec-wrapper put into NODE_OPTIONS: the function sees the variable as its owner wrote it, and a
-// child process neither loads the hook nor fails for want of this file.
+// takeBack removes what exec-wrapper put into NODE_OPTIONS, and tells whether it was there: the function sees the variable as
+// its owner wrote it, and a child process neither loads the hook nor fails for want of this file.
 function takeBack() {
   const fs = require('fs');
   const value = process.env.NODE_OPTIONS || '';
   const rest = value.replace(/ ?--require "([^"]*)"/g, (option, file) => (same(fs, file) ? '' : option));
-  if (rest === value) return;
+  if (rest === value) return false;
   if (rest === '') delete process.env.NODE_OPTIONS;
   else process.env.NODE_OPTIONS = rest;
+  return true;
 }
 
 function same(fs, file) {
@@ -77,7 +91,7 @@ function arm(addon) {
       const spool = require('./spool.cjs').create(settings, guard);
       const handler = require('./handler.cjs').create(settings, guard, spool);
       handler.attach(addon);
-      const calls = require('./clients/call.cjs').create(settings, guard, spool, handler);
+      const calls = require('./clients/call.cjs').create(settings, guard, handler.writer(), handler);
       // One line for each library that sends requests.
       const http = guard.run('http', () => require('./clients/http.cjs'));
       guard.run('http', () => http.attach(guard, calls, handler));
@@ -128,6 +142,7 @@ function forget() {
 function read(guard) {
   guard.level(choice(guard, 'AFTERGLOW_LOG_LEVEL', 'warn', ['debug', 'info', 'warn', 'error', 'off'])); // for what comes below
   return {
+    thread: CONCURRENT ? require('worker_threads').threadId : 0, // the main one is 0
     spoolDir: path(guard, 'AFTERGLOW_SPOOL_DIR', '/tmp/afterglow'),
     spoolDirBytes: bytes(guard, 'AFTERGLOW_SPOOL_DIR_BYTES', 67108864, 1 << 20, 2 ** 33),
     spoolInvocationBytes: bytes(guard, 'AFTERGLOW_SPOOL_INVOCATION_BYTES', 16777216, 1 << 16, 1 << 30),

@@ -2,60 +2,48 @@
 // Which invocation started the work that goes on now. Work may be left behind by its invocation and go on in a later one.
 //
 // AsyncLocalStorage follows work from where it was started to where it goes on. From Node.js 24 on that costs nothing. Before,
-// it makes every promise of the process two to three times as slow (some 50 ns more, each), so it is used there only while
-// there is something to follow: from the end of an invocation that leaves behind what keeps the event loop alive (a timer, a
-// request) until nothing of that kind is left. What such an invocation left was not followed yet, and is known by that.
+// the first one that is used switches async_hooks on: a promise takes two to three times as long (20 to 40 ns become 60 to
+// 110), and stack traces of whatever the system calls show a frame more, `callbackTrampoline`. So the hook's own is used there
+// only where the function, a library or the runtime client uses one anyway: most tracers, loggers and Managed Instances do.
 
-const { AsyncLocalStorage } = require('async_hooks');
-const { getActiveResourcesInfo } = process;
-
-// After so many invocations without a call of left-behind work, what keeps the event loop alive is there to stay: a database's
-// connection, a listening socket.
-const MOST_QUIET = 8;
+const { AsyncLocalStorage, AsyncResource, executionAsyncId } = require('async_hooks');
 
 class Following {
-  constructor() {
+  // always: somebody uses one anyway.
+  constructor(always) {
     this.storage = new AsyncLocalStorage();
-    this.free = typeof AsyncLocalStorage.prototype._enable !== 'function';
-    this.on = this.free;
-    this.unfollowed = ''; // the invocation whose work is not followed although it goes on
-    this.rest = -1; // how much keeps the event loop alive that no invocation left behind
-    this.quiet = 0; // invocations since a call was seen that is not of the one that ran
+    this.free = always || typeof AsyncLocalStorage.prototype._enable !== 'function';
+    this.asked = false;
   }
 
   // invocation gives the one that started what is running now. last is the one that runs, or ran last.
   invocation(last) {
-    if (!this.on) return last;
-    const cell = this.storage.getStore();
-    const from = cell ? cell.invocation : this.unfollowed || last;
-    if (from !== last) this.quiet = 0;
-    return from;
+    const cell = this.free ? this.storage.getStore() : undefined;
+    return cell ? cell.invocation : last;
   }
 
   // between is called when one invocation is over and before the next one comes. What the client does from here on, calling
   // the handler included, belongs to the one that comes: its id goes into the cell that this gives, if any.
   between(last) {
-    if (!this.free) this.look(last);
-    if (!this.on) return null;
+    if (!this.asked) this.free = this.free || counted();
+    this.asked = true;
+    if (!this.free) return null;
     const cell = { invocation: last };
     this.storage.enterWith(cell);
     return cell;
   }
 
-  look(last) {
-    const left = getActiveResourcesInfo().length;
-    if (this.rest < 0 || left < this.rest) this.rest = left;
-    const more = left > this.rest && (!this.on || ++this.quiet < MOST_QUIET);
-    if (more && !this.on) {
-      this.unfollowed = last;
-      this.quiet = 0;
-    } else if (!more && this.on) {
-      this.unfollowed = '';
-      this.storage.disable();
-    }
-    if (!more) this.rest = left;
-    this.on = more;
+  // look is called by a reaction of a promise that the system resolved. It has an id of its own where async_hooks are on.
+  look() {
+    if (!this.free) this.free = executionAsyncId() !== 0;
   }
+}
+
+// counted tells whether async_hooks are on, where no promise was awaited: a promise takes a number of theirs then.
+function counted() {
+  const before = new AsyncResource('PROMISE').asyncId();
+  Promise.resolve();
+  return new AsyncResource('PROMISE').asyncId() > before + 1;
 }
 
 module.exports = { Following };

@@ -17,10 +17,10 @@ let failures = 0;
 let shown = LEVELS.indexOf('warn');
 
 // run calls fn and gives what it returns, or undefined if it failed or the hook is off.
-function run(what, fn, a, b, c) {
+function run(what, fn, a, b, c, d) {
   if (failures >= MOST_FAILURES) return undefined;
   try {
-    return fn(a, b, c);
+    return fn(a, b, c, d);
   } catch (error) {
     failed(what, error);
     return undefined;

@@ -6,6 +6,10 @@
 // by AWS's own code alone: no handler of ours, no changed _HANDLER, no frame, no promise in between. What does not go
 // through the addon goes through node:http, where clients/http.cjs asks exchange: a streamed response, an error of
 // initialisation, and `next` in the client's alternative mode.
+//
+// On Managed Instances the client has worker threads, each of which takes several invocations at a time: it asks for the next
+// one as soon as it has called the handler. There, an invocation is over when its outcome was posted, and whose a call is
+// tells its context alone.
 
 const { ticks, text, failure } = require('./spool.cjs');
 const { Following } = require('./following.cjs');
@@ -16,6 +20,7 @@ const parse = JSON.parse;
 const MOST_ERROR = 1048576; // longer error bodies are not taken apart; the longest that carries what is kept is far below
 const MOST_STATUS = 65536; // longer responses are not searched for a status; the extension has what was kept of them
 const MOST_COUNTED = 1048576; // counting the bytes of a string costs a millisecond for each megabyte
+const INVOCATION = '/2018-06-01/runtime/invocation/';
 const EXIT = 'Runtime.ExitError'; // Lambda's own word
 
 function create(settings, guard, spool) {
@@ -29,12 +34,13 @@ class Handler {
     this.spool = spool;
     this.api = process.env.AWS_LAMBDA_RUNTIME_API || '';
     this.name = process.env._HANDLER || '';
-    this.last = 'init'; // the invocation that is running, or ran last
+    this.concurrent = settings.thread > 0;
+    this.last = 'init'; // the invocation that is running, or ran last; if several run, none of them
     this.run = null; // the one that is running
+    this.runs = new Map(); // those that are running, by id, where there are several
     this.cold = true;
     this.fatal = null; // an uncaught exception, if the process dies of it
-    this.follow = new Following();
-    this.unhook = null; // puts JSON.parse back
+    this.follow = new Following(this.concurrent);
   }
 
   // attach watches the addon, and creates the file that tells the extension that a hook is alive.
@@ -54,12 +60,16 @@ class Handler {
       return promise;
     };
     addon.done = function (id, response) {
-      guard.run('done', outcome, handler, 'response', response);
-      return apply(done, this, arguments);
+      guard.run('done', outcome, handler, id, 'response', response);
+      const result = apply(done, this, arguments);
+      if (handler.concurrent) guard.run('done', posted, handler, id);
+      return result;
     };
     addon.error = function (id, body) {
-      guard.run('error', outcome, handler, 'error', body);
-      return apply(error, this, arguments);
+      guard.run('error', outcome, handler, id, 'error', body);
+      const result = apply(error, this, arguments);
+      if (handler.concurrent) guard.run('error', posted, handler, id);
+      return result;
     };
     this.spool.begin('init');
     this.spool.touch();
@@ -72,26 +82,50 @@ class Handler {
     return this.follow.invocation(this.last);
   }
 
-  // begin records the start. payload is the event as it arrived.
+  // writer gives what calls are written with: the spool, which goes to the right file first where there are several. What goes
+  // on after its invocation has a file of its own there.
+  writer() {
+    const { spool, runs } = this;
+    if (!this.concurrent) return spool;
+    return {
+      write: (kind, id, fields, parts) => {
+        spool.turn(id);
+        spool.write(kind, id, fields, parts);
+        if (!runs.has(id) && !(id === 'init' && this.cold)) spool.end();
+      },
+      lose: (reason, records, bytes) => spool.lose(reason, records, bytes),
+    };
+  }
+
+  // begin records the start, and gives the invocation's id. payload is the event as it arrived.
   begin(headers, payload) {
     const { spool } = this;
     const id = headers['lambda-runtime-aws-request-id'] || 'none';
+    const run = { id, begun: ticks(), start: this.facts(headers), outcome: null, body: '', stream: null, unhook: null };
     spool.anchor();
-    spool.begin(id);
-    this.last = id;
-    this.run = { id, begun: ticks(), start: this.facts(headers), outcome: null, body: '', stream: null };
+    if (this.concurrent) {
+      if (this.cold) spool.begin(id);
+      else spool.turn(id);
+      spool.prune();
+      this.runs.set(id, run);
+    } else {
+      spool.begin(id);
+      this.last = id;
+      this.run = run;
+    }
     this.cold = false;
     this.fatal = null;
     const { eventBytes } = this.settings;
     if (payload.length <= eventBytes) {
       const size = Buffer.byteLength(payload);
       if (size <= eventBytes) {
-        this.begun([{ of: 'event', data: payload, size }]);
-        return;
+        this.begun(run, [{ of: 'event', data: payload, size }]);
+        return id;
       }
     }
-    this.unhook = eventBytes > 0 ? intercept(this.guard, payload, (event) => this.shortened(event)) : null;
-    if (!this.unhook) this.begun(null);
+    run.unhook = eventBytes > 0 ? intercept(this.guard, payload, (event) => this.shortened(run, event)) : null;
+    if (!run.unhook) this.begun(run, null);
+    return id;
   }
 
   facts(headers) {
@@ -102,31 +136,35 @@ class Handler {
       field('handler', this.name) + (this.cold ? ',"cold":true' : '');
   }
 
-  begun(parts) {
-    const { run } = this;
-    if (!run || run.start === null) return;
+  begun(run, parts) {
+    if (run.start === null) return;
     const { start } = run;
     run.start = null;
     run.begun = ticks();
+    if (this.concurrent) this.spool.turn(run.id);
     this.spool.write('invocation.start', run.id, start, parts);
   }
 
   // shortened records the start with an event that is too large to be kept whole. The client has just parsed it.
-  shortened(event) {
+  shortened(run, event) {
     const { shorten } = require('./shorten.cjs'); // most functions never need it
     delete require.cache[require.resolve('./shorten.cjs')];
     const data = shorten(event, this.settings.eventBytes);
-    this.begun([{ of: 'event', data, size: -1, truncated: true, shortened: true }]);
+    this.begun(run, [{ of: 'event', data, size: -1, truncated: true, shortened: true }]);
   }
 
-  // finish records the end. The client calls next, so the outcome was posted: nobody waits for what is done here.
-  finish(error) {
-    const { run, spool } = this;
+  // finish records the end. The outcome was posted: nobody waits for what is done here.
+  finish(run, error) {
+    const { spool } = this;
     if (!run) return;
+    if (this.concurrent) {
+      if (!this.runs.delete(run.id)) return;
+      spool.turn(run.id);
+    }
     this.run = null;
-    if (this.unhook) this.unhook();
+    if (run.unhook) run.unhook();
     if (run.start !== null) spool.write('invocation.start', run.id, run.start, null);
-    const end = run.stream ? streamed(run.stream) : posted(run, this.settings.eventBytes);
+    const end = run.stream ? streamed(run.stream) : answered(run, this.settings.eventBytes);
     const failed = error || end.error;
     spool.write('invocation.end', run.id, `,"dur":${(run.outcome ? run.ended : ticks()) - run.begun}` +
       `${failed ? failure(failed.type, failed.message, failed.stack) : ''}${end.status ? `,"status":${end.status}` : ''}` +
@@ -135,12 +173,18 @@ class Handler {
     spool.end();
   }
 
-  // exit records what a process leaves that ends with an invocation still running, and closes its file.
+  // exit records what a process or thread leaves that ends with an invocation still running, and closes its file.
   exit(code) {
-    const { run } = this;
-    if (run && run.outcome === null) this.finish(this.fatal || { type: EXIT, message: `the process exited with code ${code}` });
-    else this.finish(null);
+    for (const run of this.concurrent ? [...this.runs.values()] : [this.run]) {
+      this.finish(run, run && run.outcome === null ? this.fatal || { type: EXIT, message: `the process exited with code ${code}` } : null);
+    }
+    if (this.concurrent) this.spool.turn('init');
     this.spool.end();
+  }
+
+  // of gives the running invocation of an id, as it stands in an URL.
+  of(id) {
+    return this.concurrent ? this.runs.get(decodeURIComponent(id)) : this.run;
   }
 
   // exchange tells clients/http.cjs what a request to the host is: undefined for one of the function's, null for one that
@@ -150,13 +194,14 @@ class Handler {
     const budget = this.settings.eventBytes;
     if (!path.startsWith('/2018-06-01/runtime/')) return null;
     if (path.endsWith('/response')) {
-      return { budget, started: (call) => { if (this.run) this.run.stream = { call, req }; }, ended() {} };
+      const run = this.of(path.slice(INVOCATION.length, -'/response'.length));
+      return { budget, started: (call) => { if (run) run.stream = { call, req }; }, ended: () => { if (this.concurrent) this.finish(run, null); } };
     }
     if (path.endsWith('/init/error')) {
       return { budget, started: (call) => this.initFailed(call.request.bytes()), ended() {} };
     }
     if (path.endsWith('/invocation/next')) {
-      return { budget, started: () => this.finish(null), ended: (call) => this.arrived(call) };
+      return { budget, started: () => { if (!this.concurrent) this.finish(this.run, null); }, ended: (call) => this.arrived(call) };
     }
     return null;
   }
@@ -175,13 +220,13 @@ class Handler {
     if (!part.truncated) this.begin(headers, part.data.toString());
     else {
       this.begin(headers, '');
-      this.begun([part]);
+      this.begun(this.of(headers['lambda-runtime-aws-request-id']), [part]);
     }
   }
 }
 
 function nextCalled(handler) {
-  handler.finish(null);
+  if (!handler.concurrent) handler.finish(handler.run, null);
   handler.cell = handler.follow.between(handler.last);
 }
 
@@ -189,17 +234,22 @@ function watch(handler, promise) {
   const { cell } = handler;
   // Our reaction is the first one, so it runs before the client goes on.
   apply(then, promise, [(taken) => handler.guard.run('begin', () => {
-    handler.begin(taken.headers, taken.bodyJson);
-    if (cell) cell.invocation = handler.last;
+    handler.follow.look();
+    const id = handler.begin(taken.headers, taken.bodyJson);
+    if (cell) cell.invocation = id;
   }), () => {}]);
 }
 
-function outcome(handler, kind, body) {
-  const { run } = handler;
+function outcome(handler, id, kind, body) {
+  const run = handler.of(id);
   if (!run) return;
   run.outcome = kind;
   run.body = body;
   run.ended = ticks();
+}
+
+function posted(handler, id) {
+  handler.finish(handler.of(id), null);
 }
 
 // intercept has use look at the value of text when the client parses it, which is the next thing that happens to it: parsing
@@ -234,8 +284,8 @@ function withoutFrame(error) {
   error.stack = error.stack.split('\n').filter((line) => !line.includes(__filename)).join('\n');
 }
 
-// posted tells what the addon was given.
-function posted(run, budget) {
+// answered tells what the addon was given.
+function answered(run, budget) {
   if (run.outcome === 'error') return { error: reported(run.body) };
   if (run.outcome !== 'response' || typeof run.body !== 'string') return {};
   const { body } = run;

@@ -23,6 +23,7 @@ const MARKS = 64; // drawn at once: one read of the random device lasts for as m
 const FIRST_SCRATCH = 65536; // a call with two full bodies fits; grows to what a larger one needs
 const FRAME = 128; // a file's head, a record's mark and length, line ends
 const MOST_TRIES = 64; // names that an earlier process of the same id left behind
+const NUMBERS = 1000000; // a thread's files have numbers of their own: they have one process id
 const MOST_CHECKS = 4; // files looked for at the end of an invocation, so that its cost stays the same
 
 // What Lambda hides from an extension; FORMAT.md allows nothing else of the environment.
@@ -40,6 +41,8 @@ class Spool {
     this.mostAll = settings.spoolDirBytes;
     this.invocation = 'none';
     this.file = null; // the one that is being written
+    this.others = new Map(); // open files of other invocations that run at the same time
+    this.first = (settings.thread || 0) * NUMBERS; // numbers of a thread's files begin above it
     this.number = 0;
     this.lost = { __proto__: null }; // reason: { records, bytes }, not told yet
     this.complained = 0; // records
@@ -70,6 +73,15 @@ class Spool {
     this.invocation = invocation;
   }
 
+  // turn goes to the file of another invocation, where several run at the same time.
+  turn(invocation) {
+    if (invocation === this.invocation) return;
+    if (this.file) this.others.set(this.invocation, this.file);
+    this.invocation = invocation;
+    this.file = this.others.get(invocation) || null;
+    this.others.delete(invocation);
+  }
+
   // touch makes sure that there is a file. Work that goes on after the end of an invocation gets one of its own.
   touch() {
     if (this.file || this.keptBytes >= this.mostAll) return;
@@ -78,7 +90,7 @@ class Spool {
   }
 
   open(invocation) {
-    if (this.number === 0) this.number = this.highest();
+    if (this.number === 0) this.number = this.first + this.highest();
     for (let tries = 0, made = false; tries < MOST_TRIES; tries++) {
       const stem = `${this.dir}/${invocation}.${pid}.${++this.number}`;
       try {
@@ -107,7 +119,8 @@ class Spool {
     try {
       for (const name of readdirSync(this.dir)) {
         const match = ours.exec(name);
-        if (match && Number(match[1]) > highest) highest = Number(match[1]);
+        const number = match ? Number(match[1]) - this.first : 0;
+        if (number > highest && number < NUMBERS) highest = number;
       }
     } catch {
       // No directory yet, or none that can be read: open will tell.

@@ -9,9 +9,10 @@ const { pid } = process;
 
 function create(settings, guard, spool, handler) {
   let count = 0;
+  const thread = settings.thread ? `${settings.thread}-` : '';
   const recorder = {
     started(call) {
-      call.id = `${pid}-${++count}`;
+      call.id = `${pid}-${thread}${++count}`;
       call.invocation = handler.invocation();
       const parts = call.ready ? [call.request.part('request')] : null;
       spool.write('call.start', call.invocation, `,"call":"${call.id}","lib":"${call.lib}","method":${text(call.method)},"url":${text(call.url)}` +

@@ -10,6 +10,7 @@ async function get(path) {
   return res.statusCode;
 }
 
+if (process.env.OWN_STORAGE) new (require('async_hooks').AsyncLocalStorage)().enterWith('something of its own');
 let release;
 let left;
 const early = get('/text?from=init');
