@@ -19,6 +19,9 @@ namespace Afterglow
         public const int Exists = 17;
         public const int NotDirectory = 20;
 
+        private const int SetSignal = 10, GetSignal = 11; // of fcntl
+        private const int FirstSignal = 35, Signals = 30; // above those that anybody uses by name
+
         public static int Error => Marshal.GetLastWin32Error();
 
         // Opens a file for one process' records; -1 if that fails.
@@ -41,6 +44,21 @@ namespace Afterglow
         public static void MakeDirectory(string path, int mode)
         {
             mkdir(Path(path), mode);
+        }
+
+        // Marks the open description behind a descriptor, by the signal that it would send if it sent any: whoever gets its number later
+        // has another description. Gives the mark; 0 if the system takes none.
+        public static int Mark(int descriptor, int number)
+        {
+            var signal = FirstSignal + number % Signals;
+            return fcntl(descriptor, SetSignal, (IntPtr)signal) == 0 ? signal : 0;
+        }
+
+        // Tells whether a descriptor is still the one that was marked: the function may have closed it, and been given the number for
+        // something of its own.
+        public static bool IsMarked(int descriptor, int mark)
+        {
+            return mark == 0 || fcntl(descriptor, GetSignal, IntPtr.Zero) == mark;
         }
 
         public static void Close(int descriptor)
@@ -68,6 +86,9 @@ namespace Afterglow
 
         [DllImport("libc", SetLastError = true)]
         private static extern int mkdir(byte[] path, int mode);
+
+        [DllImport("libc")]
+        private static extern int fcntl(int descriptor, int command, IntPtr argument);
 
         [DllImport("libc")]
         private static extern int close(int descriptor);

@@ -35,7 +35,7 @@ namespace Afterglow
         private sealed class Opened
         {
             public string Invocation, Stem, Mark;
-            public int Descriptor;
+            public int Descriptor, Known; // by its mark
             public long Size;
             public int Records = -1; // the first one is the process' description
         }
@@ -157,7 +157,7 @@ namespace Afterglow
                 var descriptor = Libc.Open(stem + ".open", Libc.Append | Libc.CloseOnExec | Libc.Create | Libc.Exclusive | Libc.WriteOnly, FileMode);
                 if (descriptor >= 0)
                 {
-                    return new Opened { Stem = stem, Descriptor = descriptor, Mark = Guid.NewGuid().ToString("n").Substring(16) };
+                    return new Opened { Stem = stem, Descriptor = descriptor, Known = Libc.Mark(descriptor, number), Mark = Guid.NewGuid().ToString("n").Substring(16) };
                 }
                 var error = Libc.Error;
                 if (error == Libc.NoEntry && !made)
@@ -251,7 +251,10 @@ namespace Afterglow
                     Count("deleted", file.Records, file.Size); // under our hands: the extension falls back on the platform's word
                 }
             }
-            Libc.Close(file.Descriptor);
+            if (Libc.IsMarked(file.Descriptor, file.Known))
+            {
+                Libc.Close(file.Descriptor);
+            }
             kept.Enqueue(file);
             keptBytes += file.Size;
         }
@@ -348,7 +351,7 @@ namespace Afterglow
                 record.Raw(parts[i].Data, parts[i].From, parts[i].Length);
             }
             record.Raw("\n");
-            if (!Libc.Write(file.Descriptor, record.Bytes, record.Length))
+            if (!Libc.IsMarked(file.Descriptor, file.Known) || !Libc.Write(file.Descriptor, record.Bytes, record.Length))
             {
                 return false;
             }

@@ -5,6 +5,7 @@ using System.Collections;
 using System.Collections.Generic;
 using System.IO;
 using System.Net.Http;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Afterglow
@@ -21,6 +22,7 @@ namespace Afterglow
             Errors();
             View();
             Full();
+            Replaced();
             return wrong;
         }
 
@@ -154,6 +156,51 @@ namespace Afterglow
             var list = new List<string>();
             Headers.Make(typeof(Viewable).GetProperty("NonValidated")).Add(list, new Viewable());
             Same("view", string.Join(",", list), "A,1,A,2");
+        }
+
+        [DllImport("libc")]
+        private static extern int dup2(int from, int to);
+
+        // Into what the function has opened where a file of the spool was, nothing is written, and it is not closed.
+        private static void Replaced()
+        {
+            var dir = Path.Combine(Path.GetTempPath(), "afterglow-units-" + Guid.NewGuid());
+            Directory.CreateDirectory(dir);
+            try
+            {
+                var spool = new Spool(new Settings(Path.Combine(dir, "spool")));
+                spool.Begin("one", true);
+                var ours = -1;
+                foreach (var link in Directory.GetFileSystemEntries("/proc/self/fd"))
+                {
+                    if (Target(link).StartsWith(dir, StringComparison.Ordinal))
+                    {
+                        ours = int.Parse(Path.GetFileName(link));
+                    }
+                }
+                using (var theirs = new FileStream(Path.Combine(dir, "theirs"), FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite, 1))
+                {
+                    dup2((int)theirs.SafeFileHandle.DangerousGetHandle(), ours);
+                    Same("a record", spool.Write("call.start", "one", new Text(64), null), "write-failed");
+                    spool.EndAll();
+                    Same("what is in their file", theirs.Length.ToString(), "0");
+                    Same("their descriptor", Target("/proc/self/fd/" + ours), Path.Combine(dir, "theirs"));
+                }
+            }
+            finally
+            {
+                Directory.Delete(dir, true);
+            }
+        }
+
+        [DllImport("libc")]
+        private static extern IntPtr readlink(string path, byte[] into, IntPtr size);
+
+        private static string Target(string link)
+        {
+            var into = new byte[1000];
+            var n = (int)readlink(link, into, (IntPtr)into.Length);
+            return n < 0 ? "" : Encoding.UTF8.GetString(into, 0, n);
         }
 
         // Of an invocation that has no room left, no call begins any more; one that has begun ends.
