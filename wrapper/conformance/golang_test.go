@@ -15,11 +15,12 @@ import (
 // golang is told by aws-lambda-go. The function is the same source in both runs; with Afterglow it is built with the overlay.
 func golang() actor {
 	return actor{
-		language:  "go",
-		versions:  []string{"provided.al2023"},
-		handlers:  map[string]string{"": "handler", "stream": "stream"},
-		libraries: []string{"default", "transport"},
-		build:     buildGo,
+		language:   "go",
+		versions:   []string{"provided.al2023"},
+		handlers:   map[string]string{"": "handler", "stream": "stream"},
+		libraries:  []string{"default", "transport"},
+		build:      buildGo,
+		compiledIn: true,
 		noise: []*regexp.Regexp{
 			// Ports that a client is given, and the Runtime API's.
 			regexp.MustCompile(`127\.0\.0\.1:\d+(->|/2018-06-01)`),

@@ -26,6 +26,8 @@ type actor struct {
 
 	// build makes /var/task out of a folder with source code: the actor's, or a story's. It may be the folder itself.
 	build func(t *testing.T, rt runtimes.Runtime, source string, hooked bool) string
+	// compiledIn says that the hook is in what build makes. Elsewhere one build serves both runs.
+	compiledIn bool
 	// layers gives folders that the function has as layers in both runs: a set of libraries. "libraries" is that with those that are installed; stories ask
 	// for others. nil if there are none.
 	layers func(t *testing.T, rt runtimes.Runtime, set string) []string

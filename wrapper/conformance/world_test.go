@@ -146,12 +146,19 @@ func (w *world) env(t *testing.T, s story, library string, hooked bool) map[stri
 // code gives /var/task: the actor, or the code that the story has.
 func (w *world) code(t *testing.T, s story, hooked bool) string {
 	t.Helper()
-	source, name := absolute(t, "actors", w.actor.language), fmt.Sprint("actor ", hooked)
-	if files, ok := s.code(w.actor.language); ok {
-		source, name = t.TempDir(), fmt.Sprint(s.name, " ", hooked)
-		lay(t, source, files)
+	source, name := absolute(t, "actors", w.actor.language), "actor"
+	files, own := s.code(w.actor.language)
+	if own {
+		name = s.name
+	}
+	if w.actor.compiledIn {
+		name = fmt.Sprint(name, " ", hooked)
 	}
 	if w.built[name] == "" {
+		if own {
+			source = w.whole.TempDir()
+			lay(t, source, files)
+		}
 		w.built[name] = w.actor.build(w.whole, w.rt, source, hooked)
 	}
 	return w.built[name]

@@ -26,7 +26,7 @@ func TestRequests(t *testing.T) {
 	each(t, func(t *testing.T, rt runtimes.Runtime) {
 		dir := filepath.Join(t.TempDir(), "spool")
 		run := func(options ...string) string {
-			cmd := exec.CommandContext(t.Context(), filepath.Join(rt.Lang, "bin", "java"), append(options, "-Xverify:all", "-cp", classes, "Requests", peer.URL)...)
+			cmd := exec.CommandContext(t.Context(), filepath.Join(rt.Lang, "bin", "java"), append(append(short(), options...), "-Xverify:all", "-cp", classes, "Requests", peer.URL)...)
 			cmd.Env = append(os.Environ(), "AFTERGLOW_SPOOL_DIR="+dir)
 			out, err := cmd.CombinedOutput()
 			if err != nil {

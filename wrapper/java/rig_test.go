@@ -59,11 +59,18 @@ func compile(t *testing.T, into, classPath string, sources ...string) {
 	if _, err := os.Stat(javac); err != nil {
 		missing(t, err)
 	}
-	args := append([]string{"--release", "11", "-Xlint:-options", "-nowarn", "-cp", classPath, "-d", into}, sources...)
+	var args []string
+	for _, option := range short() {
+		args = append(args, "-J"+option)
+	}
+	args = append(append(args, "--release", "11", "-proc:none", "-Xlint:-options", "-nowarn", "-cp", classPath, "-d", into), sources...)
 	if out, err := exec.CommandContext(t.Context(), javac, args...).CombinedOutput(); err != nil {
 		t.Fatalf("javac: %v\n%s", err, out)
 	}
 }
+
+// short are options for what does not run for long: half the time goes into compiling it well otherwise.
+func short() []string { return []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"} }
 
 func glob(t *testing.T, pattern string) []string {
 	t.Helper()

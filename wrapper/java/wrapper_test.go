@@ -1,0 +1,53 @@
+package java
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestExecWrapper: the agent comes behind the program, and only one that the virtual machine can open, which does not start with any other.
+func TestExecWrapper(t *testing.T) {
+	agent := string(read(t, jarName))
+	for _, c := range []struct{ name, as, agent, want string }{
+		{"java", "java", agent, "<-javaagent:ROOT/java/afterglow-agent.jar> <-cp> <x> |JAVA_TOOL_OPTIONS=mine"},
+		{"another program", "start", agent, "<-cp> <x> |JAVA_TOOL_OPTIONS=-javaagent:ROOT/java/afterglow-agent.jar mine"},
+		{"an empty agent", "java", "", "<-cp> <x> |JAVA_TOOL_OPTIONS=mine"},
+		{"no archive", "java", "\x00(]} nothing\nPK", "<-cp> <x> |JAVA_TOOL_OPTIONS=mine"},
+	} {
+		for _, shell := range []string{"sh", "dash", "bash --posix"} { // Lambda's is bash
+			t.Run(c.name+"/"+shell, func(t *testing.T) {
+				root := t.TempDir()
+				write(t, filepath.Join(root, "exec-wrapper"), read(t, "../exec-wrapper"))
+				write(t, filepath.Join(root, "java", jarName), []byte(c.agent))
+				program := filepath.Join(root, "bin", c.as)
+				write(t, program, []byte("#!/bin/sh\nprintf '<%s> ' \"$@\"\nprintf '|'\nexec printenv\n"))
+				if err := os.Chmod(program, 0o755); err != nil { //nolint:gosec // a program
+					t.Fatal(err)
+				}
+				argv := append(strings.Fields(shell), filepath.Join(root, "exec-wrapper"), program, "-cp", "x")
+				if _, err := exec.LookPath(argv[0]); err != nil {
+					missing(t, err)
+				}
+				cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+				cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "AWS_EXECUTION_ENV=AWS_Lambda_java21", "JAVA_TOOL_OPTIONS=mine"}
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					t.Fatalf("%v: %s", err, out)
+				}
+				args, env, _ := strings.Cut(string(out), "|")
+				got := args + "|"
+				for line := range strings.Lines(env) {
+					if strings.HasPrefix(line, "JAVA_TOOL_OPTIONS=") {
+						got += strings.TrimSpace(line)
+					}
+				}
+				if got = strings.ReplaceAll(got, root, "ROOT"); got != c.want {
+					t.Errorf("got %s, want %s", got, c.want)
+				}
+			})
+		}
+	}
+}
