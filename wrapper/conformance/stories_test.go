@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"flag"
+	"os"
+	"os/signal"
 	"regexp"
 	"slices"
 	"testing"
@@ -12,6 +14,7 @@ import (
 // TestStories tells every story on every runtime that it is for.
 func TestStories(t *testing.T) {
 	all := stories(t)
+	heedInterrupts(t)
 	for _, a := range actors() {
 		for i, version := range a.versions {
 			t.Run(version, func(t *testing.T) {
@@ -29,6 +32,17 @@ func TestStories(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// heedInterrupts has functions begin with SIGINT as Lambda's do. What a script starts in the background has it ignored, and so have its children, unless it
+// is caught: a runtime that is to end by it would be waited for.
+func heedInterrupts(t *testing.T) {
+	t.Helper()
+	if signal.Ignored(os.Interrupt) {
+		caught := make(chan os.Signal, 1)
+		signal.Notify(caught, os.Interrupt)
+		t.Cleanup(func() { signal.Stop(caught) })
 	}
 }
 

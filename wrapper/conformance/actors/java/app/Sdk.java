@@ -40,6 +40,9 @@ final class Sdk implements Library {
     /** It complains of an answer that is no HTTP when its own thread gets to that, before or after the handler has answered. */
     private static final Logger PIPELINE = Logger.getLogger("io.netty.channel.DefaultChannelPipeline");
 
+    /** A name that nobody has may be looked up for long. */
+    private static final Duration PATIENCE = Duration.ofSeconds(45);
+
     private static SdkEventLoopGroup loops;
 
     static {
@@ -116,7 +119,7 @@ final class Sdk implements Library {
 
     private Map<String, Object> later(Call call) throws Exception {
         Map<String, Object> result = null;
-        try (SdkAsyncHttpClient client = kind.equals("netty") ? NettyNioAsyncHttpClient.builder().eventLoopGroup(loops())
+        try (SdkAsyncHttpClient client = kind.equals("netty") ? NettyNioAsyncHttpClient.builder().eventLoopGroup(loops()).connectionAcquisitionTimeout(PATIENCE)
             .protocolNegotiation(call.second ? ProtocolNegotiation.ALPN : ProtocolNegotiation.ASSUME_PROTOCOL).buildWithDefaults(options(call))
             : AwsCrtAsyncHttpClient.builder().buildWithDefaults(options(call))) {
             for (int i = 0; i < call.times; i++) {
