@@ -19,7 +19,9 @@ func ExampleNewInstrumentedFunction() {
 			Handler: jsii.String("app.handler"),
 			Code:    awslambda.Code_FromAsset(jsii.String("functions/orders"), nil),
 		},
-		Afterglow: &construct.Instrumentation{OTLPEndpoint: jsii.String("https://collector.example.com:4318")},
+		Afterglow: &construct.Instrumentation{
+			Exporters: &[]construct.Exporter{construct.ToOTLP(&construct.OTLPProps{Endpoint: jsii.String("https://collector.example.com:4318")})},
+		},
 	})
 	orders.AddFunctionUrl(&awslambda.FunctionUrlOptions{AuthType: awslambda.FunctionUrlAuthType_AWS_IAM})
 

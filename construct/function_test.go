@@ -34,7 +34,7 @@ func TestGoldenTemplates(t *testing.T) {
 				props.Architecture = architecture
 				fn := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{
 					FunctionProps: props,
-					Afterglow:     &Instrumentation{OTLPEndpoint: jsii.String("https://collector.example.com:4318")},
+					Afterglow:     toCollector(),
 				})
 				if !*fn.IsInstrumented() {
 					t.Error("says that it is not instrumented")
@@ -60,13 +60,13 @@ func TestGoldenTemplates(t *testing.T) {
 
 func TestInstrumentationAddsNothingElse(t *testing.T) {
 	stack := newStack(t)
-	NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python()})
+	NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python(), Afterglow: toNowhere()})
 	fn := onlyFunction(t, stack)
 	if len(fn.Layers) != 1 {
 		t.Errorf("%d layers, want one", len(fn.Layers))
 	}
-	if got := fmt.Sprint(fn.Environment.Variables); got != "map[AWS_LAMBDA_EXEC_WRAPPER:/opt/afterglow/exec-wrapper]" {
-		t.Errorf("environment %s, want the wrapper alone", got)
+	if got := fmt.Sprint(fn.Environment.Variables); got != "map[AFTERGLOW_EXPORTERS:none AWS_LAMBDA_EXEC_WRAPPER:/opt/afterglow/exec-wrapper]" {
+		t.Errorf("environment %s, want the wrapper and no more", got)
 	}
 }
 
@@ -77,7 +77,7 @@ func TestCompiledHook(t *testing.T) {
 	props.Code = handlerAsset()
 	props.Environment = &map[string]*string{"AWS_LAMBDA_EXEC_WRAPPER": jsii.String("/opt/theirs")}
 	made := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: props,
-		Afterglow: &Instrumentation{ServiceName: jsii.String("orders")}})
+		Afterglow: &Instrumentation{ServiceName: jsii.String("orders"), Exporters: &[]Exporter{ToLog()}}})
 	if !*made.IsInstrumented() {
 		t.Error("says that it is not instrumented")
 	}
@@ -85,7 +85,7 @@ func TestCompiledHook(t *testing.T) {
 	if len(fn.Layers) != 1 {
 		t.Errorf("%d layers, want one", len(fn.Layers))
 	}
-	if got := fmt.Sprint(fn.Environment.Variables); got != "map[AWS_LAMBDA_EXEC_WRAPPER:/opt/theirs OTEL_SERVICE_NAME:orders]" {
+	if got := fmt.Sprint(fn.Environment.Variables); got != "map[AFTERGLOW_EXPORTERS:log AWS_LAMBDA_EXEC_WRAPPER:/opt/theirs OTEL_SERVICE_NAME:orders]" {
 		t.Errorf("environment %s", got)
 	}
 	annotations := assertions.Annotations_FromStack(stack)
@@ -187,14 +187,14 @@ func TestExistingWrapperIsChained(t *testing.T) {
 	for name, c := range cases {
 		props := python()
 		props.Environment = &map[string]*string{"AWS_LAMBDA_EXEC_WRAPPER": jsii.String(c.wrapper), "STAGE": jsii.String("test")}
-		fn := NewInstrumentedFunction(stack, jsii.String(name), &InstrumentedFunctionProps{FunctionProps: props})
+		fn := NewInstrumentedFunction(stack, jsii.String(name), &InstrumentedFunctionProps{FunctionProps: props, Afterglow: toNowhere()})
 		functions[name] = *stack.GetLogicalId(fn.Node().DefaultChild().(awscdk.CfnElement))
 	}
 	made := functionsOf(t, stack)
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			got := made[functions[name]].Environment.Variables
-			want := map[string]any{"AWS_LAMBDA_EXEC_WRAPPER": layer.ExecWrapper, "STAGE": "test"}
+			want := map[string]any{"AWS_LAMBDA_EXEC_WRAPPER": layer.ExecWrapper, "STAGE": "test", "AFTERGLOW_EXPORTERS": "none"}
 			if c.next != nil {
 				want["AFTERGLOW_EXEC_WRAPPER_NEXT"] = c.next
 			}
@@ -223,10 +223,15 @@ func TestConflictsAreErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			stack, props := newStack(t), python()
 			props.Environment = &c.environment
-			message := panicOf(t, func() {
-				NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: props, Afterglow: c.afterglow})
-			})
-			mustHold(t, message, append(c.want, "Shop/Orders")...)
+			NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: props, Afterglow: c.afterglow})
+			found := *assertions.Annotations_FromStack(stack).FindError(jsii.String("/Shop/Orders"), assertions.Match_AnyValue())
+			if len(found) != 1 {
+				t.Fatalf("%d errors on the function, want one", len(found))
+			}
+			mustHold(t, fmt.Sprint(found[0].Entry.Data), c.want...)
+			if fn := onlyFunction(t, stack); len(fn.Layers) != 0 || !reflect.DeepEqual(fn.Environment.Variables, anyValues(c.environment)) {
+				t.Errorf("the function was changed: %+v", fn)
+			}
 		})
 	}
 	t.Run("the same value twice is none", func(t *testing.T) {
@@ -235,4 +240,12 @@ func TestConflictsAreErrors(t *testing.T) {
 		NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: props,
 			Afterglow: &Instrumentation{ServiceName: jsii.String("orders")}})
 	})
+}
+
+func anyValues(of map[string]*string) map[string]any {
+	all := map[string]any{}
+	for name, value := range of {
+		all[name] = *value
+	}
+	return all
 }

@@ -1,20 +1,6 @@
 package construct
 
-import (
-	"errors"
-	"fmt"
-	"maps"
-	"math"
-	"net/url"
-	"slices"
-	"strconv"
-	"strings"
-
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/jsii-runtime-go"
-
-	"github.com/afterglow-lambda/afterglow/settings"
-)
+import "github.com/aws/aws-cdk-go/awscdk/v2"
 
 // A LogLevel is how much Afterglow writes into the function's log.
 type LogLevel string
@@ -25,14 +11,6 @@ const (
 	LogLevelWarn  LogLevel = "warn"
 	LogLevelError LogLevel = "error"
 	LogLevelOff   LogLevel = "off"
-)
-
-// A Compression is how export requests are compressed.
-type Compression string
-
-const (
-	CompressionGzip Compression = "gzip"
-	CompressionNone Compression = "none"
 )
 
 // A MetricTemporality says what sums and histograms count from.
@@ -81,28 +59,15 @@ const (
 
 // Instrumentation says what Afterglow keeps, hides and sends, and where to. Every field is optional. A field becomes an
 // environment variable of the function only where it differs from the default, because Lambda allows 4 KB for all of them.
-//
-// There is no field for headers of the export requests yet: they hold credentials, which do not belong into a template.
 type Instrumentation struct {
-	// Base URL of an OTLP/HTTP collector, such as https://collector.example.com:4318; /v1/traces, /v1/metrics or
-	// /v1/logs is appended.
-	// Default: nothing is exported, and the extension says so once in the function's log.
-	OTLPEndpoint *string
-	// URL for traces, used as it is. Goes before OTLPEndpoint.
-	// Default: made from OTLPEndpoint.
-	OTLPTracesEndpoint *string
-	// URL for metrics, used as it is. Goes before OTLPEndpoint.
-	// Default: made from OTLPEndpoint.
-	OTLPMetricsEndpoint *string
-	// URL for log records, used as it is. Goes before OTLPEndpoint.
-	// Default: made from OTLPEndpoint.
-	OTLPLogsEndpoint *string
-	// Compression of export requests.
-	// Default: CompressionGzip.
-	OTLPCompression Compression
-	// Longest time that one export request may take, from 1 ms to 60 s. What the invocation has left bounds it further.
-	// Default: 3 seconds.
-	OTLPTimeout awscdk.Duration
+	// Where telemetry goes: ToOTLP, ToXRay, ToLog, several of them at once.
+	// Default: ToXRay, unless the function's own Environment names an endpoint (OTEL_EXPORTER_OTLP_ENDPOINT) or exporters (AFTERGLOW_EXPORTERS). An empty
+	// list exports nothing.
+	Exporters *[]Exporter
+
+	// The layer with extension and hooks: LayerFromArn or LayerFromParameter for one that somebody shares.
+	// Default: one of the stack's own, made when the first function asks for it.
+	Layer LayerSource
 
 	// What is exported: traces, metrics, logs.
 	// Default: traces and metrics.
@@ -230,21 +195,9 @@ type Instrumentation struct {
 	SpoolInvocationSize awscdk.Size
 }
 
-// A row joins a field to its setting.
-type row struct {
-	field   string
-	setting string
-	value   any
-}
-
+// rows joins each field to its setting; Exporters and Layer have their own.
 func (i *Instrumentation) rows() []row {
 	return []row{
-		{"OTLPEndpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", i.OTLPEndpoint},
-		{"OTLPTracesEndpoint", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", i.OTLPTracesEndpoint},
-		{"OTLPMetricsEndpoint", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", i.OTLPMetricsEndpoint},
-		{"OTLPLogsEndpoint", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", i.OTLPLogsEndpoint},
-		{"OTLPCompression", "OTEL_EXPORTER_OTLP_COMPRESSION", i.OTLPCompression},
-		{"OTLPTimeout", "OTEL_EXPORTER_OTLP_TIMEOUT", i.OTLPTimeout},
 		{"Signals", "AFTERGLOW_SIGNALS", i.Signals},
 		{"MetricTemporality", "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", i.MetricTemporality},
 		{"MetricInterval", "OTEL_METRIC_EXPORT_INTERVAL", i.MetricInterval},
@@ -282,161 +235,3 @@ func (i *Instrumentation) rows() []row {
 		{"SpoolInvocationSize", "AFTERGLOW_SPOOL_INVOCATION_BYTES", i.SpoolInvocationSize},
 	}
 }
-
-// environment gives the variables of the settings that differ from their defaults.
-func (i *Instrumentation) environment() (map[string]string, error) {
-	variables := map[string]string{}
-	for _, r := range i.rows() {
-		value, err := render(r.value)
-		if err != nil {
-			return nil, fmt.Errorf("property Afterglow.%s: %w", r.field, err)
-		}
-		if value == "" {
-			continue
-		}
-		// A value that only CloudFormation knows cannot be checked here; the extension falls back to the default at run time.
-		if isToken(value) {
-			variables[r.setting] = value
-			continue
-		}
-		setting, ok := settings.Lookup(r.setting)
-		if !ok {
-			return nil, fmt.Errorf("property Afterglow.%s: there is no setting %s", r.field, r.setting)
-		}
-		if err := checkNoCredentials(setting, value); err != nil {
-			return nil, fmt.Errorf("property Afterglow.%s: %w", r.field, err)
-		}
-		if err := setting.Check(value); err != nil {
-			return nil, fmt.Errorf("property Afterglow.%s: %w", r.field, err)
-		}
-		if r.setting == "AFTERGLOW_SPOOL_DIR" && value != "" && !strings.HasPrefix(value, "/tmp/") {
-			return nil, fmt.Errorf("property Afterglow.%s: %w", r.field, &settings.Error{Name: r.setting, Value: value,
-				Problem: "not below /tmp, which is all that a function can write", Remedy: "write a path like " + settings.DefaultSpoolDir})
-		}
-		if !isDefault(setting, value) {
-			variables[r.setting] = value
-		}
-	}
-	return variables, nil
-}
-
-// checkNoCredentials refuses what would be readable in the template. Its error does not show the value.
-func checkNoCredentials(s settings.Setting, value string) error {
-	if s.Type != settings.URL {
-		return nil
-	}
-	u, err := url.Parse(value)
-	if err != nil {
-		return nil //nolint:nilerr // Check will say what is wrong, without showing the value
-	}
-	if u.User != nil {
-		return errors.New("the URL holds credentials, and everyone who may read the template could read them; " +
-			"remove user and password from it")
-	}
-	if u.RawQuery != "" {
-		return errors.New("the URL has a query, which is where keys of collectors stand, and everyone who may read the template could " +
-			"read it; remove the query")
-	}
-	return nil
-}
-
-// isDefault tells whether a valid value means the same as leaving the setting out.
-func isDefault(s settings.Setting, value string) bool {
-	if s.Type == settings.Duration {
-		with := settings.Read(func(string) string { return value })
-		without := settings.Read(func(string) string { return "" })
-		return with.Duration(s.Name) == without.Duration(s.Name)
-	}
-	return value == s.Default
-}
-
-// render writes a field as the environment has it, "" for a field that is not set.
-func render(value any) (string, error) {
-	switch v := value.(type) {
-	case nil:
-		return "", nil
-	case *string:
-		return deref(v), nil
-	case *bool:
-		if v == nil {
-			return "", nil
-		}
-		return strconv.FormatBool(*v), nil
-	case LogLevel:
-		return string(v), nil
-	case Compression:
-		return string(v), nil
-	case MetricTemporality:
-		return string(v), nil
-	case *float64:
-		if v == nil {
-			return "", nil
-		}
-		return strconv.FormatFloat(*v, 'g', -1, 64), nil
-	case MaskPreset:
-		return string(v), nil
-	case MaskUnknown:
-		return string(v), nil
-	case Flush:
-		return string(v), nil
-	case Undelivered:
-		return string(v), nil
-	case awscdk.Duration:
-		ms, err := whole(v.ToMilliseconds(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)}), "milliseconds")
-		return ms + "ms", err
-	case awscdk.Size:
-		return whole(v.ToBytes(&awscdk.SizeConversionOptions{Rounding: awscdk.SizeRoundingBehavior_NONE}), "bytes")
-	case *[]*string:
-		return renderList(v)
-	case *map[string]*string:
-		return renderPairs(v), nil
-	}
-	return "", fmt.Errorf("no way to write a %T", value)
-}
-
-func whole(n *float64, unit string) (string, error) {
-	if *n != math.Trunc(*n) {
-		return "", fmt.Errorf("%v %s is not a whole number; write a value without a fraction", *n, unit)
-	}
-	return strconv.FormatFloat(*n, 'f', 0, 64), nil
-}
-
-func renderList(list *[]*string) (string, error) {
-	if list == nil {
-		return "", nil
-	}
-	var entries []string
-	for _, entry := range *list {
-		if strings.Contains(deref(entry), ",") {
-			return "", fmt.Errorf("%q holds a comma; write one entry for each", *entry)
-		}
-		entries = append(entries, deref(entry))
-	}
-	return strings.Join(entries, ","), nil
-}
-
-func renderPairs(pairs *map[string]*string) string {
-	if pairs == nil {
-		return ""
-	}
-	var entries []string
-	for _, key := range sortedKeys(*pairs) {
-		value := deref((*pairs)[key])
-		if !isToken(value) {
-			value = url.PathEscape(value) // commas and percent signs have a meaning there
-		}
-		entries = append(entries, key+"="+value)
-	}
-	return strings.Join(entries, ",")
-}
-
-func isToken(value string) bool { return *awscdk.Token_IsUnresolved(value) }
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -13,56 +13,25 @@ import (
 	"github.com/afterglow-lambda/afterglow/settings"
 )
 
-// fileOfTheFunction: whoever puts it into the package or a layer sets the variable beside it.
-const fileOfTheFunction = "names a file that the function's package or a layer brings along"
-
-// needsPermission: a field has to grant the function's role what the exporter asks AWS for. Until there is one, both are set by hand (docs/exporting.md).
-const needsPermission = "needs a permission of the function's role, which no field grants yet"
-
 // elsewhere are the settings that have no field, each with the reason.
 var elsewhere = map[string]string{
 	"AFTERGLOW_EXEC_WRAPPER_NEXT": "made of the function's own AWS_LAMBDA_EXEC_WRAPPER",
-	"OTEL_EXPORTER_OTLP_HEADERS":  "holds credentials, which must not get into a template",
+	"AFTERGLOW_EXPORTERS":         "made of Exporters",
 
-	"AFTERGLOW_EXPORTERS":          needsPermission,
-	"AFTERGLOW_OTLP_SECRET":        needsPermission,
-	"AFTERGLOW_OTLP_SECRET_HEADER": needsPermission,
-
-	"OTEL_EXPORTER_OTLP_PROTOCOL":           "there is but one, the default",
-	"OTEL_EXPORTER_OTLP_CERTIFICATE":        fileOfTheFunction,
-	"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": fileOfTheFunction,
-	"OTEL_EXPORTER_OTLP_CLIENT_KEY":         fileOfTheFunction,
-
-	"OTEL_EXPORTER_OTLP_TRACES_HEADERS":            "holds credentials, which must not get into a template",
-	"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL":           "there is but one, the default",
-	"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION":        "rarely another than for all signals, which OTLPCompression says",
-	"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT":            "rarely another than for all signals, which OTLPTimeout says",
-	"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE":        fileOfTheFunction,
-	"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE": fileOfTheFunction,
-	"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY":         fileOfTheFunction,
-
-	"OTEL_EXPORTER_OTLP_METRICS_HEADERS":            "holds credentials, which must not get into a template",
-	"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL":           "there is but one, the default",
-	"OTEL_EXPORTER_OTLP_METRICS_COMPRESSION":        "rarely another than for all signals, which OTLPCompression says",
-	"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT":            "rarely another than for all signals, which OTLPTimeout says",
-	"OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE":        fileOfTheFunction,
-	"OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE": fileOfTheFunction,
-	"OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY":         fileOfTheFunction,
-
-	"OTEL_EXPORTER_OTLP_LOGS_HEADERS":            "holds credentials, which must not get into a template",
-	"OTEL_EXPORTER_OTLP_LOGS_PROTOCOL":           "there is but one, the default",
-	"OTEL_EXPORTER_OTLP_LOGS_COMPRESSION":        "rarely another than for all signals, which OTLPCompression says",
-	"OTEL_EXPORTER_OTLP_LOGS_TIMEOUT":            "rarely another than for all signals, which OTLPTimeout says",
-	"OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE":        fileOfTheFunction,
-	"OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE": fileOfTheFunction,
-	"OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY":         fileOfTheFunction,
+	"OTEL_EXPORTER_OTLP_PROTOCOL":         "there is but one, the default",
+	"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL":  "there is but one, the default",
+	"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "there is but one, the default",
+	"OTEL_EXPORTER_OTLP_LOGS_PROTOCOL":    "there is but one, the default",
 }
+
+// otherFields are those that reach no setting of their own.
+var otherFields = []string{"Exporters", "Layer"}
 
 // Every row of the settings table has a field, and every field has a row.
 func TestInstrumentationCoversTheSettings(t *testing.T) {
 	rows := map[string]string{}
 	var fields []string
-	for _, r := range (&Instrumentation{}).rows() {
+	for _, r := range append((&Instrumentation{}).rows(), ToOTLP(nil).rows()...) {
 		rows[r.setting] = r.field
 		fields = append(fields, r.field)
 	}
@@ -77,7 +46,7 @@ func TestInstrumentationCoversTheSettings(t *testing.T) {
 		t.Errorf("field %s is for %s, which the settings do not have", field, name)
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Instrumentation]()) {
-		if !slices.Contains(fields, f.Name) {
+		if !slices.Contains(append(fields, otherFields...), f.Name) {
 			t.Errorf("field %s reaches no setting", f.Name)
 		}
 	}
@@ -101,6 +70,14 @@ func TestEnumsHaveTheSettingsValues(t *testing.T) {
 	}
 }
 
+// otlpAt is an exporter to a collector that is somewhere.
+func otlpAt(props OTLPProps) *[]Exporter {
+	if props.Endpoint == nil {
+		props.Endpoint = jsii.String("https://collector.example.com")
+	}
+	return &[]Exporter{ToOTLP(&props)}
+}
+
 func TestEnvironment(t *testing.T) {
 	token := awscdk.Fn_ImportValue(jsii.String("Collector"))
 	for _, c := range []struct {
@@ -110,14 +87,13 @@ func TestEnvironment(t *testing.T) {
 	}{
 		{"nothing", Instrumentation{}, map[string]string{}},
 		{"defaults written out", Instrumentation{
-			OTLPCompression: CompressionGzip, OTLPTimeout: awscdk.Duration_Seconds(jsii.Number(3)), Disabled: jsii.Bool(false),
+			Exporters: otlpAt(OTLPProps{Compression: CompressionGzip, Timeout: awscdk.Duration_Seconds(jsii.Number(3))}), Disabled: jsii.Bool(false),
 			LogLevel: LogLevelWarn, CaptureBodySize: awscdk.Size_Kibibytes(jsii.Number(32)), DeadlineMargin: awscdk.Duration_Millis(jsii.Number(150)),
 			SpoolDir: jsii.String(settings.DefaultSpoolDir), MaskKeys: &[]*string{},
 			Signals: jsii.Strings("traces", "metrics"), MetricTemporality: MetricTemporalityDelta, MetricInterval: awscdk.Duration_Minutes(jsii.Number(1)),
-		}, map[string]string{}},
+		}, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example.com"}},
 		{"every type", Instrumentation{
-			OTLPEndpoint: jsii.String("https://collector.example.com"), OTLPCompression: CompressionNone,
-			OTLPTimeout: awscdk.Duration_Millis(jsii.Number(250)), Disabled: jsii.Bool(true), CaptureBodySize: awscdk.Size_Mebibytes(jsii.Number(1)),
+			Exporters: otlpAt(OTLPProps{Compression: CompressionNone, Timeout: awscdk.Duration_Millis(jsii.Number(250))}), Disabled: jsii.Bool(true), CaptureBodySize: awscdk.Size_Mebibytes(jsii.Number(1)),
 			MaskKeys:           jsii.Strings("iban", "tax_id"),
 			MaskPreset:         MaskPresetPCI,
 			Signals:            jsii.Strings("logs"),
@@ -131,7 +107,7 @@ func TestEnvironment(t *testing.T) {
 			"AFTERGLOW_MASK_KEYS": "iban,tax_id", "AFTERGLOW_MASK_PRESET": "pci", "AFTERGLOW_SIGNALS": "logs",
 			"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "cumulative", "AFTERGLOW_PRICE_GB_SECOND": "2.21e-05", "AFTERGLOW_MASK_ALL": "query,errors", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test,team=shop%2C%20web",
 		}},
-		{"tokens", Instrumentation{OTLPEndpoint: token}, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": *token}},
+		{"tokens", Instrumentation{Exporters: otlpAt(OTLPProps{Endpoint: token})}, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": *token}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := c.i.environment()
@@ -153,8 +129,8 @@ func TestWrongSettingsAreErrors(t *testing.T) {
 		i    Instrumentation
 		want []string
 	}{
-		{"url", Instrumentation{OTLPEndpoint: jsii.String("collector:4318")}, []string{"Afterglow.OTLPEndpoint", `"collector:4318"`, "write one like https://"}},
-		{"duration", Instrumentation{OTLPTimeout: awscdk.Duration_Hours(jsii.Number(1))}, []string{"Afterglow.OTLPTimeout", `"3600000ms"`, "from 1ms to 60000ms"}},
+		{"url", Instrumentation{Exporters: otlpAt(OTLPProps{Endpoint: jsii.String("collector:4318")})}, []string{"Afterglow.Exporters[0].Endpoint", `"collector:4318"`, "write one like https://"}},
+		{"duration", Instrumentation{Exporters: otlpAt(OTLPProps{Timeout: awscdk.Duration_Hours(jsii.Number(1))})}, []string{"Afterglow.Exporters[0].Timeout", `"3600000ms"`, "from 1ms to 60000ms"}},
 		{"fraction", Instrumentation{DeadlineMargin: awscdk.Duration_Millis(jsii.Number(10.5))}, []string{"Afterglow.DeadlineMargin", "10.5 milliseconds", "without a fraction"}},
 		{"size", Instrumentation{CaptureBodySize: awscdk.Size_Gibibytes(jsii.Number(1))}, []string{"Afterglow.CaptureBodySize", `"1073741824"`, "from 0 to 1048576"}},
 		{"enum", Instrumentation{LogLevel: "loud"}, []string{"Afterglow.LogLevel", `"loud"`, "debug, info, warn, error, off"}},
@@ -173,8 +149,8 @@ func TestWrongSettingsAreErrors(t *testing.T) {
 
 func TestCredentialsAreRefusedUnseen(t *testing.T) {
 	for _, i := range []Instrumentation{
-		{OTLPEndpoint: jsii.String("https://user:geheim@collector.example.com")},
-		{OTLPTracesEndpoint: jsii.String("https://geheim@collector.example.com/v1/traces")},
+		{Exporters: otlpAt(OTLPProps{Endpoint: jsii.String("https://user:geheim@collector.example.com")})},
+		{Exporters: otlpAt(OTLPProps{Traces: &OTLPSignalProps{Endpoint: jsii.String("https://geheim@collector.example.com/v1/traces")}})},
 	} {
 		_, err := i.environment()
 		if err == nil {

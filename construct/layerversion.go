@@ -31,6 +31,12 @@ type InstrumentationLayerProps struct {
 	// Architecture of the functions that will use the layer.
 	// Default: awslambda.Architecture_X86_64, as that of awslambda.Function.
 	Architecture awslambda.Architecture
+	// Name of the layer.
+	// Default: one that CloudFormation makes of the construct's path.
+	LayerVersionName *string
+	// What becomes of a version when the stack has a newer one or is deleted.
+	// Default: awscdk.RemovalPolicy_DESTROY. Functions that use a version go on with it, but cannot be changed any more.
+	RemovalPolicy awscdk.RemovalPolicy
 }
 
 type instrumentationLayer struct {
@@ -43,19 +49,30 @@ type instrumentationLayer struct {
 //
 // It panics, as the CDK's constructors do, if the layer cannot be built; the message holds what the compiler said.
 func NewInstrumentationLayer(scope constructs.Construct, id *string, props *InstrumentationLayerProps) InstrumentationLayer {
-	architecture := awslambda.Architecture_X86_64()
-	if props != nil && props.Architecture != nil {
-		architecture = props.Architecture
+	if props == nil {
+		props = &InstrumentationLayerProps{}
+	}
+	l, err := newLayer(scope, deref(id), props)
+	if err != nil {
+		panic(fmt.Errorf("%s/%s: %w", *scope.Node().Path(), deref(id), err))
+	}
+	return l
+}
+
+func newLayer(scope constructs.Construct, id string, props *InstrumentationLayerProps) (*instrumentationLayer, error) {
+	architecture := props.Architecture
+	if architecture == nil {
+		architecture = awslambda.Architecture_X86_64()
 	}
 	name := *architecture.Name()
 	// CDK has no context to pass on; Ctrl-C ends the whole app, and the go command with it.
 	file, hash, err := layer.Archive(context.Background(),
 		layer.Options{Arch: name, CacheDir: cacheDir(scope), Progress: os.Stderr})
 	if err != nil {
-		panic(fmt.Errorf("%s/%s: %w", *scope.Node().Path(), deref(id), err))
+		return nil, err
 	}
 	l := &instrumentationLayer{hash: hash}
-	awslambda.NewLayerVersion_Override(l, scope, id, &awslambda.LayerVersionProps{
+	awslambda.NewLayerVersion_Override(l, scope, &id, &awslambda.LayerVersionProps{
 		// A zip, because modes on disk get lost (Windows, a umask); a hash of our own, because the CDK's leaves modes out.
 		Code: awslambda.Code_FromAsset(jsii.String(file), &awss3assets.AssetOptions{
 			AssetHash:     jsii.String(hash),
@@ -65,24 +82,14 @@ func NewInstrumentationLayer(scope constructs.Construct, id *string, props *Inst
 		CompatibleArchitectures: &[]awslambda.Architecture{architecture},
 		Description:             jsii.String("Afterglow: extension and hooks for " + name),
 		License:                 jsii.String("Apache-2.0"),
+		LayerVersionName:        props.LayerVersionName,
+		RemovalPolicy:           props.RemovalPolicy,
 	})
-	return l
+	return l, nil
 }
 
 // LayerHash implements InstrumentationLayer. (jsii also needs one exported method on the pointer to accept the type.)
 func (l *instrumentationLayer) LayerHash() *string { return &l.hash }
-
-// layerOf gives the layer of the function's stack and architecture. One for each stack: a shared one would tie stacks together
-// by exports and imports.
-func layerOf(fn awslambda.Function) awslambda.ILayerVersion {
-	ids := map[string]string{layer.ARM64: "AfterglowLayerArm64", layer.X86_64: "AfterglowLayerX8664"}
-	id := ids[*fn.Architecture().Name()]
-	stack := awscdk.Stack_Of(fn)
-	if made, ok := stack.Node().TryFindChild(jsii.String(id)).(awslambda.ILayerVersion); ok {
-		return made
-	}
-	return NewInstrumentationLayer(stack, jsii.String(id), &InstrumentationLayerProps{Architecture: fn.Architecture()})
-}
 
 // cacheDir is where the layer's zip is kept. It must outlive the app: with asset staging turned off, the CDK uploads the file
 // from there.

@@ -116,3 +116,11 @@ func mustHold(t *testing.T, text string, wants ...string) {
 		}
 	}
 }
+
+// toCollector is Instrumentation that exports to a collector and changes no role.
+func toCollector() *Instrumentation {
+	return &Instrumentation{Exporters: &[]Exporter{ToOTLP(&OTLPProps{Endpoint: jsii.String("https://collector.example.com:4318")})}}
+}
+
+// toNowhere is Instrumentation that neither exports nor changes a role.
+func toNowhere() *Instrumentation { return &Instrumentation{Exporters: &[]Exporter{}} }

@@ -211,7 +211,11 @@ func (e example) fulfilment(shippingURL *string, table awsdynamodb.Table, bucket
 }
 
 func (e example) afterglow(service string) *construct.Instrumentation {
-	return &construct.Instrumentation{OTLPEndpoint: e.config.otlpEndpoint, ServiceName: jsii.String(service)}
+	settings := &construct.Instrumentation{ServiceName: jsii.String(service)}
+	if e.config.otlpEndpoint != nil {
+		settings.Exporters = &[]construct.Exporter{construct.ToOTLP(&construct.OTLPProps{Endpoint: e.config.otlpEndpoint})}
+	}
+	return settings
 }
 
 // logGroup makes the group that goes when the stack does; the one that Lambda would make stays forever.

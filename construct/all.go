@@ -1,0 +1,233 @@
+package construct
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// InstrumentAllProps are what InstrumentAll is told.
+type InstrumentAllProps struct {
+	// What Afterglow keeps, hides and sends, and where to.
+	// Default: every setting has its own default, and spans go to X-Ray.
+	Afterglow *Instrumentation
+	// Functions that are instrumented: those that one of the matchers matches.
+	// Default: all.
+	Include []Matcher
+	// Functions that are not, even if Include matches.
+	// Default: none.
+	Exclude []Matcher
+	// Other settings for some functions, in the place of Afterglow: of the first override that matches.
+	// Default: none.
+	Overrides []Override
+	// File for the report, relative to the cloud assembly.
+	// Default: afterglow-report.json, with the scope's path in it where that is not the app.
+	ReportFile *string
+}
+
+// An Override is other settings for some functions.
+type Override struct {
+	Match     Matcher
+	Afterglow *Instrumentation
+}
+
+// A Candidate is a function that InstrumentAll has come upon.
+type Candidate struct {
+	// Path of the function's construct, such as Shop/Orders.
+	Path string
+	// Runtime is Lambda's name of it, such as python3.13; "a token" if only CloudFormation knows it.
+	Runtime string
+	// Resource is the function as CloudFormation has it.
+	Resource awslambda.CfnFunction
+}
+
+// A Matcher tells whether a function is meant. Any func(Candidate) bool is one.
+type Matcher func(Candidate) bool
+
+// MatchPath matches constructs by their paths: * is anything but a slash, and what ends in /** is everything below. It panics on a pattern that is none.
+func MatchPath(pattern string) Matcher {
+	if _, err := path.Match(pattern, ""); err != nil {
+		panic(fmt.Errorf("afterglow: MatchPath(%q): %w; write a path with stars, like Shop/*", pattern, err))
+	}
+	below, tree := strings.CutSuffix(pattern, "/**")
+	return func(c Candidate) bool {
+		if !tree {
+			ok, _ := path.Match(pattern, c.Path) // looked at above
+			return ok
+		}
+		depth := strings.Count(below, "/") + 1
+		parts := strings.Split(c.Path, "/")
+		if len(parts) <= depth {
+			return false
+		}
+		ok, _ := path.Match(below, strings.Join(parts[:depth], "/"))
+		return ok
+	}
+}
+
+// MatchRuntime matches runtimes by how they begin: python, nodejs22.
+func MatchRuntime(prefix string) Matcher {
+	return func(c Candidate) bool { return strings.HasPrefix(c.Runtime, prefix) }
+}
+
+// MatchTag matches functions that have a tag, of their own or of a scope around them. An empty value is any.
+func MatchTag(key, value string) Matcher {
+	return func(c Candidate) bool {
+		got, has := (*c.Resource.Tags().TagValues())[key]
+		return has && (value == "" || deref(got) == value)
+	}
+}
+
+// InstrumentAll instruments every function of an app, a stage, a stack or any other scope: those that are there and those that come until the app is synthesised,
+// nested stacks' and those in Stages that are there when it is called too. CDK's own functions, such as the handlers of custom resources, are left alone, and so
+// are those that Exclude names. A function that Instrument was called with has its own settings; where scopes lie in each other the inner one counts.
+//
+// What was instrumented, what not and why is in a report beside the templates, its sum in a line on stderr.
+//
+// It panics on wrong settings.
+func InstrumentAll(scope constructs.Construct, props *InstrumentAllProps) {
+	if props == nil {
+		props = &InstrumentAllProps{}
+	}
+	check := func(property string, i *Instrumentation) {
+		if i == nil {
+			return
+		}
+		if _, err := i.environment(); err != nil {
+			panic(fmt.Errorf("%s: %s%w", *scope.Node().Path(), property, err))
+		}
+	}
+	check("", props.Afterglow)
+	for n, o := range props.Overrides {
+		if o.Match == nil {
+			panic(fmt.Errorf("%s: property Overrides[%d].Match is nil; give it a matcher, like MatchRuntime(\"python\")", *scope.Node().Path(), n))
+		}
+		check(fmt.Sprintf("property Overrides[%d]: ", n), o.Afterglow)
+	}
+	for _, in := range append([]constructs.Construct{scope}, stagesIn(scope)...) {
+		instrumentScope(in, props)
+	}
+}
+
+// stagesIn finds the Stages below a scope, which aspects do not reach (github.com/aws/aws-cdk/issues/20468).
+func stagesIn(scope constructs.Construct) (stages []constructs.Construct) {
+	for _, c := range *scope.Node().FindAll(constructs.ConstructOrder_PREORDER) {
+		if *awscdk.Stage_IsStage(c) && *c.Node().Path() != *scope.Node().Path() {
+			stages = append(stages, c.(constructs.Construct))
+		}
+	}
+	return stages
+}
+
+func instrumentScope(scope constructs.Construct, props *InstrumentAllProps) {
+	if has(scope.Node(), metaInstrumentAll) {
+		return // by a scope around it, or a second call
+	}
+	scope.Node().AddMetadata(jsii.String(metaInstrumentAll), true, nil)
+	a := &sweep{props: props, scope: scope, path: *scope.Node().Path(), known: map[string]bool{}}
+	awscdk.Aspects_Of(scope).Add(a, &awscdk.AspectOptions{Priority: jsii.Number(late)})
+	scope.Node().AddValidation(&reporter{sweep: a, stderr: os.Stderr})
+}
+
+// A sweep is the aspect of a scope.
+type sweep struct {
+	props    *InstrumentAllProps
+	scope    constructs.Construct
+	path     string
+	known    map[string]bool // functions that were looked at: a second synthesis comes upon them again
+	outcomes []outcome
+}
+
+// Visit implements awscdk.IAspect.
+func (a *sweep) Visit(node constructs.IConstruct) {
+	cfn, ok := node.(awslambda.CfnFunction)
+	if !ok {
+		return
+	}
+	c := Candidate{Path: targetOf(cfn).path, Runtime: text(cfn.Runtime()), Resource: cfn}
+	if a.known[c.Path] {
+		return
+	}
+	a.known[c.Path] = true
+	why, others := a.leave(c)
+	switch {
+	case others: // its own report, or none
+	case why != "":
+		a.outcomes = append(a.outcomes, outcome{Path: c.Path, Why: why})
+	default:
+		a.outcomes = append(a.outcomes, wire(cfn, a.settingsFor(c)))
+	}
+}
+
+// leave tells why a function is none of this sweep's; others, that it is another one's.
+func (a *sweep) leave(c Candidate) (why string, others bool) {
+	if has(c.Resource.Node(), metaInstrument) {
+		return "it has settings of its own, by Instrument", false
+	}
+	scopes := *c.Resource.Node().Scopes()
+	for n := len(scopes) - 1; n >= 0; n-- { // from the function outwards
+		for _, entry := range *scopes[n].Node().Metadata() {
+			switch *entry.Type {
+			case metaExclude:
+				return "it is excluded, by Exclude of " + *scopes[n].Node().Path(), false
+			case metaInstrumentAll:
+				if *scopes[n].Node().Path() != a.path {
+					return "", true
+				}
+				return a.leaveByProps(c), false
+			case "aws:cdk:is-custom-resource-handler-singleton", "aws:cdk:is-custom-resource-handler-runtime-family":
+				return cdksOwn, false
+			}
+		}
+	}
+	return a.leaveByProps(c), false
+}
+
+const cdksOwn = "it is the CDK's own"
+
+// leaveByProps goes by what InstrumentAll was told, and by what no metadata marks.
+func (a *sweep) leaveByProps(c Candidate) (why string) {
+	if isProviderFramework(c) {
+		return cdksOwn
+	}
+	if matches(a.props.Exclude, c) {
+		return "it is excluded, by property Exclude"
+	}
+	if a.props.Include != nil && !matches(a.props.Include, c) {
+		return "property Include does not match it"
+	}
+	return ""
+}
+
+// isProviderFramework tells the handlers of the custom resources' provider framework, which have no metadata.
+func isProviderFramework(c Candidate) bool {
+	handler := text(c.Resource.Handler())
+	return strings.Contains(c.Path, "/framework-") && strings.HasPrefix(handler, "framework.")
+}
+
+func matches(matchers []Matcher, c Candidate) bool {
+	for _, m := range matchers {
+		if m(c) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *sweep) settingsFor(c Candidate) *Instrumentation {
+	for _, o := range a.props.Overrides {
+		if o.Match(c) && o.Afterglow != nil {
+			return o.Afterglow
+		}
+	}
+	if a.props.Afterglow != nil {
+		return a.props.Afterglow
+	}
+	return &Instrumentation{}
+}

@@ -1,0 +1,106 @@
+package construct
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/afterglow-lambda/afterglow/construct/layer"
+)
+
+// A LayerSource says where functions take the layer from: LayerFromArn and LayerFromParameter make one.
+type LayerSource interface {
+	// of gives the layer for the functions of a stack and an architecture, always the same.
+	of(stack awscdk.Stack, architecture string) (awslambda.ILayerVersion, error)
+}
+
+// layerIDs name a stack's layer by its architecture.
+var layerIDs = map[string]string{layer.ARM64: "AfterglowLayerArm64", layer.X86_64: "AfterglowLayerX8664"}
+
+func (i *Instrumentation) layer() LayerSource {
+	if i.Layer == nil {
+		return ownLayer{}
+	}
+	return i.Layer
+}
+
+// ownLayer is one of each stack's own: a shared construct would tie stacks together by exports and imports.
+type ownLayer struct{}
+
+func (ownLayer) of(stack awscdk.Stack, architecture string) (awslambda.ILayerVersion, error) {
+	id := layerIDs[architecture]
+	if made, ok := stack.Node().TryFindChild(jsii.String(id)).(awslambda.ILayerVersion); ok {
+		return made, nil
+	}
+	made, err := newLayer(stack, id, &InstrumentationLayerProps{Architecture: architectureOf(architecture)})
+	if err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+func architectureOf(name string) awslambda.Architecture {
+	if name == layer.ARM64 {
+		return awslambda.Architecture_ARM_64()
+	}
+	return awslambda.Architecture_X86_64()
+}
+
+// LayerArns are ARNs of layer versions, one for each architecture that functions have.
+type LayerArns struct {
+	// ARN of the version for arm64.
+	// Default: none, and functions of that architecture are errors.
+	Arm64 *string
+	// ARN of the version for x86_64.
+	// Default: none, and functions of that architecture are errors.
+	X86_64 *string //nolint:revive,staticcheck // the architecture's name
+}
+
+type layerFromArn struct{ arns LayerArns }
+
+// LayerFromArn takes the layer from where somebody has published it, such as with `make layer` and `aws lambda publish-layer-version`.
+func LayerFromArn(arns *LayerArns) LayerSource {
+	if arns == nil {
+		arns = &LayerArns{}
+	}
+	return &layerFromArn{*arns}
+}
+
+func (l *layerFromArn) of(stack awscdk.Stack, architecture string) (awslambda.ILayerVersion, error) {
+	arn := map[string]*string{layer.ARM64: l.arns.Arm64, layer.X86_64: l.arns.X86_64}[architecture]
+	if deref(arn) == "" {
+		return nil, fmt.Errorf("property Afterglow.Layer: there is no ARN for the architecture %s; give LayerFromArn one", architecture)
+	}
+	return imported(stack, architecture, *arn, func() *string { return arn }), nil
+}
+
+type layerFromParameter struct{ prefix string }
+
+// LayerFromParameter takes the ARN of the layer from parameters of SSM's Parameter Store, as NewSharedLayer writes them: prefix/arm64 and prefix/x86_64. They are read at
+// each deployment, so a new version reaches functions with the next one.
+func LayerFromParameter(prefix *string) LayerSource {
+	if deref(prefix) == "" {
+		prefix = jsii.String(DefaultLayerParameters)
+	}
+	return &layerFromParameter{*prefix}
+}
+
+func (l *layerFromParameter) of(stack awscdk.Stack, architecture string) (awslambda.ILayerVersion, error) {
+	name := l.prefix + "/" + architecture
+	return imported(stack, architecture, name, func() *string { return awsssm.StringParameter_ValueForStringParameter(stack, &name, nil) }), nil
+}
+
+// imported gives the stack's one reference to a layer of somebody else; source is what tells it from others.
+func imported(stack awscdk.Stack, architecture, source string, arn func() *string) awslambda.ILayerVersion {
+	sum := sha256.Sum256([]byte(source))
+	id := jsii.String(layerIDs[architecture] + "From" + hex.EncodeToString(sum[:4]))
+	if made, ok := stack.Node().TryFindChild(id).(awslambda.ILayerVersion); ok {
+		return made
+	}
+	return awslambda.LayerVersion_FromLayerVersionArn(stack, id, arn())
+}

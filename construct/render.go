@@ -1,0 +1,222 @@
+package construct
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/afterglow-lambda/afterglow/settings"
+)
+
+// A row joins a field to its setting.
+type row struct {
+	field   string
+	setting string
+	value   any
+}
+
+// environment gives the variables of the settings that differ from their defaults. Exporters are nil where they are left to what the function's own
+// environment says.
+func (i *Instrumentation) environment() (map[string]string, error) {
+	variables := map[string]string{}
+	if err := add(variables, "Afterglow", i.rows()); err != nil {
+		return nil, err
+	}
+	if i.Exporters == nil {
+		return variables, nil
+	}
+	kinds := []string{}
+	for n, e := range *i.Exporters {
+		path := fmt.Sprintf("Afterglow.Exporters[%d]", n)
+		if e == nil {
+			return nil, fmt.Errorf("property %s is nil; make exporters with ToOTLP, ToXRay and ToLog", path)
+		}
+		if slices.Contains(kinds, e.kind()) {
+			return nil, fmt.Errorf("property %s: there is one to %s before it already, and a function can have one of a kind; remove one of the two", path, e.kind())
+		}
+		kinds = append(kinds, e.kind())
+		if err := e.check(); err != nil {
+			return nil, fmt.Errorf("property %s: %w", path, err)
+		}
+		if err := add(variables, path, e.rows()); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case len(kinds) == 0:
+		variables[envExporters] = "none"
+	case len(kinds) > 1 || kinds[0] != "otlp": // which its endpoint says
+		variables[envExporters] = strings.Join(kinds, ",")
+	}
+	return variables, nil
+}
+
+// add renders rows into variables; path is where their fields are.
+func add(variables map[string]string, path string, rows []row) error {
+	for _, r := range rows {
+		value, keep, err := r.text()
+		if err != nil {
+			return fmt.Errorf("property %s.%s: %w", path, r.field, err)
+		}
+		if keep {
+			variables[r.setting] = value
+		}
+	}
+	return nil
+}
+
+// text renders a row; keep is false where the default says the same.
+func (r row) text() (value string, keep bool, err error) {
+	value, err = render(r.value)
+	if err != nil || value == "" {
+		return "", false, err
+	}
+	// A value that only CloudFormation knows cannot be checked here; the extension falls back to the default at run time.
+	if isToken(value) {
+		return value, true, nil
+	}
+	setting, ok := settings.Lookup(r.setting)
+	if !ok {
+		return "", false, fmt.Errorf("there is no setting %s", r.setting)
+	}
+	if err := checkNoCredentials(setting, value); err != nil {
+		return "", false, err
+	}
+	if err := setting.Check(value); err != nil {
+		return "", false, err
+	}
+	if r.setting == "AFTERGLOW_SPOOL_DIR" && !strings.HasPrefix(value, "/tmp/") {
+		return "", false, &settings.Error{Name: r.setting, Value: value,
+			Problem: "not below /tmp, which is all that a function can write", Remedy: "write a path like " + settings.DefaultSpoolDir}
+	}
+	return value, !isDefault(setting, value), nil
+}
+
+// checkNoCredentials refuses what would be readable in the template. Its error does not show the value.
+func checkNoCredentials(s settings.Setting, value string) error {
+	if s.Type != settings.URL {
+		return nil
+	}
+	u, err := url.Parse(value)
+	if err != nil {
+		return nil //nolint:nilerr // Check will say what is wrong, without showing the value
+	}
+	if u.User != nil {
+		return errors.New("the URL holds credentials, and everyone who may read the template could read them; " +
+			"remove user and password from it")
+	}
+	if u.RawQuery != "" {
+		return errors.New("the URL has a query, which is where keys of collectors stand, and everyone who may read the template could " +
+			"read it; remove the query")
+	}
+	return nil
+}
+
+// isDefault tells whether a valid value means the same as leaving the setting out.
+func isDefault(s settings.Setting, value string) bool {
+	if s.Type == settings.Duration {
+		with := settings.Read(func(string) string { return value })
+		without := settings.Read(func(string) string { return "" })
+		return with.Duration(s.Name) == without.Duration(s.Name)
+	}
+	return value == s.Default
+}
+
+// render writes a field as the environment has it, "" for a field that is not set.
+func render(value any) (string, error) {
+	switch v := value.(type) {
+	case nil:
+		return "", nil
+	case *string:
+		return deref(v), nil
+	case *bool:
+		if v == nil {
+			return "", nil
+		}
+		return strconv.FormatBool(*v), nil
+	case LogLevel:
+		return string(v), nil
+	case Compression:
+		return string(v), nil
+	case MetricTemporality:
+		return string(v), nil
+	case *float64:
+		if v == nil {
+			return "", nil
+		}
+		return strconv.FormatFloat(*v, 'g', -1, 64), nil
+	case MaskPreset:
+		return string(v), nil
+	case MaskUnknown:
+		return string(v), nil
+	case Flush:
+		return string(v), nil
+	case Undelivered:
+		return string(v), nil
+	case awscdk.Duration:
+		ms, err := whole(v.ToMilliseconds(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)}), "milliseconds")
+		return ms + "ms", err
+	case awscdk.Size:
+		return whole(v.ToBytes(&awscdk.SizeConversionOptions{Rounding: awscdk.SizeRoundingBehavior_NONE}), "bytes")
+	case *[]*string:
+		return renderList(v)
+	case *map[string]*string:
+		return renderPairs(v), nil
+	}
+	return "", fmt.Errorf("no way to write a %T", value)
+}
+
+func whole(n *float64, unit string) (string, error) {
+	if *n != math.Trunc(*n) {
+		return "", fmt.Errorf("%v %s is not a whole number; write a value without a fraction", *n, unit)
+	}
+	return strconv.FormatFloat(*n, 'f', 0, 64), nil
+}
+
+func renderList(list *[]*string) (string, error) {
+	if list == nil {
+		return "", nil
+	}
+	var entries []string
+	for _, entry := range *list {
+		if strings.Contains(deref(entry), ",") {
+			return "", fmt.Errorf("%q holds a comma; write one entry for each", *entry)
+		}
+		entries = append(entries, deref(entry))
+	}
+	return strings.Join(entries, ","), nil
+}
+
+func renderPairs(pairs *map[string]*string) string {
+	if pairs == nil {
+		return ""
+	}
+	var entries []string
+	for _, key := range sortedKeys(*pairs) {
+		value := deref((*pairs)[key])
+		if !isToken(value) {
+			value = url.PathEscape(value) // commas and percent signs have a meaning there
+		}
+		entries = append(entries, key+"="+value)
+	}
+	return strings.Join(entries, ",")
+}
+
+func isToken(value string) bool { return *awscdk.Token_IsUnresolved(value) }
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
