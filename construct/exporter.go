@@ -19,7 +19,7 @@ type Exporter interface {
 	rows() []row
 	// check finds what no single setting shows to be wrong.
 	check() error
-	// grant lets a role do what the exporter needs, and tells in words of IAM what it could not.
+	// grant lets a function's role do what the exporter needs, and gives the statements that it could not add. nil is a role that nothing is known of.
 	grant(to awsiam.IGrantable) (missing []awsiam.PolicyStatement)
 	// hint says what would keep this function from exporting, and what helps; "" if nothing is known to.
 	hint(s functionState) string
@@ -205,11 +205,16 @@ func (e *otlp) check() error {
 
 func (e *otlp) grant(to awsiam.IGrantable) (missing []awsiam.PolicyStatement) {
 	var grant awsiam.Grant
+	secret, parameter := e.props.HeadersFromSecret, e.props.HeadersFromParameter
 	switch {
-	case e.props.HeadersFromSecret != nil:
-		grant = e.props.HeadersFromSecret.GrantRead(to, nil)
-	case e.props.HeadersFromParameter != nil:
-		grant = e.props.HeadersFromParameter.GrantRead(to)
+	case secret != nil && to != nil:
+		grant = secret.GrantRead(to, nil)
+	case secret != nil:
+		return []awsiam.PolicyStatement{allow(secret.SecretArn(), "secretsmanager:GetSecretValue")}
+	case parameter != nil && to != nil:
+		grant = parameter.GrantRead(to)
+	case parameter != nil:
+		return []awsiam.PolicyStatement{allow(parameter.ParameterArn(), "ssm:GetParameter")}
 	default:
 		return nil
 	}
@@ -217,6 +222,10 @@ func (e *otlp) grant(to awsiam.IGrantable) (missing []awsiam.PolicyStatement) {
 		return nil
 	}
 	return *grant.PrincipalStatements()
+}
+
+func allow(resource *string, actions ...string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &[]*string{resource}})
 }
 
 // shortTimeout is the function's default, and not more than a request may take by default.
@@ -245,8 +254,8 @@ func (*xray) check() error { return nil }
 const xrayAction = "xray:PutTraceSegments"
 
 func (*xray) grant(to awsiam.IGrantable) (missing []awsiam.PolicyStatement) {
-	statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(xrayAction), Resources: jsii.Strings("*")})
-	if *to.GrantPrincipal().AddToPrincipalPolicy(statement).StatementAdded {
+	statement := allow(jsii.String("*"), xrayAction)
+	if to != nil && *to.GrantPrincipal().AddToPrincipalPolicy(statement).StatementAdded {
 		return nil
 	}
 	return []awsiam.PolicyStatement{statement}

@@ -127,8 +127,8 @@ func wire(cfn awslambda.CfnFunction, i *Instrumentation) outcome {
 		return o
 	}
 	t.change(state, layer, wanted)
-	t.permit(*settings.Exporters)
-	t.hint(state, *settings.Exporters)
+	t.permit(settings.exporters())
+	t.hint(state, settings.exporters())
 	o.Instrumented = true
 	return o
 }

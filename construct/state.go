@@ -101,13 +101,18 @@ func (s functionState) exporting() bool {
 // completeFor completes the settings in view of a function.
 func (i *Instrumentation) completeFor(s functionState) *Instrumentation {
 	complete := *i
-	if complete.Exporters == nil {
-		complete.Exporters = &[]Exporter{}
-		if !s.exporting() {
-			complete.Exporters = &[]Exporter{ToXRay()}
-		}
+	if complete.Exporters == nil && !s.exporting() {
+		complete.Exporters = &[]Exporter{ToXRay()}
 	}
 	return &complete
+}
+
+// exporters are those that are known here.
+func (i *Instrumentation) exporters() []Exporter {
+	if i.Exporters == nil {
+		return nil
+	}
+	return *i.Exporters
 }
 
 // merge completes the wanted environment in view of the one that the user has set: the exec wrapper is chained, and nothing that

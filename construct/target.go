@@ -123,8 +123,9 @@ func (t target) permit(exporters []Exporter) {
 		var missing []awsiam.PolicyStatement
 		if t.fn != nil {
 			missing = e.grant(t.fn)
-		} else {
-			missing = e.grant(awsiam.NewUnknownPrincipal(&awsiam.UnknownPrincipalProps{Resource: t.cfn}))
+		}
+		if t.fn == nil || !t.takesPolicies() {
+			missing = e.grant(nil)
 		}
 		for _, statement := range missing {
 			awscdk.Annotations_Of(t.shown).AddWarningV2(jsii.String(permissionID), jsii.String(fmt.Sprintf(
@@ -132,6 +133,23 @@ func (t target) permit(exporters []Exporter) {
 				e.kind(), inJSON(t.stack.Resolve(statement.ToStatementJson())))))
 		}
 	}
+}
+
+// takesPolicies tells whether what was granted to the role is anywhere: one that was imported as immutable says that it was, and forgets it.
+func (t target) takesPolicies() bool {
+	role := t.fn.Role()
+	if role == nil {
+		return false
+	}
+	if _, ours := role.(awsiam.Role); ours {
+		return true
+	}
+	for _, c := range *role.Node().FindAll(constructs.ConstructOrder_PREORDER) {
+		if _, policy := c.(awsiam.CfnPolicy); policy {
+			return true
+		}
+	}
+	return false
 }
 
 // hint says what is known to get in the way of exports.

@@ -1,0 +1,262 @@
+package construct
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfrontorigins"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdanodejs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/afterglow-lambda/afterglow/construct/layer"
+)
+
+// theirLayers are n layers of the user's.
+func theirLayers(stack awscdk.Stack, n int) []awslambda.ILayerVersion {
+	var list []awslambda.ILayerVersion
+	for i := range n {
+		list = append(list, awslambda.LayerVersion_FromLayerVersionArn(stack, jsii.String(fmt.Sprint("Theirs", i)),
+			jsii.String(fmt.Sprintf("arn:aws:lambda:eu-west-1:123456789012:layer:theirs:%d", i+1))))
+	}
+	return list
+}
+
+// warningsOf gives the texts of the warnings on the construct at a path.
+func warningsOf(t *testing.T, stack awscdk.Stack, path string) (texts []string) {
+	t.Helper()
+	for _, m := range *assertions.Annotations_FromStack(stack).FindWarning(jsii.String(path), assertions.Match_AnyValue()) {
+		texts = append(texts, fmt.Sprint(m.Entry.Data))
+	}
+	return texts
+}
+
+func TestWhatIsAddedLaterCounts(t *testing.T) {
+	t.Run("a wrapper", func(t *testing.T) {
+		stack := newStack(t)
+		fn := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python(), Afterglow: toNowhere()})
+		fn.AddEnvironment(jsii.String("AWS_LAMBDA_EXEC_WRAPPER"), jsii.String("/opt/otel-instrument"), nil)
+		got := onlyFunction(t, stack).Environment.Variables
+		if got["AWS_LAMBDA_EXEC_WRAPPER"] != layer.ExecWrapper || got["AFTERGLOW_EXEC_WRAPPER_NEXT"] != "/opt/otel-instrument" {
+			t.Errorf("environment %v", got)
+		}
+	})
+	t.Run("four layers", func(t *testing.T) {
+		stack := newStack(t)
+		fn := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python(), Afterglow: toNowhere()})
+		fn.AddLayers(theirLayers(stack, 4)...)
+		if got := onlyFunction(t, stack).Layers; len(got) != 5 {
+			t.Errorf("%d layers, want theirs and ours", len(got))
+		}
+	})
+	t.Run("five layers", func(t *testing.T) {
+		stack := newStack(t)
+		fn := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python(), Afterglow: toNowhere()})
+		fn.AddLayers(theirLayers(stack, 5)...)
+		got := onlyFunction(t, stack)
+		if len(got.Layers) != 5 || len(got.Environment.Variables) != 0 {
+			t.Errorf("the function was touched: %+v", got)
+		}
+		if w := warningsOf(t, stack, "/Shop/Orders"); len(w) != 1 || !strings.Contains(w[0], "already has 5 layers") {
+			t.Errorf("warnings %q", w)
+		}
+		if *fn.IsInstrumented() {
+			t.Error("says that it is instrumented")
+		}
+	})
+	t.Run("by an aspect of the user's", func(t *testing.T) {
+		stack := newStack(t)
+		awscdk.Aspects_Of(stack).Add(&addsWrapper{value: "/opt/theirs"}, nil)
+		NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python(), Afterglow: toNowhere()})
+		if got := onlyFunction(t, stack).Environment.Variables["AFTERGLOW_EXEC_WRAPPER_NEXT"]; got != "/opt/theirs" {
+			t.Errorf("the wrapper behind ours is %v", got)
+		}
+	})
+}
+
+// addsWrapper is an aspect as users write them.
+type addsWrapper struct{ value string }
+
+// Visit implements awscdk.IAspect.
+func (a *addsWrapper) Visit(node constructs.IConstruct) {
+	if fn, ok := node.(awslambda.Function); ok {
+		fn.AddEnvironment(jsii.String("AWS_LAMBDA_EXEC_WRAPPER"), &a.value, nil)
+	}
+}
+
+// TestInstrument: functions that others made, by whatever construct, come out as NewInstrumentedFunction makes them.
+func TestInstrument(t *testing.T) {
+	props := python()
+	reference := newStack(t)
+	NewInstrumentedFunction(reference, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: props, Afterglow: toCollector()})
+	want := onlyFunction(t, reference)
+	for name, make := range map[string]func(awscdk.Stack) awslambda.IFunction{
+		"Function": func(stack awscdk.Stack) awslambda.IFunction {
+			return awslambda.NewFunction(stack, jsii.String("Orders"), &props)
+		},
+		"SingletonFunction": func(stack awscdk.Stack) awslambda.IFunction {
+			return awslambda.NewSingletonFunction(stack, jsii.String("Orders"), &awslambda.SingletonFunctionProps{
+				Uuid: jsii.String("0b3e"), Runtime: props.Runtime, Handler: props.Handler, Code: props.Code})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stack := newStack(t)
+			fn := make(stack)
+			Instrument(fn, toCollector())
+			Instrument(fn, toCollector())
+			if got := onlyFunction(t, stack); !reflect.DeepEqual(got.Environment, want.Environment) || len(got.Layers) != 1 {
+				t.Errorf("got %+v\nwant %+v", got, want)
+			}
+		})
+	}
+	t.Run("NodejsFunction", func(t *testing.T) {
+		stack := newStack(t)
+		NewInstrumentedNodejsFunction(stack, jsii.String("Orders"), &InstrumentedNodejsFunctionProps{Afterglow: toCollector(),
+			NodejsFunctionProps: awslambdanodejs.NodejsFunctionProps{Runtime: awslambda.Runtime_NODEJS_22_X(), Handler: jsii.String("index.handler"), Code: awslambda.Code_FromInline(jsii.String("//"))}})
+		got := onlyFunction(t, stack)
+		if got.Environment.Variables["AWS_LAMBDA_EXEC_WRAPPER"] != layer.ExecWrapper || len(got.Layers) != 1 {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("a resource without a construct", func(t *testing.T) {
+		stack := newStack(t)
+		awslambda.NewCfnFunction(stack, jsii.String("Orders"), &awslambda.CfnFunctionProps{
+			Runtime: jsii.String("python3.13"), Handler: jsii.String("index.handler"), Role: jsii.String("arn:aws:iam::123456789012:role/theirs"),
+			Code: &awslambda.CfnFunction_CodeProperty{ZipFile: jsii.String("#")}, Layers: &[]any{"arn:aws:lambda:eu-west-1:123456789012:layer:theirs:1"},
+			Environment: &awslambda.CfnFunction_EnvironmentProperty{Variables: &map[string]*string{"STAGE": jsii.String("test")}},
+		})
+		InstrumentAll(stack, &InstrumentAllProps{Afterglow: &Instrumentation{}})
+		got := onlyFunction(t, stack)
+		if v := got.Environment.Variables; v["AWS_LAMBDA_EXEC_WRAPPER"] != layer.ExecWrapper || v["STAGE"] != "test" || v["AFTERGLOW_EXPORTERS"] != "xray" {
+			t.Errorf("environment %v", v)
+		}
+		if len(got.Layers) != 2 || got.Layers[0] != "arn:aws:lambda:eu-west-1:123456789012:layer:theirs:1" {
+			t.Errorf("layers %v", got.Layers)
+		}
+		if w := warningsOf(t, stack, "/Shop/Orders"); len(w) != 1 || !strings.Contains(w[0], `"Action":"xray:PutTraceSegments"`) {
+			t.Errorf("warnings %q, want the statement to add", w)
+		}
+	})
+}
+
+func TestWhatIsNotMadeHere(t *testing.T) {
+	stack := newStack(t)
+	props := python()
+	fn := awslambda.NewFunction(stack, jsii.String("Orders"), &props)
+	alias := awslambda.NewAlias(stack, jsii.String("Live"), &awslambda.AliasProps{AliasName: jsii.String("live"), Version: fn.CurrentVersion()})
+	imported := awslambda.Function_FromFunctionArn(stack, jsii.String("Imported"), jsii.String("arn:aws:lambda:eu-west-1:123456789012:function:theirs"))
+	for path, f := range map[string]awslambda.IFunction{"/Shop/Live": alias, "/Shop/Imported": imported, "/Shop/Orders/CurrentVersion": fn.CurrentVersion()} {
+		Instrument(f, nil)
+		if w := warningsOf(t, stack, path); len(w) != 1 || !strings.Contains(w[0], "not made in this app") {
+			t.Errorf("%s: warnings %q", path, w)
+		}
+	}
+	if got := onlyFunction(t, stack); len(got.Layers) != 0 {
+		t.Errorf("the function was touched: %+v", got)
+	}
+}
+
+// TestUnknownToTheApp: what only CloudFormation knows is not guessed.
+func TestUnknownToTheApp(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(awscdk.Stack, awslambda.CfnFunction)
+		want   string
+	}{
+		{"runtime", func(stack awscdk.Stack, fn awslambda.CfnFunction) {
+			fn.SetRuntime(awscdk.NewCfnParameter(stack, jsii.String("P"), nil).ValueAsString())
+		}, "its runtime is known to CloudFormation alone"},
+		{"architecture", func(stack awscdk.Stack, fn awslambda.CfnFunction) {
+			fn.SetArchitectures(&[]*string{awscdk.NewCfnParameter(stack, jsii.String("P"), nil).ValueAsString()})
+		}, "its architecture is a token"},
+		{"environment", func(stack awscdk.Stack, fn awslambda.CfnFunction) {
+			fn.SetEnvironment(awscdk.Fn_ConditionIf(jsii.String("C"), map[string]any{"Variables": map[string]any{"A": "b"}}, awscdk.Aws_NO_VALUE()))
+		}, "its environment is known to CloudFormation alone"},
+		{"layers", func(stack awscdk.Stack, fn awslambda.CfnFunction) {
+			fn.SetLayers(awscdk.NewCfnParameter(stack, jsii.String("P"), &awscdk.CfnParameterProps{Type: jsii.String("CommaDelimitedList")}).ValueAsList())
+		}, "its list of layers is known to CloudFormation alone"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stack, props := newStack(t), python()
+			fn := awslambda.NewFunction(stack, jsii.String("Orders"), &props)
+			c.change(stack, fn.Node().DefaultChild().(awslambda.CfnFunction))
+			before := templateOf(t, stack)
+			Instrument(fn, nil)
+			if after := templateOf(t, stack); after != before {
+				t.Errorf("the template was changed:\n%s", after)
+			}
+			if w := warningsOf(t, stack, "/Shop/Orders"); len(w) != 1 || !strings.Contains(w[0], c.want) {
+				t.Errorf("warnings %q", w)
+			}
+		})
+	}
+}
+
+func TestAtTheEdge(t *testing.T) {
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir()), AnalyticsReporting: jsii.Bool(false)})
+	stack := awscdk.NewStack(app, jsii.String("Shop"), &awscdk.StackProps{Env: &awscdk.Environment{Region: jsii.String("us-east-1"), Account: jsii.String("123456789012")}})
+	props := functionProps(awslambda.Runtime_NODEJS_22_X())
+	fn := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: props})
+	awscloudfront.NewDistribution(stack, jsii.String("Site"), &awscloudfront.DistributionProps{DefaultBehavior: &awscloudfront.BehaviorOptions{
+		Origin:      awscloudfrontorigins.NewHttpOrigin(jsii.String("example.com"), nil),
+		EdgeLambdas: &[]*awscloudfront.EdgeLambda{{EventType: awscloudfront.LambdaEdgeEventType_VIEWER_REQUEST, FunctionVersion: fn.CurrentVersion()}},
+	}})
+	if got := onlyFunction(t, stack); len(got.Layers) != 0 || len(got.Environment.Variables) != 0 {
+		t.Errorf("the function was touched: %+v", got)
+	}
+	if w := warningsOf(t, stack, "/Shop/Orders"); len(w) != 1 || !strings.Contains(w[0], "Lambda@Edge") {
+		t.Errorf("warnings %q", w)
+	}
+}
+
+func TestLargeEnvironment(t *testing.T) {
+	for name, size := range map[string]int{"fits": 3800, "does not fit": 4050} {
+		t.Run(name, func(t *testing.T) {
+			stack, props := newStack(t), python()
+			props.Environment = &map[string]*string{"BIG": jsii.String(strings.Repeat("x", size))}
+			NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: props, Afterglow: toCollector()})
+			got, warnings := onlyFunction(t, stack), warningsOf(t, stack, "/Shop/Orders")
+			if fits := name == "fits"; fits != (len(got.Layers) == 1) || fits != (len(warnings) == 0) {
+				t.Errorf("%d layers, warnings %q", len(got.Layers), warnings)
+			}
+			if name != "fits" {
+				mustHold(t, warnings[0], "Lambda takes 4096", "Afterglow's")
+			}
+		})
+	}
+}
+
+// TestSynthesisTwice: the second one finds everything as the first one left it.
+func TestSynthesisTwice(t *testing.T) {
+	stack := newStack(t)
+	NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python()})
+	app := awscdk.Stage_Of(stack)
+	first := fmt.Sprint(app.Synth(nil).GetStackByName(jsii.String("Shop")).Template())
+	second := fmt.Sprint(app.Synth(&awscdk.StageSynthesisOptions{Force: jsii.Bool(true)}).GetStackByName(jsii.String("Shop")).Template())
+	if first != second {
+		t.Errorf("first\n%s\nsecond\n%s", first, second)
+	}
+}
+
+// TestVersionsFollowTheLayer: a version of the function is made anew when its layer or its settings change.
+func TestVersionsFollowTheLayer(t *testing.T) {
+	version := func(i *Instrumentation) string {
+		stack := newStack(t)
+		fn := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python(), Afterglow: i})
+		awslambda.NewAlias(stack, jsii.String("Live"), &awslambda.AliasProps{AliasName: jsii.String("live"), Version: fn.CurrentVersion()})
+		for id := range *assertions.Template_FromStack(stack, nil).FindResources(jsii.String("AWS::Lambda::Version"), nil) {
+			return id
+		}
+		return ""
+	}
+	plain, collector := version(toNowhere()), version(toCollector())
+	if plain == "" || plain == collector {
+		t.Errorf("versions %q and %q", plain, collector)
+	}
+}
