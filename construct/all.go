@@ -146,6 +146,7 @@ type sweep struct {
 
 // Visit implements awscdk.IAspect.
 func (a *sweep) Visit(node constructs.IConstruct) {
+	defer tell(node)
 	cfn, ok := node.(awslambda.CfnFunction)
 	if !ok {
 		return

@@ -80,12 +80,20 @@ type wiring struct {
 
 // Visit implements awscdk.IAspect.
 func (w *wiring) Visit(node constructs.IConstruct) {
+	defer tell(node)
 	cfn, ok := node.(awslambda.CfnFunction)
 	if !ok || w.done {
 		return
 	}
 	w.done = true
 	wire(cfn, w.settings)
+}
+
+// tell makes an error of a panic in what jsii calls: one that went on would leave jsii in the middle of a call.
+func tell(on constructs.IConstruct) {
+	if r := recover(); r != nil {
+		awscdk.Annotations_Of(on).AddError(jsii.String(fmt.Sprintf("Afterglow: %v", r)))
+	}
 }
 
 // An outcome is what became of one function.

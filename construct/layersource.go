@@ -1,9 +1,8 @@
 package construct
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
+	"strconv"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -61,14 +60,17 @@ type LayerArns struct {
 	X86_64 *string //nolint:revive,staticcheck // the architecture's name
 }
 
-type layerFromArn struct{ arns LayerArns }
+type layerFromArn struct {
+	arns  LayerArns
+	known imports
+}
 
 // LayerFromArn takes the layer from where somebody has published it, such as with `make layer` and `aws lambda publish-layer-version`.
 func LayerFromArn(arns *LayerArns) LayerSource {
 	if arns == nil {
 		arns = &LayerArns{}
 	}
-	return &layerFromArn{*arns}
+	return &layerFromArn{*arns, imports{}}
 }
 
 func (l *layerFromArn) of(stack awscdk.Stack, architecture string) (awslambda.ILayerVersion, error) {
@@ -76,10 +78,13 @@ func (l *layerFromArn) of(stack awscdk.Stack, architecture string) (awslambda.IL
 	if deref(arn) == "" {
 		return nil, fmt.Errorf("property Afterglow.Layer: there is no ARN for the architecture %s; give LayerFromArn one", architecture)
 	}
-	return imported(stack, architecture, *arn, func() *string { return arn }), nil
+	return l.known.of(stack, architecture, func() *string { return arn }), nil
 }
 
-type layerFromParameter struct{ prefix string }
+type layerFromParameter struct {
+	prefix string
+	known  imports
+}
 
 // LayerFromParameter takes the ARN of the layer from parameters of SSM's Parameter Store, as NewSharedLayer writes them: prefix/arm64 and prefix/x86_64. They are read at
 // each deployment, so a new version reaches functions with the next one.
@@ -87,20 +92,25 @@ func LayerFromParameter(prefix *string) LayerSource {
 	if deref(prefix) == "" {
 		prefix = jsii.String(DefaultLayerParameters)
 	}
-	return &layerFromParameter{*prefix}
+	return &layerFromParameter{*prefix, imports{}}
 }
 
 func (l *layerFromParameter) of(stack awscdk.Stack, architecture string) (awslambda.ILayerVersion, error) {
 	name := l.prefix + "/" + architecture
-	return imported(stack, architecture, name, func() *string { return awsssm.StringParameter_ValueForStringParameter(stack, &name, nil) }), nil
+	return l.known.of(stack, architecture, func() *string { return awsssm.StringParameter_ValueForStringParameter(stack, &name, nil) }), nil
 }
 
-// imported gives the stack's one reference to a layer of somebody else; source is what tells it from others.
-func imported(stack awscdk.Stack, architecture, source string, arn func() *string) awslambda.ILayerVersion {
-	sum := sha256.Sum256([]byte(source))
-	id := jsii.String(layerIDs[architecture] + "From" + hex.EncodeToString(sum[:4]))
-	if made, ok := stack.Node().TryFindChild(id).(awslambda.ILayerVersion); ok {
-		return made
+// imports are the references to a source's layers, by stack and architecture: jsii gives no reference back as what it was.
+type imports map[string]awslambda.ILayerVersion
+
+func (known imports) of(stack awscdk.Stack, architecture string, arn func() *string) awslambda.ILayerVersion {
+	key := *stack.Node().Addr() + architecture
+	if known[key] == nil {
+		id := layerIDs[architecture]
+		for n := 2; stack.Node().TryFindChild(&id) != nil; n++ { // of another source
+			id = layerIDs[architecture] + strconv.Itoa(n)
+		}
+		known[key] = awslambda.LayerVersion_FromLayerVersionArn(stack, &id, arn())
 	}
-	return awslambda.LayerVersion_FromLayerVersionArn(stack, id, arn())
+	return known[key]
 }

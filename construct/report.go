@@ -27,6 +27,7 @@ type reporter struct {
 
 // Validate implements constructs.IValidation.
 func (r *reporter) Validate() *[]*string {
+	defer tell(r.sweep.scope)
 	missed := r.missed()
 	outcomes := append(slices.Clone(r.sweep.outcomes), missed...)
 	slices.SortFunc(outcomes, func(a, b outcome) int { return cmp.Compare(a.Path, b.Path) })
@@ -76,7 +77,11 @@ func (r *reporter) file() string {
 			name = reportName + "-" + strings.ReplaceAll(r.sweep.path, "/", "-") + ".json"
 		}
 	}
-	return filepath.Join(*awscdk.Stage_Of(r.sweep.scope).Outdir(), name)
+	stage, ok := r.sweep.scope.(awscdk.Stage) // Stage_Of a stage is the one around it
+	if !ok {
+		stage = awscdk.Stage_Of(r.sweep.scope)
+	}
+	return filepath.Join(*stage.Outdir(), name)
 }
 
 func (r *reporter) write(outcomes []outcome) error {

@@ -1,0 +1,216 @@
+package construct
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/customresources"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/afterglow-lambda/afterglow/construct/layer"
+)
+
+func newApp(t *testing.T) awscdk.App {
+	t.Helper()
+	return awscdk.NewApp(&awscdk.AppProps{
+		Outdir: jsii.String(t.TempDir()), AnalyticsReporting: jsii.Bool(false),
+		Context: &map[string]any{contextCacheDir: "../.afterglow/cache/layer"},
+	})
+}
+
+func plainFunction(scope constructs.Construct, id string, runtime awslambda.Runtime) awslambda.Function {
+	props := functionProps(runtime)
+	if *runtime.Name() == "java21" {
+		props.Code = handlerAsset()
+	}
+	return awslambda.NewFunction(scope, &id, &props)
+}
+
+// reportOf reads a report: instrumented or why not, by path.
+func reportOf(t *testing.T, file string) map[string]string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report struct {
+		Functions []struct {
+			Path, Why    string
+			Instrumented bool
+		}
+	}
+	if err := json.Unmarshal(content, &report); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, f := range report.Functions {
+		found[f.Path] = f.Why
+		if f.Instrumented {
+			found[f.Path] = "instrumented"
+		}
+	}
+	return found
+}
+
+func compare(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	for path, what := range want {
+		if !strings.Contains(got[path], what) || got[path] == "" {
+			t.Errorf("%s: %q, want %q", path, got[path], what)
+		}
+	}
+	for path, what := range got {
+		if _, expected := want[path]; !expected {
+			t.Errorf("%s: %q, which was not expected", path, what)
+		}
+	}
+}
+
+// wired tells which functions of a template have our wrapper, by logical id.
+func wiredIn(template assertions.Template) int {
+	n := 0
+	for _, f := range *template.FindResources(jsii.String("AWS::Lambda::Function"), nil) {
+		if strings.Contains(inJSON(*f), layer.ExecWrapper) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestInstrumentAll(t *testing.T) {
+	app := newApp(t)
+	stack := awscdk.NewStack(app, jsii.String("Shop"), nil)
+	InstrumentAll(app, &InstrumentAllProps{
+		Afterglow: toCollector(),
+		Exclude:   []Matcher{MatchPath("Shop/Legacy*")},
+		Overrides: []Override{{MatchRuntime("nodejs"), &Instrumentation{Exporters: &[]Exporter{ToLog()}}}},
+	})
+	plainFunction(stack, "Orders", awslambda.Runtime_PYTHON_3_13())
+	plainFunction(stack, "Web", awslambda.Runtime_NODEJS_22_X())
+	plainFunction(stack, "LegacyOrders", awslambda.Runtime_PYTHON_3_13())
+	left := constructs.NewConstruct(stack, jsii.String("Left"))
+	plainFunction(left, "Alone", awslambda.Runtime_PYTHON_3_13())
+	Exclude(left)
+	own := plainFunction(stack, "Own", awslambda.Runtime_PYTHON_3_13())
+	Instrument(own, toNowhere())
+	nested := awscdk.NewNestedStack(stack, jsii.String("Nested"), nil)
+	plainFunction(nested, "Deep", awslambda.Runtime_PYTHON_3_13())
+	singleton := python()
+	awslambda.NewSingletonFunction(stack, jsii.String("Single"), &awslambda.SingletonFunctionProps{Uuid: jsii.String("0b3e"), Runtime: singleton.Runtime, Handler: singleton.Handler, Code: singleton.Code})
+	// CDK's own: a singleton of custom resources, the provider framework's, a retention's and the one behind a bucket that empties itself.
+	customresources.NewAwsCustomResource(stack, jsii.String("Call"), &customresources.AwsCustomResourceProps{
+		OnCreate: &customresources.AwsSdkCall{Service: jsii.String("S3"), Action: jsii.String("listBuckets"), PhysicalResourceId: customresources.PhysicalResourceId_Of(jsii.String("x"))},
+		Policy:   customresources.AwsCustomResourcePolicy_FromSdkCalls(&customresources.SdkCallsPolicyOptions{Resources: customresources.AwsCustomResourcePolicy_ANY_RESOURCE()}),
+	})
+	customresources.NewProvider(stack, jsii.String("Provider"), &customresources.ProviderProps{OnEventHandler: own})
+	awslogs.NewLogRetention(stack, jsii.String("Keep"), &awslogs.LogRetentionProps{LogGroupName: jsii.String("theirs"), Retention: awslogs.RetentionDays_ONE_DAY})
+	awss3.NewBucket(stack, jsii.String("Bucket"), &awss3.BucketProps{AutoDeleteObjects: jsii.Bool(true), RemovalPolicy: awscdk.RemovalPolicy_DESTROY})
+
+	app.Synth(nil)
+	compare(t, reportOf(t, filepath.Join(*app.Outdir(), "afterglow-report.json")), map[string]string{
+		"Shop/Orders": "instrumented", "Shop/Web": "instrumented", "Shop/Nested/Deep": "instrumented", "Shop/SingletonLambda0b3e": "instrumented",
+		"Shop/LegacyOrders": "by property Exclude", "Shop/Left/Alone": "by Exclude of Shop/Left", "Shop/Own": "settings of its own",
+		"Shop/AWS679f53fac002430cb0da5b7982bd2287": cdksOwn, "Shop/Provider/framework-onEvent": cdksOwn,
+	})
+	environments := map[string]string{}
+	for id, f := range functionsOf(t, stack) {
+		environments[strings.TrimRight(id, "0123456789ABCDEF")] = inJSON(f.Environment.Variables)
+	}
+	mustHold(t, environments["Orders"], "collector.example.com")
+	mustHold(t, environments["Web"], `"AFTERGLOW_EXPORTERS":"log"`)
+	mustHold(t, environments["Own"], `"AFTERGLOW_EXPORTERS":"none"`)
+	if n := wiredIn(assertions.Template_FromStack(nested, nil)); n != 1 {
+		t.Errorf("%d functions of the nested stack are wired, want one", n)
+	}
+}
+
+func TestInstrumentAllReachesStages(t *testing.T) {
+	app := newApp(t)
+	stackIn := func(id string) (awscdk.Stage, awscdk.Stack) {
+		stage := awscdk.NewStage(app, &id, nil)
+		stack := awscdk.NewStack(stage, jsii.String("Shop"), nil)
+		plainFunction(stack, "Orders", awslambda.Runtime_PYTHON_3_13())
+		return stage, stack
+	}
+	test, _ := stackIn("Test")
+	InstrumentAll(app, &InstrumentAllProps{Afterglow: toCollector()})
+	stackIn("Late")
+	assembly := app.Synth(nil)
+	compare(t, reportOf(t, filepath.Join(*app.Outdir(), "afterglow-report.json")), map[string]string{"Late/Shop/Orders": "its Stage was made after"})
+	compare(t, reportOf(t, filepath.Join(*test.Outdir(), "afterglow-report-Test.json")), map[string]string{"Test/Shop/Orders": "instrumented"})
+	if got := inJSON((*assembly.GetNestedAssembly(jsii.String("assembly-Test")).Stacks())[0].Template()); !strings.Contains(got, layer.ExecWrapper) {
+		t.Error("the function of the stage is not wired")
+	}
+}
+
+// TestInnerScopeCounts: in whatever order they were named.
+func TestInnerScopeCounts(t *testing.T) {
+	for name, inner := range map[string]bool{"inner scope first": true, "outer scope first": false} {
+		t.Run(name, func(t *testing.T) {
+			app := newApp(t)
+			stack := awscdk.NewStack(app, jsii.String("Shop"), nil)
+			plainFunction(stack, "Orders", awslambda.Runtime_PYTHON_3_13())
+			calls := []func(){
+				func() { InstrumentAll(app, &InstrumentAllProps{Afterglow: toNowhere()}) },
+				func() { InstrumentAll(stack, &InstrumentAllProps{Afterglow: toCollector()}) },
+			}
+			if inner {
+				calls[0], calls[1] = calls[1], calls[0]
+			}
+			for _, call := range calls {
+				call()
+			}
+			mustHold(t, inJSON(onlyFunction(t, stack).Environment), "collector.example.com")
+		})
+	}
+}
+
+func TestMatchers(t *testing.T) {
+	app := newApp(t)
+	stack := awscdk.NewStack(app, jsii.String("Shop"), nil)
+	fn := plainFunction(stack, "Orders", awslambda.Runtime_PYTHON_3_13())
+	awscdk.Tags_Of(fn).Add(jsii.String("team"), jsii.String("web"), nil)
+	awscdk.Tags_Of(app).Add(jsii.String("stage"), jsii.String("test"), nil)
+	app.Synth(nil)
+	c := Candidate{Path: "Shop/Api/Orders", Runtime: "python3.13", Resource: fn.Node().DefaultChild().(awslambda.CfnFunction)}
+	for name, test := range map[string]struct {
+		m    Matcher
+		want bool
+	}{
+		"a path": {MatchPath("Shop/Api/Orders"), true}, "a star": {MatchPath("Shop/*/Orders"), true}, "a star is no slash": {MatchPath("Shop/*"), false},
+		"below": {MatchPath("Shop/**"), true}, "below a star": {MatchPath("*/Api/**"), true}, "not below itself": {MatchPath("Shop/Api/Orders/**"), false}, "below another": {MatchPath("Other/**"), false},
+		"a runtime": {MatchRuntime("python"), true}, "another": {MatchRuntime("nodejs"), false},
+		"a tag": {MatchTag("team", "web"), true}, "any value": {MatchTag("stage", ""), true}, "another value": {MatchTag("team", "shop"), false}, "no such tag": {MatchTag("owner", ""), false},
+	} {
+		if got := test.m(c); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	mustHold(t, panicOf(t, func() { MatchPath("Shop/[") }), `MatchPath("Shop/[")`, "stars")
+}
+
+func TestInstrumentAllRefuses(t *testing.T) {
+	wrong := &Instrumentation{LogLevel: "loud"}
+	for name, c := range map[string]struct {
+		props InstrumentAllProps
+		want  []string
+	}{
+		"settings": {InstrumentAllProps{Afterglow: wrong}, []string{"Shop", "Afterglow.LogLevel", `"loud"`}},
+		"override": {InstrumentAllProps{Overrides: []Override{{MatchRuntime("python"), wrong}}}, []string{"Shop", "Overrides[0]", `"loud"`}},
+		"no match": {InstrumentAllProps{Overrides: []Override{{nil, nil}}}, []string{"Shop", "Overrides[0].Match is nil"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stack := newStack(t)
+			mustHold(t, panicOf(t, func() { InstrumentAll(stack, &c.props) }), c.want...)
+		})
+	}
+}
