@@ -75,13 +75,14 @@ fuzz: tools-go ## fuzz every target for FUZZTIME (60s), one after the other (ARG
 		nice -n 10 $(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s </dev/null; \
 	done
 
-bench: tools-go ## measure the extension (start, hold, work, masking), the hooks and a function's share of the CPU and write bench/results (about an hour)
+bench: tools-go ## measure the extension (start, hold, work, masking), the hooks, a function's share of the CPU and synthesis, and write bench/results (about an hour)
 	$(GO) run ./bench/coldstart $(ARGS)
 	$(GO) run ./bench/hold
 	$(GO) run ./bench/work
 	$(GO) run ./bench/masking
 	$(GO) run ./bench/cpushare
 	$(GO) run ./bench/hooks
+	$(GO) run ./bench/synth
 
 clean: ## remove what make put below .afterglow and dist
 	rm -rf .afterglow dist cdk.out

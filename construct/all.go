@@ -33,7 +33,9 @@ type InstrumentAllProps struct {
 
 // An Override is other settings for some functions.
 type Override struct {
-	Match     Matcher
+	// The functions that are meant.
+	Match Matcher
+	// What counts for them.
 	Afterglow *Instrumentation
 }
 

@@ -69,7 +69,7 @@ func (s functionState) obstacle() (why, remedy string) {
 			"Put Afterglow's layer into the image (docs/other-tools.md), or deploy a zip package"
 	case s.edge:
 		return "CloudFront runs it, and Lambda@Edge takes neither layers nor environment variables", "Acknowledge this warning"
-	case s.runtime == token:
+	case s.runtime == unresolved:
 		return "its runtime is known to CloudFormation alone, and so is whether there is a hook for it", "Write the runtime into the app"
 	case !s.compiled() && !slices.Contains(hookedRuntimes, s.runtime):
 		return "there is no hook for runtime " + s.runtime + " yet", supported

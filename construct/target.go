@@ -75,13 +75,13 @@ func text(s *string) string {
 	case s == nil:
 		return ""
 	case strings.Contains(*s, "${Token["):
-		return token
+		return unresolved
 	}
 	return *s
 }
 
-// token stands for a value that only CloudFormation knows.
-const token = "a token"
+// unresolved stands for a value that only CloudFormation knows.
+const unresolved = "a token"
 
 // edgePrincipal is who runs Lambda@Edge.
 const edgePrincipal = "edgelambda.amazonaws.com"

@@ -99,7 +99,8 @@ func TestExample(t *testing.T) {
 			}
 		case "AWS::IAM::Policy":
 			for _, statement := range properties.PolicyDocument.Statement {
-				if statement.Resource == "*" || statement.Action == "*" {
+				// X-Ray knows no resources for what its exporter needs.
+				if statement.Resource == "*" && statement.Action != "xray:PutTraceSegments" || statement.Action == "*" {
 					t.Errorf("%s allows too much: %v", id, statement)
 				}
 			}

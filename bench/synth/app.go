@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/afterglow-lambda/afterglow/construct"
+)
+
+// What an app is told by its environment.
+const (
+	envKind      = "SYNTH_KIND"
+	envFunctions = "SYNTH_FUNCTIONS"
+)
+
+// kinds are the apps that are compared, the first one with the others.
+var kinds = []struct {
+	name   string
+	add    func(constructs.Construct, string, *awslambda.FunctionProps)
+	before func(awscdk.App)
+}{
+	{"plain functions", plain, nil},
+	{"NewInstrumentedFunction", func(scope constructs.Construct, id string, props *awslambda.FunctionProps) {
+		construct.NewInstrumentedFunction(scope, &id, &construct.InstrumentedFunctionProps{FunctionProps: *props, Afterglow: settings()})
+	}, nil},
+	{"InstrumentAll", plain, func(app awscdk.App) {
+		construct.InstrumentAll(app, &construct.InstrumentAllProps{Afterglow: settings()})
+	}},
+}
+
+func plain(scope constructs.Construct, id string, props *awslambda.FunctionProps) {
+	awslambda.NewFunction(scope, &id, props)
+}
+
+func settings() *construct.Instrumentation {
+	return &construct.Instrumentation{Exporters: &[]construct.Exporter{construct.ToOTLP(&construct.OTLPProps{Endpoint: jsii.String("https://collector.example.com")})}}
+}
+
+// synthesise is the app: it prints the nanoseconds that it took.
+func synthesise(kind string) {
+	defer jsii.Close()
+	functions, err := strconv.Atoi(os.Getenv(envFunctions))
+	if err != nil {
+		panic(err)
+	}
+	dir, err := os.MkdirTemp("", "synth-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	awscdk.NewApp(&awscdk.AppProps{Outdir: &dir}) // jsii's start
+	for _, k := range kinds {
+		if k.name != kind {
+			continue
+		}
+		begin := time.Now()
+		app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(dir + "/out"), Context: &map[string]any{"afterglow:cacheDir": ".afterglow/cache/layer"}})
+		if k.before != nil {
+			k.before(app)
+		}
+		stack := awscdk.NewStack(app, jsii.String("Shop"), nil)
+		for n := range functions {
+			k.add(stack, "Function"+strconv.Itoa(n), &awslambda.FunctionProps{
+				Runtime: awslambda.Runtime_PYTHON_3_13(), Handler: jsii.String("index.handler"), Code: awslambda.Code_FromInline(jsii.String("# code")),
+				Environment: &map[string]*string{"STAGE": jsii.String("test")},
+			})
+		}
+		app.Synth(nil)
+		fmt.Println(time.Since(begin).Nanoseconds())
+	}
+}
