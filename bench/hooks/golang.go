@@ -16,8 +16,9 @@ import (
 func golang() language {
 	return language{
 		name: "go", libraries: []string{"net/http"}, warmup: 20,
-		mark:  marks{call: 5 * time.Microsecond},
-		build: buildGo,
+		mark:   marks{call: 5 * time.Microsecond},
+		beside: []string{"append", "map", "populated map"},
+		build:  buildGo,
 	}
 }
 

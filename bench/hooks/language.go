@@ -19,9 +19,10 @@ type language struct {
 	name      string
 	libraries []string // that send requests; the program knows them by these names
 	mark      marks
-	warmup    int    // invocations before anything is counted, after which compilers have made up their mind
-	noOther   string // why there is no OpenTelemetry to compare it with, if there is none
-	noAnswers string // why the hook keeps no bodies of answers, if it keeps none
+	warmup    int      // invocations before anything is counted, after which compilers have made up their mind
+	beside    []string // ways in which its program can hand over records beside calls without a hook
+	noOther   string   // why there is no OpenTelemetry to compare it with, if there is none
+	noAnswers string   // why the hook keeps no bodies of answers, if it keeps none
 
 	// build brings the programs of programs/<name> into a state to be run: what they need is installed below shop.cache, once.
 	build func(ctx context.Context, shop *workshop) (program, error)
@@ -75,4 +76,5 @@ type event struct {
 	Calls   int    `json:"calls"`
 	Body    int    `json:"body,omitempty"`   // bytes to POST; 0 is a GET
 	Append  string `json:"append,omitempty"` // a file to append the answer to, with one write
+	Beside  string `json:"beside,omitempty"` // or one to hand over two records to, in this way, beside each call
 }

@@ -10,6 +10,7 @@
 //
 //	go run ./bench/hooks                              every runtime: about five minutes each
 //	go run ./bench/hooks -runtimes node -only cpu     one question to one runtime
+//	go run ./bench/hooks -runtimes go -only floor     what no hook can stay below
 //	go run ./bench/hooks -rounds 3 -calls 5 -o ""     quickly, without the file
 //
 // A runtime is one file here, one row in languages, and its programs in programs/<runtime>.
@@ -36,9 +37,10 @@ const (
 	askInit     = "init"     // what a cold start adds
 	askHandover = "handover" // what handing over a megabyte takes
 	askEvent    = "event"    // what a large event adds
+	askFloor    = "floor"    // what handing over a call's two records costs at the least
 )
 
-func questions() []string { return []string{askCPU, askInit, askHandover, askEvent} }
+func questions() []string { return []string{askCPU, askInit, askHandover, askEvent, askFloor} }
 
 type options struct {
 	languages []language

@@ -22,6 +22,7 @@ type result struct {
 	init     *initCost
 	handover *handoverCost
 	event    *eventCost
+	floor    []floorCost
 	leftOut  []string // for want of something that a machine may have
 	notes    []string // what is not asked
 }
@@ -92,6 +93,8 @@ func measure(ctx context.Context, shop *workshop, l language, opt options) (r re
 			err = errors.Join(err, share.Close())
 		case askEvent:
 			r.event, err = measureEvents(ctx, shop, l, p, opt)
+		case askFloor:
+			r.floor, err = measureFloor(ctx, shop, l, p, opt)
 		}
 		if err != nil {
 			return r, fmt.Errorf("%s: %w", question, err)

@@ -20,6 +20,7 @@ func write(results []result, opt options, load float64) string {
 	writeInit(&b, results)
 	writeHandover(&b, results, opt)
 	writeEvents(&b, results)
+	writeFloor(&b, results, opt)
 	for _, r := range results {
 		for _, reason := range r.leftOut {
 			fmt.Fprintf(&b, "\nLeft out of %s: %s.\n", r.language.name, reason)

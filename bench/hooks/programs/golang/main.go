@@ -16,6 +16,7 @@ type event struct {
 	Calls  int    `json:"calls"`
 	Body   int    `json:"body"`
 	Append string `json:"append"`
+	Beside string `json:"beside"` // how records are handed over beside calls, into the file that Append names
 }
 
 func main() {
@@ -26,8 +27,16 @@ func main() {
 	}
 	client := instrumented()
 	lambda.Start(func(ctx context.Context, e event) (map[string]int, error) {
+		record, done := func() {}, func() {}
+		if e.Beside != "" {
+			var err error
+			if record, done, err = beside(e.Beside, e.Append); err != nil {
+				return nil, err
+			}
+		}
+		defer done()
 		var file *os.File
-		if e.Append != "" {
+		if e.Append != "" && e.Beside == "" {
 			var err error
 			if file, err = os.OpenFile(e.Append, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600); err != nil {
 				return nil, err
@@ -36,10 +45,12 @@ func main() {
 		}
 		received := 0
 		for range e.Calls {
+			record()
 			answer, err := call(ctx, client, e)
 			if err != nil {
 				return nil, err
 			}
+			record()
 			received += len(answer)
 			if file != nil {
 				if _, err := file.Write(answer); err != nil {
