@@ -17,8 +17,8 @@ func (l *losses) add(signal, reason string, records int, bytes int64) {
 	l.merge(event.Loss{Reason: reason, Records: int64(records), Bytes: bytes})
 }
 
-// told counts what a request told of losses that nobody will get. Of one of which a part was refused it is not known which spans that were: what those
-// told is not told again.
+// told counts what a request told of losses that nobody will get, or that perhaps nobody will: of one of which a part was rejected it is not known which spans those
+// were.
 func (l *losses) told(signal string, payload []byte) {
 	export.Told(signal, payload, func(reason string, records, bytes int64) {
 		l.merge(event.Loss{Reason: reason, Records: records, Bytes: bytes})

@@ -158,6 +158,8 @@ func (r *run) bring(ctx context.Context, parts []part) (left []part, ok bool) {
 		what := refusing
 		if result.Rejected == 0 {
 			what = warning
+		} else {
+			r.againOf(parts) // nobody says which it was: what it told may be told twice then, which is better than never
 		}
 		r.say(remark{what: what, signal: r.signal, records: result.Rejected, text: result.Text})
 	}
@@ -205,13 +207,20 @@ func (r *run) switchOff(err error) {
 	r.say(remark{what: ending, signal: r.signal, err: err})
 }
 
+// againOf has what parts told of losses told again.
+func (r *run) againOf(parts []part) {
+	for _, p := range parts {
+		r.again.told(r.signal, p.payload)
+	}
+}
+
 func (r *run) refuse(parts []part, err error) {
 	records, bytes := 0, 0
 	for _, p := range parts {
 		records += p.records
 		bytes += len(p.payload)
-		r.again.told(r.signal, p.payload)
 	}
+	r.againOf(parts)
 	r.refused = true
 	r.lost.add(r.signal, LossRefused, records, int64(bytes))
 	what := refusing

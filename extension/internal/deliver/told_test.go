@@ -1,10 +1,12 @@
 package deliver
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/afterglow-lambda/afterglow/extension/internal/export"
 	"github.com/afterglow-lambda/afterglow/extension/internal/otlp"
 	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 )
@@ -18,20 +20,27 @@ func telling(name string) Batch {
 	return Batch{Signal: otlplog.Traces, Payload: otlp.AppendRequest(nil, otlp.ResourceSpans{Spans: spans}), Records: 2}
 }
 
-// TestLossesAreToldAgain: a request that nobody takes takes the counts in it along.
+// TestLossesAreToldAgain: a request that nobody takes takes the counts in it along, and so may one of which a part is rejected.
 func TestLossesAreToldAgain(t *testing.T) {
 	for name, test := range map[string]struct {
 		status      int
+		rejected    int64
 		want, again string
 	}{
-		"accepted":       {0, "", ""},
-		"refused":        {http.StatusUnauthorized, "refused:2", "dropped-calls:2 torn:3"},
-		"refused halves": {http.StatusBadRequest, "refused:2", "dropped-calls:2 torn:3"},
+		"accepted":       {0, 0, "", ""},
+		"refused":        {http.StatusUnauthorized, 0, "refused:2", "dropped-calls:2 torn:3"},
+		"refused halves": {http.StatusBadRequest, 0, "refused:2", "dropped-calls:2 torn:3"},
+		"rejected":       {0, 1, "refused:1", "dropped-calls:2 torn:3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{}
 			if test.status != 0 {
 				f.answer = refuse(test.status, "a", "a-call")
+			}
+			if test.rejected > 0 {
+				f.answer = func(context.Context, int, string, []byte) (export.Result, error) {
+					return export.Result{Rejected: test.rejected}, nil
+				}
 			}
 			s := newStand(t, nil, one(f))
 			s.Add(telling("a"))
