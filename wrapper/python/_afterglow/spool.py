@@ -45,6 +45,21 @@ def cut(text, most):
     return text if len(data) <= most else data[:most].decode("utf-8", "ignore")
 
 
+def _make_directory(path):
+    """Make the spool's directory, and those that it stands in."""
+    try:
+        _mkdir(path, 0o700)
+    except FileExistsError:
+        pass  # the extension was quicker
+    except FileNotFoundError:
+        pieces = path.rstrip("/").split("/")
+        for i in range(2, len(pieces) + 1):
+            try:
+                _mkdir("/".join(pieces[:i]), 0o700)
+            except FileExistsError:
+                pass
+
+
 def _encoder():
     """Give a function that makes JSON in ASCII, in one line. The runtime client has loaded the module."""
     from json import encoder
@@ -70,26 +85,28 @@ class File:
     def __init__(self, path, first):
         self.mark = _urandom(8).hex().encode()
         self.path = path
+        self.open = path + ".open"
+        self.at = b"@" + self.mark
         self.size = 0
         self.records = 0  # but for the process' description
         data = b"afterglow-spool 1 %b\n@%b 0 %b\n\n" % (self.mark, self.mark, first)
-        _close(_open(path + ".open", _FLAGS | os.O_CREAT | os.O_EXCL, 0o600))
+        _close(_open(self.open, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             if not self._write(data):
                 raise OSError("the first record was cut short")
         except OSError:
-            _unlink(path + ".open")
+            _unlink(self.open)
             raise
 
     def append(self, header, length, bodies):
         """Write one record and tell whether all of it was written."""
-        if not self._write(b"".join((b"@%b %d %b\n" % (self.mark, length, header), *bodies, b"\n"))):
+        if not self._write(b"".join((b"%b %d %b\n" % (self.at, length, header), *bodies, b"\n"))):
             return False
         self.records += 1
         return True
 
     def _write(self, data):
-        fd = _open(self.path + ".open", _FLAGS)
+        fd = _open(self.open, _FLAGS)
         try:
             written = _write(fd, data)
         finally:
@@ -98,7 +115,7 @@ class File:
         return written == len(data)
 
     def finish(self):
-        _rename(self.path + ".open", self.path + ".done")
+        _rename(self.open, self.path + ".done")
 
 
 class Spool:
@@ -164,29 +181,36 @@ class Spool:
     def record(self, kind, invocation, fields, parts=(), vital=False):
         """Write one record. parts are pairs of a part's description and its bytes. A vital one is written past the
         invocation's cap."""
+        header = {"kind": kind, "inv": invocation, "t": _time_ns() // 1000, **fields}
+        if parts:
+            header["parts"] = [part for part, _ in parts]
+        return self.write(self.encode(header), [body for _, body in parts], vital)
+
+    def write(self, header, bodies, vital=False):
+        """Write one record, whose header is made, and give the reason why it was not written; None if it was."""
         if self.pid != _getpid():  # forked past Python
             self._anew()
-        size, reason = self._put(kind, invocation, fields, parts, vital)
+        size, reason = self._put(header, bodies, vital)
         if reason is not None:
             self.lost(reason, 1, size)
         elif "write-failed" in self.losses:
             self._losses("write-failed")
+        return reason
 
-    def _put(self, kind, invocation, fields, parts, vital):
+    def is_full(self, size):
+        """Tell whether a record of so many bytes would be beyond the invocation's cap."""
+        return self.written + size > self.settings.invocation_bytes
+
+    def _put(self, header, bodies, vital):
         """Write one record and give its size and the reason why it was not written."""
-        header = {"kind": kind, "inv": invocation, "t": _time_ns() // 1000, **fields}
-        if parts:
-            header["parts"] = [part for part, _ in parts]
-        header = self.encode(header)
-        bodies = [body for _, body in parts]
-        body_size = sum(map(len, bodies))
-        size = len(header) + body_size
-        if len(header) > MOST_HEADER or body_size > MOST_BODY:
+        length = sum(map(len, bodies)) if bodies else 0
+        size = len(header) + length
+        if len(header) > MOST_HEADER or length > MOST_BODY:
             return size, "too-large"
         if not vital and self.written + size > self.settings.invocation_bytes:
             return size, "invocation-full"
         try:
-            if not self._append(header, body_size, bodies):
+            if not self._append(header, length, bodies):
                 return size, "spool-full"
         except OSError:
             return size, "write-failed"
@@ -227,10 +251,7 @@ class Spool:
         try:
             return self._open()
         except FileNotFoundError:
-            try:
-                _mkdir(self.settings.directory, 0o700)
-            except FileExistsError:
-                pass  # the extension was quicker
+            _make_directory(self.settings.directory)
         except FileExistsError:
             pass  # whoever made it, the next one has another name
         return self._open()
@@ -302,6 +323,6 @@ class Spool:
     def _losses(self, *reasons):
         for reason in reasons or tuple(self.losses):
             records, size = self.losses.pop(reason)
-            fields = {"reason": reason, "records": records, "bytes": size}
-            if self._put("loss", self.invocation, fields, (), True)[1] is not None:
+            fields = {"kind": "loss", "inv": self.invocation, "t": _time_ns() // 1000, "reason": reason, "records": records, "bytes": size}
+            if self._put(self.encode(fields), (), True)[1] is not None:
                 self.lost(reason, records, size)

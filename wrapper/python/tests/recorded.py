@@ -20,7 +20,11 @@ def records(directory):
             body, rest = rest[: int(length)], rest[int(length) :]
             assert rest[:1] == b"\n", rest[:20]
             rest = rest[1:]
-            found.append((name, json.loads(header), body))
+            header = json.loads(header)
+            lines = part(header, body, "headers")[1]
+            if lines is not None:
+                header["headers"] = [line.split(": ", 1) for line in lines.decode("latin-1").split("\n") if line]
+            found.append((name, header, body))
     return found
 
 

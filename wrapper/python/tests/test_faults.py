@@ -158,7 +158,7 @@ class Faults(unittest.TestCase):
 
     def test_the_writer_fails(self):
         def change(text, statement):
-            return re.sub(r"(    def (record|next_call|lost)\(.*\):\n)", r"\1        %s\n" % statement, text)
+            return re.sub(r"(    def (record|write|next_call|lost)\(.*\):\n)", r"\1        %s\n" % statement, text)
 
         stories = ("reads", "uploads", "failures", "abandoned")
         statements = ("raise MemoryError()", "raise RecursionError()", "1 / 0", "return 1 + None")

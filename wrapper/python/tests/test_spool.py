@@ -203,6 +203,14 @@ class Spool(unittest.TestCase):
         writer.record("call.start", "init", {"call": "x"})
         self.assertEqual(writer.losses["write-failed"][0], 1)
 
+    def test_the_directory_stands_in_others(self):
+        self.directory = os.path.join(self.directory, "in", "another")
+        writer = self.make()
+        writer.announce()
+        self.assertEqual(self.kinds(), ["process"])
+        parent = os.path.dirname(self.directory)
+        self.assertEqual([os.stat(path).st_mode & 0o777 for path in (self.directory, parent, os.path.dirname(parent))], [0o700] * 3)
+
     def test_the_directory_is_a_file(self):
         with open(self.directory, "w"):
             pass

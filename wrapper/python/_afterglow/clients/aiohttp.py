@@ -102,7 +102,7 @@ def _connects(args, kwargs):
     url = request.url
     if calls.is_runtime_api(url.raw_host, url.port):
         return None
-    headers = [(str.__str__(name), str.__str__(value)) for name, value in request.headers.items()]
+    headers = calls.lines([(str.__str__(name), str.__str__(value)) for name, value in request.headers.items()])
     call = calls.start(request.__dict__, "aiohttp", str.__str__(request.method), str(url), headers, _body(request))
     call.connecting = True  # until the head of the response is there
     call.key = request._timer
@@ -133,7 +133,7 @@ def _sends(args, kwargs):
     if type(protocol.transport).__module__.startswith("asyncio."):
         address = protocol.transport.get_extra_info("peername")
         if address:
-            call.head["peer"] = calls.peer(address)
+            call.peer = calls.peer(address)
     return None
 
 
@@ -187,7 +187,7 @@ def _responds(args, kwargs):
     if 100 <= message.code < 200 and message.code != 101:
         return None
     call.connecting = False
-    calls.responded(call, message.code, "HTTP/%d.%d" % tuple(message.version), calls.text(message.raw_headers))
+    calls.responded(call, message.code, "HTTP/%d.%d" % tuple(message.version), calls.lines(message.raw_headers, b": "))
     if call.whole or payload is _state.nothing or message.code == 101:
         del protocol[MARK]
         _end(call)

@@ -6,17 +6,25 @@ A client is a file beside this one. It gives what it has seen of a library's req
 import os
 import sys
 import time
-from itertools import chain
 
 from .. import guard, handler
 from ..spool import ERROR_BYTES, URL_BYTES, cut
+
+try:
+    from _json import encode_basestring_ascii as _quote  # without what the module json loads besides
+except ImportError:
+    from json.encoder import py_encode_basestring_ascii as _quote
 
 BYTES = (bytes, bytearray, memoryview)
 
 # Where a call is noted on the objects of a library.
 MARK = "_afterglow_call"
 
+# What an end takes beside what is counted: names of fields, times, lengths.
+MOST_FIELDS = 400
+
 _monotonic_ns = time.monotonic_ns
+_time_ns = time.time_ns
 
 
 class _State:
@@ -48,7 +56,7 @@ def expects(owner, methods):
 class Ended:
     """One request and its response, when all is told."""
 
-    __slots__ = ("id", "invocation", "began", "connecting", "unsent", "request", "at_hand", "response", "head", "busy", "nested", "trouble", "whole", "key", "ended")
+    __slots__ = ("id", "invocation", "began", "connecting", "unsent", "request", "at_hand", "response", "head", "lines", "peer", "unwritten", "busy", "nested", "trouble", "whole", "key", "ended")
 
     def __init__(self, at_hand):
         self.id = state.spool.next_call()
@@ -59,7 +67,10 @@ class Ended:
         self.at_hand = at_hand  # the request's body goes into call.start
         self.request = None if at_hand else Copy(state.settings.body_bytes)
         self.response = None  # a copy of its body, once there is a response
-        self.head = {}
+        self.head = ""  # fields of the end that are known since the response's head came
+        self.lines = None  # those of the response's head
+        self.peer = None  # its address
+        self.unwritten = None  # why the start was not written
         self.busy = False  # between a method's beginning and its end a connection may be closed as part of it
         self.nested = False  # in a method that may call others which are looked at, too
         self.trouble = None  # an error that the response may yet make up for
@@ -88,17 +99,23 @@ def _abandoned(call):
         end(call, partial=True)
 
 
-def start(noted, library, method, url, pairs, body):
+def start(noted, library, method, url, lines, body):
     """A request is about to be sent, or its connection made; note the call where its library's object keeps its attributes.
-    A body that is not there yet is None or of any other type."""
+    lines are those of the request's head. A body that is not there yet is None or of any other type."""
     call = noted[MARK] = Call(type(body) in BYTES)
-    parts = ()
+    lines = headers(lines)
+    parts, bodies = '{"of":"headers","len":%d}' % len(lines), (lines,)
     if call.at_hand:
         whole = Copy(state.settings.body_bytes)
         whole.add(body)
-        parts = (whole.part("request"),)
-    fields = {"call": call.id, "lib": library, "method": method, "url": url[:URL_BYTES], "headers": headers(pairs)}
-    state.spool.record("call.start", call.invocation, fields, parts)
+        parts, bodies = parts + "," + whole.part("request"), (lines, whole.kept)
+    call.unwritten = state.spool.write(
+        (
+            '{"kind":"call.start","inv":%s,"t":%d,"call":"%s","lib":"%s","method":%s,"url":%s,"parts":[%s]}'
+            % (_quote(call.invocation), _time_ns() // 1000, call.id, library, _quote(method), _quote(url[:URL_BYTES]), parts)
+        ).encode("ascii"),
+        bodies,
+    )
     return call
 
 
@@ -107,26 +124,41 @@ def is_runtime_api(host, port):
     return "%s:%s" % (host, port) == state.runtime_api
 
 
-def headers(pairs):
-    """Give the headers that the budget has room for."""
+def headers(lines):
+    """Give the lines of a head that the budget has room for."""
     budget = state.settings.header_bytes
-    if sum(map(len, chain.from_iterable(pairs))) <= budget:
-        return pairs
-    kept, left_out = [], 0
-    for pair in pairs:
-        size = sum(map(len, pair))
+    if len(lines) <= budget:
+        return lines
+    kept, left_out, count = [], 0, 0
+    for line in lines.split(b"\n"):
+        name, _, value = line.partition(b":")
+        size = len(name) + len(value.strip())
         if size > budget or left_out:
             left_out += size
+            count += 1
         else:
             budget -= size
-            kept.append(pair)
-    state.spool.lost("headers", len(pairs) - len(kept), left_out)
-    return kept
+            kept.append(line)
+    if count:
+        state.spool.lost("headers", count, left_out)
+    return b"\n".join(kept)
 
 
-def text(pairs):
-    """Give headers that are bytes as text."""
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs]
+def lines(pairs, separator=": "):
+    """Make the lines of a head of names and values that are all text, or all bytes with a separator of bytes."""
+    count = len(pairs)
+    if type(separator) is bytes:
+        text = b"\n".join(map(separator.join, pairs))
+        if text.count(b"\n") >= max(count, 1):  # a value of several lines
+            text = b"\n".join(separator.join(pair).replace(b"\r\n", b" ").replace(b"\n", b" ") for pair in pairs)
+        return text
+    text = "\n".join(map(separator.join, pairs))
+    if text.count("\n") >= max(count, 1):
+        text = "\n".join(separator.join(pair).replace("\r\n", " ").replace("\n", " ") for pair in pairs)
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 def peer(address):
@@ -136,14 +168,10 @@ def peer(address):
     return str(address)
 
 
-def responded(call, status, proto, pairs):
+def responded(call, status, proto, lines):
     """The head of the response has come; its body may follow."""
-    head = call.head
-    head["status"] = int(status)
-    head["proto"] = proto
-    head["ttfb"] = (_monotonic_ns() - call.began) // 1000
-    if pairs is not None:
-        head["headers"] = headers(pairs)
+    call.head = ',"status":%d,"proto":"%s","ttfb":%d' % (status, proto, (_monotonic_ns() - call.began) // 1000)
+    call.lines = headers(lines)
     if call.response is None:
         call.response = Copy(state.settings.body_bytes)
     call.trouble = None
@@ -155,21 +183,46 @@ def end(call, partial=False, error=None):
         return
     call.ended = True
     call.__class__ = Ended
-    fields = {"call": call.id, **call.head, "dur": (_monotonic_ns() - call.began) // 1000}
     error = call.trouble if error is None else error
-    if error is not None:
-        fields["error"] = {"type": type(error).__name__, "message": cut(_message(error), ERROR_BYTES)}
-    if partial:
-        fields["partial"] = True
-        if call.response is not None:
-            call.response.measured = False
-    parts = []
+    call.trouble = None
+    if call.unwritten is not None:  # the end of what nobody knows of
+        state.spool.lost(call.unwritten, 1, 0)
+        return
+    parts, bodies = [], []
     if not call.at_hand and (call.request.size or not call.request.measured):
         parts.append(call.request.part("request"))
+        bodies.append(call.request.kept)
     if call.response is not None:
+        if call.lines:
+            parts.append('{"of":"headers","len":%d}' % len(call.lines))
+            bodies.append(call.lines)
+        call.response.measured = call.response.measured and not partial
         parts.append(call.response.part("response"))
-    call.trouble = None
-    state.spool.record("call.end", call.invocation, fields, parts)
+        bodies.append(call.response.kept)
+    fields = call.head
+    if call.peer is not None:
+        fields += ',"peer":%s' % _quote(call.peer)
+    fields += ',"dur":%d' % ((_monotonic_ns() - call.began) // 1000)
+    if error is not None:
+        fields += ',"error":{"type":%s,"message":%s}' % (_quote(type(error).__name__), _quote(cut(_message(error), ERROR_BYTES)))
+    if partial:
+        fields += ',"partial":true'
+    spool = state.spool
+    if spool.is_full(sum(map(len, bodies)) + len(fields) + MOST_FIELDS):  # past the cap an end is told without what passed
+        parts, bodies = [_nothing_of(call, of) for of in ("request", "response") if any('"of":"%s"' % of in part for part in parts)], ()
+    if parts:
+        fields += ',"parts":[%s]' % ",".join(parts)
+    spool.write(
+        ('{"kind":"call.end","inv":%s,"t":%d,"call":"%s"%s}' % (_quote(call.invocation), _time_ns() // 1000, call.id, fields)).encode("ascii"),
+        bodies,
+        vital=True,
+    )
+
+
+def _nothing_of(call, of):
+    copy = getattr(call, of)
+    copy.kept = b""
+    return copy.part(of)
 
 
 def _message(error):
@@ -212,13 +265,10 @@ class Copy:
         self.size += len(data)
 
     def part(self, of):
-        length = len(self.kept)
-        part = {"of": of, "len": length}
-        if self.measured:
-            part["size"] = self.size
-        if not self.measured or self.size > length:
-            part["truncated"] = True
-        return part, bytes(self.kept)
+        """Describe what is kept, in JSON."""
+        if not self.measured:
+            return '{"of":"%s","len":%d,"truncated":true}' % (of, len(self.kept))
+        return '{"of":"%s","len":%d,"size":%d%s}' % (of, len(self.kept), self.size, ',"truncated":true' if self.size > len(self.kept) else "")
 
 
 class Framing:

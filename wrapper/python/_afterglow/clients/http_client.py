@@ -76,7 +76,6 @@ def _begins(args, kwargs):
     if not lines or type(lines) is not list or type(lines[0]) is not bytes:
         return None  # the library will say what is wrong
     call = noted.get(MARK)
-    headers = [line.decode("latin-1").split(": ", 1) for line in lines[1:]]
     if call is None or not call.connecting:
         if call is not None:  # the one before, whose answer nobody has asked for
             del noted[MARK]
@@ -85,14 +84,20 @@ def _begins(args, kwargs):
         if body is None:
             body = noted.get(_AHEAD)
         method, target = lines[0].decode("latin-1").split(" ")[:2]
-        call = _start(connection, method, target, headers, body)
+        call = _start(connection, method, target, _head(lines), body)
     if call is None:
         return None
     call.connecting = False
     call.busy = True
-    if not call.at_hand and ["transfer-encoding", "chunked"] in [[name.lower(), value.lower()] for name, value in headers]:
+    if not call.at_hand and any(line.lower() == b"transfer-encoding: chunked" for line in lines):
         call.request.framing = Framing()
     return call
+
+
+def _head(lines):
+    """Give the lines behind the first one. A header may have been given several, which are one here."""
+    head = b"\n".join(lines[1:])
+    return head if head.count(b"\n") == len(lines) - 2 else b"\n".join(line.replace(b"\r\n", b" ") for line in lines[1:])
 
 
 def _start(connection, method, target, headers, body):
@@ -113,7 +118,7 @@ def expect(connection, method, target, headers, body):
     if type(body) is bytes:
         noted[_AHEAD] = body
     if connection.default_port == 443 and noted.get("sock") is None and MARK not in noted:
-        given = [(_text(name), _text(value)) for name, value in headers.items()] if headers else []
+        given = calls.lines([(_text(name), _text(value)) for name, value in headers.items()]) if headers else b""
         call = _start(connection, method, target, given, body)
         if call is not None:
             call.connecting = True
@@ -214,7 +219,7 @@ def _waits(args, kwargs):
     sock = connection.__dict__.get("sock")
     if isinstance(sock, _state.library.socket.socket):
         try:
-            call.head["peer"] = calls.peer(_state.library.socket.socket.getpeername(sock))
+            call.peer = calls.peer(_state.library.socket.socket.getpeername(sock))
         except OSError:
             pass  # gone already; the library will say so
     return call, connection
@@ -228,8 +233,8 @@ def _responded(token, response):
     if not isinstance(response, _state.library.HTTPResponse) or response.headers is None:
         calls.end(call, partial=True)  # somebody's own idea of a response
         return
-    pairs = list(response.headers.raw_items()) if type(response.headers) is _state.library.HTTPMessage else None
-    calls.responded(call, response.status, "HTTP/1.0" if response.version == 10 else "HTTP/1.1", pairs)
+    head = calls.lines(list(response.headers.raw_items())) if type(response.headers) is _state.library.HTTPMessage else b""
+    calls.responded(call, int(response.status), "HTTP/1.0" if response.version == 10 else "HTTP/1.1", head)
     if response.fp is None or response.length == 0 and not response.chunked:
         calls.end(call)
     else:

@@ -101,7 +101,7 @@ def _started(request):
         host = "[%s]" % host if ":" in host and not host.startswith("[") else host
         place = host if port in (None, 443 if secure else 80) else "%s:%d" % (host, port)
         target = ("https://" if secure else "http://") + place + target
-    return calls.start(noted, "httpcore", method, target, calls.text(request.headers), _body(request.stream))
+    return calls.start(noted, "httpcore", method, target, calls.lines(request.headers, b": "), _body(request.stream))
 
 
 def _body(stream):
@@ -144,7 +144,7 @@ def _note_peer(call, connection):
     except Exception:
         return  # gone already; the library will say so
     if type(address) is tuple:
-        call.head["peer"] = calls.peer(address)
+        call.peer = calls.peer(address)
 
 
 @guard.observer
@@ -215,7 +215,7 @@ def _has_read(call, event):
     if kind is _state.h11.Data:
         call.response.add(event.data)
     elif kind is _state.h11.Response or kind is _state.h11.InformationalResponse and event.status_code == 101:
-        calls.responded(call, event.status_code, "HTTP/" + bytes(event.http_version).decode("latin-1"), calls.text(event.headers.raw_items()))
+        calls.responded(call, event.status_code, "HTTP/" + bytes(event.http_version).decode("latin-1"), calls.lines(event.headers.raw_items(), b": "))
         if event.status_code == 101:
             calls.end(call)
     elif kind is _state.h11.EndOfMessage:
@@ -236,9 +236,9 @@ def _has_received(streams, events):
             continue
         kind = type(event).__name__
         if kind == "ResponseReceived":
-            head = calls.text(event.headers)
-            status = [value for name, value in head if name == ":status"]
-            calls.responded(call, status[0], "HTTP/2", [pair for pair in head if not pair[0].startswith(":")])
+            head = [(bytes(name), bytes(value)) for name, value in event.headers]
+            status = [value for name, value in head if name == b":status"]
+            calls.responded(call, int(status[0]), "HTTP/2", calls.lines([pair for pair in head if not pair[0].startswith(b":")], b": "))
         elif kind == "DataReceived" and call.response is not None:
             call.response.add(event.data)
         elif kind == "StreamEnded":
