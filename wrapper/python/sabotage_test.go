@@ -67,7 +67,7 @@ func sabotages() []sabotage {
 		{name: "disabled", f: function{env: map[string]string{"AFTERGLOW_DISABLED": "true"}}, want: none},
 		{name: "spool is a file", says: "the spool cannot be written", f: prepared("echo mine >/tmp/afterglow")},
 		{name: "spool cannot be made", says: "the spool cannot be written", f: function{env: map[string]string{"AFTERGLOW_SPOOL_DIR": "/proc/afterglow"}}, want: none},
-		
+
 		{name: "files are limited", says: "records lost so far: ", f: prepared("ulimit -f 1")},
 		{name: "settings are garbage", says: "the value of ", f: function{env: map[string]string{
 			"AFTERGLOW_LOG_LEVEL": "LOUD", "AFTERGLOW_SPOOL_DIR": "not/absolute", "AFTERGLOW_SPOOL_DIR_BYTES": "-1", "AFTERGLOW_SPOOL_INVOCATION_BYTES": "1e9",
