@@ -108,8 +108,23 @@ namespace Afterglow
             var from = at++;
             var kept = at; // the end of what is kept: never within an escape or a character
             var whole = false;
+            var quote = -1; // the next one
             while (at < end)
             {
+                if (at - from > cut) // nothing more of it is kept, so it need not be looked at one by one
+                {
+                    if (quote < at)
+                    {
+                        quote = Array.IndexOf(data, (byte)'"', at, end - at);
+                        quote = quote < 0 ? end : quote;
+                    }
+                    var escape = Array.IndexOf(data, (byte)'\\', at, quote - at);
+                    at = escape < 0 ? quote : escape;
+                    if (at == end)
+                    {
+                        break;
+                    }
+                }
                 var b = data[at];
                 if (b == '"')
                 {
