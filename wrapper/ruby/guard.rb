@@ -69,6 +69,15 @@ module AfterglowHook
         false
       end
 
+      # Tells of a library whether each of its classes has the methods that the hook looks at, and says so if not.
+      def knows?(library, classes)
+        missing = classes.flat_map do |owner, methods|
+          methods.reject { |name, parameters| known?(Object.const_get(owner), name, parameters) }.keys
+        end
+        say('warn', "#{library} has no #{missing.join(', ')} as expected; its requests are not seen") unless missing.empty?
+        missing.empty?
+      end
+
       # Runs a piece of the hook's. While the hook is off, or when it failed, it gives nil.
       def run(name, &piece)
         guarded(name, piece, nil) unless @off

@@ -13,15 +13,24 @@ module AfterglowHook
   # The files of the hook, and what each has to define.
   PARTS = {
     'guard' => :Guard, 'settings' => :Settings, 'json' => :Json, 'spool' => :Spool, 'shorten' => :Shorten, 'handler' => :Handler,
-    'clients/call' => :Call, 'clients/wire' => :Wire, 'clients/net_http' => :NetHTTP
+    'clients/call' => :Call, 'clients/wire' => :Wire, 'clients/net_http' => :NetHTTP, 'clients/excon' => :ExconClient, 'clients/httpx' => :HttpxClient,
+    'clients/ethon' => :EthonClient
   }.freeze
 
-  # What is waited for, and the file that looks into it.
-  AWAITED = { 'RapidClient' => 'handler', 'Net::HTTP' => 'clients/net_http' }.freeze
+  # What is waited for, and the file that looks into it when all of it is there.
+  AWAITED = {
+    'RapidClient' => 'handler', 'Net::HTTP' => 'clients/net_http', 'Excon::Connection' => 'clients/excon', 'Excon::Response' => 'clients/excon',
+    'Excon::Socket' => 'clients/excon', 'HTTPX::Connection' => 'clients/httpx', 'HTTPX::Request' => 'clients/httpx', 'HTTPX::Response' => 'clients/httpx',
+    'Ethon::Easy' => 'clients/ethon', 'Ethon::Multi' => 'clients/ethon'
+  }.freeze
+
+  # Classes that are opened again and again, and what the last time brings.
+  LAST = { 'Ethon::Easy' => :perform, 'Ethon::Multi' => :add }.freeze
 
   # Waits for the ends of class definitions, which costs some tenths of a microsecond for each.
   class Waiting
     NAME = Module.instance_method(:name) # a class may have its own idea of its name
+    HAS = Module.instance_method(:method_defined?)
 
     def initialize
       @awaited = AWAITED.dup
@@ -46,12 +55,12 @@ module AfterglowHook
 
     def ended(opened)
       name = NAME.bind(opened).call
-      found(name) if @awaited.key?(name)
+      found(name) if @awaited.key?(name) && (!LAST.key?(name) || HAS.bind(opened).call(LAST[name]))
     end
 
     def found(name)
       file = @awaited.delete(name)
-      @awaited.clear unless AfterglowHook.install(file)
+      @awaited.clear unless @awaited.value?(file) || AfterglowHook.install(file)
       @point.disable if @awaited.empty? && @point.enabled?
     end
   end

@@ -36,6 +36,16 @@ module AfterglowHook
   class Call
     # It calls no method that a class of the function's may have made its own.
     MESSAGE = Exception.instance_method(:to_s)
+    PEER = BasicSocket.instance_method(:getpeername)
+
+    # Gives who is at the other end of a socket.
+    def self.peer(socket)
+      socket = socket.to_io unless socket.is_a?(BasicSocket)
+      port, host = Socket.unpack_sockaddr_in(PEER.bind_call(socket))
+      host.include?(':') ? "[#{host}]:#{port}" : "#{host}:#{port}"
+    rescue SystemCallError, IOError, ArgumentError
+      nil # gone already, and the library will say so; or no address of the Internet
+    end
 
     def initialize(library, resend = 0)
       @library = library
@@ -58,12 +68,13 @@ module AfterglowHook
       record('call.start', ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"url\":#{Json.quote(origin)}")
     end
 
-    # The request is about to be sent, with a body that is at hand, or with one that may come by piece by piece. headers are the
+    # The request is about to be sent, with a body that is at hand (or a copy of it), or with one that may come by piece by piece. headers are the
     # lines of its head.
     def start(method, url, headers, body = nil)
       @started = true
-      copy = Copy.new(@settings.body_bytes)
-      body ? copy.add(body) : @request = copy
+      copy = body.is_a?(Copy) ? body : Copy.new(@settings.body_bytes)
+      copy.add(body) if body.is_a?(String)
+      @request = copy if body.nil?
       headers = within_budget(headers)
       record('call.start', ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"method\":\"#{method}\"," \
                            "\"url\":#{Json.quote(url.byteslice(0, Spool::URL_BYTES))}#{",\"resend\":#{@resend}" if @resend.positive?}," \
@@ -88,7 +99,7 @@ module AfterglowHook
     # Gives how much of the response's body has passed.
     def received_bytes = @response ? @response.size : 0
 
-    # Nothing more will come, and if it is partial, there was more.
+    # Nothing more will come, and if it is partial, there was more. error is an exception, or the name of a failure.
     def finish(partial: false, error: nil)
       head = ",\"call\":\"#{@id}\"#{@answer},\"dur\":#{Guard.now - @began}#{',"partial":true' if partial}#{told(error) if error}"
       request = @request if @request&.size&.positive?
@@ -110,6 +121,8 @@ module AfterglowHook
     def part(headers) = "{\"of\":\"headers\",\"len\":#{headers.bytesize}}"
 
     def told(error)
+      return Json.members('error' => { 'type' => error.to_s, 'message' => '' }) unless error.is_a?(Exception)
+
       message = Json.cut(MESSAGE.bind_call(error), Spool::ERROR_BYTES)
       Json.members('error' => { 'type' => error.class.name.to_s, 'message' => message })
     end

@@ -16,7 +16,6 @@ module AfterglowHook
       FAILURES = %w[SystemCallError IOError SocketError Timeout::Error Net::ProtocolError Net::HTTPBadResponse
                     Net::HTTPHeaderSyntaxError OpenSSL::SSL::SSLError Zlib::Error].freeze
       NAME = Module.instance_method(:name)
-      PEER = BasicSocket.instance_method(:getpeername)
 
       attr_reader :http, :request, :outer
       attr_accessor :nested
@@ -124,14 +123,7 @@ module AfterglowHook
 
       def ivar(name) = @request.instance_variable_get(name)
 
-      def peer
-        socket = @socket.io
-        socket = socket.to_io unless socket.is_a?(BasicSocket)
-        port, host = Socket.unpack_sockaddr_in(PEER.bind_call(socket))
-        host.include?(':') ? "[#{host}]:#{port}" : "#{host}:#{port}"
-      rescue SystemCallError, IOError, ArgumentError
-        nil # gone already, and the library will say so; or no address of the Internet
-      end
+      def peer = Call.peer(@socket.io)
     end
 
     # A connection that is made before there is a request, as Net::HTTP#start does. Many a function waits in just this moment for
@@ -167,13 +159,8 @@ module AfterglowHook
 
       # Looks at Net::HTTP from now on, if it is the one that this file knows.
       def install
-        missing = METHODS.flat_map do |owner, methods|
-          methods.reject { |name, parameters| Guard.known?(Object.const_get(owner), name, parameters) }.keys
-        end
-        unless missing.empty?
-          Guard.say('warn', "Net::HTTP has no #{missing.join(', ')} as expected; its requests are not seen")
-          return
-        end
+        return unless Guard.knows?('Net::HTTP', METHODS)
+
         INVOCATIONS.open('none')
         @runtime_api = ENV.fetch('AWS_LAMBDA_RUNTIME_API', nil)
         watch_requests(::Net::HTTP)

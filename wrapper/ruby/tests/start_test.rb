@@ -30,7 +30,7 @@ RUBY
   check "disabled by #{value.inspect}: nothing is loaded, watched or written" do
     Dir.mktmpdir do |directory|
       env = { 'AFTERGLOW_DISABLED' => value, 'AFTERGLOW_SPOOL_DIR' => "#{directory}/spool" }
-      equal('AWAITED HERE PARTS Waiting', program("require 'net/http'; #{CLIENT}; #{PARTS}", env))
+      equal('AWAITED HERE LAST PARTS Waiting', program("require 'net/http'; #{CLIENT}; #{PARTS}", env))
       equal(false, File.exist?("#{directory}/spool"))
     end
   end
@@ -41,7 +41,7 @@ check 'not disabled by other words' do
 end
 
 check 'nothing is loaded before there is something to look into' do
-  equal('AWAITED HERE PARTS Waiting', program(PARTS))
+  equal('AWAITED HERE LAST PARTS Waiting', program(PARTS))
 end
 
 check 'a library that was there first is found' do
