@@ -23,6 +23,8 @@ const MOST_COUNTED = 1048576; // counting the bytes of a string costs a millisec
 const INVOCATION = '/2018-06-01/runtime/invocation/';
 const EXIT = 'Runtime.ExitError'; // Lambda's own word
 
+let shorten = null;
+
 function create(settings, guard, spool) {
   return new Handler(settings, guard, spool);
 }
@@ -147,8 +149,10 @@ class Handler {
 
   // shortened records the start with an event that is too large to be kept whole. The client has just parsed it.
   shortened(run, event) {
-    const { shorten } = require('./shorten.cjs'); // most functions never need it
-    delete require.cache[require.resolve('./shorten.cjs')];
+    if (shorten === null) {
+      ({ shorten } = require('./shorten.cjs')); // most functions never need it
+      delete require.cache[require.resolve('./shorten.cjs')];
+    }
     const data = shorten(event, this.settings.eventBytes);
     this.begun(run, [{ of: 'event', data, size: -1, truncated: true, shortened: true }]);
   }

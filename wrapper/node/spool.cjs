@@ -6,7 +6,7 @@
 // uses is taken when the hook is loaded, so that a function which replaces fs, Date or JSON changes nothing here.
 
 const fs = require('fs');
-const { openSync, writeSync, closeSync, renameSync, mkdirSync, readSync, statSync, readdirSync } = fs;
+const { openSync, writeSync, writevSync, closeSync, renameSync, mkdirSync, readSync, statSync, readdirSync } = fs;
 const { O_APPEND, O_CREAT, O_EXCL, O_WRONLY } = fs.constants;
 const wall = Date.now;
 const monotonic = process.hrtime;
@@ -21,6 +21,8 @@ const NAME = /^[A-Za-z0-9-]{1,64}$/;
 const MARK_BYTES = 8;
 const MARKS = 64; // drawn at once: one read of the random device lasts for as many files
 const FIRST_SCRATCH = 65536; // a call with two full bodies fits; grows to what a larger one needs
+const LARGE = 65536; // bodies from here on are not copied once more, but handed over in pieces with one writev(2)
+const MOST_PIECES = 16; // far below what one writev(2) takes (IOV_MAX), beyond which Node.js would make several
 const FRAME = 128; // a file's head, a record's mark and length, line ends
 const MOST_TRIES = 64; // names that an earlier process of the same id left behind
 const NUMBERS = 1000000; // a thread's files have numbers of their own: they have one process id
@@ -197,8 +199,11 @@ class Spool {
       this.lose('invocation-full', 1, about);
       return false;
     }
-    const n = this.render(file, header, parts, about + 2 * header.length + FRAME); // no character has more than three bytes
-    if (n === 0 || !append(file.fd, this.scratch, n)) {
+    const apart = parts && parts.length <= MOST_PIECES && about - header.length >= LARGE;
+    // No character has more than three bytes.
+    let n = this.render(file, header, parts, (apart ? header.length : about) + 2 * header.length + FRAME, apart);
+    if (n > 0) n = apart ? appendPieces(file.fd, this.scratch.subarray(0, n), parts) : append(file.fd, this.scratch, n);
+    if (n === 0) {
       if (kind !== 'loss') this.lose('write-failed', 1, about); // a loss stays counted
       return false;
     }
@@ -207,13 +212,14 @@ class Spool {
     return true;
   }
 
-  render(file, header, parts, most) {
+  render(file, header, parts, most, apart) {
     if (header.length > MOST_HEADER / 2 && Buffer.byteLength(header) > MOST_HEADER) return 0;
     if (this.scratch.length < most) this.scratch = Buffer.allocUnsafeSlow(most + FIRST_SCRATCH);
     const b = this.scratch;
     let n = 0;
     if (file.bytes === 0) n += b.write(`${HEAD}${file.mark}\n`, n, 'latin1');
     n += b.write(`@${file.mark} ${parts ? total(parts) : 0} ${header}\n`, n, 'utf8');
+    if (apart) return n;
     if (parts) {
       for (const { data } of parts) n += typeof data === 'string' ? b.write(data, n, 'utf8') : data.copy(b, n);
     }
@@ -276,14 +282,33 @@ function draw(buffer) {
   for (let i = 0; i < buffer.length; i++) buffer[i] = Math.random() * 256;
 }
 
-// append writes n bytes with one write(2). A short write is not repeated: the reader steps over its piece.
+// append writes n bytes with one write(2), and gives their number or 0. A short write is not repeated: the reader steps over
+// its piece.
 function append(fd, buffer, n) {
   try {
-    return writeSync(fd, buffer, 0, n) === n;
+    return writeSync(fd, buffer, 0, n) === n ? n : 0;
   } catch {
-    return false;
+    return 0;
   }
 }
+
+// appendPieces does so with a record whose parts stay where they are.
+function appendPieces(fd, head, parts) {
+  const pieces = [head];
+  let n = head.length + LINE_END.length;
+  for (const { data, len } of parts) {
+    pieces.push(typeof data === 'string' ? Buffer.from(data) : data);
+    n += len;
+  }
+  pieces.push(LINE_END);
+  try {
+    return writevSync(fd, pieces) === n ? n : 0;
+  } catch {
+    return 0;
+  }
+}
+
+const LINE_END = Buffer.from('\n');
 
 function describe(parts) {
   if (!parts || parts.length === 0) return '';

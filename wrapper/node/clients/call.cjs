@@ -6,6 +6,8 @@
 
 const { ticks, text, failure, quote } = require('../spool.cjs');
 const { pid } = process;
+const { apply } = Reflect;
+const { set } = Uint8Array.prototype;
 
 function create(settings, guard, spool, handler) {
   let count = 0;
@@ -28,6 +30,8 @@ function create(settings, guard, spool, handler) {
         headers(spool, settings.headerBytes, call.answer) + `${call.proto ? `,"proto":${text(call.proto)}` : ''}` +
         `${call.peer ? `,"peer":${text(call.peer)}` : ''}${call.status ? `,"ttfb":${call.first - call.begun}` : ''}` +
         `,"dur":${ticks() - call.begun}${error ? failure(error.type, error.message, error.stack) : ''}${call.partial ? ',"partial":true' : ''}`, parts);
+      call.request.release();
+      call.response.release();
       call.request = call.response = NOTHING; // the function may keep its request for long
     },
   };
@@ -115,22 +119,26 @@ class Body {
     this.budget = budget;
     this.kept = 0;
     this.size = 0;
-    this.chunks = null;
+    this.given = null; // a string or Buffer as it was given, or
+    this.slab = null; // room, of which the first bytes are kept ones
   }
 
   // refer takes a chunk as it is, which is right if it is written down before anything else happens.
   refer(chunk, encoding) {
     if (typeof chunk === 'string') {
       if (encoding === undefined && chunk.length <= this.budget) {
-        this.size = this.kept = Buffer.byteLength(chunk);
-        if (this.size <= this.budget) this.chunks = [chunk];
-        else this.keep(Buffer.from(chunk));
-      } else {
-        this.add(chunk, encoding);
+        const size = Buffer.byteLength(chunk);
+        if (size <= this.budget) {
+          this.size = this.kept = size;
+          this.given = chunk;
+          return;
+        }
       }
+      this.add(chunk, encoding);
     } else if (chunk instanceof Uint8Array) {
       this.size = chunk.byteLength;
-      this.keep(Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.byteLength, this.budget)));
+      this.given = Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.byteLength, this.budget));
+      this.kept = this.given.length;
     }
   }
 
@@ -144,33 +152,65 @@ class Body {
       if (left > 0) this.keep(Buffer.from(chunk.length > 2 * left ? chunk.slice(0, 2 * left) : chunk, encoding));
     } else if (chunk instanceof Uint8Array) {
       this.size += chunk.byteLength;
-      if (left > 0) this.keep(Buffer.from(Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.byteLength, left))));
+      if (left > 0) this.keep(chunk);
     }
   }
 
-  keep(bytes) {
-    const left = this.budget - (this.chunks === null ? 0 : this.kept);
-    const some = bytes.length > left ? bytes.subarray(0, left) : bytes;
-    if (this.chunks === null) {
-      this.chunks = [some];
-      this.kept = some.length;
-    } else {
-      this.chunks.push(some);
-      this.kept += some.length;
-    }
+  keep(chunk) {
+    const n = Math.min(chunk.byteLength, this.budget - this.kept);
+    if (this.slab === null || this.slab.length < this.kept + n) this.grow(this.kept + n);
+    apply(set, this.slab, [n === chunk.byteLength ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, n), this.kept]);
+    this.kept += n;
+  }
+
+  grow(most) {
+    const old = this.slab;
+    this.slab = take(most <= FIRST_SLAB ? Math.min(FIRST_SLAB, this.budget) : this.budget);
+    if (old === null) return;
+    old.copy(this.slab, 0, 0, this.kept);
+    giveBack(old);
   }
 
   bytes() {
-    if (this.chunks === null) return Buffer.alloc(0);
-    return this.chunks.length === 1 ? this.chunks[0] : Buffer.concat(this.chunks);
+    if (this.given !== null) return this.given;
+    return this.slab === null ? Buffer.alloc(0) : this.slab.subarray(0, this.kept);
   }
 
   part(of) {
     return { of, data: this.bytes(), size: this.size, truncated: this.kept < this.size };
   }
+
+  // release tells that nobody will look at what was kept.
+  release() {
+    if (this.slab !== null) giveBack(this.slab);
+  }
 }
 
 const NOTHING = new Body(0);
+
+// Slabs are used again: memory that was never touched costs more than the copy into it, at 1 MB twice as much.
+const FIRST_SLAB = 32768; // the default budget: most bodies never need another one
+const MOST_SPARE = 2097152; // bytes
+const spare = [];
+let spareBytes = 0;
+
+function take(size) {
+  for (let i = spare.length - 1; i >= 0; i--) {
+    if (spare[i].length !== size) continue;
+    const slab = spare[i];
+    spare[i] = spare[spare.length - 1];
+    spare.pop();
+    spareBytes -= size;
+    return slab;
+  }
+  return Buffer.allocUnsafeSlow(size);
+}
+
+function giveBack(slab) {
+  if (spareBytes + slab.length > MOST_SPARE) return;
+  spare.push(slab);
+  spareBytes += slab.length;
+}
 
 // What JSON has to escape, and what is not ASCII.
 const ODD = /["\\\x00-\x1f\x7f-\uffff]/;
