@@ -149,3 +149,33 @@ for (const [budget, kept, lost] of [[100, 'a: 1\r\nbb: 22\r\n', []], [14, 'a: 1\
     assert.deepStrictEqual(c.lost, lost);
   });
 }
+
+test('bodies of every size are kept as they passed, one after the other and side by side', () => {
+  const c = calls({ bodyBytes: 100000 });
+  const fill = (size, seed) => Buffer.from(Array.from({ length: size }, (_, i) => 97 + ((i + seed) % 26)));
+  const open = [1, 100, 32768, 32769, 70000, 100000, 100001, 300000].map((size, seed) => {
+    const call = c.open();
+    call.start();
+    return { call, body: fill(size, seed), at: 0 };
+  });
+  for (let left = true; left;) {
+    left = false;
+    for (const one of open) {
+      const chunk = Buffer.from(one.body.subarray(one.at, one.at + 9000));
+      if (chunk.length === 0) continue;
+      left = true;
+      one.at += chunk.length;
+      one.call.received(chunk);
+      chunk.fill(0); // whoever owns it uses its memory again
+    }
+  }
+  for (const { call, body } of open) {
+    call.end();
+    assert.deepStrictEqual(c.written.at(-1)[2], [['response', body.toString('latin1', 0, 100000), body.length, body.length > 100000]]);
+  }
+  const again = c.open(); // in memory that was used
+  again.start();
+  again.received(Buffer.from('short'));
+  again.end();
+  assert.deepStrictEqual(c.written.at(-1)[2], [['response', 'short', 5, false]]);
+});
