@@ -126,11 +126,12 @@ func TestInstrument(t *testing.T) {
 	})
 	t.Run("a resource without a construct", func(t *testing.T) {
 		stack := newStack(t)
-		awslambda.NewCfnFunction(stack, jsii.String("Orders"), &awslambda.CfnFunctionProps{
+		cfn := awslambda.NewCfnFunction(stack, jsii.String("Orders"), &awslambda.CfnFunctionProps{
 			Runtime: jsii.String("python3.13"), Handler: jsii.String("index.handler"), Role: jsii.String("arn:aws:iam::123456789012:role/theirs"),
-			Code: &awslambda.CfnFunction_CodeProperty{ZipFile: jsii.String("#")}, Layers: &[]any{"arn:aws:lambda:eu-west-1:123456789012:layer:theirs:1"},
+			Code:        &awslambda.CfnFunction_CodeProperty{ZipFile: jsii.String("#")},
 			Environment: &awslambda.CfnFunction_EnvironmentProperty{Variables: &map[string]*string{"STAGE": jsii.String("test")}},
 		})
+		cfn.SetLayers(jsii.Strings("arn:aws:lambda:eu-west-1:123456789012:layer:theirs:1")) // the property's type is another one in older versions
 		InstrumentAll(stack, &InstrumentAllProps{Afterglow: &Instrumentation{}})
 		got := onlyFunction(t, stack)
 		if v := got.Environment.Variables; v["AWS_LAMBDA_EXEC_WRAPPER"] != layer.ExecWrapper || v["STAGE"] != "test" || v["AFTERGLOW_EXPORTERS"] != "xray" {

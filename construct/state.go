@@ -16,8 +16,6 @@ import (
 const (
 	warningID    = "@afterglow-lambda/construct:notInstrumented"
 	permissionID = "@afterglow-lambda/construct:permissionMissing"
-	hintID       = "@afterglow-lambda/construct:hint"
-	compiledID   = "@afterglow-lambda/construct:compiledHook"
 )
 
 // Lambda's quotas of one function: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.

@@ -156,11 +156,11 @@ func (t target) takesPolicies() bool {
 func (t target) hint(s functionState, exporters []Exporter) {
 	for _, e := range exporters {
 		if hint := e.hint(s); hint != "" {
-			awscdk.Annotations_Of(t.shown).AddInfoV2(jsii.String(hintID), jsii.String("Afterglow: "+hint+"."))
+			awscdk.Annotations_Of(t.shown).AddInfo(jsii.String("Afterglow: " + hint + "."))
 		}
 	}
 	if s.compiled() {
-		awscdk.Annotations_Of(t.shown).AddInfoV2(jsii.String(compiledID), jsii.String("Afterglow's hook for runtime "+s.runtime+" is compiled into the function, which nobody can see from "+
+		awscdk.Annotations_Of(t.shown).AddInfo(jsii.String("Afterglow's hook for runtime " + s.runtime + " is compiled into the function, which nobody can see from " +
 			"here: build it as github.com/afterglow-lambda/afterglow/wrapper/golang says. Without the hook its invocations are recorded, and its calls are not."))
 	}
 }
