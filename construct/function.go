@@ -28,6 +28,8 @@ type InstrumentedFunctionProps struct {
 
 type instrumentedFunction struct {
 	awslambda.Function
+	wiring *wiring
+	layers *[]awslambda.ILayerVersion
 }
 
 // NewInstrumentedFunction makes a Lambda function and instruments it. The layer comes from the stack's own asset, one for each
@@ -38,14 +40,14 @@ func NewInstrumentedFunction(scope constructs.Construct, id *string, props *Inst
 	if props == nil {
 		props = &InstrumentedFunctionProps{}
 	}
-	f := &instrumentedFunction{}
+	f := &instrumentedFunction{layers: props.Layers}
 	awslambda.NewFunction_Override(f, scope, id, &props.FunctionProps)
-	Instrument(f, props.Afterglow)
+	f.wiring = mustInstrument(f, props.Afterglow)
 	return f
 }
 
 // IsInstrumented implements InstrumentedFunction. (jsii also needs one exported method on the pointer to accept the type.)
-func (f *instrumentedFunction) IsInstrumented() *bool { return isInstrumented(f) }
+func (f *instrumentedFunction) IsInstrumented() *bool { return instrumentable(f, f.wiring, f.layers) }
 
 // An InstrumentedNodejsFunction is CDK's NodejsFunction, bundled by esbuild, that Afterglow watches.
 type InstrumentedNodejsFunction interface {
@@ -66,6 +68,8 @@ type InstrumentedNodejsFunctionProps struct {
 
 type instrumentedNodejsFunction struct {
 	awslambdanodejs.NodejsFunction
+	wiring *wiring
+	layers *[]awslambda.ILayerVersion
 }
 
 // NewInstrumentedNodejsFunction makes a function of CDK's module for Node.js and instruments it.
@@ -75,23 +79,29 @@ func NewInstrumentedNodejsFunction(scope constructs.Construct, id *string, props
 	if props == nil {
 		props = &InstrumentedNodejsFunctionProps{}
 	}
-	f := &instrumentedNodejsFunction{}
+	f := &instrumentedNodejsFunction{layers: props.Layers}
 	awslambdanodejs.NewNodejsFunction_Override(f, scope, id, &props.NodejsFunctionProps)
-	Instrument(f, props.Afterglow)
+	f.wiring = mustInstrument(f, props.Afterglow)
 	return f
 }
 
 // IsInstrumented implements InstrumentedNodejsFunction.
-func (f *instrumentedNodejsFunction) IsInstrumented() *bool { return isInstrumented(f) }
+func (f *instrumentedNodejsFunction) IsInstrumented() *bool {
+	return instrumentable(f, f.wiring, f.layers)
+}
 
-func isInstrumented(fn awslambda.Function) *bool {
+// instrumentable tells what became of a function, or what would, as far as it is known before synthesis.
+func instrumentable(fn awslambda.Function, w *wiring, layers *[]awslambda.ILayerVersion) *bool {
+	if w == nil || w.done {
+		return jsii.Bool(w != nil && w.outcome.Instrumented)
+	}
 	cfn, ok := fn.Node().DefaultChild().(awslambda.CfnFunction)
 	if !ok {
 		return jsii.Bool(false)
 	}
-	state := targetOf(cfn).look()
-	if state.wired() {
-		return jsii.Bool(true)
+	state := targetOf(cfn).glance()
+	if layers != nil {
+		state.layers = make([]any, len(*layers))
 	}
 	why, _ := state.obstacle()
 	return jsii.Bool(why == "")

@@ -30,31 +30,37 @@ const late = 900
 // instrumented, it stays as it is, and a warning on it says why. A second call with the same function changes nothing.
 //
 // It panics on wrong settings.
-func Instrument(fn awslambda.IFunction, settings *Instrumentation) {
-	if err := instrument(fn, settings); err != nil {
+func Instrument(fn awslambda.IFunction, settings *Instrumentation) { mustInstrument(fn, settings) }
+
+func mustInstrument(fn awslambda.IFunction, settings *Instrumentation) *wiring {
+	w, err := instrument(fn, settings)
+	if err != nil {
 		panic(fmt.Errorf("%s: %w", *fn.Node().Path(), err))
 	}
+	return w
 }
 
-func instrument(fn awslambda.IFunction, i *Instrumentation) error {
+// instrument gives nil where nothing is to be done.
+func instrument(fn awslambda.IFunction, i *Instrumentation) (*wiring, error) {
 	if i == nil {
 		i = &Instrumentation{}
 	}
 	if _, err := i.environment(); err != nil {
-		return err
+		return nil, err
 	}
 	// The node that permissions are attached to is the function's own, and for a singleton that of the function behind it.
 	cfn, ok := fn.PermissionsNode().DefaultChild().(awslambda.CfnFunction)
 	if !ok {
 		warn(fn, "it is not made in this app: an alias, a version or an import", "Instrument the function itself, where it is made")
-		return nil
+		return nil, nil
 	}
 	if has(cfn.Node(), metaInstrument) {
-		return nil
+		return nil, nil
 	}
 	cfn.Node().AddMetadata(jsii.String(metaInstrument), true, nil)
-	awscdk.Aspects_Of(cfn).Add(&wiring{settings: i}, &awscdk.AspectOptions{Priority: jsii.Number(late)})
-	return nil
+	w := &wiring{settings: i}
+	awscdk.Aspects_Of(cfn).Add(w, &awscdk.AspectOptions{Priority: jsii.Number(late)})
+	return w, nil
 }
 
 // Exclude keeps InstrumentAll, but not Instrument, away from all functions in a scope.
@@ -76,6 +82,7 @@ func has(node constructs.Node, kind string) bool {
 type wiring struct {
 	settings *Instrumentation
 	done     bool // a second synthesis finds the function as the first one left it
+	outcome  outcome
 }
 
 // Visit implements awscdk.IAspect.
@@ -86,7 +93,7 @@ func (w *wiring) Visit(node constructs.IConstruct) {
 		return
 	}
 	w.done = true
-	wire(cfn, w.settings)
+	w.outcome = wire(cfn, w.settings)
 }
 
 // tell makes an error of a panic in what jsii calls: one that went on would leave jsii in the middle of a call.

@@ -26,7 +26,8 @@ func newStack(t *testing.T) awscdk.Stack {
 		Outdir:             jsii.String(t.TempDir()),
 		AnalyticsReporting: jsii.Bool(false),
 		// Inside the checkout, where everything is that the project builds for itself.
-		Context: &map[string]any{contextCacheDir: "../.afterglow/cache/layer"},
+		// Whether functions have a log group of the CDK's own is another default in older versions.
+		Context: &map[string]any{contextCacheDir: "../.afterglow/cache/layer", "@aws-cdk/aws-lambda:useCdkManagedLogGroup": false},
 	})
 	return awscdk.NewStack(app, jsii.String("Shop"), nil)
 }

@@ -85,9 +85,6 @@ func (s functionState) obstacle() (why, remedy string) {
 // compiled tells whether the runtime starts the function's own program, without an exec wrapper: a hook is part of that program, or there is none.
 func (s functionState) compiled() bool { return strings.HasPrefix(s.runtime, "provided") }
 
-// wired tells whether this package has been here already.
-func (s functionState) wired() bool { return s.environment[envExecWrapper] == layer.ExecWrapper }
-
 // exporting tells whether the user has said in the function's environment where to export to.
 func (s functionState) exporting() bool {
 	if _, set := s.environment[envExporters]; set {

@@ -29,14 +29,13 @@ func targetOf(cfn awslambda.CfnFunction) target {
 	return t
 }
 
-// look reads the resolved properties of the resource, which also have what was added after the function was made.
-func (t target) look() functionState {
+// glance reads the properties that do not change any more.
+func (t target) glance() functionState {
 	s := functionState{
 		runtime:     text(t.cfn.Runtime()),
 		image:       text(t.cfn.PackageType()) == "Image" || t.cfn.Runtime() == nil,
 		vpc:         t.cfn.VpcConfig() != nil,
 		environment: map[string]any{},
-		edge:        t.atEdge(),
 	}
 	switch given := t.cfn.Architectures(); {
 	case given == nil || len(*given) == 0:
@@ -49,6 +48,14 @@ func (t target) look() functionState {
 	} else if !*awscdk.Token_IsUnresolved(timeout) {
 		s.timeout = *timeout
 	}
+	return s
+}
+
+// look reads the resolved properties of the resource, which also have what was added after the function was made. It comes once, at the end: what older versions of
+// the CDK resolve once they do not ask for again.
+func (t target) look() functionState {
+	s := t.glance()
+	s.edge = t.atEdge()
 	if environment, ok := t.stack.Resolve(t.cfn.Environment()).(map[string]any); ok {
 		if variables, ok := environment["variables"].(map[string]any); ok {
 			s.environment = variables
@@ -106,6 +113,9 @@ func (t target) atEdge() bool {
 func (t target) change(s functionState, layer awslambda.ILayerVersion, wanted map[string]string) {
 	if t.fn != nil {
 		t.fn.AddLayers(layer)
+		if len(s.layers) > 0 { // which older versions of the CDK go on giving as they were when look read them
+			t.cfn.SetLayers(withLayer(s.layers, layer))
+		}
 		for _, name := range sortedKeys(wanted) {
 			t.fn.AddEnvironment(jsii.String(name), jsii.String(wanted[name]), nil)
 		}
@@ -115,6 +125,19 @@ func (t target) change(s functionState, layer awslambda.ILayerVersion, wanted ma
 	for _, name := range sortedKeys(wanted) {
 		t.cfn.AddPropertyOverride(jsii.String("Environment.Variables."+name), wanted[name])
 	}
+}
+
+func withLayer(theirs []any, ours awslambda.ILayerVersion) *[]*string {
+	var all []*string
+	for _, l := range theirs {
+		if text, ok := l.(string); ok {
+			all = append(all, &text)
+		} else {
+			all = append(all, awscdk.Token_AsString(l, nil))
+		}
+	}
+	all = append(all, ours.LayerVersionArn())
+	return &all
 }
 
 // permit lets the function's role do what the exporters need, and says what has to be added by hand.
