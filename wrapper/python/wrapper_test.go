@@ -95,6 +95,8 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 
 // TestExecWrapper runs the wrapper under every shell of this machine, from a directory with a space in its name.
 func TestExecWrapper(t *testing.T) {
+	layer := filepath.Join(t.TempDir(), "with space")
+	writeLayer(t, layer)
 	for _, shell := range shells {
 		t.Run(strings.Join(shell, " "), func(t *testing.T) {
 			if _, err := exec.LookPath(shell[0]); err != nil {
@@ -104,16 +106,16 @@ func TestExecWrapper(t *testing.T) {
 				t.Skipf("NOT TESTED: no %s here", shell[0])
 			}
 			for _, c := range wrapperCases() {
-				t.Run(c.name, func(t *testing.T) { runWrapper(t, shell, c) })
+				t.Run(c.name, func(t *testing.T) { runWrapper(t, shell, layer, c) })
 			}
 		})
 	}
 }
 
-func runWrapper(t *testing.T, shell []string, c wrapperCase) {
-	root := filepath.Join(t.TempDir(), "with space")
-	writeLayer(t, root)
+func runWrapper(t *testing.T, shell []string, root string, c wrapperCase) {
 	if c.lay != nil {
+		root = filepath.Join(t.TempDir(), "with space")
+		writeLayer(t, root)
 		c.lay(t, root)
 	}
 	if c.as == "" {

@@ -212,13 +212,6 @@ def unprintable(event, context):
     raise Unprintable()
 
 
-@case
-def endless(event, context):
-    get(event)
-    while True:
-        time.sleep(0.05)
-
-
 # What a handler sees around it
 
 
@@ -363,23 +356,6 @@ def closes_descriptors(event, context):
     for file in files:
         os.close(file)
     return sizes
-
-
-@case
-def descriptors(event, context):
-    """Takes all descriptors but one, which the request needs."""
-    taken = []
-    try:
-        while True:
-            taken.append(os.open("/dev/null", os.O_RDONLY))
-    except OSError as error:
-        print(error.strerror)
-    os.close(taken.pop())
-    answers = [get(event, "/one"), get(event, "/two")]
-    lowest = os.open("/dev/null", os.O_RDONLY)
-    for number in taken + [lowest]:
-        os.close(number)
-    return [answers, len(taken), lowest, get(event, "/three")]
 
 
 @case
