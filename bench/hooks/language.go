@@ -11,7 +11,7 @@ import (
 
 // languages are the runtimes that are measured.
 func languages() []language {
-	return []language{python(), node(), golang(), java(), dotnet()}
+	return []language{python(), node(), golang(), java(), ruby(), dotnet()}
 }
 
 // A language is one runtime: where its programs come from, and what its hook may cost.
