@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal/telemetry"
@@ -165,13 +166,36 @@ type markingReader struct{ *lineReader }
 
 func (m markingReader) Read(p []byte) (int, error) {
 	m.setBusy(false)
-	n, err := m.file.Read(p)
-	if n > 0 {
-		m.setBusy(true)
-	} else if err == nil {
+	n, err := m.take(p)
+	if n <= 0 && err == nil {
 		err = io.ErrNoProgress
 	}
 	return n, err
+}
+
+// take reads from the pipe. Whoever asks meanwhile whether all is settled finds the bytes in the pipe or the reader busy, never neither.
+func (r *lineReader) take(p []byte) (n int, err error) {
+	raw, err := r.file.SyscallConn()
+	if err != nil || r.file.SetReadDeadline(time.Time{}) != nil { // one that the runtime cannot wait for without a thread
+		n, err = r.file.Read(p)
+		r.setBusy(n > 0)
+		return n, err
+	}
+	waited := raw.Read(func(fd uintptr) bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for n, err = syscall.Read(int(fd), p); err == syscall.EINTR; n, err = syscall.Read(int(fd), p) { //nolint:errorlint // Errno is what it is
+		}
+		r.busy = n > 0
+		return err != syscall.EAGAIN //nolint:errorlint // the same
+	})
+	switch {
+	case waited != nil: // somebody has closed it
+		return 0, waited
+	case n == 0 && err == nil:
+		return 0, io.EOF
+	}
+	return max(n, 0), err
 }
 
 func (r *lineReader) setBusy(busy bool) {
@@ -187,11 +211,11 @@ func (r *lineReader) settled() bool {
 		return true
 	default:
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if waiting, err := unread(r.file); err == nil && waiting > 0 {
 		return false
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	return !r.busy
 }
 
