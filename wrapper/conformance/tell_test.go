@@ -74,6 +74,7 @@ func (w *world) tellInTurn(t *testing.T, e *environment, s story, tale *telling)
 		}
 		if why, ok := unsupported(o.Payload); ok {
 			w.peer.take(s.Unordered)
+			e.log.take()
 			tale.not = why
 			return
 		}

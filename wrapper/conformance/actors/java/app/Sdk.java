@@ -2,8 +2,11 @@ package app;
 
 import io.netty.channel.nio.NioEventLoopGroup;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -71,7 +74,7 @@ final class Sdk implements Library {
         if (call.retries > 0 || call.expect) {
             throw new Unsupported("to try again by itself, or to wait for 100 Continue");
         }
-        if (call.hasBody() && !call.bodyAs().equals("bytes")) {
+        if (call.hasBody() && call.bodyAs().equals("file") && !kind.equals("crt")) {
             throw new Unsupported("a body as " + call.bodyAs());
         }
         if (kind.startsWith("crt") && (call.timed || call.raises)) {
@@ -88,13 +91,21 @@ final class Sdk implements Library {
             for (int i = 0; i < call.times; i++) {
                 HttpExecuteRequest.Builder request = HttpExecuteRequest.builder().request(request(call));
                 if (call.hasBody()) {
-                    request.contentStreamProvider(() -> new java.io.ByteArrayInputStream(call.bytes()));
+                    request.contentStreamProvider(() -> content(call));
                 }
                 HttpExecuteResponse response = client.prepareRequest(request.build()).call();
                 result = call.take(response.httpResponse().statusCode(), response.responseBody().map(b -> (InputStream) b).orElse(null));
             }
         }
         return result;
+    }
+
+    private static InputStream content(Call call) {
+        try {
+            return call.bodyAs().equals("bytes") ? new ByteArrayInputStream(call.bytes()) : call.stream();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static SdkHttpFullRequest request(Call call) {
@@ -142,12 +153,14 @@ final class Sdk implements Library {
         return result;
     }
 
-    /** A body, in one piece. */
+    /** A body, in one piece or in several. */
     private static final class Content implements SdkHttpContentPublisher {
         private final byte[] data;
+        private final int piece;
 
         Content(Call call) {
             data = call.hasBody() ? call.bytes() : new byte[0];
+            piece = call.hasBody() && call.bodyAs().equals("generator") ? Call.PIECE : data.length;
         }
 
         @Override
@@ -157,25 +170,47 @@ final class Sdk implements Library {
 
         @Override
         public void subscribe(Subscriber<? super ByteBuffer> subscriber) {
-            subscriber.onSubscribe(new Subscription() {
-                private boolean given;
+            subscriber.onSubscribe(new Giver(subscriber, data, piece));
+        }
+    }
 
-                @Override
-                public void request(long n) {
-                    if (!given) {
-                        given = true;
-                        if (data.length > 0) {
-                            subscriber.onNext(ByteBuffer.wrap(data));
-                        }
-                        subscriber.onComplete();
-                    }
-                }
+    private static final class Giver implements Subscription {
+        private final Subscriber<? super ByteBuffer> subscriber;
+        private final byte[] data;
+        private final int piece;
+        private int given;
+        private long wanted;
+        private boolean giving; // who gets a piece may ask for the next one before he returns
+        private boolean over;
 
-                @Override
-                public void cancel() {
-                    given = true;
-                }
-            });
+        Giver(Subscriber<? super ByteBuffer> subscriber, byte[] data, int piece) {
+            this.subscriber = subscriber;
+            this.data = data;
+            this.piece = piece;
+        }
+
+        @Override
+        public synchronized void request(long n) {
+            wanted = Math.max(wanted, wanted + n);
+            if (giving) {
+                return;
+            }
+            giving = true;
+            for (; !over && wanted > 0 && given < data.length; wanted--) {
+                int count = Math.min(piece, data.length - given);
+                given += count;
+                subscriber.onNext(ByteBuffer.wrap(data, given - count, count).slice());
+            }
+            if (!over && given == data.length) {
+                over = true;
+                subscriber.onComplete();
+            }
+            giving = false;
+        }
+
+        @Override
+        public synchronized void cancel() {
+            over = true;
         }
     }
 
