@@ -45,6 +45,9 @@ public final class UrlConnection extends Probe {
     private final ThreadLocal<Object> current = new ThreadLocal<>(); // the connection that is at work
     private final long requests = Inside.field(sun.net.www.protocol.http.HttpURLConnection.class, "requests");
     private final long buffer = Inside.field(ByteArrayOutputStream.class, "buf");
+    private final long keys = Inside.field(MessageHeader.class, "keys");
+    private final long values = Inside.field(MessageHeader.class, "values");
+    private final long count = Inside.field(MessageHeader.class, "nkeys");
     private final long socket = Inside.field(NetworkClient.class, "serverSocket");
 
     public UrlConnection(Calls calls) {
@@ -194,22 +197,22 @@ public final class UrlConnection extends Probe {
         return end < 0 ? text : text.substring(0, end);
     }
 
-    /** Gives names and values in turn. The line of the request or of the status has no value, or no name. */
-    private static String[] pairs(MessageHeader headers) {
-        int n = 0;
-        while (headers.getKey(n) != null || headers.getValue(n) != null) {
-            n++;
-        }
+    /**
+     * Gives names and values in turn. The line of the request or of the status has no value, or no name. They are read where they are: every method of
+     * their owner's takes its lock.
+     */
+    private String[] pairs(MessageHeader headers) {
+        int n = Inside.readInt(headers, count);
+        String[] names = (String[]) Inside.read(headers, keys);
+        String[] contents = (String[]) Inside.read(headers, values);
         String[] pairs = new String[2 * n];
         int length = 0;
         for (int i = 0; i < n; i++) {
-            String key = headers.getKey(i);
-            String value = headers.getValue(i);
-            if (key != null && value != null) {
-                pairs[length++] = key;
-                pairs[length++] = value;
+            if (names[i] != null && contents[i] != null) {
+                pairs[length++] = names[i];
+                pairs[length++] = contents[i];
             }
         }
-        return java.util.Arrays.copyOf(pairs, length);
+        return length == pairs.length ? pairs : java.util.Arrays.copyOf(pairs, length);
     }
 }

@@ -33,6 +33,12 @@ public final class Body {
         }
     }
 
+    /** Gives the part of a body that is all there and written before its owner can change it: no copy is made, and none is kept. */
+    Part whole(String of, byte[] bytes, int count) {
+        int n = Math.min(count, budget);
+        return new Part(of, bytes, n, count, n < count, false);
+    }
+
     /** Adds a piece of which only the beginning is at hand. */
     synchronized void addBeginning(byte[] head, int length, long count) {
         add(head, 0, length);

@@ -40,8 +40,7 @@ public final class Call {
     void start(String method, String url, String[] headers, byte[] body, int length) {
         Part[] parts = null;
         if (body != null && length > 0) {
-            request.add(body, 0, length);
-            parts = new Part[] {request.part("request", true)};
+            parts = new Part[] {request.whole("request", body, length)};
             atHand = true;
         }
         Text text = new Text(ROOM).field("call", id).field("lib", lib).field("method", method).field("url", url);

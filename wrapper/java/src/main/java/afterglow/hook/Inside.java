@@ -12,6 +12,9 @@ import jdk.internal.misc.Unsafe;
 public final class Inside {
     private static final Unsafe UNSAFE = Unsafe.getUnsafe();
 
+    private static final long VALUE = optional("value");
+    private static final long CODER = optional("coder");
+
     private static boolean before12;
 
     private Inside() {}
@@ -36,6 +39,19 @@ public final class Inside {
             }
         }
         return UNSAFE.getObjectVolatile(object, field);
+    }
+
+    private static long optional(String fieldOfString) {
+        try {
+            return field(String.class, fieldOfString);
+        } catch (InternalError e) { // a Java to come
+            return -1;
+        }
+    }
+
+    /** Gives the bytes that a string is kept in, which nobody may change; null if they are not one for each character, or not to be had. */
+    static byte[] latin1(String s) {
+        return CODER < 0 || VALUE < 0 || UNSAFE.getByte(s, CODER) != 0 ? null : (byte[]) read(s, VALUE);
     }
 
     public static int readInt(Object object, long field) {

@@ -7,6 +7,14 @@ public final class Text {
 
     private static final byte[] HEX = {'0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'};
 
+    private static final boolean[] PLAIN = new boolean[256]; // what is written as it is
+
+    static {
+        for (int c = ' '; c < 0x7f; c++) {
+            PLAIN[c] = c != '"' && c != '\\';
+        }
+    }
+
     byte[] bytes;
     int length;
 
@@ -58,13 +66,13 @@ public final class Text {
         need(n + 2);
         bytes[length++] = '"';
         int i = 0;
-        while (i < n) {
-            char c = s.charAt(i);
-            if (c < ' ' || c == '"' || c == '\\' || c >= 0x7f) {
-                break;
+        byte[] plain = Inside.latin1(s);
+        if (plain != null) { // nearly all are: they are copied at once, up to what is no plain ASCII
+            while (i < n && PLAIN[plain[i] & 0xff]) {
+                i++;
             }
-            bytes[length++] = (byte) c;
-            i++;
+            System.arraycopy(plain, 0, bytes, length, i);
+            length += i;
         }
         while (i < n) {
             i += odd(s, i, n);
