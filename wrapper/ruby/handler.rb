@@ -51,9 +51,9 @@ module AfterglowHook
     end
 
     # Writes a record that belongs to an invocation. fields are members of its header, as JSON.
-    def record(kind, fields, bodies = [], invocation = @current, vital: false)
+    def record(kind, fields, bodies = [], invocation = @current, vital: false, &shorter)
       write_start(*prefix('event', @unwritten.last)) if @unwritten
-      @spool.record(kind, invocation, fields, bodies, vital: vital)
+      @spool.record(kind, invocation, fields, bodies, vital: vital, &shorter)
     end
 
     # An event has come. response is that of the Runtime API.

@@ -125,17 +125,20 @@ module AfterglowHook
       count[1] += size
     end
 
-    # Writes one record. fields are members of its header, as Json.members gives them; bodies, in binary, are what its parts
-    # describe. A vital one is written past the invocation's cap.
+    # Writes one record, and gives the reason if it could not. fields are members of its header, as Json.members gives them;
+    # bodies, in binary, are what its parts describe. A vital one is written past the invocation's cap. The block gives fields of
+    # a shorter one, without bodies, that is written where the cap leaves no room for the record.
     def record(kind, invocation, fields, bodies = [], vital: false)
       own
       alone do
         lacks = put(kind, invocation, fields, bodies, vital)
+        lacks = put(kind, invocation, yield, [], true) if lacks == 'invocation-full' && block_given?
         if lacks
           lost(lacks, 1, @last)
         elsif @losses.key?('write-failed')
           write_losses(['write-failed'])
         end
+        lacks
       end
     end
 

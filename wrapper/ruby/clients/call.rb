@@ -24,11 +24,13 @@ module AfterglowHook
     # Gives the beginning.
     def kept = @kept || ''
 
-    # Describes the beginning as a part, in JSON. measured is false if more may have passed than was seen.
-    def part(of, measured = true)
-      return "{\"of\":\"#{of}\",\"len\":#{kept.bytesize},\"truncated\":true}" unless measured
+    # Describes the beginning as a part, in JSON. measured is false if more may have passed than was seen. Where there is no room,
+    # nothing of it is written.
+    def part(of, measured = true, room = true)
+      length = room ? kept.bytesize : 0
+      return "{\"of\":\"#{of}\",\"len\":#{length},\"truncated\":true}" unless measured
 
-      "{\"of\":\"#{of}\",\"len\":#{kept.bytesize},\"size\":#{@size}#{',"truncated":true' if @size > @budget}}"
+      "{\"of\":\"#{of}\",\"len\":#{length},\"size\":#{@size}#{',"truncated":true' if @size > length}}"
     end
   end
 
@@ -65,7 +67,7 @@ module AfterglowHook
     # A connection is about to be made, for whatever comes.
     def connecting(origin)
       @started = true
-      record('call.start', ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"url\":#{Json.quote(origin)}")
+      @lost = record('call.start', ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"url\":#{Json.quote(origin)}")
     end
 
     # The request is about to be sent, with a body that is at hand (or a copy of it), or with one that may come by piece by piece. headers are the
@@ -76,9 +78,9 @@ module AfterglowHook
       copy.add(body) if body.is_a?(String)
       @request = copy if body.nil?
       headers = within_budget(headers)
-      record('call.start', ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"method\":\"#{method}\"," \
-                           "\"url\":#{Json.quote(url.byteslice(0, Spool::URL_BYTES))}#{",\"resend\":#{@resend}" if @resend.positive?}," \
-                           "\"parts\":[#{part(headers)}#{",#{copy.part('request')}" if body}]", headers, body && copy.kept)
+      @lost = record('call.start', ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"method\":\"#{method}\"," \
+                                   "\"url\":#{Json.quote(url.byteslice(0, Spool::URL_BYTES))}#{",\"resend\":#{@resend}" if @resend.positive?}," \
+                                   "\"parts\":[#{part(headers)}#{",#{copy.part('request')}" if body}]", headers, body && copy.kept)
     end
 
     def sent(piece)
@@ -99,23 +101,32 @@ module AfterglowHook
     # Gives how much of the response's body has passed.
     def received_bytes = @response ? @response.size : 0
 
-    # Nothing more will come, and if it is partial, there was more. error is an exception, or the name of a failure.
+    # Nothing more will come, and if it is partial, there was more. error is an exception, or the name of a failure. What began is
+    # told to have ended, whatever it costs; what nobody was told of is not.
     def finish(partial: false, error: nil)
+      return INVOCATIONS.spool.lost(@lost, 1, received_bytes) if @lost
+
       head = ",\"call\":\"#{@id}\"#{@answer},\"dur\":#{Guard.now - @began}#{',"partial":true' if partial}#{told(error) if error}"
       request = @request if @request&.size&.positive?
-      if @response
-        parts = ",\"parts\":[#{"#{request.part('request')}," if request}#{part(@headers)},#{@response.part('response', !partial)}]"
-      elsif request
-        parts = ",\"parts\":[#{request.part('request')}]"
+      record('call.end', "#{head}#{parts(request, partial)}", request&.kept, @headers, @response&.kept) do
+        INVOCATIONS.spool.lost('headers', @headers.count("\n"), @headers.bytesize) if @headers
+        "#{head}#{parts(request, partial, false)}"
       end
-      record('call.end', "#{head}#{parts}", request&.kept, @headers, @response&.kept)
     end
 
     private
 
-    def record(kind, fields, *bodies)
+    # Gives the reason if nothing could be written.
+    def record(kind, fields, *bodies, &shorter)
       bodies.compact!
-      INVOCATIONS.record(kind, fields, bodies, @invocation)
+      INVOCATIONS.record(kind, fields, bodies, @invocation, &shorter)
+    end
+
+    def parts(request, partial, room = true)
+      request = "#{request.part('request', true, room)}#{',' if @response}" if request
+      return ",\"parts\":[#{request}]" if request && @response.nil?
+
+      ",\"parts\":[#{request}#{"#{part(@headers)}," if room}#{@response.part('response', !partial, room)}]" if @response
     end
 
     def part(headers) = "{\"of\":\"headers\",\"len\":#{headers.bytesize}}"

@@ -21,6 +21,7 @@ class Spooled
   def end = @spool.end
   def announce = @spool.announce
   def call(number, body = 'body') = @spool.record('call.start', 'A', AfterglowHook::Json.members('call' => number.to_s), [body.b])
+  def ends(number) = @spool.record('call.end', 'A', '', ['x' * 65_000]) { ",\"call\":\"#{number}\"" }
   def vital = @spool.record('invocation.end', 'A', ',"dur":1', [], vital: true)
 
   def files = Dir.children(@directory).sort
@@ -144,6 +145,14 @@ check 'past the cap of an invocation calls are counted, and its end is written' 
     spool.vital
     spool.end
     equal([%w[process], %w[call.start 0], %w[call.start 1], %w[invocation.end], ['loss', 'invocation-full', 1]], spool.records)
+  end
+end
+
+check 'past the cap of an invocation there is a shorter one' do
+  spooled('AFTERGLOW_SPOOL_INVOCATION_BYTES' => '65536') do |spool|
+    spool.begin('A')
+    equal([nil, nil, 'invocation-full'], [spool.call(1, 'x' * 65_000), spool.ends(1), spool.call(2, 'x' * 65_000)])
+    equal([%w[process], %w[call.start 1], %w[call.end 1]], spool.records)
   end
 end
 
