@@ -40,38 +40,55 @@ var seldomRun = []string{
 	"github.com/aws/...", "github.com/rs/...", "golang.org/x/sys/...",
 }
 
-// extension gives the extension's binary: from the cache if the same source was built with the same toolchain before.
-func extension(ctx context.Context, source moduleSource, goarch, cacheDir string, progress io.Writer) ([]byte, error) {
+// A built extension is its binary and the licences of what is in it.
+type built struct{ binary, notices []byte }
+
+// extension gives the extension: from the cache if the same source was built with the same toolchain before.
+func extension(ctx context.Context, source moduleSource, goarch, cacheDir string, progress io.Writer) (built, error) {
 	toolchain, err := findToolchain(ctx, source)
 	if err != nil {
-		return nil, err
+		return built{}, err
 	}
 	digest, err := source.digest()
 	if err != nil {
-		return nil, fmt.Errorf("read source: %w", err)
+		return built{}, fmt.Errorf("read source: %w", err)
 	}
 	name := ""
 	if cacheDir != "" {
-		key := sha256.Sum256(fmt.Appendln(nil, digest, toolchain.version, goarch, buildFlags()))
-		name = filepath.Join(cacheDir, "extension-"+goarch+"-"+hex.EncodeToString(key[:16]))
-		if binary, ok := unseal(name); ok {
+		key := digestOf(fmt.Appendln(nil, digest, toolchain.version, goarch, buildFlags()))
+		name = filepath.Join(cacheDir, "extension-"+goarch+"-"+key[:32])
+		binary, whole := unseal(name)
+		notices, too := unseal(name + noticesSuffix)
+		if whole && too {
 			used(name)
-			return binary, nil
+			used(name + noticesSuffix)
+			return built{binary, notices}, nil
 		}
 	}
 	fmt.Fprintf(progress, "afterglow: building the extension for linux/%s with %s, once for this source\n", goarch, toolchain.version)
 	start := time.Now()
-	binary, err := toolchain.build(ctx, source, goarch)
-	if err != nil {
-		return nil, err
+	made := built{}
+	if made.binary, err = toolchain.build(ctx, source, goarch); err != nil {
+		return built{}, err
+	}
+	if made.notices, err = toolchain.notices(ctx, source, goarch); err != nil {
+		return built{}, err
 	}
 	fmt.Fprintf(progress, "afterglow: built in %.1f s\n", time.Since(start).Seconds())
 	if name != "" {
-		if err := keep(name, seal(binary)); err != nil {
+		if err := errors.Join(keep(name, seal(made.binary)), keep(name+noticesSuffix, seal(made.notices))); err != nil {
 			fmt.Fprintf(progress, "afterglow: the next build will not be faster: %v\n", err)
 		}
 	}
-	return binary, nil
+	return made, nil
+}
+
+// noticesSuffix is behind the name of a cached binary.
+const noticesSuffix = "-notices"
+
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // A toolchain is the user's Go, with everything that would change what it builds taken away.

@@ -112,9 +112,13 @@ func Make(ctx context.Context, o Options) (Layer, error) {
 
 // makeFrom is Make with the module's source already found.
 func makeFrom(ctx context.Context, source moduleSource, goarch string, o Options) (Layer, error) {
-	binary, err := extension(ctx, source, goarch, o.CacheDir, o.Progress)
+	made, err := extension(ctx, source, goarch, o.CacheDir, o.Progress)
 	if err != nil {
 		return Layer{}, fmt.Errorf("build Afterglow's extension for linux/%s: %w", goarch, err)
+	}
+	materials, err := sbom(made.binary)
+	if err != nil {
+		return Layer{}, err
 	}
 	license, err := source.license()
 	if err != nil {
@@ -125,8 +129,10 @@ func makeFrom(ctx context.Context, source moduleSource, goarch string, o Options
 		return Layer{}, err
 	}
 	l := Layer{Arch: o.Arch, Files: []File{
-		{Name: extensionFile, Mode: modeExecutable, Data: binary},
+		{Name: extensionFile, Mode: modeExecutable, Data: made.binary},
 		{Name: path.Join(wrapperDir, licenseFile), Mode: modePlain, Data: license},
+		{Name: path.Join(wrapperDir, noticesFile), Mode: modePlain, Data: made.notices},
+		{Name: path.Join(wrapperDir, sbomFile), Mode: modePlain, Data: materials},
 	}}
 	for _, hook := range hooks {
 		mode := modePlain

@@ -88,7 +88,7 @@ func checkModes(t *testing.T, files map[string]File) {
 }
 
 func checkNames(t *testing.T, files map[string]File) {
-	for _, name := range []string{"extensions/afterglow", "afterglow/exec-wrapper", "afterglow/LICENSE"} {
+	for _, name := range []string{"extensions/afterglow", "afterglow/exec-wrapper", "afterglow/LICENSE", "afterglow/THIRD-PARTY-NOTICES", "afterglow/sbom.spdx.json"} {
 		if _, ok := files[name]; !ok {
 			t.Errorf("%s is missing", name)
 		}
