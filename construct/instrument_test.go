@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfrontorigins"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdanodejs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -259,5 +260,27 @@ func TestVersionsFollowTheLayer(t *testing.T) {
 	plain, collector := version(toNowhere()), version(toCollector())
 	if plain == "" || plain == collector {
 		t.Errorf("versions %q and %q", plain, collector)
+	}
+}
+
+// TestEveryPartition: what is added names no partition, account or region.
+func TestEveryPartition(t *testing.T) {
+	for name, env := range map[string]*awscdk.Environment{
+		"unknown":  nil,
+		"GovCloud": {Region: jsii.String("us-gov-west-1"), Account: jsii.String("123456789012")},
+		"China":    {Region: jsii.String("cn-north-1"), Account: jsii.String("123456789012")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stack := awscdk.NewStack(newApp(t), jsii.String("Shop"), &awscdk.StackProps{Env: env})
+			secret := awssecretsmanager.NewSecret(stack, jsii.String("Key"), nil)
+			NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python(), Afterglow: &Instrumentation{
+				Exporters: &[]Exporter{ToXRay(), ToOTLP(&OTLPProps{Endpoint: jsii.String("https://collector.example.com"), HeadersFromSecret: secret})},
+				Layer:     LayerFromParameter(nil),
+			}})
+			NewSharedLayer(stack, jsii.String("Shared"), nil)
+			if text := templateOf(t, stack); strings.Contains(text, "arn:aws:") || len(onlyFunction(t, stack).Layers) != 1 {
+				t.Errorf("the template names a partition, or the function has no layer:\n%s", text)
+			}
+		})
 	}
 }
