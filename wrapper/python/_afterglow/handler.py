@@ -319,10 +319,21 @@ class Walk:
 
     def _dict(self, items, depth):
         kept = {}
+        most = self.most
         for name, item in items.items():
-            if self._spent():
+            if self.nodes <= 0 or self.left <= 0:
                 break
-            kept[self._text(name)] = self.shorten(item, depth + 1)
+            if len(name) > most:
+                name = name[:most]
+            if type(item) is str:  # as _text does, for a call less: most of an event are these
+                if len(item) > most:
+                    item = item[:most]
+                self.nodes -= 1
+                self.left -= 8 + (len(name) + len(item) if item.isascii() and name.isascii() else 6 * (len(name) + len(item)))
+                kept[name] = item
+            else:
+                self.left -= 4 + (len(name) if name.isascii() else 6 * len(name))
+                kept[name] = self.shorten(item, depth + 1)
         return kept
 
     def _spent(self):

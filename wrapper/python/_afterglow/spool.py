@@ -16,6 +16,9 @@ from . import VERSION, guard
 MOST_HEADER = 262144
 MOST_BODY = 16777216
 
+# Bodies from this size on are written from where they are; below, putting the pieces together first costs less.
+LARGE = 65536
+
 ERROR_BYTES = 16384  # of an error's message and of its stack
 URL_BYTES = 16384  # longer ones exist only by mistake
 
@@ -31,7 +34,7 @@ _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 
 # The function may replace what a module offers, for a test or to see it itself; what is held here is not replaced.
-_open, _write, _close, _rename, _unlink = os.open, os.write, os.close, os.rename, os.unlink
+_open, _write, _writev, _close, _rename, _unlink = os.open, os.write, os.writev, os.close, os.rename, os.unlink
 _mkdir, _getpid, _urandom, _listdir = os.mkdir, os.getpid, os.urandom, os.listdir
 _time_ns = time.time_ns
 _monotonic_ns = time.monotonic_ns
@@ -90,9 +93,13 @@ class File:
         self.size = 0
         self.records = 0  # but for the process' description
         data = b"afterglow-spool 1 %b\n@%b 0 %b\n\n" % (self.mark, self.mark, first)
-        _close(_open(self.open, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600))
+        fd = _open(self.open, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            if not self._write(data):
+            try:
+                self.size = _write(fd, data)
+            finally:
+                _close(fd)
+            if self.size != len(data):
                 raise OSError("the first record was cut short")
         except OSError:
             _unlink(self.open)
@@ -100,10 +107,14 @@ class File:
 
     def append(self, header, length, bodies):
         """Write one record and tell whether all of it was written."""
-        if not self._write(b"".join((b"%b %d %b\n" % (self.at, length, header), *bodies, b"\n"))):
-            return False
-        self.records += 1
-        return True
+        head = b"%b %d %b\n" % (self.at, length, header)
+        if length < LARGE:
+            whole = self._write(b"".join((head, *bodies, b"\n")))
+        else:
+            whole = self._write_pieces((head, *bodies, b"\n"))
+        if whole:
+            self.records += 1
+        return whole
 
     def _write(self, data):
         fd = _open(self.open, _FLAGS)
@@ -113,6 +124,16 @@ class File:
             _close(fd)
         self.size += written
         return written == len(data)
+
+    def _write_pieces(self, pieces):
+        """Write pieces with one call, from where they are."""
+        fd = _open(self.open, _FLAGS)
+        try:
+            written = _writev(fd, pieces)
+        finally:
+            _close(fd)
+        self.size += written
+        return written == sum(map(len, pieces))
 
     def finish(self):
         _rename(self.open, self.path + ".done")
@@ -131,6 +152,7 @@ class Spool:
     def _anew(self):
         self.pid = _getpid()
         self.lock = RLock()  # a finalizer or a signal handler may come in between
+        self._process = None  # its description, made once
         self.file = None
         self.files = None  # number of the last one
         self.uncollected = {}  # name without state: bytes, of this process
@@ -264,11 +286,13 @@ class Spool:
         named = self.invocation
         if not 0 < len(named) <= 64 or not _LETTERS.issuperset(named):
             named = "none"
-        process = {"pid": self.pid, "ppid": os.getppid(), "runtime": "python", "version": sys.version.split()[0], "hook": VERSION}
-        process["env"] = {name: os.environ[name] for name in HIDDEN if name in os.environ}
-        first = {"kind": "process", "inv": self.invocation, "t": _time_ns() // 1000, "process": process}
+        if self._process is None:
+            process = {"pid": self.pid, "ppid": os.getppid(), "runtime": "python", "version": sys.version.split()[0], "hook": VERSION}
+            process["env"] = {name: os.environ[name] for name in HIDDEN if name in os.environ}
+            self._process = self.encode(process)
+        first = b'{"kind":"process","inv":%b,"t":%d,"process":%b}' % (self.encode(self.invocation), _time_ns() // 1000, self._process)
         try:
-            file = File("%s/%s.%d.%d" % (directory, named, self.pid, number), self.encode(first))
+            file = File("%s/%s.%d.%d" % (directory, named, self.pid, number), first)
         except FileExistsError:
             self.files = number
             raise

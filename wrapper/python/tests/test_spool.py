@@ -176,6 +176,18 @@ class Spool(unittest.TestCase):
             text = file.read()
         self.assertEqual(text.count(b'"kind":"loss"'), 1)
 
+    def test_a_large_body(self):
+        """It is written from where it is, with one call."""
+        writer = self.make()
+        writer.begin("one")
+        body = bytes(range(256)) * 1000
+        writer.record("call.end", "one", {"call": "x"}, (({"of": "request", "len": 5}, b"small"), ({"of": "response", "len": len(body)}, bytearray(body))))
+        self.assertEqual([found for _, header, found in records(self.directory) if header.get("call") == "x"], [b"small" + body])
+        kept = spool._writev
+        self.addCleanup(setattr, spool, "_writev", kept)
+        spool._writev = lambda fd, pieces: kept(fd, [b"".join(pieces)[:100]])
+        self.assertEqual(writer.record("call.end", "one", {"call": "y"}, (({"of": "response", "len": len(body)}, body),)), "write-failed")
+
     def test_the_directory_goes_away(self):
         writer = self.make()
         writer.announce()
