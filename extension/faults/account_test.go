@@ -53,7 +53,7 @@ func (s *stage) account() account {
 	a := account{produced: s.records, counted: map[string]int{}, besides: map[string]int{}, spans: map[string]otlptest.Span{}}
 	a.add(s.collector.Spans())
 	a.add(s.replayed())
-	a.logged(s.lastSaid())
+	a.logged(s.said(lambdalocal.SourceExtension))
 	return a
 }
 
@@ -176,21 +176,6 @@ func (s *stage) replayed() []otlptest.Span {
 		spans = append(spans, r.Spans()...)
 	}
 	return spans
-}
-
-// lastSaid gives what the extension's last process has said: what an earlier one could not deliver before a reset was there for the next one.
-func (s *stage) lastSaid() (lines []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.lines {
-		switch {
-		case l.Source == lambdalocal.SourcePlatform && strings.HasPrefix(l.Text, "EXTENSION\tName: afterglow"):
-			lines = nil // it has registered, and had nothing to say before
-		case l.Source == lambdalocal.SourceExtension:
-			lines = append(lines, l.Text)
-		}
-	}
-	return lines
 }
 
 // total is what was counted.

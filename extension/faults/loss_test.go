@@ -53,6 +53,17 @@ func lossRows() []row {
 					s.invoke(post("/a", 32000), post("/b", 32000), get("/bytes/32000"), get("/bytes/32000"))
 				}
 			}},
+		{name: "no hook, no outbox, and killed in an outage", does: "With AFTERGLOW_OUTBOX_BYTES=0 and without a hook, the collector answers 503 until the function is killed: what Lambda told is in memory alone.",
+			set: setting{unhooked: true, env: map[string]string{"AFTERGLOW_OUTBOX_BYTES": "0"}}, lost: []string{"undelivered"}, story: alone, check: func(s *stage, a account) {
+				if n := len(s.calls) - len(a.spans); n != 4 || a.counted["undelivered"] != 2*n {
+					s.Errorf("%d invocations have no span, and counted are %v", n, a.counted)
+				}
+			}},
+		{name: "no hook, no outbox, and killed in an outage, with the log", does: "The same, with AFTERGLOW_UNDELIVERED=log.", inLog: true,
+			set: setting{unhooked: true, env: map[string]string{"AFTERGLOW_OUTBOX_BYTES": "0", "AFTERGLOW_UNDELIVERED": "log"}}, story: func(s *stage) {
+				alone(s)
+				s.records = 0
+			}},
 		{name: "deadlines by another clock", does: "Every deadline that Lambda gives was an hour ago, by the function's clock.",
 			set: setting{between: &between{event: func(event map[string]any) {
 				if _, has := event["deadlineMs"]; has {
@@ -63,4 +74,15 @@ func lossRows() []row {
 				s.busy(20)
 			}},
 	}
+}
+
+// alone is the story of a function without a hook that is killed while nobody collects. It makes no records; the four spans that are lost count two each.
+func alone(s *stage) {
+	s.collector.Otherwise(otlptest.Answer{Status: 503})
+	s.begin()
+	s.busy(3)
+	s.invoke(get("/a"), step{"kill"})
+	s.collector.Otherwise(otlptest.Answer{})
+	s.busy(3)
+	s.records = 2 * 4
 }

@@ -25,6 +25,10 @@ type Batch struct {
 	Signal  string // traces, metrics or logs
 	Payload []byte
 	Records int // spans, data points or log records
+
+	// Recorded says that it was made of files of the spool, which stay until it is safe: where the environment lives on, its next process makes it again.
+	Recorded bool
+	Carried  []event.Loss // that it tells of and those files do not
 }
 
 // A Report is what became of a Flush.
@@ -54,10 +58,12 @@ type Delivery interface {
 	// those of the last process, which are kept until Owe is told what is left of them.
 	Owe(losses []event.Loss) (kept bool)
 	Owed() []event.Loss
-	// Abandon writes what is still kept to the log, if the settings allow it, for as long as ctx allows: the environment goes, and /tmp with it.
-	Abandon(ctx context.Context)
-	// Untold gives the records that are kept as of the last Flush, by signal, less those that Abandon has written, and each of them once. Any goroutine may ask.
-	Untold() []event.Loss
+	// Abandon writes what this process leaves behind to the log, if the settings allow it, for as long as ctx allows, and how much of it it could not write. If
+	// the environment survives, with /tmp, that is what is in memory alone, for want of a disk, and was not recorded; else all that is kept.
+	Abandon(ctx context.Context, survives bool)
+	// Untold gives the records that would be left behind as of the last Flush, by signal, less those that Abandon has written, and each of them once. Any goroutine
+	// may ask.
+	Untold(survives bool) []event.Loss
 }
 
 // A Sender is one way out: export.Client, export.Log. It may be asked for several signals at a time, if it says so (Exporter.Abreast), but never twice for one. It returns when its context ends. The error may be an *export.Error; any other means: later.

@@ -81,14 +81,20 @@ func (d *Lanes) owed() (lost losses) {
 	return lost
 }
 
-// Abandon writes what is kept into the log, oldest first, each request once however many exporters lack it. What is written is kept no longer; else
+// Abandon writes what is left behind into the log, oldest first, each request once however many exporters lack it. What is written is kept no longer; else
 // it stays on the disk, in case that the environment lives on after all.
-func (d *Lanes) Abandon(ctx context.Context) {
+func (d *Lanes) Abandon(ctx context.Context, survives bool) {
 	d.open()
 	d.wait()
 	written := map[[sha256.Size]byte]bool{}
 	var told losses // by what is left
 	for _, p := range d.places() {
+		if survives && (!p.isAlone() || d.rescue(p.item)) {
+			for _, l := range p.carried {
+				told.merge(l) // its records are there for the next process, and this is not among them
+			}
+			continue
+		}
 		if d.o.Abandoned != nil && d.write(ctx, p, written) {
 			p.lane.drop(p.item)
 			continue
@@ -100,21 +106,38 @@ func (d *Lanes) Abandon(ctx context.Context) {
 			}
 		}
 	}
-	left := d.Untold()
+	left := slices.Concat(d.Untold(survives), told)
 	if len(left) == 0 {
 		return
 	}
 	e := d.o.Log.Warn()
-	for _, l := range slices.Concat(left, told) {
+	for _, l := range left {
 		e = e.Int64(l.Reason, l.Records)
 	}
 	e.Msg("kept records could not be delivered before the end")
 }
 
-// Untold gives the records that are kept, by signal, once: whoever has asked has to tell them. It is for every goroutine.
-func (d *Lanes) Untold() (left []event.Loss) {
+// rescue brings what is in memory alone to the disk after all: there may be room for it, though there was none for what came before it.
+func (d *Lanes) rescue(it *item) bool {
+	if d.o.Bytes == 0 {
+		return false
+	}
+	d.files++
+	if d.outbox.write(it, d.files) != nil {
+		return false // which was said
+	}
+	d.waits(it, it.records)
+	return true
+}
+
+// Untold gives the records that are left behind, by signal, once: whoever has asked has to tell them. It is for every goroutine.
+func (d *Lanes) Untold(survives bool) (left []event.Loss) {
+	noted := &d.waiting
+	if survives {
+		noted = &d.alone
+	}
 	for n, signal := range signals {
-		if records := d.waiting[n].Swap(0); records > 0 {
+		if records := noted[n].Swap(0); records > 0 {
 			left = append(left, event.Loss{Reason: signal, Records: records})
 		}
 	}
@@ -126,23 +149,30 @@ var signals = [...]string{otlplog.Traces, otlplog.Metrics, otlplog.Logs}
 
 // wait notes how much is kept.
 func (d *Lanes) wait() {
-	var records [len(signals)]int64
+	var all, alone [len(signals)]int64
 	for l := range d.all() {
 		for _, it := range l.items {
-			if n := slices.Index(signals[:], it.signal); n >= 0 {
-				records[n] += int64(max(1, it.records))
+			n := slices.Index(signals[:], it.signal)
+			if n < 0 {
+				continue
+			}
+			all[n] += int64(max(1, it.records))
+			if it.isAlone() {
+				alone[n] += int64(max(1, it.records))
 			}
 		}
 	}
-	for n := range records {
-		d.waiting[n].Store(records[n])
+	for n := range signals {
+		d.waiting[n].Store(all[n])
+		d.alone[n].Store(alone[n])
 	}
 }
 
-// waits takes records off what is noted.
+// waits takes records off what is noted. Those of what is on disk were never among those that are alone, and nobody asks for them once the environment ends.
 func (d *Lanes) waits(it *item, less int) {
 	if n := slices.Index(signals[:], it.signal); n >= 0 {
 		d.waiting[n].Add(-int64(less))
+		d.alone[n].Add(-int64(less))
 	}
 }
 

@@ -87,7 +87,7 @@ func TestAbandon(t *testing.T) {
 				time.Sleep(time.Minute)
 				s.invoke("b")
 				s.log.Reset()
-				s.Abandon(test.ctx)
+				s.Abandon(test.ctx, false)
 				if got := strings.Join(read(t, w.String()), " "); got != test.written { // each once, although two exporters lack it
 					t.Errorf("wrote %q", got)
 				}
@@ -103,6 +103,57 @@ func TestAbandon(t *testing.T) {
 	}
 }
 
+// TestAbandonWhatOnlyMemoryHas: of an environment that lives on, only what neither the outbox nor the spool has is left behind.
+func TestAbandonWhatOnlyMemoryHas(t *testing.T) {
+	carried := []event.Loss{{Reason: "torn", Records: 3}}
+	for name, test := range map[string]struct {
+		bytes   int64
+		log     bool
+		block   bool // the outbox, while it is flushed
+		written string
+		files   int
+		said    string
+	}{
+		"on disk":                          {1 << 20, true, false, "", 2, ""},
+		"room at last":                     {1 << 20, true, true, "", 1, `{"level":"warn","torn":3,`},
+		"no disk":                          {0, false, false, "", 0, `{"level":"warn","traces":1,"torn":3,`},
+		"no disk, but what is in it stays": {0, true, false, "alone", 0, `{"level":"warn","torn":3,`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w bytes.Buffer
+			s := newStand(t, func(o *Options) {
+				if o.Bytes = test.bytes; test.log {
+					o.Abandoned = &w
+				}
+			}, one(&fake{answer: nobody}))
+			if test.block {
+				if err := os.WriteFile(s.o.Dir, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.Add(Batch{Signal: otlplog.Traces, Payload: request(10, "recorded"), Records: 1, Recorded: true, Carried: carried})
+			s.add("alone")
+			if s.Flush(t.Context(), true); test.block {
+				if err := os.Remove(s.o.Dir); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.log.Reset()
+			s.Abandon(t.Context(), true)
+			if got := strings.Join(read(t, w.String()), " "); got != test.written {
+				t.Errorf("wrote %q", got)
+			}
+			s.wantFiles(test.files)
+			if got := s.log.String(); !strings.HasPrefix(got, test.said) || (got == "") != (test.said == "") {
+				t.Errorf("said %q", got)
+			}
+			if left := s.Untold(true); left != nil {
+				t.Errorf("%v are left to be told, and were told", left)
+			}
+		})
+	}
+}
+
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("full") }
@@ -110,7 +161,7 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("full") }
 func TestAbandonToALogThatIsFull(t *testing.T) {
 	s := newStand(t, func(o *Options) { o.Abandoned = full{} }, one(&fake{answer: nobody}))
 	s.invoke("a")
-	s.Abandon(t.Context())
+	s.Abandon(t.Context(), false)
 	s.wantFiles(1)
 	if !strings.Contains(s.log.String(), `"traces":1`) {
 		t.Errorf("said %q", s.log.String())
@@ -129,7 +180,7 @@ func TestTheEndLeavesTimeForTheLog(t *testing.T) {
 		if ctx.Err() != nil {
 			t.Error("no time is left")
 		}
-		s.Abandon(ctx)
+		s.Abandon(ctx, false)
 		if got := read(t, w.String()); len(got) != 1 {
 			t.Errorf("wrote %q", got)
 		}
@@ -175,7 +226,7 @@ func TestAbandonInPieces(t *testing.T) {
 	s.flush(false)
 	s.wantFiles(1)
 	s.log.Reset()
-	s.Abandon(hasty{t.Context(), &w})
+	s.Abandon(hasty{t.Context(), &w}, false)
 	written := read(t, w.String())
 	if n := len(written); n == 0 || n > mostAtOnce/10_000 {
 		t.Fatalf("%d are written", n)
@@ -183,11 +234,11 @@ func TestAbandonInPieces(t *testing.T) {
 	if said := fmt.Sprintf(`"traces":%d,`, all-len(written)); !strings.Contains(s.log.String(), said) {
 		t.Errorf("said %q, want %s", s.log.String(), said)
 	}
-	if left := s.Untold(); left != nil {
+	if left := s.Untold(false); left != nil {
 		t.Errorf("%v are left to be told, and were told", left)
 	}
 	s.reset() // the environment lives on after all
-	s.Abandon(t.Context())
+	s.Abandon(t.Context(), false)
 	if written = read(t, w.String()); len(written) != all {
 		t.Errorf("%d of %d are there", len(written), all)
 	}
@@ -199,7 +250,7 @@ func TestUntold(t *testing.T) {
 	s.invoke("a")
 	s.invoke("b")
 	for _, want := range []string{"[{traces 2 0}]", "[]"} {
-		if got := fmt.Sprint(s.Untold()); got != want {
+		if got := fmt.Sprint(s.Untold(false)); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}

@@ -44,14 +44,6 @@ type lane struct {
 	newer []*item // of a version that this one does not understand
 }
 
-// A remark is for the log. Lanes work side by side, and their log is written when all are done.
-type remark struct {
-	what, signal string
-	err          error
-	text         string
-	records      int64
-}
-
 // takes tells whether the exporter wants a signal.
 func (l *lane) takes(signal string) bool {
 	_, off := l.off[signal]
@@ -84,18 +76,6 @@ func (l *lane) flush(ctx context.Context, last bool, have time.Duration) {
 		}
 		r.group(ctx, items)
 	}
-}
-
-// say notes a remark. One that was made before is made once, with the records of both.
-func (l *lane) say(r remark) {
-	for n := range l.said {
-		had := &l.said[n]
-		if had.what == r.what && had.signal == r.signal && had.text == r.text && fmt.Sprint(had.err) == fmt.Sprint(r.err) {
-			had.records += r.records
-			return
-		}
-	}
-	l.said = append(l.said, r)
 }
 
 // isReadable loads an item. What cannot be read is lost, unless it is for who understands it: then it is left to age or room.

@@ -23,15 +23,6 @@ const (
 	abandonTime = 400 * time.Millisecond
 )
 
-// What a remark is about.
-const (
-	failing  = "cannot export"
-	refusing = "the collector refused a part"
-	astray   = "the collector has nothing at this URL: check the endpoint"
-	warning  = "the collector accepted it, with a warning"
-	ending   = "the collector does not take this signal: it is not sent any more"
-)
-
 // Lanes is the Delivery to real exporters.
 type Lanes struct {
 	o      Options
@@ -47,8 +38,9 @@ type Lanes struct {
 	files  int  // written by this process
 	owes   bool // there is a file of losses that nobody has been told of
 
-	abandoned *export.Log                // nil: what is abandoned is not written
-	waiting   [len(signals)]atomic.Int64 // records that are kept, by signal, as of the last Flush or Abandon
+	abandoned *export.Log // nil: what is abandoned is not written
+	// Records by signal, as of the last Flush or Abandon: all that are kept, and those that are in memory alone.
+	waiting, alone [len(signals)]atomic.Int64
 }
 
 // New makes a Delivery. Nothing is read, written or connected before the first Flush.
@@ -140,7 +132,8 @@ func (d *Lanes) share(now time.Time) {
 				l.off[b.Signal] = had + b.Records
 				l.unstash(b.Signal)
 			} else if l.takes(b.Signal) {
-				l.items = append(l.items, l.instead(&item{head: head{exporter: l.Name, signal: b.Signal, records: b.Records, born: now}, payload: b.Payload}))
+				it := &item{head: head{exporter: l.Name, signal: b.Signal, records: b.Records, born: now}, payload: b.Payload, recorded: b.Recorded, carried: b.Carried}
+				l.items = append(l.items, l.instead(it))
 			}
 		}
 	}
@@ -278,9 +271,10 @@ func (l *lane) merge(most int) {
 		into := open[it.signal]
 		switch {
 		case it.payload == nil || it.name != "":
-		case into != nil && into.doubtful == it.doubtful && len(into.payload)+len(it.payload) <= most:
+		case into != nil && into.doubtful == it.doubtful && into.recorded == it.recorded && len(into.payload)+len(it.payload) <= most:
 			into.payload = append(into.payload[:len(into.payload):len(into.payload)], it.payload...) // lanes share the bytes
 			into.records += it.records
+			into.carried = slices.Concat(into.carried, it.carried)
 			continue
 		default:
 			open[it.signal] = it
@@ -367,35 +361,4 @@ func (d *Lanes) report() Report {
 	}
 	r.Lost, r.Again = lost, again
 	return r
-}
-
-// sayOff tells at the end how much was not sent of signals that an exporter does not take.
-func (d *Lanes) sayOff() {
-	for _, l := range d.lanes {
-		for signal, records := range l.off {
-			if records > 0 {
-				l.off[signal] = 0
-				d.o.Log.Warn().Str("exporter", l.Name).Str("signal", signal).Int("records", records).Msg("not sent: the collector does not take this signal")
-			}
-		}
-	}
-}
-
-func (d *Lanes) say(l *lane, said remark, kept int) {
-	e := d.o.Log.Warn().Str("exporter", l.Name)
-	if said.signal != "" {
-		e = e.Str("signal", said.signal)
-	}
-	if said.err != nil {
-		e = e.Err(said.err)
-	}
-	if said.text != "" {
-		e = e.Str("reason", said.text)
-	}
-	if said.what == failing {
-		e = e.Int("kept", kept)
-	} else if said.records > 0 {
-		e = e.Int64("records", said.records)
-	}
-	e.Msg(said.what)
 }

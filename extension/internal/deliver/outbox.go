@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 )
 
 const (
@@ -34,7 +36,13 @@ type item struct {
 	changed bool   // payload is less than the file holds
 	// doubtful: it was sent, and nobody heard the answer. Not kept over a reset.
 	doubtful bool
+	// recorded and carried are the Batch's, until it is in a file.
+	recorded bool
+	carried  []event.Loss
 }
+
+// isAlone tells whether it ends with this process.
+func (it *item) isAlone() bool { return it.name == "" && !it.recorded }
 
 // An outbox is a directory of files, private to the user that function and extension run as. Whatever is wrong with it is an error for the caller, who
 // keeps things in memory then. It does not sync: files need to outlive the process, not the machine.
@@ -127,6 +135,7 @@ func (o outbox) write(it *item, n int) error {
 		return err
 	}
 	it.name, it.size, it.payload, it.changed = name, blocks(int64(len(b))), nil, false
+	it.recorded, it.carried = false, nil
 	return nil
 }
 

@@ -65,7 +65,7 @@ func TestLossesAreToldAtTheEnd(t *testing.T) {
 	s := newStand(t, nil, one(&fake{answer: nobody}))
 	s.Add(telling("a"))
 	s.flush(true)
-	s.Abandon(t.Context())
+	s.Abandon(t.Context(), false)
 	for _, want := range []string{`"traces":2`, `"torn":3`, `"dropped-calls":2`} {
 		if !strings.Contains(s.log.String(), want) {
 			t.Errorf("said %s", s.log.String())

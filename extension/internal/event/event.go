@@ -20,6 +20,7 @@ type Invocation struct {
 	Open     bool // the end was not seen: timed out, killed, or still running
 	Cold     bool // first invocation of its environment
 	Unhooked bool // no hook told of it: what is known is Lambda's word
+	Recorded bool // hooks' records tell of it, in files of the spool that stay until all that was made of them is safe
 	Late     bool // its own span was exported before: only Calls are new, their parent is that span
 	Process  Process
 

@@ -34,7 +34,7 @@ func TestEveryFieldArrives(t *testing.T) {
 		t.Fatalf("%d invocations", len(r.Invocations))
 	}
 	want := event.Invocation{
-		ID: "A", ARN: "arn", Trace: "Root=1", Tenant: "t", Deadline: time.Unix(4, 0), Start: time.Unix(1, 0), Duration: 500 * time.Millisecond, Cold: true,
+		ID: "A", ARN: "arn", Trace: "Root=1", Tenant: "t", Deadline: time.Unix(4, 0), Start: time.Unix(1, 0), Duration: 500 * time.Millisecond, Cold: true, Recorded: true,
 		Process:  event.Process{PID: 17, Runtime: "python", Version: "3.13.1", Hook: "0.1.0", Env: map[string]string{"_HANDLER": "a.b"}},
 		Event:    event.Body{Data: event.BytesOf([]byte(`{"a":1}`)), Size: 500, Truncated: true, Shortened: true},
 		Response: event.Body{Data: event.BytesOf([]byte("out")), Size: 500}, ResponseStatus: 502, Streaming: true,

@@ -12,6 +12,7 @@ import (
 // finish fills in what Lambda told and remembers the invocation for what comes late.
 func (j *joiner) finish(d *draft, final bool) event.Invocation {
 	inv := d.Invocation
+	inv.Recorded = d.isRecorded()
 	sort.SliceStable(inv.Calls, func(a, b int) bool { return inv.Calls[a].Start.Before(inv.Calls[b].Start) })
 	if inv.ID == spool.InvocationInit {
 		if len(inv.Calls) > 0 && (inv.Start.IsZero() || inv.Calls[0].Start.Before(inv.Start)) {
@@ -53,11 +54,14 @@ func (j *joiner) finish(d *draft, final bool) event.Invocation {
 	return inv
 }
 
+// isRecorded tells whether files tell of it.
+func (d *draft) isRecorded() bool { return d.main || d.Error != nil || len(d.Calls) > 0 }
+
 // finishLate gives what came for an invocation after it was given: calls. What a hook says of the invocation itself is too late then; it happens only if
 // its file could not be seen when Lambda told of the end.
 func (j *joiner) finishLate(d *draft, a *attempt) event.Invocation {
 	inv := a.late(j.takeLines(a))
-	inv.Calls = d.Calls
+	inv.Calls, inv.Recorded = d.Calls, d.isRecorded()
 	j.lose(d.ID, event.Loss{Reason: LossLate, Records: int64(d.records)})
 	for _, l := range d.Lost { // there is no span that could tell; the next one does
 		j.lose(d.ID, l)

@@ -156,6 +156,9 @@ type Round struct {
 	files       []string
 }
 
+// HasFiles tells whether there is anything to release: what a round brought without files, Lambda's word alone, no other process can collect again.
+func (r Round) HasFiles() bool { return len(r.files) > 0 }
+
 // Collect reads what is complete: files of invocations that ended, what child processes have written so far and what an earlier life of
 // the environment left. The running invocation is the one announced last. With final everything is complete, because nobody will write
 // any more.

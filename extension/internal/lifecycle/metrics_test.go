@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,6 +56,21 @@ func TestMetricsWaitForWhatTheyCount(t *testing.T) {
 				t.Errorf("%d files", n)
 			}
 		})
+	})
+}
+
+// TestMetricsOfWhatNobodyReadsAgain go out with it: there are no files of it.
+func TestMetricsOfWhatNobodyReadsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		m := &meter{}
+		now := time.Now()
+		s.Meter, s.flush, s.unsafe = m, fail, true
+		s.Platform = &platform{facts: []event.Fact{{Kind: event.FactStart, ID: "A", Time: now}, {Kind: event.FactDone, ID: "A", Time: now, Status: "success"}}}
+		s.shutdownFor("failure")
+		if want := []bool{true}; !reflect.DeepEqual(m.collected, want) || strings.Join(s.added, "") != "A;metrics1;" {
+			t.Errorf("collected %v, added %q", m.collected, s.added)
+		}
 	})
 }
 

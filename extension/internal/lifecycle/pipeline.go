@@ -217,12 +217,13 @@ func (p *Pipeline) sayLate(e lambdaapi.Event) {
 	if unsent := p.added.Load(); unsent > 0 {
 		said = said.Int64("unsent bytes", unsent)
 	}
-	if p.Delivery != nil && !p.survives(reasonOf(e)) {
-		for _, l := range p.Delivery.Untold() {
+	survives := p.survives(reasonOf(e))
+	if p.Delivery != nil {
+		for _, l := range p.Delivery.Untold(survives) {
 			said = said.Int64(l.Reason, l.Records)
 		}
 	}
-	if p.survives(reasonOf(e)) {
+	if survives {
 		text += ": what is unread is left to the next life of the environment"
 	}
 	said.Msg(text)

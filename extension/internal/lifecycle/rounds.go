@@ -87,7 +87,7 @@ func (p *Pipeline) flush(ctx context.Context, reason string, waits func(flushed)
 		if now := done; !round.More && waits != nil {
 			bringing = deliver.Beside(ctx, func() { waits(now) })
 		}
-		if p.bring(bringing, reason, round.More) {
+		if p.bring(bringing, reason, round) {
 			p.release(round)
 		} else {
 			p.hold(round)
@@ -103,7 +103,7 @@ func (p *Pipeline) flush(ctx context.Context, reason string, waits func(flushed)
 		p.collect(true) // of what was read at least
 	}
 	if p.added.Load() > 0 { // the time was over before enough of it came together: it has to be kept somewhere
-		if p.bring(ctx, reason, false) {
+		if p.bring(ctx, reason, intake.Round{}) {
 			p.release(intake.Round{})
 		}
 	}
@@ -164,11 +164,12 @@ func (p *Pipeline) survives(reason string) bool {
 
 // bring delivers what was added, and tells whether the files that it came from may go. Of an environment that lives on, what was counted of a round goes
 // out no sooner than that is known: where files stay, because the disk cannot keep what was made of them, the next life reads them again, and counts them. Where the
-// disk can it is known beforehand, and metrics go along: one round trip, and not two.
+// disk can it is known beforehand, and metrics go along: one round trip, and not two. Where there are no files nobody reads anything again.
 // What is not due when files go is put on disk for the next life, should this one be killed.
-func (p *Pipeline) bring(ctx context.Context, reason string, more bool) (safe bool) {
-	last := reason != ""
-	final := last && !p.survives(reason)
+func (p *Pipeline) bring(ctx context.Context, reason string, round intake.Round) (safe bool) {
+	last, more := reason != "", round.More
+	readable := round.HasFiles() || slices.ContainsFunc(p.held, intake.Round.HasFiles)
+	final := last && (!p.survives(reason) || !readable)
 	if final && !more {
 		p.collect(true) // there is nobody who could read anything again, and no time to lose
 	}
@@ -222,7 +223,8 @@ func (p *Pipeline) hold(round intake.Round) {
 
 // render makes batches of an invocation. A stage that panics costs this invocation.
 func (p *Pipeline) render(inv event.Invocation) {
-	carried := append(p.lost, inv.Lost...)
+	owed := p.lost
+	carried := append(owed, inv.Lost...)
 	p.lost = nil
 	defer func() {
 		if r := recover(); r != nil {
@@ -243,7 +245,12 @@ func (p *Pipeline) render(inv event.Invocation) {
 	inv.Lost = carried
 	told := false
 	for _, b := range p.Render(inv) {
-		told = told || b.Signal == signalTraces && !inv.Late // what is late has no span that could tell
+		if b.Signal == signalTraces { // lines of the log are in no file
+			b.Recorded = inv.Recorded
+			if told = told || !inv.Late; told { // what is late has no span that could tell
+				b.Carried = owed
+			}
+		}
 		p.added.Add(int64(len(b.Payload)))
 		p.Delivery.Add(b)
 	}
@@ -312,14 +319,12 @@ func (p *Pipeline) end(ctx context.Context, reason string, done flushed) {
 	if survives && len(p.held) == 0 {
 		p.stash() // what the last delivery lost
 	}
-	if survives && p.Delivery.Owe(p.lost) {
+	owes := survives && p.Delivery.Owe(p.lost)
+	p.Delivery.Abandon(ctx, survives)
+	if owes {
 		return
 	}
-	if survives {
-		done.all = true // the next process reads what is left
-	} else {
-		p.Delivery.Abandon(ctx)
-	}
+	done.all = done.all || survives // the next process reads what is left in the spool
 	if len(p.lost) == 0 && done.all {
 		return
 	}

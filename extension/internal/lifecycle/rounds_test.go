@@ -158,8 +158,8 @@ func TestTheEnd(t *testing.T) {
 				s.told = []event.Loss{{Reason: "refused", Records: 2}}
 				s.shutdownFor(reason)
 				said := strings.Contains(s.log.String(), `"refused":2`)
-				if owes := len(s.owing) == 1; survives && !owes || s.left == survives || said == survives {
-					t.Errorf("owed %v, abandoned: %v, log: %s", s.owing, s.left, s.log.String())
+				if owes := len(s.owing) == 1; survives && !owes || !s.left || s.survived != survives || said == survives {
+					t.Errorf("owed %v, abandoned: %v, told to survive: %v, log: %s", s.owing, s.left, s.survived, s.log.String())
 				}
 			})
 		})
@@ -175,10 +175,44 @@ func TestTheEndWithoutADisk(t *testing.T) {
 		s.spool("A")
 		s.flush = fail
 		s.shutdownFor("timeout")
-		if log := s.log.String(); s.left || !strings.Contains(log, `"refused":2`) || strings.Contains(log, "unread") {
+		if log := s.log.String(); !s.survived || !strings.Contains(log, `"refused":2`) || strings.Contains(log, "unread") {
 			t.Errorf("abandoned: %v, log: %s", s.left, log)
 		}
 	})
+}
+
+// TestWhatOnlyMemoryHasIsTold: whoever keeps requests has to know which of them the environment's next life makes again.
+func TestWhatOnlyMemoryHasIsTold(t *testing.T) {
+	refused, torn := event.Loss{Reason: "refused", Records: 1}, event.Loss{Reason: "torn", Records: 1}
+	for name, test := range map[string]struct {
+		inv  event.Invocation
+		want string
+	}{
+		"by hooks":        {event.Invocation{ID: "A", Recorded: true, Lost: []event.Loss{torn}}, "traces recorded [{refused 1 0}], logs []"},
+		"by Lambda alone": {event.Invocation{ID: "A"}, "traces [{refused 1 0}], logs []"},
+		"late, by hooks":  {event.Invocation{ID: "A", Recorded: true, Late: true}, "traces recorded [], logs []"},
+		"late, its log":   {event.Invocation{ID: "A", Late: true}, "traces [], logs []"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			s.Render = func(event.Invocation) []deliver.Batch {
+				return []deliver.Batch{{Signal: signalTraces}, {Signal: signalLogs}}
+			}
+			s.lose(refused)
+			s.render(test.inv)
+			var got []string
+			for _, b := range s.batches {
+				text := b.Signal
+				if b.Recorded {
+					text += " recorded"
+				}
+				got = append(got, fmt.Sprint(text, " ", b.Carried))
+			}
+			if text := strings.Join(got, ", "); text != test.want {
+				t.Errorf("got %s, want %s", text, test.want)
+			}
+		})
+	}
 }
 
 // TestWhatIsUnreadAtTheEndIsSaid: there was no time.

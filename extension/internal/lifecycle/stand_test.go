@@ -34,19 +34,21 @@ type stand struct {
 	ending Ending
 	awaits []Attempt
 
-	added   []string                               // since the last Flush that worked
-	sent    []string                               // by each Flush that worked
-	flush   func(ctx context.Context) (works bool) // nil: it does
-	unsafe  bool                                   // what did not work is in memory alone
-	notDue  bool
-	flushes int
-	told    []event.Loss // by the next Flush
-	owedNow []event.Loss // by an earlier life
-	untold  []event.Loss
-	owing   []event.Loss // to the next one
-	again   []event.Loss // by the next Flush
-	stashed []string
-	left    bool // Abandon was called
+	batches  []deliver.Batch                        // all that were ever added
+	added    []string                               // since the last Flush that worked
+	sent     []string                               // by each Flush that worked
+	flush    func(ctx context.Context) (works bool) // nil: it does
+	unsafe   bool                                   // what did not work is in memory alone
+	notDue   bool
+	flushes  int
+	told     []event.Loss // by the next Flush
+	owedNow  []event.Loss // by an earlier life
+	untold   []event.Loss
+	owing    []event.Loss // to the next one
+	again    []event.Loss // by the next Flush
+	stashed  []string
+	left     bool // Abandon was called
+	survived bool // and told so
 
 	keeps     bool // on disk, what is not accepted
 	cannotOwe bool // there is no disk for it
@@ -75,7 +77,10 @@ func (s *stand) Await(_ context.Context, a Attempt) Ending {
 	return s.ending
 }
 
-func (s *stand) Add(b deliver.Batch) { s.added = append(s.added, string(b.Payload)) }
+func (s *stand) Add(b deliver.Batch) {
+	s.batches = append(s.batches, b)
+	s.added = append(s.added, string(b.Payload))
+}
 
 func (s *stand) Keeps() bool { return s.keeps }
 
@@ -111,9 +116,9 @@ func (s *stand) Owe(l []event.Loss) bool {
 
 func (s *stand) Owed() []event.Loss { return s.owedNow }
 
-func (s *stand) Untold() []event.Loss { return s.untold }
+func (s *stand) Untold(bool) []event.Loss { return s.untold }
 
-func (s *stand) Abandon(context.Context) { s.left = true }
+func (s *stand) Abandon(_ context.Context, survives bool) { s.left, s.survived = true, survives }
 
 // spool writes the file of an invocation that ended.
 func (s *stand) spool(id string) {
