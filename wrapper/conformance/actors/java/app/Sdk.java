@@ -43,9 +43,6 @@ final class Sdk implements Library {
     /** It complains of an answer that is no HTTP when its own thread gets to that, before or after the handler has answered. */
     private static final Logger PIPELINE = Logger.getLogger("io.netty.channel.DefaultChannelPipeline");
 
-    /** A name that nobody has may be looked up for long. */
-    private static final Duration PATIENCE = Duration.ofSeconds(45);
-
     private static SdkEventLoopGroup loops;
 
     static {
@@ -79,6 +76,9 @@ final class Sdk implements Library {
         }
         if (kind.startsWith("crt") && (call.timed || call.raises)) {
             throw new Unsupported("a time limit, or an error whose frames depend on which thread was quicker");
+        }
+        if (kind.equals("netty") && URI.create(call.url).getHost().endsWith(".invalid")) {
+            throw new Unsupported("an unknown host: its pool says so at once, or not before a connection has been waited for too long");
         }
         if (kind.equals("netty") || kind.equals("crt async")) {
             return later(call);
@@ -130,7 +130,7 @@ final class Sdk implements Library {
 
     private Map<String, Object> later(Call call) throws Exception {
         Map<String, Object> result = null;
-        try (SdkAsyncHttpClient client = kind.equals("netty") ? NettyNioAsyncHttpClient.builder().eventLoopGroup(loops()).connectionAcquisitionTimeout(PATIENCE)
+        try (SdkAsyncHttpClient client = kind.equals("netty") ? NettyNioAsyncHttpClient.builder().eventLoopGroup(loops())
             .protocolNegotiation(call.second ? ProtocolNegotiation.ALPN : ProtocolNegotiation.ASSUME_PROTOCOL).buildWithDefaults(options(call))
             : AwsCrtAsyncHttpClient.builder().buildWithDefaults(options(call))) {
             for (int i = 0; i < call.times; i++) {
