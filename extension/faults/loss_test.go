@@ -45,6 +45,15 @@ func lossRows() []row {
 				s.invoke(get("/a"), step{"kill"})
 				s.busy(2)
 			}},
+		{name: "a spool that nobody can remove from", does: "The function takes the right to write to the spool's directory and is killed, twice: its hook can make no more files, and the extension can remove none.",
+			untold: true, lost: []string{"untold"}, story: func(s *stage) {
+				s.begin()
+				s.busy(2)
+				s.invoke(get("/a"), step{"forbid", spoolDir}, step{"kill"})
+				s.invoke(step{"kill"})
+				s.records-- // which its hook could neither write nor say
+				s.busy(1)
+			}},
 		{name: "a backlog for the log of the smallest function", does: "With AFTERGLOW_UNDELIVERED=log and 128 MB the collector hangs for 60 invocations with large bodies: there is no time to write all of it.", data: "what was not written into the log is counted: `undelivered`",
 			mayLose: []string{"undelivered"}, set: setting{memory: smallest, env: map[string]string{"AFTERGLOW_UNDELIVERED": "log"}}, story: func(s *stage) {
 				s.collector.Otherwise(otlptest.Answer{Hang: true})

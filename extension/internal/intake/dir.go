@@ -328,7 +328,31 @@ func (in *Intake) remove(name string) {
 	err := os.Remove(in.path(name))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		in.done[name] = true // read once, and not again
+		_ = in.empty(name)   // nor by the next life
 		return
 	}
 	delete(in.done, name)
+}
+
+// empty takes from a file what it holds, where the directory does not let it be removed: that needs no right but to the file. What has another name elsewhere is
+// left alone.
+func (in *Intake) empty(name string) error {
+	fd, err := again(func() (int, error) {
+		return syscall.Open(in.path(name), syscall.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	})
+	if err != nil {
+		return fmt.Errorf("open spool file: %w", err)
+	}
+	defer func() { _ = syscall.Close(fd) }() // nothing was written
+	var info syscall.Stat_t
+	if err := syscall.Fstat(fd, &info); err != nil {
+		return fmt.Errorf("look at spool file: %w", err)
+	}
+	if info.Mode&syscall.S_IFMT != syscall.S_IFREG || info.Nlink != 1 {
+		return fmt.Errorf("empty spool file: %s is not a file of the spool's alone", name)
+	}
+	if err := syscall.Ftruncate(fd, 0); err != nil {
+		return fmt.Errorf("empty spool file: %w", err)
+	}
+	return nil
 }
