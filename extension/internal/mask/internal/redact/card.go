@@ -49,8 +49,12 @@ func cardGap(in []byte, n int) int {
 		return 0
 	}
 	switch in[0] {
-	case ' ', '-':
+	case ' ', '-', '+':
 		return 1
+	case '%': // a space or a dash as URLs write it
+		if len(in) > len("%2") && in[1] == '2' && (in[2] == '0' || in[2]|0x20 == 'd') {
+			return len("%20")
+		}
 	case '.':
 		if n%firstGroup != 0 || len(in) <= firstGroup || !isNumber(in[1:1+firstGroup]) || len(in) > 1+firstGroup && isLetterOrDigit(in[1+firstGroup]) {
 			return 0

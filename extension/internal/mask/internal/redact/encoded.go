@@ -46,13 +46,13 @@ func endsEncoded(c byte) bool {
 	return c <= ' ' || c == '"' || c == '<' || c == '>' || c == '&' || c == '\\'
 }
 
-// holdsMark tells whether two digits behind a percent sign stand for one of " % & ' : < =
+// holdsMark tells whether two digits behind a percent sign stand for one of " % & ' - : < =
 func holdsMark(digits []byte) bool {
 	if len(digits) < 2 {
 		return false
 	}
 	high, low := digits[0], digits[1]|0x20
-	return high == '2' && (low == '2' || low == '5' || low == '6' || low == '7') || high == '3' && (low == 'a' || low == 'c' || low == 'd')
+	return high == '2' && (low == '2' || low == '5' || low == '6' || low == '7' || low == 'd') || high == '3' && (low == 'a' || low == 'c' || low == 'd')
 }
 
 // entities opens what is written with the entities of XML and HTML, from the key before the one at i to the next tag, and writes it again if

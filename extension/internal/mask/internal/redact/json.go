@@ -6,16 +6,20 @@ import (
 	"math/bits"
 )
 
-// Flags of an open container. The stack is a byte a level, so that a document of a million opening brackets costs a megabyte and no recursion.
+// flags of an open container. The stack is two bytes a level, so that a document of a million opening brackets costs two megabytes and no recursion.
+type flags uint16
+
 const (
-	inObject   byte = 1 << iota // else in a list
-	hideAll                     // it is the value of a secret key: every text and number in it is hidden
-	hideText                    // the same, but numbers are shown
-	secretName                  // a member of it said that the member called value is secret, or the operands
-	namesAbove                  // a text in it says so of the container around it
-	hideTruth                   // with hideAll: true and false are hidden as well
-	allowed                     // it is the value of an allowed key, where all others are hidden
-	alternates                  // names and values follow each other in it; with secretName, the next text is a secret value
+	inObject   flags = 1 << iota // else in a list
+	hideAll                      // it is the value of a secret key: every text and number in it is hidden
+	hideText                     // the same, but numbers are shown
+	secretName                   // a member of it said that the member called value is secret, or the operands
+	namesAbove                   // a text in it says so of the container around it
+	hideTruth                    // with hideAll: true and false are hidden as well
+	allowed                      // it is the value of an allowed key, where all others are hidden
+	alternates                   // names and values follow each other in it; with secretName, the next text is a secret value
+	versioned                    // it has an apiVersion, so its kind may come behind its data
+	secretKind                   // its kind is Secret: its data are
 )
 
 // What the grammar expects next.
@@ -41,7 +45,7 @@ type reader struct {
 
 	i     int
 	next  expected
-	top   byte    // flags of the container that is open
+	top   flags   // of the container that is open
 	key   verdict // on the last key
 	keyAt int     // where it begins
 	place int32   // the set of paths that the next value is at
@@ -50,8 +54,8 @@ type reader struct {
 
 // ahead is what was found of names before their time.
 type ahead struct {
-	surveyed int          // up to where was looked for them
-	secrets  map[int]bool // beginnings of objects in which one was found
+	surveyed int           // up to where was looked for them
+	secrets  map[int]flags // what was found in objects, by their beginnings
 }
 
 // json hides secrets in one JSON document or several behind each other, from i on. A document may end anywhere. It follows the grammar strictly,
@@ -130,9 +134,7 @@ func (r *reader) open(c byte) {
 		r.top |= inObject
 		r.next = aKeyOrEnd
 	}
-	if r.w.ahead.secrets[r.i] {
-		r.top |= secretName
-	}
+	r.top |= r.w.ahead.secrets[r.i]
 	if r.key&isNames != 0 {
 		r.top |= namesAbove
 	}
@@ -183,7 +185,15 @@ func (r *reader) readKey() {
 		r.place, r.hit = r.w.followQuoted(r.container(), r.e.in[i+1:contentEnd(end, whole)], escaped)
 	}
 	r.i, r.keyAt, r.next = end, i, aColon
-	if r.key&(isValue|isOperand) != 0 && r.key&behind == 0 && r.top&(secretName|hideAll) == 0 && end >= r.w.ahead.surveyed {
+	switch {
+	case r.key&(isValue|isOperand|isVersion|isData) == 0:
+	case r.key&isVersion != 0 && len(r.w.stack) > r.base:
+		r.setTop(r.top | versioned)
+	case r.key&isData != 0:
+		if r.top&(versioned|secretKind|hideAll) == versioned && end >= r.w.ahead.surveyed {
+			r.survey(end)
+		}
+	case r.key&behind == 0 && r.top&(secretName|hideAll) == 0 && end >= r.w.ahead.surveyed:
 		r.survey(end)
 	}
 }
@@ -213,6 +223,9 @@ func (r *reader) readText() {
 		r.setTop(r.top | secretName)
 	}
 	level := len(r.w.stack) - 1
+	if r.key&isKind != 0 && level >= r.base && isSecretKind(r.e.in[i+1:last]) {
+		r.setTop(r.top | secretKind)
+	}
 	if r.top&namesAbove != 0 {
 		level--
 	}
@@ -223,10 +236,13 @@ func (r *reader) readText() {
 }
 
 // setTop changes the flags of the container that is open.
-func (r *reader) setTop(flags byte) {
-	r.top = flags
-	r.w.stack[len(r.w.stack)-1] = flags
+func (r *reader) setTop(f flags) {
+	r.top = f
+	r.w.stack[len(r.w.stack)-1] = f
 }
+
+// isSecretKind tells whether a kind of Kubernetes is the one whose data are secret.
+func isSecretKind(kind []byte) bool { return string(kind) == "Secret" }
 
 // readLiteral hides a number, and what else stands for a value, where it has to be.
 func (r *reader) readLiteral() bool {
@@ -249,7 +265,7 @@ func (r *reader) readLiteral() bool {
 }
 
 // inherited gives what holds for a value: what holds for its container, and what its key says.
-func (r *reader) inherited() byte {
+func (r *reader) inherited() flags {
 	hide := r.top & (hideAll | hideText | hideTruth | allowed)
 	if r.hit {
 		hide |= hideAll | hideTruth
@@ -260,7 +276,7 @@ func (r *reader) inherited() byte {
 	switch {
 	case r.key&hides != 0 && r.key&numbers != 0:
 		hide |= hideText
-	case r.key&hides != 0, r.top&secretName != 0 && (r.key&(isValue|isOperand) != 0 || r.top&alternates != 0):
+	case r.key&hides != 0, r.key&isData != 0 && r.top&secretKind != 0, r.top&secretName != 0 && (r.key&(isValue|isOperand) != 0 || r.top&alternates != 0):
 		hide |= hideAll
 	}
 	return hide
@@ -381,40 +397,4 @@ func contentEnd(end int, whole bool) int {
 		return end - 1
 	}
 	return end
-}
-
-// literal gives the index behind a number, true, false, null or what programs write instead; -1 if there is none of these.
-func literal(in []byte, i int) (end int, number bool) {
-	end = i
-	for end < len(in) && in[end] > ' ' && in[end] != ',' && in[end] != '}' && in[end] != ']' {
-		if c := in[end]; c == '"' || c == ':' || c == '{' || c == '[' {
-			return -1, false
-		}
-		end++
-	}
-	word := in[i:end]
-	if len(word) == 0 {
-		return -1, false
-	}
-	if c := word[0]; c == '-' || c >= '0' && c <= '9' {
-		dots, before := 0, byte('0')
-		for _, c := range word[1:] {
-			switch {
-			case c >= '0' && c <= '9', c == 'e', c == 'E', c == '.' && dots == 0, (c == '+' || c == '-') && before|0x20 == 'e':
-			default: // groups of digits are no number
-				return -1, false
-			}
-			if c == '.' {
-				dots++
-			}
-			before = c
-		}
-		return end, true
-	}
-	for _, known := range [...]string{"true", "false", "null", "NaN", "Infinity"} {
-		if string(word) == known || end == len(in) && len(word) < len(known) && known[:len(word)] == string(word) {
-			return end, false
-		}
-	}
-	return -1, false
 }

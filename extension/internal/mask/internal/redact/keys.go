@@ -30,6 +30,9 @@ const (
 	isID                             // its value may name what the value beside it is: {"id":"password","value":"…"}; most are ids
 	isPairs                          // in its list, names and values follow each other: Node.js' "rawHeaders"
 	ifLong                           // those of them that are long as well: of a JSON Web Key's "k" and "d"
+	isVersion                        // of a format of Kubernetes
+	isKind                           // of what Kubernetes has: in a Secret, the data are
+	isData                           // these are the data
 	anything     verdict = 0
 )
 
@@ -98,6 +101,12 @@ func newKeyRules(o Options) keyRules {
 		add(word, isExpression)
 	}
 	add("id", isID)
+	if o.Preset != Off {
+		add("apiversion", isVersion)
+		add("kind", isKind)
+		add("data", isData)
+		add("stringdata", isData)
+	}
 	add("rawheaders", isPairs)
 	add("rawtrailers", isPairs)
 	add("expressionattributenames", isNames)
@@ -300,7 +309,7 @@ func (k *keyRules) add(v, word verdict, whole, end bool) verdict {
 		}
 	}
 	if whole {
-		v |= word & (isName | isValue | behind | isExpression | isNames | isOperand | isID | isPairs | ifDrawn | ifLong)
+		v |= word & (isName | isValue | behind | isExpression | isNames | isOperand | isID | isPairs | isVersion | isKind | isData | ifDrawn | ifLong)
 	}
 	return v
 }

@@ -89,7 +89,7 @@ func (w *work) part(e *edit, i, j int, cut Cut, depth int) {
 	name, root := partName(in[i:i+header]), w.root()
 	defer w.forget(root)
 	piece := in[body:end]
-	if w.isSecretField(root, name, piece, new(pairs)) {
+	if w.isSecretField(root, name, piece, new(pairs)) || w.isSecretField(root, extendedName(in[i:i+header]), piece, new(pairs)) {
 		if end > body {
 			e.hide(body, end)
 		}
@@ -122,6 +122,19 @@ func (w *work) partHeader(e *edit, i, j int) {
 		i = to
 	}
 	w.text(e, i, j, 0)
+}
+
+// extendedName reads name*=charset'language'… out of a part's Content-Disposition (RFC 5987), where some clients write names that are not ASCII.
+func extendedName(header []byte) []byte {
+	_, rest, found := bytes.Cut(header, []byte(" name*="))
+	if !found {
+		_, rest, found = bytes.Cut(header, []byte(";name*="))
+	}
+	if !found {
+		return nil
+	}
+	rest = rest[:indexAnyOr(rest, "; \r\n", len(rest))]
+	return decode(bytes.Trim(rest[bytes.LastIndexByte(rest, '\'')+1:], `"`))
 }
 
 // partName reads name="…" out of a part's Content-Disposition.

@@ -23,17 +23,19 @@ const maxDepth = 6
 
 // Rules say what is secret. They are safe for concurrent use.
 type Rules struct {
-	keys   keyRules
-	tokens tokenRules
-	paths  paths
-	strict bool      // every value is, see Strict
-	packed bool      // and so is what is compressed, in base64
-	work   sync.Pool // of *work
+	keys    keyRules
+	tokens  tokenRules
+	paths   paths
+	strict  bool      // every value is, see Strict
+	packed  bool      // and so is what is compressed, in base64
+	phrases bool      // passwords are, so phrases that announce one count
+	work    sync.Pool // of *work
 }
 
 // New makes rules.
 func New(o Options) *Rules {
 	r := &Rules{keys: newKeyRules(o), tokens: newTokenRules(o), paths: newPaths(o.Paths), strict: o.Preset == Strict, packed: o.Preset != Off}
+	r.phrases = r.keys.judge([]byte("password"), []int{0, len("password")})&hides != 0
 	if r.paths.words > 0 {
 		r.tokens.classes['{'] |= mark
 	}
@@ -48,7 +50,7 @@ type work struct {
 	lately   [memories]memory  // of keys seen very lately
 	harmless [harmlessTexts]harmless
 	seed     maphash.Seed // of their hashes
-	stack    []byte       // of the JSON document that is being read, and above it those of documents in its strings
+	stack    []flags      // of the JSON document that is being read, and above it those of documents in its strings
 	plain    []byte       // strings without their escapes, used like a stack
 	letters  []byte       // of the key that is being judged
 	bounds   []int

@@ -56,16 +56,15 @@ func (l level) names() bool { return l&1 != 0 }
 func (r *reader) survey(i int) {
 	in, key, from := r.e.in, anything, i
 	open := append(make([]level, 0, 16), 0)
-	found := func(depth int) {
+	found := func(depth int, what flags) {
 		switch {
 		case depth == 0:
-			r.top |= secretName
-			r.w.stack[len(r.w.stack)-1] = r.top
+			r.setTop(r.top | what)
 		case depth > 0:
 			if r.w.ahead.secrets == nil {
-				r.w.ahead.secrets = make(map[int]bool)
+				r.w.ahead.secrets = make(map[int]flags)
 			}
-			r.w.ahead.secrets[open[depth].at()] = true
+			r.w.ahead.secrets[open[depth].at()] |= what
 		}
 	}
 	for i < len(in) && len(open) > 0 {
@@ -80,11 +79,14 @@ func (r *reader) survey(i int) {
 				i++
 				continue
 			}
+			if key&isKind != 0 && isSecretKind(text) {
+				found(top, secretKind)
+			}
 			if whole && r.names(key, open[top].names(), text, escaped) {
 				if open[top].names() {
 					top--
 				}
-				found(top)
+				found(top, secretName)
 			}
 			continue
 		case '{', '[':

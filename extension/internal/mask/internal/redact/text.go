@@ -58,16 +58,21 @@ func (w *work) mark(e *edit, s *scan, i int) int {
 	case '=':
 		return w.assigned(e, s, i)
 	case ':':
-		if bytes.HasPrefix(in[i:], []byte("://")) {
-			return w.userInfo(e, i+len("://"), s.end, s.cut)
-		}
-		if i+1 < s.end && in[i+1] == ':' { // a name in a namespace
-			return i + 2
-		}
-		return w.assigned(e, s, i)
+		return w.colon(e, s, i)
 	case '-':
-		if bytes.HasPrefix(in[i:], []byte("--")) {
-			return w.option(e, s, i)
+		if i+1 < s.end {
+			switch in[i+1] {
+			case '-':
+				return w.option(e, s, i)
+			case 'u', 'p', 'a':
+				return w.shortOption(e, s, i)
+			}
+		}
+	case '@':
+		return w.sourceName(e, s, i)
+	case '\\':
+		if i+1 < s.end && isEscapeLetter(in[i+1]) { // it is no part of the word behind it
+			return i + 2
 		}
 	case '\t':
 		if i > s.begin && !isSpace(in[i-1]) {
@@ -85,6 +90,34 @@ func (w *work) mark(e *edit, s *scan, i int) int {
 		return w.entities(e, s, i)
 	}
 	return i + 1
+}
+
+// colon looks at what a colon at i stands between: the scheme and the rest of a URL, names of namespaces, a key and its value.
+func (w *work) colon(e *edit, s *scan, i int) int {
+	in := e.in[:s.end]
+	if bytes.HasPrefix(in[i:], []byte("://")) {
+		return w.userInfo(e, i+len("://"), s.end, s.cut)
+	}
+	if i+1 < s.end && in[i+1] == ':' {
+		return i + 2
+	}
+	if i > s.begin {
+		switch in[i-1] {
+		case 'n', 'i':
+			if bytes.HasSuffix(in[s.begin:i], []byte("oracle:thin")) || bytes.HasSuffix(in[s.begin:i], []byte("oracle:oci")) {
+				return w.oracleUser(e, s, i)
+			}
+		case 'y', 'e':
+			if w.isNamedBefore(in, s.begin, i) {
+				from, to := value(in, valueAt(in, i+1), false)
+				if w.steps += to - i; from < to {
+					e.hide(from, to)
+					return to
+				}
+			}
+		}
+	}
+	return w.assigned(e, s, i)
 }
 
 // document follows the paths in a JSON document that stands in text: behind a prefix, in a call, in a line of an event stream. Secret keys are found without it.
@@ -123,10 +156,13 @@ func (w *work) assigned(e *edit, s *scan, i int) int {
 	in := e.in[:s.end]
 	key, quoted := keyBefore(in, max(s.begin, i-maxLookBack), i)
 	w.steps += len(key)
-	if len(key) == 0 {
-		return i + 1
+	if len(key) == 0 || len(key) == 1 && key[0] == ']' {
+		return w.keyless(e, s, i)
 	}
 	v := w.judge(decode(key))
+	if v&hides == 0 && isEscapeLetter(key[0]) && s.begin+len(key) < i {
+		v = w.judgeEscaped(in[s.begin:i], key, v)
+	}
 	secret := v&hides != 0 && (in[i] == '=' || quoted || v&atEnd != 0) // "TokenExpiredError: jwt expired" is a message, not an assignment
 	if !secret && v&(ifDrawn|ifLong) != 0 {
 		if end := w.drawn(e, s, i, v); end > i {
@@ -240,6 +276,9 @@ func (w *work) option(e *edit, s *scan, i int) int {
 	for end < s.end && end-name < maxLookBack && isKeyChar(in[end]) {
 		end++
 	}
+	if end-name == len("user") && string(in[name:end]) == "user" {
+		return w.userOption(e, s, i, skipBetween(in, end))
+	}
 	if end == name || in[name] == '-' || end+1 >= s.end || in[end] != ' ' || in[end+1] == '-' || w.judge(in[name:end])&(hides|atEnd) != hides|atEnd {
 		return w.pem(e, i, s.end)
 	}
@@ -293,36 +332,6 @@ loop:
 		return end
 	}
 	return i
-}
-
-// pem hides a private key between its first and last line.
-func (w *work) pem(e *edit, i, j int) int {
-	const begin, end, longest = "-----BEGIN ", "-----END", 64
-	in := e.in[:j]
-	if w.rules.tokens.on&PEM == 0 || !bytes.HasPrefix(in[i:], []byte(begin)) {
-		for i < j && in[i] == '-' {
-			i++
-		}
-		return i
-	}
-	at := i + len(begin)
-	label, _, whole := bytes.Cut(in[at:min(j, at+longest)], []byte("-----"))
-	if whole && !bytes.Contains(label, []byte("PRIVATE KEY")) {
-		return at + len(label)
-	}
-	at += len(label)
-	if whole {
-		at += len("-----")
-	}
-	to := bytes.Index(in[at:], []byte(end))
-	if to < 0 {
-		to = j
-	} else {
-		to += at
-	}
-	w.steps += to - i
-	e.hide(at, to)
-	return to
 }
 
 // element hides the content of <secret>content</secret>, and that of <value> behind <name>secret</name>, in text that is no XML as a whole.

@@ -95,7 +95,7 @@ func newTokenRules(o Options) tokenRules {
 			t.classes[c] = symbol
 		}
 	}
-	for _, c := range []byte("=:-<%&\t\x1b") {
+	for _, c := range []byte("=:-<%&@\\\t\x1b") {
 		t.classes[c] |= mark
 	}
 	for _, c := range []byte("+/-_") {
@@ -118,6 +118,7 @@ func newTokenRules(o Options) tokenRules {
 	if t.on&Schemes != 0 {
 		starters += "Bb"
 	}
+	starters += "ABDFPbdpr" // see phrase
 	for _, c := range []byte(starters) {
 		t.classes[c] |= starter
 	}
@@ -130,6 +131,9 @@ func (w *work) token(e *edit, begin, i, j int, cut Cut) int {
 	c := in[i]
 	if isDigit(c) {
 		return t.card(e, begin, i, j, cut)
+	}
+	if end := w.phrase(e, begin, i, j, cut); end > i {
+		return end
 	}
 	if (c == 'B' || c == 'b') && t.on&Schemes != 0 {
 		if end := w.credentials(e, i, j, cut); end > i {
@@ -189,7 +193,7 @@ func (w *work) credentials(e *edit, i, j int, cut Cut) int {
 	const leastBearer, leastBasic = 8, 6
 	in := e.in[:j]
 	bearer := hasPrefixFold(in[i:], "bearer")
-	if !bearer && !hasPrefixFold(in[i:], "basic ") && !hasPrefixFold(in[i:], "basic%20") {
+	if !bearer && (!hasPrefixFold(in[i:], "basic") || encodedSpace(in[i+len("basic"):]) == 0) {
 		return i
 	}
 	from := i + len("basic")
@@ -224,6 +228,7 @@ func hasPrefixFold(in []byte, prefix string) bool {
 }
 
 func isUserPassword(in []byte) bool {
-	plain, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(string(in), "="))
+	digits := strings.TrimRight(strings.ReplaceAll(string(in), "%3D", "="), "=")
+	plain, err := base64.RawStdEncoding.DecodeString(digits)
 	return err == nil && bytes.IndexByte(plain, ':') >= 0
 }

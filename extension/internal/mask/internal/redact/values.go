@@ -23,6 +23,22 @@ func keyBefore(in []byte, begin, i int) (key []byte, quoted bool) {
 	return in[i:end], quoted
 }
 
+// isEscapeLetter tells whether a letter makes white space with a backslash before it.
+func isEscapeLetter(c byte) bool { return c == 'n' || c == 'r' || c == 't' }
+
+// judgeEscaped gives the verdict on a key whose first letter may be the one of an escape, as in text that a program printed in quotes: \ntoken=x. The key is the last one of
+// before, and v the verdict on it with the letter.
+func (w *work) judgeEscaped(before, key []byte, v verdict) verdict {
+	at := len(before)
+	for at > 0 && !isKeyChar(before[at-1]) {
+		at--
+	}
+	if at -= len(key); at < 1 || before[at-1] != '\\' || len(key) == 1 {
+		return v
+	}
+	return v | w.judge(decode(key[1:]))
+}
+
 func isKeyChar(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '[' || c == ']' || c == '%'
 }
@@ -43,8 +59,14 @@ func value(in []byte, i int, toLine bool) (from, to int) {
 			return blockString(in, i-escapes, i+1)
 		}
 		return from, to
-	case '{', '[', '(':
+	case '{':
+		return i, closingBrace(in, i)
+	case '[', '(':
 		return i, closingBracket(in, i, c)
+	case '-':
+		if bytes.HasPrefix(in[i:], []byte("-----BEGIN")) {
+			return i, keyEnd(in, i)
+		}
 	}
 	end := i
 	if toLine {
@@ -115,6 +137,15 @@ func closingBracket(in []byte, i int, open byte) int {
 	return len(in)
 }
 
+// closingBrace is closingBracket for braces. In a value that ODBC has in them they are written twice.
+func closingBrace(in []byte, i int) int {
+	end := closingBracket(in, i, '{')
+	for end+1 < len(in) && in[end] == '}' && isLetterOrDigit(in[end+1]) {
+		end += indexOr(in[end+1:], '}', len(in)-end-2) + 2
+	}
+	return end
+}
+
 // valueBelow gives where the value of a key begins behind which its line ends: on the next one if something in quotes or brackets stands there. Programs that
 // print documents put long values so.
 func valueBelow(in []byte, i int) int {
@@ -128,11 +159,39 @@ func valueBelow(in []byte, i int) int {
 	return at
 }
 
+// lineEnd gives where the value of a header ends that begins at i: at the end of the line, or of the text in quotes that the line stands in. Quotes around a
+// parameter of it, as in Digest username="x", response="y", are its own.
 func lineEnd(in []byte, i int) int {
-	for i < len(in) && in[i] != '\n' && in[i] != '\r' && in[i] != '"' && in[i] != '\\' {
+	for i < len(in) && in[i] != '\n' && in[i] != '\r' {
+		if in[i] == '"' || in[i] == '\\' {
+			end := parameterEnd(in, i)
+			if end == i {
+				break
+			}
+			i = end
+			continue
+		}
 		i++
 	}
 	return i
+}
+
+// parameterEnd gives the index behind a quoted parameter of a header whose first quote, with an escape before it perhaps, is at i: i if there is none. It stands
+// behind an equals sign, like the quote behind base64, behind which no value begins.
+func parameterEnd(in []byte, i int) int {
+	from := i + 1
+	if in[i] == '\\' {
+		from++
+	}
+	if i == 0 || in[i-1] != '=' || from >= len(in) || in[from-1] != '"' || !isTokenChar(in[from]) {
+		return i
+	}
+	for at := from; at < len(in) && in[at] != '\n' && in[at] != '\r'; at++ {
+		if in[at] == '"' {
+			return at + 1
+		}
+	}
+	return len(in)
 }
 
 // endsValue tells whether a bare value ends before i. Passwords hold marks of every kind, so a mark ends one only where something else begins
