@@ -29,10 +29,10 @@ func TestWhatChangesIsCaught(t *testing.T) {
 		{"a request more is sent", "get", "http.client", "import socket\ns = socket.create_connection(os.environ['PEER'].split(':'))\ns.sendall(b'GET /text HTTP/1.1\\r\\n\\r\\n')\n" +
 			"s.recv(100)\n", "changed invocation 1"},
 		{"nothing is recorded", "get", "http.client", "from _afterglow import guard\nguard._state.off = True\n", "calls of invocation 1"},
-		{"a body is not recorded", "get", "http.client", "from _afterglow.clients import body\nbody.Copy.add = lambda self, data: None\n", "calls of invocation 1"},
-		{"a body is recorded otherwise", "post", "http.client", "from _afterglow.clients import body\nadd = body.Copy.add\nbody.Copy.add = lambda self, data: add(self, bytes(data).upper())\n", "did not pass"},
+		{"a body is not recorded", "get", "http.client", "from _afterglow.clients import call\ncall.Copy.add = lambda self, data: None\n", "calls of invocation 1"},
+		{"a body is recorded otherwise", "post", "http.client", "from _afterglow.clients import call\nadd = call.Copy.add\ncall.Copy.add = lambda self, data: add(self, bytes(data).upper())\n", "did not pass"},
 		{"a call belongs to nobody", "get", "http.client", "import http.client\nfrom _afterglow import handler\nhandler.belongs_to = lambda: 'none'\n", "calls of invocation 1"},
-		{"headers are not recorded", "headers-as-they-are", "http.client", inConnection + "from _afterglow.clients import http_client\nhttp_client._headers = lambda pairs: []\n", "no call has the header"},
+		{"headers are not recorded", "headers-as-they-are", "http.client", "from _afterglow.clients import call\ncall.headers = lambda lines: b''\n", "no call has the header"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := python()
