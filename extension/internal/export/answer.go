@@ -2,7 +2,9 @@ package export
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -107,4 +109,21 @@ func (s secrets) readable(b []byte) string {
 		text = strings.ToValidUTF8(text[:maxText], "") + "…"
 	}
 	return text
+}
+
+// retryAfter reads Retry-After, which is seconds or a date (RFC 9110, section 10.2.3). A date is taken by the clock that wrote it, if that one
+// is told: a thawed environment's may be off.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if s, err := strconv.ParseInt(value, 10, 64); err == nil {
+		return time.Duration(min(max(s, 0), int64(longestPause/time.Second))) * time.Second
+	}
+	until, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if theirs, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = theirs
+	}
+	return min(max(until.Sub(now), 0), longestPause)
 }

@@ -19,8 +19,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,6 +101,9 @@ type way struct {
 	timeout  time.Duration
 	line     *line
 	zipped   bytes.Buffer
+	// writing counts the connections that may still read what is in zipped: an answer may come before its request was read to the end, as of what is too large,
+	// and net/http goes on writing then.
+	writing *atomic.Int64
 }
 
 // A line is the connection to a host, which all signals that go there share.
@@ -155,7 +156,7 @@ func newWay(e Endpoint) (*way, error) {
 	u.User = nil
 	header.Set("Content-Type", "application/x-protobuf")
 	header.Set("User-Agent", e.UserAgent)
-	return &way{url: u, header: header, auth: e.Authorize, secrets: secrets, compress: e.Compress, timeout: e.Timeout}, nil
+	return &way{url: u, header: header, auth: e.Authorize, secrets: secrets, compress: e.Compress, timeout: e.Timeout, writing: new(atomic.Int64)}, nil
 }
 
 func newLine(e Endpoint) (*line, error) {
@@ -284,6 +285,9 @@ func (c *Client) body(w *way, payload []byte) (body []byte, zipped bool, err err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if w.writing.Load() > 0 {
+		w.zipped, w.writing = bytes.Buffer{}, new(atomic.Int64)
+	}
 	w.zipped.Reset()
 	if c.zip == nil {
 		if c.zip, err = gzip.NewWriterLevel(&w.zipped, zipLevel); err != nil {
@@ -335,11 +339,14 @@ func (w *way) post(ctx context.Context, body []byte) (result Result, dead bool, 
 	ctx, connecting := newConnecting(ctx)
 	defer connecting.end()
 	var reused, answered atomic.Bool
+	writing := w.writing
 	request = request.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) {
 			connecting.done()
 			reused.Store(i.Reused)
+			writing.Add(1)
 		},
+		WroteRequest:         func(httptrace.WroteRequestInfo) { writing.Add(-1) }, // or failed to
 		GotFirstResponseByte: func() { answered.Store(true) },
 	}))
 	// Not http.Client: it would follow redirects and put the URL, which may hold a key, into its errors.
@@ -378,21 +385,4 @@ func refusal(r *http.Response, answer []byte, known secrets) *Error {
 		e.After = retryAfter(r.Header, time.Now())
 	}
 	return e
-}
-
-// retryAfter reads Retry-After, which is seconds or a date (RFC 9110, section 10.2.3). A date is taken by the clock that wrote it, if that one
-// is told: a thawed environment's may be off.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := strings.TrimSpace(h.Get("Retry-After"))
-	if s, err := strconv.ParseInt(value, 10, 64); err == nil {
-		return time.Duration(min(max(s, 0), int64(longestPause/time.Second))) * time.Second
-	}
-	until, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	if theirs, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = theirs
-	}
-	return min(max(until.Sub(now), 0), longestPause)
 }
