@@ -1,6 +1,9 @@
 package faults
 
 import (
+	"net/http"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
@@ -45,6 +48,24 @@ func lossRows() []row {
 				s.invoke(get("/a"), step{"kill"})
 				s.busy(2)
 			}},
+		{name: "no outbox, and killed while spans are not taken", does: "With AFTERGLOW_OUTBOX_BYTES=0 the collector answers 503 to spans alone until the function is killed: invocations that were counted before, and those that are, count once.",
+			set: setting{env: map[string]string{"AFTERGLOW_OUTBOX_BYTES": "0", "AFTERGLOW_FLUSH": "end"}}, story: func(s *stage) {
+				var down atomic.Bool
+				s.in(func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+					refuses := down.Load() && strings.HasSuffix(r.URL.Path, "/traces")
+					if refuses {
+						w.WriteHeader(http.StatusServiceUnavailable)
+					}
+					return refuses
+				})
+				s.begin()
+				s.busy(3)
+				down.Store(true)
+				s.busy(2)
+				s.invoke(get("/a"), step{"kill"})
+				down.Store(false)
+				s.busy(1)
+			}, check: eachCounted},
 		{name: "a spool that nobody can remove from", does: "The function takes the right to write to the spool's directory and is killed, twice: its hook can make no more files, and the extension can remove none.",
 			untold: true, lost: []string{"untold"}, story: func(s *stage) {
 				s.begin()
@@ -94,4 +115,18 @@ func alone(s *stage) {
 	s.collector.Otherwise(otlptest.Answer{})
 	s.busy(3)
 	s.records = 2 * 4
+}
+
+// eachCounted asserts that metrics count each invocation once.
+func eachCounted(s *stage, _ account) {
+	s.Helper()
+	n := 0.0
+	for _, p := range s.collector.Points() {
+		if p.Name == "faas.invocations" || p.Name == "faas.errors" || p.Name == "faas.timeouts" {
+			n += p.Value
+		}
+	}
+	if n != float64(len(s.calls)) {
+		s.Errorf("metrics count %v invocations of %d", n, len(s.calls))
+	}
 }

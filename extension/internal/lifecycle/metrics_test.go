@@ -74,6 +74,30 @@ func TestMetricsOfWhatNobodyReadsAgain(t *testing.T) {
 	})
 }
 
+// TestMetricsThatNobodyElseCounts go out at a reset, in an outage too: their files are gone. Where there is a disk they are on it.
+func TestMetricsThatNobodyElseCounts(t *testing.T) {
+	for name, keeps := range map[string]bool{"with a disk": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStand(t)
+				m := &meter{notDue: true}
+				s.Meter, s.keeps = m, keeps
+				s.invoke("A")
+				s.flush, s.unsafe = fail, true
+				s.invoke("B")
+				s.shutdownFor("failure")
+				want := "B;metrics1;"
+				if keeps {
+					want = "B;"
+				}
+				if got := strings.Join(s.added, ""); got != want || len(m.collected) != 0 {
+					t.Errorf("added %q, want %q; collected %v", got, want, m.collected)
+				}
+			})
+		})
+	}
+}
+
 // TestMetricsGoAlong: where it is known beforehand that spans will be safe, one flush brings both; not at the end of a life that another one follows.
 func TestMetricsGoAlong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -61,6 +61,7 @@ type Pipeline struct {
 	unreported string         // the invocation that was announced last, if Lambda has not reported it yet
 	lost       []event.Loss   // to be told with the next invocation
 	owed       bool           // what an earlier life left untold was asked for
+	sure       deliver.Batch  // metrics that no other process can count and that no disk keeps; without a payload there are none
 	held       []intake.Round // read, but not yet in anything that outlives this process
 	added      atomic.Int64   // bytes that were made ready since the last delivery; for everybody to read
 	panics     int

@@ -269,18 +269,23 @@ func (p *Pipeline) collect(last bool) (added bool) {
 	if points > 0 {
 		p.added.Add(int64(len(payload)))
 		p.Delivery.Add(deliver.Batch{Signal: signalMetrics, Payload: payload, Records: points})
+		p.sure = deliver.Batch{}
 	}
 	return points > 0
 }
 
-// stash puts on disk what was counted and not collected. What it was made of must be safe, or it would count twice.
+// stash puts on disk what was counted and not collected; without a disk it is remembered until the end. What it was made of must be safe, or it would count twice.
 func (p *Pipeline) stash() {
 	if p.Meter == nil {
 		return
 	}
 	defer p.recoverMetrics()
 	if payload, points := p.Meter.Peek(time.Now()); points > 0 {
-		p.Delivery.Stash(deliver.Batch{Signal: signalMetrics, Payload: payload, Records: points})
+		b := deliver.Batch{Signal: signalMetrics, Payload: payload, Records: points}
+		if p.Delivery.Stash(b); p.Delivery.Keeps() {
+			b = deliver.Batch{}
+		}
+		p.sure = b
 	}
 }
 
@@ -318,6 +323,10 @@ func (p *Pipeline) end(ctx context.Context, reason string, done flushed) {
 	survives := p.survives(reason)
 	if survives && len(p.held) == 0 {
 		p.stash() // what the last delivery lost
+	}
+	if survives && p.sure.Payload != nil { // what was counted since is of files that stay, and is counted again
+		p.Delivery.Add(p.sure)
+		p.deliver(ctx, true, false)
 	}
 	owes := survives && p.Delivery.Owe(p.lost)
 	p.Delivery.Abandon(ctx, survives)
