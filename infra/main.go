@@ -7,7 +7,7 @@
 //
 // CDK context (`cdk deploy -c name=value`):
 //
-//	otlpEndpoint   where spans go; default: $OTEL_EXPORTER_OTLP_ENDPOINT where cdk runs, else nowhere
+//	otlpEndpoint   where spans go; default: $OTEL_EXPORTER_OTLP_ENDPOINT where cdk runs, else X-Ray
 //	architecture   arm64 (default) or x86_64
 //	paymentUrl     a payment service to call instead of the stand-in
 //	shippingUrl    a shipping service to call instead of the stand-in

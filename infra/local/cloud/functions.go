@@ -33,11 +33,12 @@ const (
 	closeWithin = 10 * time.Second
 )
 
-// otlpVariables lead a function's export. Where the function has its own they are replaced, all of
+// exportVariables lead a function's export. Where the function has its own they are replaced, all of
 // them, so that nothing of a local run reaches a real collector.
-var otlpVariables = [...]string{
+var exportVariables = [...]string{
 	"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
 	"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+	"AFTERGLOW_EXPORTERS", "AFTERGLOW_OTLP_SECRET", "AFTERGLOW_OTLP_SECRET_HEADER",
 }
 
 // serve brings the functions into the local Lambda and the triggers of a MiniStack to them.
@@ -240,7 +241,7 @@ func (c *Cloud) localise(f deployed.Function) (lambdalocal.Function, error) {
 		}
 	}
 	if exports(f) {
-		for _, name := range otlpVariables {
+		for _, name := range exportVariables {
 			delete(local.Env, name)
 		}
 	}
