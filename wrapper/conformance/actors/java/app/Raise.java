@@ -81,10 +81,6 @@ final class Raise {
         }
     }
 
-    private static Object deep(int n, String message) {
-        if (n == 0) {
-            throw new IllegalArgumentException(message);
-        }
-        return deep(n - 1, message);
-    }
+    // In one line: in which of two a stack ends that is too deep is chance.
+    private static Object deep(int n, String message) { if (n == 0) { throw new IllegalArgumentException(message); } return deep(n - 1, message); }
 }

@@ -77,8 +77,8 @@ final class Sdk implements Library {
         if (kind.startsWith("crt") && (call.timed || call.raises)) {
             throw new Unsupported("a time limit, or an error whose frames depend on which thread was quicker");
         }
-        if (kind.equals("netty") && URI.create(call.url).getHost().endsWith(".invalid")) {
-            throw new Unsupported("an unknown host: its pool says so at once, or not before a connection has been waited for too long");
+        if (kind.equals("netty") && (URI.create(call.url).getHost().endsWith(".invalid") || call.url.endsWith("/nobody"))) {
+            throw new Unsupported("an unknown host, or one where nobody listens: its pool says so at once, or not before a connection has been waited for too long");
         }
         if (kind.equals("netty") || kind.equals("crt async")) {
             return later(call);
