@@ -21,8 +21,8 @@ const LossPanic = "panic"
 const muchRead = 4 << 20
 
 const (
-	// reportWait is how long the last invocation's report is waited for: Lambda holds it back for 25 ms, and this process has the lowest priority, which
-	// beside a function that ends busily has taken more than 100 ms.
+	// reportWait is how long the last invocation's report is waited for: Lambda holds it back for 25 ms, and this process has the lowest priority, so a
+	// busy machine may keep it from being heard of for several times that.
 	reportWait = 300 * time.Millisecond
 	reportLook = 5 * time.Millisecond
 )
