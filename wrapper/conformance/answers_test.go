@@ -49,6 +49,7 @@ func answers() map[string]func(*exchange) bool {
 		"/refuse":   (*exchange).refuse,
 		"/hints":    (*exchange).hints,
 		"/streamed": (*exchange).streamed,
+		"/after":    (*exchange).after,
 		"/never":    (*exchange).never,
 		"/hangup":   (*exchange).hangup,
 		"/cut":      func(x *exchange) bool { return x.raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this") },
@@ -258,6 +259,13 @@ func (x *exchange) streamed() bool {
 	want := x.number("bytes", 1)
 	x.peer.await(func() bool { return x.peer.streamed >= want })
 	return x.whole(200, "arrived")
+}
+
+// after answers once another path was answered since the story began.
+func (x *exchange) after() bool {
+	path := x.request.URL.Query().Get("path")
+	x.peer.await(func() bool { return x.peer.answered[path] })
+	return x.whole(200, "some text")
 }
 
 // never does not answer, and waits until the client has gone.

@@ -20,7 +20,8 @@ func (w *world) broken(outer, t *testing.T, s story, plain telling) (wrong []str
 				t.Fatal(err)
 			}
 			spoil(t, filepath.Join(w.hooked, "afterglow", filepath.FromSlash(file)), s.Break)
-			judge(t, s.fault(w.actor.language, w.rt.Name, file), w.against(outer, t, s, "", plain))
+			fault := s.fault(w.actor.language, w.rt.Name, file)
+			judge(t, fault, w.patiently(outer, t, s, "", fault, plain))
 		})
 	}
 	return nil

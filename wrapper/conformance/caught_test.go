@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,11 +42,58 @@ func TestWhatChangesIsCaught(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.Own = true
+			s.Own, w.once = true, true
 			misbehave(t, filepath.Join(w.hooked, "afterglow", "python", "sitecustomize.py"), c.code)
 			problems := strings.Join(w.story(t, t, s, c.library), "\n")
 			if !strings.Contains(problems, c.want) {
 				t.Errorf("nobody notices, or not this: %q", problems)
+			}
+		})
+	}
+}
+
+// TestWhatWavers has a hook print a line in its first function only, or in each: the one is written down, the other one found out.
+func TestWhatWavers(t *testing.T) {
+	first := func(t *testing.T) string { // where the first to connect is told so
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		go func() {
+			for answer := "y"; ; answer = "n" {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Write([]byte(answer)) // a hook that hears nothing fails the test
+				conn.Close()
+			}
+		}()
+		return strings.TrimPrefix(l.Addr().String(), "127.0.0.1:")
+	}
+	const line = "print('hello', flush=True)\n"
+	for _, c := range []struct {
+		name, code string
+		wavers     bool
+	}{
+		{"once", "import socket\nif socket.create_connection(('127.0.0.1', " + first(t) + ")).recv(1) == b'y':\n    " + line, true},
+		{"always", line, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := python()
+			w := newWorld(t, actor{language: a.language, versions: a.versions, handlers: a.handlers, libraries: a.libraries, build: a.build, noise: a.noise}, find(t, a.versions[0]))
+			w.wavers = filepath.Join(t.TempDir(), "wavered")
+			s, err := readStory(filepath.Join("stories", "get.txtar"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Own = true
+			misbehave(t, filepath.Join(w.hooked, "afterglow", "python", "sitecustomize.py"), c.code)
+			problems := w.story(t, t, s, "http.client")
+			_, err = os.Stat(w.wavers)
+			if found := len(problems) != 0; found == c.wavers || (err == nil) != c.wavers {
+				t.Errorf("found out: %q; written down: %v", problems, err == nil)
 			}
 		})
 	}

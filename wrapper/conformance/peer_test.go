@@ -33,6 +33,7 @@ type peer struct {
 	framed   []string // requests of HTTP/2, whose bytes tell nothing: method, path, headers and body
 	streamed int      // bytes of the response that the caller of the invocation has got
 	counts   map[string]int
+	answered map[string]bool // paths, since the story began
 	ended    bool
 }
 
@@ -56,7 +57,7 @@ func (c *connection) Read(b []byte) (int, error) {
 
 func newPeer(t *testing.T) *peer {
 	t.Helper()
-	p := &peer{open: map[*connection]bool{}, counts: map[string]int{}, certificate: t.TempDir()}
+	p := &peer{open: map[*connection]bool{}, counts: map[string]int{}, answered: map[string]bool{}, certificate: t.TempDir()}
 	p.told = sync.NewCond(&p.mu)
 	certified := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate, which is for 127.0.0.1
 	certified.Close()
@@ -128,6 +129,7 @@ func (p *peer) serve(c *connection) {
 		goesOn := x.answer()
 		p.mu.Lock()
 		p.spoken = append(p.spoken, &x.spoken)
+		p.answered[r.URL.Path] = true
 		p.told.Broadcast()
 		p.mu.Unlock()
 		if !goesOn {
@@ -193,6 +195,13 @@ type received struct {
 	Order       []string
 	Connections []string // bytes
 	spoken      []*spoken
+}
+
+// begin forgets what was answered before.
+func (p *peer) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.answered)
 }
 
 // take gives what has arrived since the last time.

@@ -89,7 +89,7 @@ func testName(s story, library string) string {
 	return s.name + "/" + library
 }
 
-// story tells one story twice, and gives what is wrong with it.
+// story tells one story, without Afterglow and with it, and gives what is wrong.
 func (w *world) story(outer, t *testing.T, s story, library string) []string {
 	t.Helper()
 	plain := w.tell(t, w.environment(outer, t, s, library, false), s, library)
@@ -100,7 +100,7 @@ func (w *world) story(outer, t *testing.T, s story, library string) []string {
 	if s.Break != "" {
 		return w.broken(outer, t, s, plain)
 	}
-	return w.against(outer, t, s, library, plain)
+	return w.patiently(outer, t, s, library, s.fault(w.actor.language, w.rt.Name, library), plain)
 }
 
 // against tells a story with Afterglow and compares.

@@ -39,6 +39,7 @@ type telling struct {
 func (w *world) tell(t *testing.T, e *environment, s story, library string) telling {
 	t.Helper()
 	tale := telling{}
+	w.peer.begin()
 	for i, in := range s.told() {
 		event := []byte(in.Event)
 		if len(event) == 0 {

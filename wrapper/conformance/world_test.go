@@ -36,12 +36,14 @@ type world struct {
 	hooked string // Afterglow's
 	shared map[bool]*environment
 	built  map[string]string // sources and what was made of them
+	once   bool              // nothing is told again
+	wavers string            // the file that keeps what went wrong once and well afterwards
 	whole  *testing.T        // of all its stories: what is built for one of them may serve the next
 }
 
 func newWorld(t *testing.T, a actor, rt runtimes.Runtime) *world {
 	t.Helper()
-	w := &world{actor: a, rt: rt, peer: newPeer(t), plain: t.TempDir(), hooked: t.TempDir(), shared: map[bool]*environment{}, built: map[string]string{}, whole: t}
+	w := &world{actor: a, rt: rt, peer: newPeer(t), plain: t.TempDir(), hooked: t.TempDir(), shared: map[bool]*environment{}, built: map[string]string{}, whole: t, wavers: absolute(t, "..", "..", ".afterglow", "wavered.txt")}
 	// A shell comes first in both runs: it puts variables of its own into the environment, which a function may print.
 	write(t, filepath.Join(w.plain, "afterglow", "exec-wrapper"), []byte("#!/bin/sh\nexec \"$@\"\n"), 0o755)
 	files, err := wrapper.Files()
