@@ -212,6 +212,9 @@ func (l *Listener) damaged(bytes int64) {
 }
 
 // answer answers the posts of one connection. There is no time limit on any of them: a freeze would use it up.
+//
+// A post is taken in before it is answered. Whoever has the answer may go on, and where an environment is reset Lambda goes on with SHUTDOWN: this process, which
+// gets the CPU last, would be done with its work and gone before it had looked at what it has answered. Nobody would send that again.
 func (l *Listener) answer(conn net.Conn) {
 	posts := newPosts(conn)
 	for {
@@ -219,15 +222,12 @@ func (l *Listener) answer(conn net.Conn) {
 		if err != nil {
 			return // it was idle and is closed, or has no answer yet, so that it will be sent again
 		}
-		if _, err := io.WriteString(conn, answerOK); err != nil {
-			return
-		}
 		if size > int64(len(post)) {
 			l.damaged(size)
 		} else if size > 0 {
 			l.read(post)
 		}
-		if !more {
+		if _, err := io.WriteString(conn, answerOK); err != nil || !more {
 			return
 		}
 	}

@@ -1,13 +1,16 @@
 package telemetry
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -85,6 +88,44 @@ func TestGuardRefuses(t *testing.T) {
 		t.Error("a stranger is listened to")
 	}
 	l.Close()
+}
+
+// TestAnsweredIsTakenIn: once Lambda has the answer it may go on with SHUTDOWN, and nothing that comes after that is waited for.
+func TestAnsweredIsTakenIn(t *testing.T) {
+	l := &Listener{seed: maphash.MakeSeed()}
+	from := &fakeListener{conns: make(chan net.Conn, 1), closed: make(chan bool)}
+	ours, theirs := net.Pipe()
+	facts := make(chan int, 2) // that there are when an answer is written
+	from.conns <- &answering{ours, func() { facts <- len(l.Take()) }}
+	l.serve(from)
+	t.Cleanup(l.Close)
+	theirs.SetDeadline(time.Now().Add(patience))
+	answers := bufio.NewReader(theirs)
+	for _, c := range []struct {
+		post string
+		want int
+	}{{list(startOf("A", 1), doneOf("A", 2)), 2}, {list(strings.Repeat("x", maxPost)), 1}} {
+		go fmt.Fprintf(theirs, "POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s", len(c.post), c.post)
+		answer, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if got := <-facts; got != c.want {
+			t.Errorf("%d facts of %d were there when the post was answered", got, c.want)
+		}
+	}
+}
+
+// An answering connection tells when something is written to it, before it is.
+type answering struct {
+	net.Conn
+	write func()
+}
+
+func (a *answering) Write(b []byte) (int, error) {
+	a.write()
+	return a.Conn.Write(b)
 }
 
 // A fakeListener fails once, as without descriptors, before it gives what it has.

@@ -56,7 +56,7 @@ func post(t *testing.T, l *Listener, body string) {
 // here is the URI of a Listener with an address in the place of the name, which only Lambda knows.
 func here(l *Listener) string { return strings.Replace(l.URI(), host, "127.0.0.1", 1) }
 
-// take waits until there are n facts. They come after the answer.
+// take waits until there are n facts.
 func take(t *testing.T, l *Listener, n int) []event.Fact {
 	t.Helper()
 	var all []event.Fact
