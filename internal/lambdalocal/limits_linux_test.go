@@ -18,18 +18,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// needGroup skips a test where this user has no control groups.
-func needGroup(t *testing.T, l *limits) {
-	t.Helper()
-	if l.group != nil && len(l.group.Missing()) == 0 {
-		return
-	}
-	if os.Getenv("CI") == "true" && os.Geteuid() == 0 {
-		t.Fatalf("there are no control groups: %q", l.left)
-	}
-	t.Skipf("SKIPPED: there are no control groups: %q", l.left)
-}
-
 // A process has its limits before its first instruction, another user's process as well (LIM: 1,024 descriptors;
 // LMIENV: 4,096), and this process is in none of its groups.
 func TestLimitsFromTheFirstInstruction(t *testing.T) {

@@ -176,6 +176,18 @@ func (l lambda) start(t *testing.T) (*Environment, *recorder) {
 	return e, log
 }
 
+// needGroup skips a test where this user has no control groups.
+func needGroup(t *testing.T, l *limits) {
+	t.Helper()
+	if l.group != nil && len(l.group.Missing()) == 0 {
+		return
+	}
+	if os.Getenv("CI") == "true" && os.Geteuid() == 0 {
+		t.Fatalf("there are no control groups: %q", l.left)
+	}
+	t.Skipf("SKIPPED: there are no control groups: %q", l.left)
+}
+
 func placeProbe(t testing.TB, path string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -119,6 +121,51 @@ func TestManagedErrorBreaksAStream(t *testing.T) {
 	log.wait(t, "response 500 ")
 	if r, _ := invoke(t, e, `{"n":2}`); r.FunctionError != "" {
 		t.Errorf("answer is %s", r.Payload)
+	}
+}
+
+// What the runtime writes after it told an error, or after the time was over, reaches no caller, however long that one goes on listening.
+func TestManagedStreamEndsWithItsInvocation(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		end  func(r *apiRig, in *invocation)
+		late int // status that the response is answered with
+	}{
+		{"an error is told", func(r *apiRig, in *invocation) {
+			if got := r.do("POST", "/2018-06-01/runtime/invocation/"+in.RequestID+"/error", `{}`); got.status != 202 {
+				r.t.Errorf("got %d %s", got.status, got.body)
+			}
+		}, 500},
+		{"the time is over", func(r *apiRig, in *invocation) { r.g.update(func() { in.expired = true }) }, 410},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newManagedRig(t)
+			half := make(chan bool, 1)
+			to := &caller{wrote: func(string) error { half <- true; return nil }}
+			in := &invocation{Invocation: Invocation{RequestID: "one", Stream: to.stream}}
+			r.g.update(func() { r.g.dispatch(in, time.Now()) })
+			r.do("GET", "/2018-06-01/runtime/invocation/next", "")
+			body, writes := io.Pipe()
+			answered := make(chan int, 1)
+			go func() {
+				res, err := http.Post("http://"+r.a.addr()+"/2018-06-01/runtime/invocation/one/response", "text/plain", body)
+				if err != nil {
+					t.Error(err)
+					answered <- 0
+					return
+				}
+				res.Body.Close()
+				answered <- res.StatusCode
+			}()
+			io.WriteString(writes, "half")
+			<-half
+			c.end(r, in)
+			io.WriteString(writes, "late")
+			writes.Close()
+			if got := <-answered; got != c.late || to.text() != "half" {
+				t.Errorf("the response is answered %d, the caller had %q", got, to.text())
+			}
+		})
 	}
 }
 

@@ -49,7 +49,8 @@ func (a *apiServer) runtimeResponse(w http.ResponseWriter, r *http.Request, g *g
 	b := &body{limit: maxResponse}
 	if in.Stream != nil {
 		b.limit, b.bucket = maxStream, a.throttle.bucket()
-		b.stream = in.Stream(StreamHead{ContentType: r.Header.Get("Content-Type"), Streaming: mode == modeStreaming, Deadline: in.deadline})
+		head := StreamHead{ContentType: r.Header.Get("Content-Type"), Streaming: mode == modeStreaming, Deadline: in.deadline}
+		b.stream = untilAnswered{in.Stream(head), g, in}
 	}
 	err := b.copy(r.Context(), r.Body)
 	res := response{payload: b.kept}

@@ -149,6 +149,26 @@ func (c *callerStream) beside(call func()) (ended bool) {
 	}
 }
 
+// untilAnswered is the caller's end of a streamed response for as long as its invocation goes on. On a managed instance
+// an error that is told meanwhile ends it, and so does its timeout (RIE-LMI invoke/running_invoke.go): the runtime, which
+// knows of the error that it told, has broken off its own stream, and what it still writes is nobody's. The caller would
+// be let go a moment later in any case, when whoever waits for the answer has it; that moment may be long on a busy machine.
+type untilAnswered struct {
+	io.Writer
+	g  *generation
+	in *invocation
+}
+
+func (u untilAnswered) Write(p []byte) (int, error) {
+	u.g.mu.Lock()
+	over := u.in.response != nil || u.in.expired
+	u.g.mu.Unlock()
+	if over {
+		return 0, errCallerGone
+	}
+	return u.Writer.Write(p) //nolint:wrapcheck // it is the caller's own
+}
+
 // body is a response's body on its way from the runtime to its caller: kept in memory, or passed on while
 // it comes.
 type body struct {
