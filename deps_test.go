@@ -47,6 +47,7 @@ const imports = `
 	internal/runtimes                                   < internal/lambdalocal
 	internal/lambdalocal/...                            < internal/lambdalocal
 	internal/lambdalocal, internal/runtimes             < internal/lambdalocal/...
+	infra/local/tools                                   < internal/cfnlint
 	construct/layer, bench/host, infra/local/tools      < bench/...
 	wrapper                                             < bench/hooks
 	construct                                           < bench/synth

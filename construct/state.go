@@ -42,7 +42,7 @@ var hookedRuntimes = []string{
 	"nodejs20.x", "nodejs22.x", "nodejs24.x",
 	"java11", "java11.al2023", "java17", "java17.al2023", "java21", "java25",
 	"ruby3.2", "ruby3.3", "ruby3.4",
-	"dotnet6", "dotnet8", "dotnet9", "dotnet10",
+	"dotnet6", "dotnet8", "dotnet10", // Lambda has 9 for container images alone, although the CDK names a runtime of it
 }
 
 // functionState is what a function has before Afterglow touches it.

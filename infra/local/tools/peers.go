@@ -18,10 +18,11 @@ const oldestPeersPython = "3.11"
 // ErrOldPython says that this machine's Python is too old for the peers.
 var ErrOldPython = errors.New("python is too old")
 
-// Others are programs of others that the local run is tested against.
+// Others are programs of others that the local run and the construct are tested with.
 type Others struct {
-	Moto   string // moto_server: AWS-compatible, and no MiniStack
-	AWSCLI string // aws
+	Moto    string // moto_server: AWS-compatible, and no MiniStack
+	AWSCLI  string // aws
+	CFNLint string // cfn-lint, which moto needs
 }
 
 // Peers installs moto and the AWS CLI into a folder.
@@ -33,5 +34,5 @@ func Peers(ctx context.Context, m Machine, folder string, output io.Writer) (Oth
 	if err := installPython(ctx, m, dir, peers, output); err != nil {
 		return Others{}, fmt.Errorf("install moto and the AWS CLI: %w", err)
 	}
-	return Others{Moto: filepath.Join(dir, "bin", "moto_server"), AWSCLI: filepath.Join(dir, "bin", "aws")}, nil
+	return Others{Moto: filepath.Join(dir, "bin", "moto_server"), AWSCLI: filepath.Join(dir, "bin", "aws"), CFNLint: filepath.Join(dir, "bin", "cfn-lint")}, nil
 }
