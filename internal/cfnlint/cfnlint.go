@@ -47,23 +47,30 @@ func (f finding) String() string {
 // that is a failure.
 func Check(t *testing.T, checkout string, templates map[string]string, allowed []Allowance) {
 	t.Helper()
-	program := installed(t, checkout)
+	for _, problem := range problems(findings(t, installed(t, checkout), templates), allowed) {
+		t.Error(problem)
+	}
+}
+
+// problems are the findings that nothing allows, and what is allowed in vain.
+func problems(found []finding, allowed []Allowance) (all []string) {
 	used := make([]bool, len(allowed))
-	for _, f := range findings(t, program, templates) {
+	for _, f := range found {
 		n := slices.IndexFunc(allowed, func(a Allowance) bool {
 			return slices.Contains(a.Rules, f.Rule.Id) && strings.Contains(f.Message, a.Says)
 		})
 		if n < 0 {
-			t.Error(f)
+			all = append(all, f.String())
 			continue
 		}
 		used[n] = true
 	}
 	for n, a := range allowed {
 		if !used[n] {
-			t.Errorf("nothing needs the allowance of %v %q any more: take it away", a.Rules, a.Says)
+			all = append(all, fmt.Sprintf("nothing needs the allowance of %v %q any more: take it away", a.Rules, a.Says))
 		}
 	}
+	return all
 }
 
 // installed gives the program, which is beside moto: that needs it too.
