@@ -52,7 +52,8 @@ func findSource(ctx context.Context) (moduleSource, error) {
 	}
 	dir, err := downloadModule(ctx, version)
 	if err != nil {
-		return moduleSource{}, errors.Join(listErr, err)
+		return moduleSource{}, errors.Join(listErr, err, fmt.Errorf("the source of %[1]s %[2]s is neither in the module cache nor to be had from GOPROXY, and a vendor directory "+
+			"has only a part of it: run `go mod download %[1]s@%[2]s` where the network can be reached, keep the module cache, or take the layer from elsewhere (LayerFromArn)", modulePath, version))
 	}
 	return moduleSource{dir}, nil
 }

@@ -56,6 +56,11 @@ func (c CDK) Deploy(ctx context.Context, args ...string) (map[string]map[string]
 	return stacks, nil
 }
 
+// Destroy runs `cdk destroy` of every stack of the app.
+func (c CDK) Destroy(ctx context.Context) error {
+	return c.run(ctx, c.App, "destroy", "--all", "--force", "--output", c.Assembly())
+}
+
 // valued are the options of `cdk deploy` that take a value from the next argument (`cdk deploy --help`).
 const valued = " --app -a --build-exclude -E --ca-bundle-path --change-set-name --concurrency --context -c --method -m --notification-arns --output -o " +
 	"--outputs-file -O --parameters --plugin -p --profile --progress --proxy --require-approval --role-arn -r --tags -t " +
