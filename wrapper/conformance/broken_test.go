@@ -70,6 +70,11 @@ func spoilOne(t *testing.T, path, how string) {
 		err = os.Chmod(path, 0)
 	case "missing":
 		err = os.Remove(path)
+	case "cut":
+		var info os.FileInfo
+		if info, err = os.Stat(path); err == nil {
+			err = os.Truncate(path, info.Size()/2)
+		}
 	case "empty":
 		err = os.WriteFile(path, nil, 0o644)
 	case "garbled":

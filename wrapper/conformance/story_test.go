@@ -47,7 +47,7 @@ type story struct {
 	Together bool
 	// Wrapper is the exec wrapper of somebody else, in a layer of the function's own: what AWS_LAMBDA_EXEC_WRAPPER names without Afterglow.
 	Wrapper string
-	// Break has the story told once for each file of the language's hook, with that file broken: "unreadable", "missing", "empty" or "garbled".
+	// Break has the story told once for each file of the language's hook, with that file broken: "unreadable", "missing", "empty", "cut" or "garbled".
 	Break string
 
 	InitCalls    *[]string           // calls that the spool holds of what was done before the first event

@@ -1,10 +1,10 @@
 package java
 
 import (
-	"archive/zip"
 	"encoding/binary"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -13,7 +13,7 @@ import (
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
 )
 
-// TestUnits runs the tests that are written in Java, on the classes of the jar. Each is a program that prints what is wrong and fails.
+// TestUnits runs the tests that are written in Java, on the hidden classes. Each is a program that prints what is wrong and fails.
 func TestUnits(t *testing.T) {
 	classes := t.TempDir()
 	unpack(t, classes)
@@ -34,15 +34,10 @@ func TestUnits(t *testing.T) {
 	})
 }
 
-// unpack takes the jar's hidden classes apart: a number of them, and for each its name, length and bytes, as Loader reads them.
+// unpack takes the hidden classes apart: a number of them, and for each its name, length and bytes, as Loader reads them.
 func unpack(t *testing.T, into string) {
 	t.Helper()
-	archive, err := zip.OpenReader(jarName)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer archive.Close()
-	file, err := archive.Open("afterglow/classes")
+	file, err := os.Open(classesName)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +57,7 @@ func unpack(t *testing.T, into string) {
 func number(t *testing.T, from io.Reader, into any) {
 	t.Helper()
 	if err := binary.Read(from, binary.BigEndian, into); err != nil {
-		t.Fatal(fmt.Errorf("read classes of the jar: %w", err))
+		t.Fatal(fmt.Errorf("read hidden classes: %w", err))
 	}
 }
 
@@ -70,7 +65,7 @@ func take(t *testing.T, from io.Reader, length int) []byte {
 	t.Helper()
 	data := make([]byte, length)
 	if _, err := io.ReadFull(from, data); err != nil {
-		t.Fatal(fmt.Errorf("read classes of the jar: %w", err))
+		t.Fatal(fmt.Errorf("read hidden classes: %w", err))
 	}
 	return data
 }

@@ -11,11 +11,15 @@ import (
 // TestExecWrapper: the agent comes behind the program, and only one that the virtual machine can open, which does not start with any other.
 func TestExecWrapper(t *testing.T) {
 	agent := string(read(t, jarName))
+	const broken = "afterglow: java: the hook's archive is broken; this function is not recorded\n<-cp> <x> |JAVA_TOOL_OPTIONS=mine"
 	for _, c := range []struct{ name, as, agent, want string }{
 		{"java", "java", agent, "<-javaagent:ROOT/java/afterglow-agent.jar> <-cp> <x> |JAVA_TOOL_OPTIONS=mine"},
 		{"another program", "start", agent, "<-cp> <x> |JAVA_TOOL_OPTIONS=-javaagent:ROOT/java/afterglow-agent.jar mine"},
-		{"an empty agent", "java", "", "<-cp> <x> |JAVA_TOOL_OPTIONS=mine"},
-		{"no archive", "java", "\x00(]} nothing\nPK", "<-cp> <x> |JAVA_TOOL_OPTIONS=mine"},
+		{"an empty agent", "java", "", broken},
+		{"no archive", "java", "\x00(]} nothing" + agent[20:], broken},
+		{"an agent without its middle", "java", agent[:20] + agent[len(agent)-10:], broken},
+		{"an agent without its end", "java", agent[:len(agent)-1], broken},
+		{"half an agent", "java", agent[:len(agent)/2], broken},
 	} {
 		for _, shell := range []string{"sh", "dash", "bash --posix"} { // Lambda's is bash
 			t.Run(c.name+"/"+shell, func(t *testing.T) {

@@ -36,7 +36,7 @@ final class Vectors {
                 Plain.write(fields.raw(',').quoted(field.getKey()).raw(':'), field.getValue());
             }
         }
-        spool.write((String) header.get("kind"), (String) header.get("inv"), fields, parts);
+        spool.write((String) header.get("kind"), (String) header.get("inv"), fields, parts, false);
     }
 
     @SuppressWarnings("unchecked")

@@ -1,22 +1,27 @@
 package afterglow;
 
+import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
+import java.io.FileInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The loader of the hook's own classes. They come from one file of the jar, so that nobody else finds them, and see nothing but the
+ * The loader of the hook's own classes. They come from one file beside the jar, so that nobody else finds them, and see nothing but the
  * JDK's, so that no class of the function's can take their place.
  */
 public final class Loader extends ClassLoader {
     private final Map<String, byte[]> classes = new HashMap<>();
 
     /** Takes the file: a number of classes, and for each its name, length and bytes. */
-    Loader(InputStream file) throws IOException {
+    Loader(String file) throws IOException {
         super(null);
-        try (DataInputStream in = new DataInputStream(file)) {
+        byte[] all;
+        try (FileInputStream in = new FileInputStream(file)) {
+            all = in.readAllBytes();
+        }
+        try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(all))) {
             for (int n = in.readUnsignedShort(); n > 0; n--) {
                 String name = in.readUTF();
                 byte[] bytes = new byte[in.readInt()];

@@ -26,6 +26,7 @@ public final class Call {
     private String peer;
     private long expected = -1; // bytes of the response's body
     private boolean ended;
+    private String unwritten; // why nobody knows of its start
 
     Call(Calls calls, String lib, String id, String invocation, int budget) {
         this.calls = calls;
@@ -45,7 +46,7 @@ public final class Call {
         }
         Text text = new Text(ROOM).field("call", id).field("lib", lib).field("method", method).field("url", url);
         calls.headers(text, headers);
-        calls.spool.write("call.start", invocation, text, parts);
+        unwritten = calls.spool.write("call.start", invocation, text, parts, false);
     }
 
     /** Tells of a piece of the request's body. */
@@ -149,10 +150,23 @@ public final class Call {
             return;
         }
         ended = true;
+        if (unwritten == null) {
+            write(error, partial);
+        } else { // the end of what nobody knows of
+            calls.spool.lose(unwritten, 1, 0);
+        }
+        calls.over(this);
+    }
+
+    private void write(Throwable error, boolean partial) {
+        Part[] parts = parts(partial);
+        boolean full = calls.spool.isFull(invocation, ROOM + Calls.size(headers) + Spool.total(parts)); // an end is told then, too, but without what passed
         Text text = new Text(ROOM).field("call", id);
         if (status != 0) {
             text.field("status", status);
-            calls.headers(text, headers);
+            if (!full) {
+                calls.headers(text, headers);
+            }
             text.field("proto", proto).field("peer", peer).field("ttfb", first - begun);
         }
         text.field("dur", Spool.ticks() - begun);
@@ -162,8 +176,10 @@ public final class Call {
         if (partial) {
             text.raw(",\"partial\":true");
         }
-        calls.spool.write("call.end", invocation, text, parts(partial));
-        calls.over(this);
+        for (int i = 0; full && parts != null && i < parts.length; i++) {
+            parts[i] = parts[i].empty();
+        }
+        calls.spool.write("call.end", invocation, text, parts, true);
     }
 
     private Part[] parts(boolean partial) {

@@ -62,6 +62,15 @@ public final class Calls {
         }
     }
 
+    /** Gives about how many bytes headers take. */
+    static int size(String[] headers) {
+        int n = 0;
+        for (int i = 0; headers != null && i < headers.length; i++) {
+            n += headers[i].length() + 4; // quotes, comma, bracket
+        }
+        return n;
+    }
+
     /** Writes the field of headers, as many as the budget holds. */
     void headers(Text text, String[] headers) {
         if (headers == null || headers.length == 0) {

@@ -141,7 +141,7 @@ public final class Handler extends Probe {
             text.raw(",\"cold\":true");
         }
         byte[] event = fields.content(request);
-        spool.write("invocation.start", id, text, event == null || settings.eventBytes == 0 ? null : new Part[] {event(event)});
+        spool.write("invocation.start", id, text, event == null || settings.eventBytes == 0 ? null : new Part[] {event(event)}, true);
     }
 
     private synchronized boolean prepare(Object request) {
@@ -188,14 +188,14 @@ public final class Handler extends Probe {
                 parts = new Part[] {Part.cut("response", run.response, settings.eventBytes)};
             }
         }
-        spool.write("invocation.end", id, text, parts);
+        spool.write("invocation.end", id, text, parts, true);
         spool.tellLosses(id);
         spool.end(id);
     }
 
     private void initFailed(String[] error) {
         failedInit = true;
-        spool.write("init.error", "init", new Text(ROOM).error(error[0], error[1], error[2]), null);
+        spool.write("init.error", "init", new Text(ROOM).error(error[0], error[1], error[2]), null, true);
     }
 
     /** A snapshot was taken before, and this is one of its copies. */

@@ -24,6 +24,11 @@ public final class Part {
         return new Part(of, data, Math.min(data.length, budget), data.length, data.length > budget, false);
     }
 
+    /** Nothing of it but how large the whole is. */
+    Part empty() {
+        return new Part(of, data, 0, size, size != 0, shortened);
+    }
+
     void describe(Text text) {
         text.raw("{\"of\":\"").raw(of).raw("\",\"len\":").number(length);
         if (size >= 0) {

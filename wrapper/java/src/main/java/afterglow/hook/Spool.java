@@ -310,24 +310,34 @@ public final class Spool {
         }
     }
 
-    /** Appends a record. fields is the rest of its header, starting with a comma unless it is empty. */
-    public synchronized boolean write(String kind, String invocation, Text fields, Part[] parts) {
+    /**
+     * Appends a record, and gives the reason why it was not written; null if it was. fields is the rest of its header, starting with a comma unless it is
+     * empty. A vital one is written past the invocation's cap.
+     */
+    public synchronized String write(String kind, String invocation, Text fields, Part[] parts, boolean vital) {
         long about = fields.length + total(parts);
         Open file = file(invocation);
+        String reason;
         if (file == null) {
-            if (!kind.equals("loss")) {
-                lose(keptBytes >= settings.spoolDirBytes ? "spool-full" : "write-failed", 1, about);
-            }
-            return false;
+            reason = keptBytes >= settings.spoolDirBytes ? "spool-full" : "write-failed";
+        } else if (!vital && file.bytes + about > settings.spoolInvocationBytes) {
+            reason = "invocation-full";
+        } else {
+            reason = append(file, kind, invocation, fields, parts);
         }
-        if (kind.startsWith("call") && file.bytes + about > settings.spoolInvocationBytes) {
-            lose("invocation-full", 1, about);
-            return false;
+        if (reason != null && !kind.equals("loss")) { // a loss stays counted
+            lose(reason, 1, about);
         }
-        return append(file, kind, invocation, fields, parts);
+        return reason;
     }
 
-    private boolean append(Open file, String kind, String invocation, Text fields, Part[] parts) {
+    /** Tells whether so many bytes more are past the invocation's cap. */
+    synchronized boolean isFull(String invocation, long bytes) {
+        Open file = files.get(files.containsKey(invocation) ? invocation : last);
+        return file != null && file.bytes + bytes > settings.spoolInvocationBytes;
+    }
+
+    private String append(Open file, String kind, String invocation, Text fields, Part[] parts) {
         Text header = new Text(fields.length + 2 * FRAME);
         header.raw("{\"kind\":\"").raw(kind).raw("\",\"inv\":").quoted(invocation).field("t", wall + (ticks() - ticks));
         header.raw(fields.bytes, 0, fields.length);
@@ -338,17 +348,13 @@ public final class Spool {
         header.raw(parts == null || parts.length == 0 ? "}" : "]}");
         long body = total(parts);
         if (header.length > MOST_HEADER || body > MOST_BODY) {
-            lose("too-large", 1, header.length + body);
-            return false;
+            return "too-large";
         }
         if (!put(file, header, parts, (int) body)) {
-            if (!kind.equals("loss")) { // a loss stays counted
-                lose("write-failed", 1, header.length + body);
-            }
-            return false;
+            return "write-failed";
         }
         file.records++;
-        return true;
+        return null;
     }
 
     /** One write. A short one is not repeated: the reader steps over its piece. */
@@ -384,7 +390,7 @@ public final class Spool {
         b.put(text.getBytes(StandardCharsets.ISO_8859_1));
     }
 
-    private static long total(Part[] parts) {
+    static long total(Part[] parts) {
         long n = 0;
         for (int i = 0; parts != null && i < parts.length; i++) {
             n += parts[i].length;
@@ -409,7 +415,7 @@ public final class Spool {
             for (String reason : lost.keySet().toArray(new String[0])) {
                 long[] loss = lost.remove(reason);
                 Text fields = new Text(FRAME).field("reason", reason).field("records", loss[0]).field("bytes", loss[1]);
-                if (!write("loss", invocation, fields, null)) {
+                if (write("loss", invocation, fields, null, true) != null) {
                     lose(reason, loss[0], loss[1]);
                 }
             }
