@@ -95,7 +95,7 @@ func conclude(inv *event.Invocation, ended bool, e ending) {
 	end := time.Time{}
 	switch {
 	case p.Duration > 0 && !p.Start.IsZero():
-		end = p.Start.Add(p.Duration)
+		end = endOf(*p, inv.Start)
 	case !p.Done.IsZero():
 		end = p.Done
 	case inv.Outcome == event.OutcomeTimeout:
@@ -106,4 +106,18 @@ func conclude(inv *event.Invocation, ended bool, e ending) {
 	if d := end.Sub(inv.Start); !end.IsZero() && d > 0 && d <= longest {
 		inv.Duration = d
 	}
+}
+
+// endOf is when an invocation ended that began then and that Lambda told start and duration of. The duration counts from when the runtime had the event, which is
+// later than the start that was told, by the thaw of the environment and by whatever a busy machine puts in between (RIE rapid/handlers.go doInvoke, SetRuntimeStartedTime); the hook's own beginning is
+// later still. The moment when Lambda told of the end is no earlier than the end.
+func endOf(p event.Platform, began time.Time) time.Time {
+	end, latest := p.Start.Add(p.Duration), began.Add(p.Duration)
+	if !p.Done.IsZero() && p.Done.Before(latest) {
+		latest = p.Done
+	}
+	if latest.After(end) {
+		end = latest
+	}
+	return end
 }

@@ -109,19 +109,32 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
-// TestDurationOfAnOrphanIsLambdas: from the hook's start to where Lambda's duration ends, which began a little before.
+// TestDurationOfAnOrphanIsLambdas: it counts from when the runtime had the event, between the start that Lambda told and the hook's, and is over when Lambda tells of the end.
 func TestDurationOfAnOrphanIsLambdas(t *testing.T) {
-	dir := t.TempDir()
-	in := New(dir, born)
-	in.Announce(Announcement{ID: "A"})
-	b := begin("A")
-	b.Time = at(0.25).UnixMicro()
-	put(t, dir, "A.17.1.open", encode(t, true, process(17), b))
-	in.Observe(started("A", 0))
-	in.Observe(ended("A", 1.5, "error", "Runtime.ExitError"))
-	got := in.Collect(true).Invocations[0]
-	if got.Duration.Round(time.Millisecond) != 750*time.Millisecond {
-		t.Errorf("took %v", got.Duration)
+	for name, c := range map[string]struct {
+		hook, done float64 // seconds after Lambda's start; its duration is a second
+		want       time.Duration
+	}{
+		"counted from the start":                       {0.25, 1, 750 * time.Millisecond},
+		"counted from when the runtime had the event":  {0.25, 1.2, 950 * time.Millisecond},
+		"told long after it was over":                  {0.25, 1.5, time.Second},
+		"the hook's clock is behind":                   {-3, 1, 4 * time.Second},
+		"the hook's clock is ahead, and tells nothing": {3, 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			in := New(dir, born)
+			in.Announce(Announcement{ID: "A"})
+			b := begin("A")
+			b.Time = at(c.hook).UnixMicro()
+			put(t, dir, "A.17.1.open", encode(t, true, process(17), b))
+			in.Observe(started("A", 0))
+			in.Observe(ended("A", c.done, "error", "Runtime.ExitError"))
+			got := in.Collect(true).Invocations[0]
+			if got.Duration.Round(time.Millisecond) != c.want {
+				t.Errorf("took %v, want %v", got.Duration, c.want)
+			}
+		})
 	}
 }
 
