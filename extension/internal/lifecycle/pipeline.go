@@ -28,7 +28,7 @@ const (
 	// lastLook bounds a look at how much was not read, so that it can still be told: while the last work goes on there is less time for it than after that.
 	lastLook = 40 * time.Millisecond
 	calmLook = 120 * time.Millisecond
-	// lastWait is the part of SHUTDOWN's time that an answer is waited for which was still missing when the environment was frozen: it may never come.
+	// lastWait is the part of SHUTDOWN's time that an answer is waited for which was still missing when the environment was frozen, or a report: it may never come.
 	lastWait = 4
 	// mostPanics of stages, and what they are fed is not worth the trouble any more: it is only counted.
 	mostPanics = 3
@@ -58,18 +58,17 @@ type Pipeline struct {
 	traffic   traffic
 	announced []intake.Announcement
 
-	unreported string         // the invocation that was announced last, if Lambda has not reported it yet
-	lost       []event.Loss   // to be told with the next invocation
-	owed       bool           // what an earlier life left untold was asked for
-	sure       deliver.Batch  // metrics that no other process can count and that no disk keeps; without a payload there are none
-	held       []intake.Round // read, but not yet in anything that outlives this process
-	added      atomic.Int64   // bytes that were made ready since the last delivery; for everybody to read
-	panics     int
-	whole      time.Duration // of an invocation, as far as was seen
-	narrow     bool          // it was said that the margin is too large
-	expired    bool          // there was no time after the end of the invocation that was awaited last
-	said       atomic.Bool   // that not everything could be exported
-	broken     bool          // a panic between the stages: nothing is touched any more
+	lost    []event.Loss   // to be told with the next invocation
+	owed    bool           // what an earlier life left untold was asked for
+	sure    deliver.Batch  // metrics that no other process can count and that no disk keeps; without a payload there are none
+	held    []intake.Round // read, but not yet in anything that outlives this process
+	added   atomic.Int64   // bytes that were made ready since the last delivery; for everybody to read
+	panics  int
+	whole   time.Duration // of an invocation, as far as was seen
+	narrow  bool          // it was said that the margin is too large
+	expired bool          // there was no time after the end of the invocation that was awaited last
+	said    atomic.Bool   // that not everything could be exported
+	broken  bool          // a panic between the stages: nothing is touched any more
 
 	working chan struct{}      // closed when the work that outlasted its invocation is done; nil if there is none
 	stop    context.CancelFunc // of that work, if it goes on because the answers are all that it waits for; else nil

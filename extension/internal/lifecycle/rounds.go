@@ -20,12 +20,9 @@ const LossPanic = "panic"
 // given back at once, for a few milliseconds of work.
 const muchRead = 4 << 20
 
-const (
-	// reportWait is how long the last invocation's report is waited for: Lambda holds it back for 25 ms, and this process has the lowest priority, so a
-	// busy machine may keep it from being heard of for several times that.
-	reportWait = 300 * time.Millisecond
-	reportLook = 5 * time.Millisecond
-)
+// reportWait bounds the wait for what Lambda has yet to tell at the end: it holds it back for 25 ms, and this process has the lowest priority, so a busy machine
+// may keep it from being heard of for several times that. Nor is more than a lastWait-th part of SHUTDOWN's time waited.
+const reportWait = 300 * time.Millisecond
 
 // Reasons of a SHUTDOWN after which the environment lives on: what is left in /tmp is found by its next life.
 // docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html: a reset does not clear /tmp.
@@ -60,9 +57,10 @@ func (p *Pipeline) prepare(ctx context.Context) (done flushed) {
 func (p *Pipeline) flush(ctx context.Context, reason string, waits func(flushed)) (done flushed) {
 	began := time.Now()
 	last := reason != ""
-	if p.facts(); reason != "" && !p.survives(reason) {
-		p.awaitReport(ctx)
+	if last {
+		p.awaitWhole(ctx)
 	}
+	p.facts()
 	if !p.owed {
 		p.owed = true
 		p.owe(p.Delivery.Owed()) // metrics of the life that owes them have counted them
@@ -136,9 +134,6 @@ func (p *Pipeline) facts() {
 		return
 	}
 	for _, f := range p.Platform.Take() {
-		if f.Kind == event.FactReport && f.ID == p.unreported {
-			p.unreported = ""
-		}
 		p.Intake.Observe(f)
 		if p.Meter != nil {
 			p.Meter.Fact(f)
@@ -146,15 +141,19 @@ func (p *Pipeline) facts() {
 	}
 }
 
-// awaitReport waits for what the last invocation cost. Lambda reports it when all extensions are done with it, and so not before it thaws the environment
-// to end it: of an environment with a single invocation it is all that will ever be known.
-func (p *Pipeline) awaitReport(ctx context.Context) {
-	if p.Platform == nil || !p.Platform.Heard() || p.Timed {
+// awaitWhole waits until Lambda has told how the last invocation ended and what it cost. It reports that when all extensions are done with it, and so not before it
+// thaws the environment to end it: of an environment with a single invocation it is all that will ever be known. Where it ends an environment because an invocation,
+// or the set-up, did not end well, it tells so before it says SHUTDOWN, but what told first need not be heard first.
+func (p *Pipeline) awaitWhole(ctx context.Context) {
+	if p.Platform == nil || p.Timed {
 		return
 	}
-	for waited := time.Duration(0); p.unreported != "" && waited < reportWait && ctx.Err() == nil; waited += reportLook {
-		time.Sleep(reportLook)
-		p.facts()
+	over := time.NewTimer(min(reportWait, left(ctx)/lastWait))
+	defer over.Stop()
+	select {
+	case <-p.Platform.Whole():
+	case <-over.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/afterglow-lambda/afterglow/extension/internal/deliver"
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 	"github.com/afterglow-lambda/afterglow/extension/internal/intake"
+	"github.com/afterglow-lambda/afterglow/extension/internal/lambdaapi"
 )
 
 // TestFilesStayUntilTheirContentIsSafe: whatever ends the process meanwhile, they are there for the next one.
@@ -304,36 +305,48 @@ func TestLossesFindACarrier(t *testing.T) {
 	}
 }
 
-// TestTheLastReportIsWaitedFor: Lambda tells what an invocation cost when it thaws the environment to end it.
+// TestTheLastReportIsWaitedFor: Lambda tells what an invocation cost when it thaws the environment to end it, and how one ended that did not end well when it resets the environment: a word that is
+// under way when SHUTDOWN comes is not left behind.
 func TestTheLastReportIsWaitedFor(t *testing.T) {
+	const soon, never = 30 * time.Millisecond, time.Hour
 	for name, test := range map[string]struct {
-		report, reason string
-		after, least   time.Duration
-		most           time.Duration
+		reason string
+		after  time.Duration // that the report comes; 0: before SHUTDOWN
+		timed  bool
+		budget time.Duration // of SHUTDOWN
+		held   time.Duration
 	}{
-		"it comes":                 {"A", "spindown", 30 * time.Millisecond, 30 * time.Millisecond, 40 * time.Millisecond},
-		"it came before":           {"A", "spindown", -1, 0, 0},
-		"it never comes":           {"", "spindown", 0, reportWait, reportWait},
-		"it comes after the reset": {"", "timeout", 0, 0, 0},
+		"it comes":                        {"spindown", soon, false, 2 * time.Second, soon},
+		"it came before":                  {"spindown", 0, false, 2 * time.Second, 0},
+		"it never comes":                  {"spindown", never, false, 2 * time.Second, reportWait},
+		"it comes with the reset":         {"failure", soon, false, 2 * time.Second, soon},
+		"it comes with a timeout's reset": {"timeout", soon, false, 2 * time.Second, soon},
+		"it came before the reset":        {"timeout", 0, false, 2 * time.Second, 0},
+		"it does not come with the reset": {"timeout", never, false, 2 * time.Second, reportWait},
+		"there is little time":            {"spindown", never, false, lastMargin + 400*time.Millisecond, 90 * time.Millisecond}, // a quarter of what is left
+		"nobody can say which is last":    {"spindown", never, true, 2 * time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStand(t)
-				m := &meter{}
-				p := &platform{}
-				p.heard.Store(true)
+				s, m, p := newStand(t), &meter{}, &platform{owes: make(chan struct{})}
 				s.Meter, s.Platform = m, p
 				s.invoke("A")
-				if test.report != "" {
-					time.AfterFunc(max(0, test.after), func() { p.add(event.Fact{Kind: event.FactReport, ID: test.report}) })
+				s.Timed = test.timed
+				tell := func() {
+					p.add(event.Fact{Kind: event.FactReport, ID: "A"})
+					close(p.owes)
 				}
-				if test.after < 0 {
-					synctest.Wait()
+				if test.after == 0 {
+					tell()
+				} else if test.after < never {
+					time.AfterFunc(test.after, tell)
 				}
-				if held := s.shutdownFor(test.reason); held < test.least || held > test.most {
-					t.Errorf("held for %v", held)
+				start := time.Now()
+				s.Shutdown(t.Context(), lambdaapi.Event{Type: lambdaapi.Shutdown, Reason: test.reason, Deadline: start.Add(test.budget)})
+				if held := time.Since(start); held != test.held {
+					t.Errorf("held for %v, want %v", held, test.held)
 				}
-				if got := len(m.facts) > 0; got != (test.report != "") {
+				if got := len(m.facts) > 0; got != (test.after < never) {
 					t.Errorf("metered %v", m.facts)
 				}
 			})
@@ -391,6 +404,15 @@ type platform struct {
 	told  bool
 	heard atomic.Bool
 	began []string
+	owes  chan struct{} // closed when it has told all; nil if it has
+}
+
+func (p *platform) Whole() <-chan struct{} {
+	if p.owes == nil {
+		p.owes = make(chan struct{})
+		close(p.owes)
+	}
+	return p.owes
 }
 
 func (p *platform) Ended(id string) <-chan struct{} {

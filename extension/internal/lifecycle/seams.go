@@ -20,6 +20,9 @@ type Platform interface {
 	Told() bool
 	// Heard is true once anything has come.
 	Heard() bool
+	// Whole gives a channel that is closed when all has come that there is to tell of what has begun: the report of the last invocation, or of a set-up that failed.
+	// It may stay open for good.
+	Whole() <-chan struct{}
 }
 
 // A Meter makes metrics. metric.Meter is the real one.

@@ -49,7 +49,6 @@ func (p *Pipeline) start(work func()) (done chan struct{}) {
 		}()
 		for _, a := range announced {
 			p.Intake.Announce(a)
-			p.unreported = a.ID
 		}
 		work()
 	}()

@@ -12,8 +12,11 @@ import (
 //	invoke X       INVOKE came
 //	start X t      platform.start of X, told as made at t
 //	done X t       platform.runtimeDone
+//	report X t     platform.report
 //	init PHASE     platform.initStart
+//	made PHASE     platform.initReport
 //	open, ended    what the last attempt of A is
+//	owes, whole    whether Lambda has yet to tell of something
 func TestEnds(t *testing.T) {
 	tests := []struct{ name, story string }{
 		{"the ordinary way", "invoke A; open; start A 1; open; done A 2; ended"},
@@ -39,6 +42,20 @@ func TestEnds(t *testing.T) {
 		{"what an earlier life left comes before this one's init", "start A 1; done A 2; init invoke; invoke A; open; start A 5; open; done A 6; ended"},
 		{"an earlier life's end alone", "done A 2; init init; invoke A; open; start A 5; done A 6; ended"},
 		{"a snapshot's init is told again", "invoke A; start A 1; done A 2; init snap-start; invoke A; open; start A 5; done A 6; ended"},
+
+		{"a report is owed, and comes", "whole; invoke A; owes; start A 1; done A 2; owes; report A 3; whole"},
+		{"the report alone comes", "invoke A; report A 3; whole"},
+		{"the report came before INVOKE is read", "start A 1; done A 2; report A 3; invoke A; whole"},
+		{"an older report comes twice", "invoke A; start A 1; done A 2; report A 3; invoke B; report A 3; owes; report B 4; whole"},
+		{"an older report is lost", "invoke A; start A 1; done A 2; invoke B; owes; start B 3; done B 4; report B 5; whole"},
+		{"again, and the first report comes", "invoke A; start A 1; done A 2; invoke A; report A 3; owes; start A 5; done A 6; report A 7; whole"},
+		{"again, and the first report comes twice", "invoke A; start A 1; done A 2; report A 3; invoke A; report A 3; owes; report A 7; whole"},
+		{"again, and the first report is lost", "invoke A; start A 1; done A 2; invoke A; start A 5; done A 6; report A 7; whole"},
+		{"an earlier life's report", "done A 2; report A 3; init invoke; made invoke; invoke A; owes; start A 5; done A 6; report A 7; whole"},
+		{"a set-up without an invocation", "init init; owes; made init; whole"},
+		{"a set-up that fails the invocation that waits for it", "init invoke; owes; made invoke; owes; start A 1; owes; done A 2; owes; report A 3; whole"},
+		{"a set-up whose report is lost, and an invocation", "init init; invoke A; start A 1; done A 2; report A 3; whole"},
+		{"a snapshot's set-up", "init snap-start; whole"},
 
 		{"the first is not forgotten for others", "invoke A; " + others(2*mostInvocations) + "open; start A 1; done A 2; ended"},
 		{"an older one is", "invoke A; start A 1; done A 2; invoke B; " + others(2*mostInvocations) + "open"},
@@ -81,8 +98,16 @@ func play(t *testing.T, e *ends, step []string) {
 		e.started(step[1], at)
 	case "done":
 		e.done(step[1], at)
+	case "report":
+		e.report(step[1], at)
 	case "init":
 		e.restart(step[1])
+	case "made":
+		e.isSetUp(step[1])
+	case "owes", "whole":
+		if got := e.owes(); got != (step[0] == "owes") {
+			t.Errorf("owes: %v", got)
+		}
 	case "open":
 		open(t, e.wait("A"))
 	case "ended":

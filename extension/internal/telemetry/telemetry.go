@@ -67,6 +67,7 @@ type Listener struct {
 	gaps       int              // lines in facts that were dropped
 	lost       map[string]*loss // by reason, since the last Take
 	ends       ends
+	whole      chan struct{} // nil until somebody waits for all that there is to tell
 	posts      int
 	seen       [rememberedPosts]uint64 // hashes of the last posts
 	seed       maphash.Seed
@@ -87,8 +88,10 @@ func (l *Listener) Subscribed() {
 func (l *Listener) Told() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.heard || l.subscribed && l.begun < silentAfter
+	return l.isTold()
 }
+
+func (l *Listener) isTold() bool { return l.heard || l.subscribed && l.begun < silentAfter }
 
 // Heard is true once Lambda has told of anything.
 func (l *Listener) Heard() bool {
@@ -112,6 +115,30 @@ func (l *Listener) Ended(id string) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.ends.wait(id)
+}
+
+// Whole gives a channel that is closed when Lambda has told all that it will tell of what has begun so far: the report of the last invocation, or where there was
+// none, of the set-up that the environment began with, and of the invocation that this failed. It may stay open for good, as a report may be lost; where nothing will ever come it
+// is closed.
+func (l *Listener) Whole() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.whole == nil || isClosed(l.whole) {
+		l.whole = make(chan struct{})
+	}
+	l.tellWhole()
+	return l.whole
+}
+
+// tellWhole closes the channel of whoever waits for all, if it is time.
+func (l *Listener) tellWhole() {
+	owes := l.isTold()
+	if l.heard {
+		owes = l.ends.owes()
+	}
+	if l.whole != nil && !owes && !isClosed(l.whole) {
+		close(l.whole)
+	}
 }
 
 // Take gives the facts that came since the last Take, oldest first. What did not fit, or was not understood, is told after them in
@@ -153,6 +180,7 @@ func (l *Listener) read(post []byte) {
 	l.posts++
 	understood, damaged := l.parser.parse(post, time.Now(), l.add)
 	l.heard = l.heard || understood > 0
+	l.tellWhole()
 	if damaged > 0 {
 		l.lose(event.DroppedDamaged, damaged, 0)
 	}
@@ -167,6 +195,10 @@ func (l *Listener) add(f event.Fact) {
 		l.ends.started(f.ID, f.Time)
 	case event.FactDone:
 		l.ends.done(f.ID, f.Time)
+	case event.FactReport:
+		l.ends.report(f.ID, f.Time)
+	case event.FactInitReport:
+		l.ends.isSetUp(f.Phase)
 	}
 	used, most := &l.bytes, int64(maxBytes)
 	if f.Kind == event.FactLine {

@@ -330,6 +330,43 @@ func TestTold(t *testing.T) {
 	}
 }
 
+// TestWhole: see its contract.
+func TestWhole(t *testing.T) {
+	var none Listener
+	ended(t, none.Whole())
+
+	l := start(t, Options{})
+	ended(t, l.Whole()) // nobody has subscribed
+	l.Subscribed()
+	silent := l.Whole() // of the init at least Lambda has to tell
+	open(t, silent)
+	l.Began("A")
+	post(t, l, list(startOf("A", 1), doneOf("A", 2)))
+	open(t, silent)
+	if l.Whole() != silent {
+		t.Error("another channel, though nobody was told")
+	}
+	post(t, l, list(fmt.Sprintf(`{"time":%q,"type":"platform.report","record":{"requestId":"A","status":"success"}}`, at(3))))
+	ended(t, silent)
+	ended(t, l.Whole())
+	l.Began("B")
+	open(t, l.Whole())
+
+	mute := start(t, Options{})
+	mute.Subscribed()
+	for i := range silentAfter {
+		open(t, mute.Whole())
+		mute.Began(fmt.Sprint(i))
+	}
+	ended(t, mute.Whole()) // nothing will come
+	failed := start(t, Options{})
+	failed.Subscribed()
+	post(t, failed, list(`{"time":"2026-01-12T00:00:15.000Z","type":"platform.initStart","record":{"initializationType":"on-demand","phase":"init"}}`))
+	open(t, failed.Whole())
+	post(t, failed, list(`{"time":"2026-01-12T00:00:15.100Z","type":"platform.initReport","record":{"initializationType":"on-demand","phase":"init","status":"error"}}`))
+	ended(t, failed.Whole())
+}
+
 // TestAPanicCostsAPost: nothing here may end the process, nor the listening.
 func TestAPanicCostsAPost(t *testing.T) {
 	l := start(t, Options{})
