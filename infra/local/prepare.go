@@ -60,6 +60,10 @@ func runPrepare(ctx context.Context, c call, args []string) error {
 			}
 			return "", err
 		}},
+		{"installing linters for recipes, for tests", func(s *progress.Step) (string, error) {
+			_, err := tools.RecipeLinters(ctx, machine, folder, s)
+			return "", err
+		}},
 		{"installing AWS's runtime clients", func(s *progress.Step) (string, error) {
 			return prepareRuntimes(ctx, c.checkout, s)
 		}},

@@ -72,19 +72,7 @@ func installPython(ctx context.Context, m Machine, dir string, requirements []by
 // CDK installs the CDK CLI into a folder and returns the command that runs it.
 func CDK(ctx context.Context, m Machine, folder string, output io.Writer) ([]string, error) {
 	dir := placeOf(folder, "cdk")
-	err := install(ctx, dir, [][]byte{cdkPackage, cdkLock, []byte(m.NodeVersion)}, output, func() error {
-		for name, content := range map[string][]byte{"package.json": cdkPackage, "package-lock.json": cdkLock} {
-			if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
-				return fmt.Errorf("write %s: %w", name, err)
-			}
-		}
-		return child.Run(ctx, child.Command{
-			Name: "npm ci",
-			Args: []string{m.Npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--cache", filepath.Join(folder, "npm-cache")},
-			Dir:  dir, Env: os.Environ(), Output: output,
-		})
-	})
-	if err != nil {
+	if err := installNode(ctx, m, dir, folder, cdkPackage, cdkLock, output); err != nil {
 		return nil, fmt.Errorf("install the CDK CLI: %w", err)
 	}
 	return []string{m.Node, filepath.Join(dir, "node_modules", "aws-cdk", "bin", "cdk")}, nil

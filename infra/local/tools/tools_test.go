@@ -25,9 +25,15 @@ func TestTheVersionsThatAreToldAreThoseThatArePinned(t *testing.T) {
 	if got := lock.Packages["node_modules/aws-cdk"].Version; got != CDKVersion {
 		t.Errorf("package-lock.json pins aws-cdk %s, want %s", got, CDKVersion)
 	}
-	for name, p := range lock.Packages {
-		if p.Resolved != "" {
-			t.Errorf("package-lock.json has a download address for %s", name)
+	for _, list := range [][]byte{cdkLock, linterLock} {
+		clear(lock.Packages)
+		if err := json.Unmarshal(list, &lock); err != nil {
+			t.Fatal(err)
+		}
+		for name, p := range lock.Packages {
+			if p.Resolved != "" {
+				t.Errorf("package-lock.json has a download address for %s", name)
+			}
 		}
 	}
 	for line := range strings.Lines(string(collectorParts)) {
@@ -35,7 +41,7 @@ func TestTheVersionsThatAreToldAreThoseThatArePinned(t *testing.T) {
 			t.Errorf("collector.yaml takes %q, want version %s", strings.TrimSpace(line), CollectorVersion)
 		}
 	}
-	for name, list := range map[string][]byte{"requirements.txt": requirements, "peers.txt": peers} {
+	for name, list := range map[string][]byte{"requirements.txt": requirements, "peers.txt": peers, "linters/requirements.txt": linterRequirements} {
 		for line := range strings.Lines(string(list)) {
 			if line = strings.TrimSpace(line); line != "" && line[0] != '#' && !strings.Contains(line, "==") {
 				t.Errorf("%s does not pin %q", name, line)
