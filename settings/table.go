@@ -20,7 +20,7 @@ func list() []Setting {
 			Doc: "Switches everything off before anything is touched: the wrapper starts the runtime as it is, the extension registers for nothing and idles."},
 		{Name: "AFTERGLOW_EXEC_WRAPPER_NEXT", Type: Path, Readers: []Reader{Wrapper},
 			Doc: "Another exec wrapper, run after Afterglow's. The construct moves an existing AWS_LAMBDA_EXEC_WRAPPER here. A file that is missing or not executable is skipped."},
-		{Name: "AFTERGLOW_LOG_LEVEL", Type: Enum, Default: "warn", Values: []string{"debug", "info", "warn", "error", "off"}, Readers: []Reader{Hooks, Extension},
+		{Name: "AFTERGLOW_LOG_LEVEL", Type: Enum, Default: "warn", Values: []string{"debug", "info", "warn", "error", "off"}, Readers: []Reader{Wrapper, Hooks, Extension},
 			Doc: "How much Afterglow writes into the function's log. Content of requests is never logged."},
 		{Name: "AFTERGLOW_SPOOL_DIR", Type: Path, Default: DefaultSpoolDir, Readers: []Reader{Hooks, Extension},
 			Doc: "Directory of the spool. It has to be on a local file system that function and extension can write, which on Lambda means below /tmp."},
