@@ -9,6 +9,7 @@ FUZZTIME ?= 60s
 
 # Tools are run by version and are in no go.mod.
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # jsii prints a banner about the age of Node.js releases before every synth; the value lists major versions.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20,22,24
@@ -49,14 +50,16 @@ test: prepare ## run every test, installing the runtimes they need
 	$(GO) test -timeout $(TEST_TIMEOUT) $(ARGS) ./...
 	@[ ! -s .afterglow/wavered.txt ] || { echo "==> stories that went wrong once and well twice:"; cat .afterglow/wavered.txt; }
 
-lint: tools-go ## run the linters (.golangci.yml says why each is on)
+lint: tools-go ## run the linters (.golangci.yml says why each is on), over the workflows too
 	$(GO) run $(GOLANGCI) run ./...
+	$(GO) run $(ACTIONLINT)
 
 fmt: tools-go ## format the Go code
 	gofmt -w $$(git ls-files '*.go')
 
 layer: tools-go ## write dist/afterglow-layer-{arm64,x86_64}.zip for those who deploy by other means
-	$(GO) run ./infra/layer -o dist -cache .afterglow/cache/layer $(ARGS)
+	@# The program runs here, whatever GOOS and flags are set for functions.
+	@GOFLAGS= GOOS="$$($(GO) env GOHOSTOS)" GOARCH="$$($(GO) env GOHOSTARCH)" $(GO) run ./infra/layer -o dist -cache .afterglow/cache/layer $(ARGS)
 
 agent: tools-go ## build wrapper/java/afterglow-agent.jar from its source, with Java 17 and Maven
 	$(GO) test ./wrapper/java -run TestJar -update

@@ -104,6 +104,18 @@ func TestOneVersion(t *testing.T) {
 	}
 }
 
+// TestNoLineEndIsChanged: on a checkout with core.autocrlf, git would write the exec wrapper with ends of lines that no shell takes, and `make layer` would pack that.
+func TestNoLineEndIsChanged(t *testing.T) {
+	if !strings.Contains(read(t, ".gitattributes"), "\n* -text\n") {
+		t.Error(".gitattributes lets git change ends of lines")
+	}
+	for _, file := range files(t, func(name string) bool { return name == "exec-wrapper" || strings.HasSuffix(name, ".sh") }) {
+		if strings.Contains(read(t, file), "\r") {
+			t.Errorf("%s has ends of lines that no shell takes", file)
+		}
+	}
+}
+
 // release is the version that CHANGELOG.md is about to describe.
 const release = "0.1.0"
 
