@@ -5,10 +5,57 @@ module AfterglowHook
 
   VERSION = '0.1.0'
 
-  # One file of the spool.
+  # A descriptor that stays open between records: to open a file and to close it takes longer than to write to it.
   #
-  # It is opened for each record. A descriptor that stayed open would be one less for the function, would shift the numbers of
-  # its own, and could be closed by it and given to something else between two records.
+  # It has a high number, so that the function's own have those that they would have without it. The function may close it and be
+  # given its number for something of its own, or delete the file; so the file is looked at before each use.
+  class Descriptor
+    LEAST = 800 # Lambda's limit is 1024
+    DUPLICATE = 1030 # F_DUPFD_CLOEXEC (fcntl(2)), the same on every architecture that Lambda has
+
+    # Gives one for a file that is open; nil where there is none to be had.
+    def self.of(file)
+      new(IO.for_fd(file.fcntl(DUPLICATE, LEAST), File::WRONLY | File::APPEND)) if RUBY_PLATFORM.include?('linux')
+    rescue SystemCallError
+      nil
+    end
+
+    def initialize(io)
+      @io = io.binmode
+      io.sync = true
+      stat = io.stat
+      @device = stat.dev
+      @inode = stat.ino
+    end
+
+    # Gives the file; nil if somebody else has its number.
+    def file
+      stat = @io.stat
+      return abandon unless stat.ino == @inode && stat.dev == @device
+      raise Errno::ENOENT if stat.nlink.zero?
+
+      @io
+    rescue Errno::EBADF, IOError
+      abandon
+    end
+
+    def close
+      file&.close
+    rescue Errno::ENOENT
+      @io.close
+    end
+
+    private
+
+    def abandon
+      @io.autoclose = false
+      nil
+    rescue IOError
+      nil # it was closed by the object that Ruby has for it
+    end
+  end
+
+  # One file of the spool. Where no descriptor of it can be kept, it is opened for each record.
   class SpoolFile
     APPEND = File::WRONLY | File::APPEND # Ruby adds CLOEXEC
     FILE = ::File # the function may put something else in its place
@@ -16,46 +63,98 @@ module AfterglowHook
     attr_reader :path, :size, :records
 
     def initialize(path, first)
-      @mark = Random.urandom(8).unpack1('H*')
+      mark = Random.urandom(8).unpack1('H*')
+      @at = "@#{mark}".b
       @path = path
       @open = "#{path}.open"
       @size = 0
       @records = 0 # but for the process' description
-      FILE.new(@open, APPEND | File::CREAT | File::EXCL, 0o600).close
-      return if write("afterglow-spool 1 #{@mark}\n@#{@mark} 0 #{first}\n\n".b)
+      file = FILE.new(@open, APPEND | File::CREAT | File::EXCL, 0o600)
+      begin
+        @kept = Descriptor.of(file)
+      ensure
+        file.close
+      end
+      return if write("afterglow-spool 1 #{mark}\n@#{mark} 0 #{first}\n\n".b)
 
-      FILE.unlink(@open)
+      remove
       raise IOError, 'the first record was cut short'
     rescue SystemCallError => e
-      FILE.unlink(@open) unless e.is_a?(Errno::EEXIST) || e.is_a?(Errno::ENOENT)
+      remove unless e.is_a?(Errno::EEXIST) || e.is_a?(Errno::ENOENT)
       raise
     end
 
-    # Writes one record and tells whether all of it was written. opening is the beginning of its header, as far as fields.
-    def append(length, opening, fields, bodies)
-      data = "@#{@mark} #{length} #{opening}#{fields}}\n".force_encoding(Encoding::BINARY)
-      bodies.each { |body| data << body }
-      return false unless write(data << "\n")
-
-      @records += 1
-      true
+    # Writes one record and tells whether all of it was written. data begins with room for the mark; rest are pieces behind it.
+    def append(data, rest)
+      data[0, @at.bytesize] = @at
+      whole = write(data, rest)
+      @records += 1 if whole
+      whole
     end
 
     def finish
+      close
       FILE.rename(@open, "#{@path}.done")
+    end
+
+    # Lets go of it as it is.
+    def close
+      @kept&.close
+      @kept = nil
     end
 
     private
 
-    def write(data)
+    def remove
+      close
+      FILE.unlink(@open)
+    end
+
+    def write(data, rest = nil)
+      file = @kept&.file
+      return write_to(file, data, rest) if file
+
+      @kept = nil
       file = FILE.new(@open, APPEND)
       begin
-        written = file.syswrite(data)
+        file.binmode.sync = true
+        write_to(file, data, rest)
       ensure
         file.close
       end
+    end
+
+    # Several pieces are written with one writev(2), which is what IO#write does where it may not wait.
+    def write_to(file, data, rest)
+      written = rest ? file.write(data, *rest) : file.syswrite(data)
       @size += written
-      written == data.bytesize
+      written == data.bytesize + (rest ? rest.sum(&:bytesize) : 0)
+    end
+  end
+
+  # Where records are put together: memory that is used again, because what is new to the processor costs more than all that is done with it.
+  class Scratch
+    MARK = "@#{'0' * 16}".b.freeze # room for a file's
+    USUAL = 8192
+    MOST = 131_072 # more is not kept
+
+    def initialize
+      @data = nil
+    end
+
+    # Gives memory that begins with a mark. Who takes a second one before the first is back, as a signal's handler may, has one of its own.
+    def take
+      data = @data || (String.new(capacity: USUAL) << MARK)
+      @data = nil
+      data
+    end
+
+    # Takes it back. To clear a text altogether frees its memory.
+    def back(data)
+      return if data.bytesize > MOST
+
+      data.force_encoding(Encoding::BINARY)[MARK.bytesize, data.bytesize - MARK.bytesize] = ''
+      @data = data
     end
   end
 
@@ -81,9 +180,13 @@ module AfterglowHook
 
     NAME = /\A[A-Za-z0-9-]{1,64}\z/
 
+    # Bodies from this size on are written from where they are; below, putting the pieces together first costs less.
+    LARGE = 65_536
+
     def initialize(settings, invocation)
       @settings = settings
       @invocation = invocation # names the next file
+      @scratch = Scratch.new
       anew
     end
 
@@ -126,7 +229,7 @@ module AfterglowHook
     end
 
     # Writes one record, and gives the reason if it could not. fields are members of its header, as Json.members gives them;
-    # bodies, in binary, are what its parts describe. A vital one is written past the invocation's cap. The block gives fields of
+    # bodies, in ASCII or in binary, are what its parts describe. A vital one is written past the invocation's cap. The block gives fields of
     # a shorter one, without bodies, that is written where the cap leaves no room for the record.
     def record(kind, invocation, fields, bodies = [], vital: false)
       own
@@ -152,6 +255,7 @@ module AfterglowHook
     def anew
       @pid = Process.pid
       @lock = Mutex.new
+      @file&.close # this process' copy of its descriptor
       @file = nil
       @number = nil # of the last file
       @uncollected = {} # name without state: bytes, of this process
@@ -193,19 +297,28 @@ module AfterglowHook
 
     # Writes one record and gives the reason why it was not written. Its size is kept as the last one.
     def put(kind, invocation, fields, bodies, vital)
-      opening = "{\"kind\":\"#{kind}\",\"inv\":#{quoted(invocation)},\"t\":#{Guard.time}"
-      header = opening.bytesize + fields.bytesize + 1
-      length = 0
-      bodies.each { |body| length += body.bytesize }
+      data = @scratch.take
+      length = bodies.sum(&:bytesize)
+      header = header(data, length, kind, invocation, fields)
       @last = size = header + length
       return 'too-large' if header > MOST_HEADER || length > MOST_BODY
       return 'invocation-full' if !vital && @written + size > @settings.invocation_bytes
-      return 'spool-full' unless append(length, opening, fields, bodies)
+      return 'spool-full' unless append(data, length, bodies)
 
       @written += size
       nil
     rescue SystemCallError, IOError
       'write-failed'
+    ensure
+      @scratch.back(data)
+    end
+
+    # Puts together what goes before the bodies, and gives how much of it is the header.
+    def header(data, length, kind, invocation, fields)
+      data << ' ' << length.to_s << ' '
+      before = data.bytesize
+      data << "{\"kind\":\"#{kind}\",\"inv\":#{quoted(invocation)},\"t\":#{Guard.time}" << (fields.ascii_only? ? fields : fields.b) << "}\n"
+      data.bytesize - before - 1
     end
 
     # The same one comes again and again.
@@ -213,21 +326,28 @@ module AfterglowHook
       return @quoted if @quoting.equal?(invocation)
 
       @quoting = invocation
-      @quoted = Json.quote(invocation)
+      @quoted = Json.quote(invocation).b
     end
 
     # Appends to the open file or to a new one; tells whether there was room for one.
-    def append(length, opening, fields, bodies)
+    def append(data, length, bodies)
+      if length >= LARGE
+        rest = [*bodies, "\n"]
+      else
+        bodies.each { |body| data << body }
+        data << "\n"
+      end
       2.times do
         file = @file || new_file
         return false if file.nil?
-        raise IOError, 'the record was cut short' unless file.append(length, opening, fields, bodies)
+        raise IOError, 'the record was cut short' unless file.append(data, rest)
 
         return true
       rescue Errno::ENOENT, Errno::ENOTDIR # somebody has deleted it
         raise if @file.nil?
 
         deleted(@file)
+        @file.close
         @file = nil
       end
       raise IOError, 'the file was deleted again and again'

@@ -3,31 +3,40 @@
 module AfterglowHook
   # What is kept of a body while it passes by: its beginning, and how much it was.
   class Copy
-    attr_reader :size
+    # Pieces from this size on are kept as they are: strings share what they have in common until one of them is changed.
+    # Smaller ones are put together.
+    OWN = 4096
+
+    attr_reader :size, :pieces
 
     def initialize(budget)
       @budget = budget
-      @kept = nil
+      @pieces = [] # of the beginning, in binary
+      @small = nil # the last of them, if it takes more
       @size = 0
     end
 
-    # Takes the beginning of a piece, if there is room. Strings share what they have in common until one of them is changed.
+    # Takes the beginning of a piece, if there is room.
     def add(piece)
       room = @budget - @size
-      @size += piece.bytesize
+      @size += length = piece.bytesize
       return unless room.positive?
 
-      piece = piece.bytesize > room ? piece.byteslice(0, room).b : piece.b
-      @kept ? @kept << piece : @kept = piece
+      piece = piece.byteslice(0, room) if length > room
+      return @small << piece.b if @small && length < OWN
+
+      piece = piece.b
+      @small = length < OWN ? piece : nil
+      @pieces << piece
     end
 
-    # Gives the beginning.
-    def kept = @kept || ''
+    # Gives how much of the beginning is kept.
+    def kept_bytes = @size < @budget ? @size : @budget
 
     # Describes the beginning as a part, in JSON. measured is false if more may have passed than was seen. Where there is no room,
     # nothing of it is written.
     def part(of, measured = true, room = true)
-      length = room ? kept.bytesize : 0
+      length = room ? kept_bytes : 0
       return "{\"of\":\"#{of}\",\"len\":#{length},\"truncated\":true}" unless measured
 
       "{\"of\":\"#{of}\",\"len\":#{length},\"size\":#{@size}#{',"truncated":true' if @size > length}}"
@@ -40,17 +49,37 @@ module AfterglowHook
     MESSAGE = Exception.instance_method(:to_s)
     PEER = BasicSocket.instance_method(:getpeername)
 
-    # Gives who is at the other end of a socket.
-    def self.peer(socket)
-      socket = socket.to_io unless socket.is_a?(BasicSocket)
-      address = PEER.bind_call(socket)
-      family, port, *bytes = address.unpack('SnC4') # struct sockaddr_in, ip(7): to have it unpacked takes ten times as long
-      return "#{bytes.join('.')}:#{port}" if family == Socket::AF_INET
+    # How methods are told that nearly all requests have.
+    METHODS = %w[GET POST PUT DELETE HEAD PATCH].to_h { |method| [method, "\"#{method}\""] }.freeze
 
-      port, host = Socket.unpack_sockaddr_in(address)
-      "[#{host}]:#{port}"
-    rescue SystemCallError, IOError, ArgumentError
-      nil # gone already, and the library will say so; or no address of the Internet
+    # Peers whose addresses are remembered: nearly all requests of a function go to a few.
+    MOST_PEERS = 100
+
+    @peers = {}
+
+    class << self
+      # Gives who is at the other end of a socket.
+      def peer(socket)
+        socket = socket.to_io unless socket.is_a?(BasicSocket)
+        address = PEER.bind_call(socket)
+        known = @peers[address]
+        return known if known
+
+        @peers.clear if @peers.size >= MOST_PEERS
+        @peers[address] = in_words(address)
+      rescue SystemCallError, IOError, ArgumentError
+        nil # gone already, and the library will say so; or no address of the Internet
+      end
+
+      private
+
+      def in_words(address)
+        family, port, *bytes = address.unpack('SnC4') # struct sockaddr_in, ip(7): to have it unpacked takes ten times as long
+        return "#{bytes.join('.')}:#{port}" if family == Socket::AF_INET
+
+        port, host = Socket.unpack_sockaddr_in(address)
+        "[#{host}]:#{port}"
+      end
     end
 
     def initialize(library, resend = 0)
@@ -62,7 +91,6 @@ module AfterglowHook
       @began = Guard.now
       @request = nil # a copy of its body, where that comes after the start
       @response = nil # once there is one
-      @answer = '' # its fields
     end
 
     def started? = @started
@@ -71,20 +99,21 @@ module AfterglowHook
     # A connection is about to be made, for whatever comes.
     def connecting(origin)
       @started = true
-      @lost = record('call.start', ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"url\":#{Json.quote(origin)}")
+      @lost = record('call.start', ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"url\":#{Json.quote(origin)}", [])
     end
 
     # The request is about to be sent, with a body that is at hand (or a copy of it), or with one that may come by piece by piece. headers are the
     # lines of its head.
     def start(method, url, headers, body = nil)
       @started = true
-      copy = body.is_a?(Copy) ? body : Copy.new(@settings.body_bytes)
-      copy.add(body) if body.is_a?(String)
-      @request = copy if body.nil?
       headers = within_budget(headers)
-      @lost = record('call.start', ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"method\":\"#{method}\"," \
-                                   "\"url\":#{Json.quote(url.byteslice(0, Spool::URL_BYTES))}#{",\"resend\":#{@resend}" if @resend.positive?}," \
-                                   "\"parts\":[#{part(headers)}#{",#{copy.part('request')}" if body}]", headers, body && copy.kept)
+      url = url.byteslice(0, Spool::URL_BYTES) if url.bytesize > Spool::URL_BYTES
+      bodies = [headers]
+      part = body ? at_hand(body, bodies) : nil
+      @request = Copy.new(@settings.body_bytes) unless body
+      @lost = record('call.start', ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"method\":#{METHODS[method] || Json.quote(method)}," \
+                                   "\"url\":#{Json.quote(url)}#{",\"resend\":#{@resend}" unless @resend.zero?}," \
+                                   "\"parts\":[{\"of\":\"headers\",\"len\":#{headers.bytesize}}#{part}]", bodies)
     end
 
     def sent(piece)
@@ -94,7 +123,10 @@ module AfterglowHook
     # The head of the answer has come.
     def answered(status, headers, proto: nil, peer: nil)
       @headers = within_budget(headers)
-      @answer = ",\"status\":#{status},\"ttfb\":#{Guard.now - @began}#{",\"proto\":\"#{proto}\"" if proto}#{",\"peer\":\"#{peer}\"" if peer}"
+      @status = status
+      @proto = proto
+      @peer = peer
+      @first = Guard.now - @began
       @response = Copy.new(@settings.body_bytes)
     end
 
@@ -110,30 +142,49 @@ module AfterglowHook
     def finish(partial: false, error: nil)
       return INVOCATIONS.spool.lost(@lost, 1, received_bytes) if @lost
 
-      head = ",\"call\":\"#{@id}\"#{@answer},\"dur\":#{Guard.now - @began}#{',"partial":true' if partial}#{told(error) if error}"
-      request = @request if @request&.size&.positive?
-      record('call.end', "#{head}#{parts(request, partial)}", request&.kept, @headers, @response&.kept) do
+      told = ",\"dur\":#{Guard.now - @began}#{',"partial":true' if partial}#{told(error) if error}"
+      record('call.end', ending(told, partial), pieces) do
         INVOCATIONS.spool.lost('headers', @headers.count("\n"), @headers.bytesize) if @headers
-        "#{head}#{parts(request, partial, false)}"
+        ending(told, partial, false)
       end
     end
 
     private
 
     # Gives the reason if nothing could be written.
-    def record(kind, fields, *bodies, &shorter)
-      bodies.compact!
+    def record(kind, fields, bodies, &shorter)
       INVOCATIONS.record(kind, fields, bodies, @invocation, &shorter)
     end
 
-    def parts(request, partial, room = true)
-      request = "#{request.part('request', true, room)}#{',' if @response}" if request
-      return ",\"parts\":[#{request}]" if request && @response.nil?
-
-      ",\"parts\":[#{request}#{"#{part(@headers)}," if room}#{@response.part('response', !partial, room)}]" if @response
+    # Adds a body that is there, as it is written before anybody can change it, and gives the part behind another one.
+    def at_hand(body, bodies)
+      if body.is_a?(Copy)
+        bodies.concat(body.pieces)
+        return ",#{body.part('request')}"
+      end
+      size = body.bytesize
+      kept = size > @settings.body_bytes ? body.byteslice(0, @settings.body_bytes) : body
+      bodies << binary(kept)
+      ",{\"of\":\"request\",\"len\":#{kept.bytesize},\"size\":#{size}#{',"truncated":true' if kept.bytesize < size}}"
     end
 
-    def part(headers) = "{\"of\":\"headers\",\"len\":#{headers.bytesize}}"
+    # Describes what has come since the start, with as much of it as there is room for.
+    def ending(told, partial, room = true)
+      request = @request.part('request', true, room) if @request&.size&.positive?
+      return ",\"call\":\"#{@id}\"#{told}#{",\"parts\":[#{request}]" if request}" if @response.nil?
+
+      ",\"call\":\"#{@id}\",\"status\":#{@status},\"ttfb\":#{@first}#{",\"proto\":\"#{@proto}\"" if @proto}#{",\"peer\":\"#{@peer}\"" if @peer}#{told}," \
+        "\"parts\":[#{"#{request}," if request}#{"{\"of\":\"headers\",\"len\":#{@headers.bytesize}}," if room}#{@response.part('response', !partial, room)}]"
+    end
+
+    # Gives its pieces.
+    def pieces
+      bodies = @response ? [@headers, *@response.pieces] : []
+      @request ? @request.pieces + bodies : bodies
+    end
+
+    # Gives a text that can be put together with all that is in binary.
+    def binary(text) = text.ascii_only? ? text : text.b
 
     def told(error)
       return Json.members('error' => { 'type' => error.to_s, 'message' => '' }) unless error.is_a?(Exception)
@@ -144,9 +195,10 @@ module AfterglowHook
 
     # Gives the lines that the budget has room for.
     def within_budget(lines)
-      lines = lines.b
+      lines = binary(lines)
       return lines if lines.bytesize <= @settings.header_bytes
 
+      lines = lines.b
       last = lines.byteslice(0, @settings.header_bytes).rindex("\n")
       kept = lines.byteslice(0, last ? last + 1 : 0)
       INVOCATIONS.spool.lost('headers', lines.count("\n") - kept.count("\n"), lines.bytesize - kept.bytesize)

@@ -20,14 +20,14 @@ module AfterglowHook
       attr_reader :http, :request, :outer
       attr_accessor :nested
 
-      # place is the host and port; pending is an exception that the function is handling while it makes the request.
-      def initialize(http, place, request, body, outer, pending)
+      # origin is where it goes; pending is an exception that the function is handling while it makes the request.
+      def initialize(http, origin, request, body, outer, pending)
         @http = http
-        @place = place
+        @origin = origin
         @request = request
         body ||= request.instance_variable_get(:@body)
         # What waits for the peer's consent may never be sent.
-        @body = body if body.instance_of?(String) && !ivar(:@header)&.key?('expect')
+        @body = body if body && body.instance_of?(String) && !ivar(:@header)&.key?('expect')
         @outer = outer
         @nested = 0
         @pending = pending
@@ -41,15 +41,18 @@ module AfterglowHook
         start(ivar(:@method).to_s, ivar(:@path).to_s, given_headers) unless @call.started?
       end
 
-      def writes(socket, strings)
+      def writes(socket, arguments)
+        return if @body && @wire.sent_head? # it was at hand
+
+        strings = arguments.local_variable_get(:strs)
         if @socket.nil?
-          return unless strings.first.start_with?("#{ivar(:@method)} ") # else it is to a proxy
+          first = strings.first
+          method = ivar(:@method).to_s
+          return unless first.start_with?(method) && first.getbyte(method.bytesize) == 32 # else it is to a proxy
 
           @socket = socket
         end
         return unless @socket.equal?(socket)
-
-        return if @body && @wire.sent_head? # it was at hand
 
         strings.each do |bytes|
           @wire.sends(bytes) { |method, target, headers| start(method, target, headers) unless @call.started? }
@@ -111,7 +114,7 @@ module AfterglowHook
       def url(target)
         return target unless target.start_with?('/', '*') # to a proxy
 
-        "#{NetHTTP.origin(@http, @place)}#{target}"
+        "#{@origin}#{target}"
       end
 
       # The headers that the request has before the library adds its own.
@@ -153,16 +156,12 @@ module AfterglowHook
     @connections = {}.compare_by_identity # that are being made, of each Net::HTTP
 
     class << self
-      def origin(http, place)
-        http.use_ssl? ? "https://#{place.delete_suffix(':443')}" : "http://#{place.delete_suffix(':80')}"
-      end
-
       # Looks at Net::HTTP from now on, if it is the one that this file knows.
       def install
         return unless Guard.knows?('Net::HTTP', METHODS)
 
         INVOCATIONS.open('none')
-        @runtime_api = ENV.fetch('AWS_LAMBDA_RUNTIME_API', nil)
+        @runtime_api = "http://#{ENV.fetch('AWS_LAMBDA_RUNTIME_API', nil)}"
         watch_requests(::Net::HTTP)
         watch_bytes(::Net::BufferedIO)
       end
@@ -177,7 +176,7 @@ module AfterglowHook
       end
 
       def watch_bytes(buffered)
-        watch(buffered, :write, :call) { |at| @exchanges[Fiber.current]&.writes(at.self, at.binding.local_variable_get(:strs)) }
+        watch(buffered, :write, :call) { |at| @exchanges[Fiber.current]&.writes(at.self, at.binding) }
         watch(buffered, :rbuf_fill, :call, :return) { |at| @exchanges[Fiber.current]&.fills(at.self, at.event) }
         watch(buffered, :close, :call) { |at| @exchanges[Fiber.current]&.failed($!, at.self) }
       end
@@ -200,18 +199,18 @@ module AfterglowHook
         exchange = @exchanges[fiber]
         return exchange.nested += 1 if exchange&.request.equal?(request)
 
-        place = place_of(http)
-        return if place == @runtime_api
+        origin = origin(http)
+        return if origin == @runtime_api
 
-        @exchanges[fiber] = Exchange.new(http, place, request, arguments.local_variable_get(:body), exchange, $!)
+        @exchanges[fiber] = Exchange.new(http, origin, request, arguments.local_variable_get(:body), exchange, $!)
       end
 
       def connects(http)
         exchange = of(http)
         return exchange.connects if exchange
 
-        place = place_of(http)
-        @connections[http] = Connection.new(NetHTTP.origin(http, place)) if place != @runtime_api
+        origin = origin(http)
+        @connections[http] = Connection.new(origin) if origin != @runtime_api
       end
 
       def connected(http)
@@ -219,9 +218,19 @@ module AfterglowHook
         @connections.delete(http)&.finish(!socket.nil? && !socket.closed?)
       end
 
-      def place_of(http)
+      # Gives scheme, host and port. A function nearly always asks the same host again.
+      def origin(http)
+        known = @known
         host = http.address
-        host.include?(':') && !host.start_with?('[') ? "[#{host}]:#{http.port}" : "#{host}:#{http.port}"
+        port = http.port
+        secure = http.use_ssl?
+        return known[3] if known && known[0] == host && known[1] == port && known[2] == secure
+
+        brackets = host.include?(':') && !host.start_with?('[')
+        usual = port == (secure ? 443 : 80)
+        origin = "#{secure ? 'https' : 'http'}://#{brackets ? "[#{host}]" : host}#{":#{port}" unless usual}".freeze
+        @known = [host.dup, port, secure, origin] # what another thread has put together is never half of this
+        origin
       end
 
       def returned(at)

@@ -48,11 +48,13 @@ module AfterglowHook
     LENGTH = /^content-length:[ \t]*(\d+)[ \t]*\r?$/i
     HEAD_END = "\r\n\r\n"
     BARE_HEAD_END = /\n\r?\n/ # of servers that leave out what nobody asks for
+    VERSION = 'HTTP/1.1'
+    NOTHING = ''.b.freeze
 
     def initialize(call)
       @call = call
-      @sending = ''.b # the head of the request, as far as it has gone; nil when it is complete
-      @coming = ''.b # the same of the answer
+      @sending = NOTHING # the head of the request, as far as it has gone; nil when it is complete
+      @coming = NOTHING # the same of the answer
       @method = nil
       @chunks = nil # of the request's body
       @unread = nil # of the answer's body: a Framing, a number of bytes, or nil where the end of the connection is its end
@@ -63,16 +65,21 @@ module AfterglowHook
     # Takes what is about to be sent. The block is called with method, target and headers, once.
     def sends(bytes)
       if @sending
-        bytes = @sending << bytes.b unless @sending.empty? && bytes.end_with?(HEAD_END)
+        bytes = bytes.b unless bytes.ascii_only? # what index gives is a number of bytes
+        bytes = @sending + bytes unless @sending.empty?
         ends = bytes.index(HEAD_END)
         return @sending = bytes.b if ends.nil?
 
         @sending = nil
         first = bytes.index("\r\n")
-        @method, target = bytes.byteslice(0, first).split(' ', 3)
+        space = bytes.index(' ') || 0
+        target = space + 1
+        @method = bytes.byteslice(0, space)
         headers = bytes.byteslice(first + 2, ends - first)
         @chunks = Framing.new if headers.match?(CHUNKED)
-        yield @method, target, headers
+        yield @method, bytes.byteslice(target, (bytes.index(' ', target) || first) - target), headers
+        return if bytes.bytesize == ends + 4
+
         bytes = bytes.byteslice(ends + 4, bytes.bytesize)
       end
       pass(bytes, @chunks) { |piece| @call.sent(piece) } unless bytes.empty?
@@ -101,28 +108,31 @@ module AfterglowHook
 
     # Gives what came behind the head, or nil while that is not complete.
     def answer(bytes, &block)
-      bytes = @coming << bytes unless @coming.empty?
+      bytes = @coming + bytes unless @coming.empty?
       ends = bytes.index(HEAD_END)
       behind = ends ? ends + 4 : bytes.index(BARE_HEAD_END) && $~.end(0)
       if behind.nil?
         @coming = bytes.bytesize > MOST_HEAD ? nil : bytes.b # whatever it is
         return
       end
-      @coming = ''.b
-      answered(bytes.byteslice(0, behind - (bytes.getbyte(behind - 2) == 13 ? 2 : 1)), &block) # without the empty line
+      @coming = NOTHING
+      answered(bytes, behind - (bytes.getbyte(behind - 2) == 13 ? 2 : 1), &block) # without the empty line
+      return if bytes.bytesize == behind
+
       rest = bytes.byteslice(behind, bytes.bytesize)
-      rest.empty? || @coming.nil? ? rest : answer(rest, &block)
+      @coming.nil? ? rest : answer(rest, &block)
     end
 
-    def answered(head)
-      status = head.byteslice(9, 3).to_i
-      return if !head.start_with?('HTTP/1.') || (status < 200 && status != 101) # more is to come
+    # Takes a head that ends before a place.
+    def answered(bytes, ends)
+      status = bytes.byteslice(9, 3).to_i
+      return if !bytes.start_with?('HTTP/1.') || (status < 200 && status != 101) # more is to come
 
       @coming = nil
-      first = head.index("\n") + 1
-      headers = head.byteslice(first, head.bytesize)
+      first = bytes.index("\n") + 1
+      headers = bytes.byteslice(first, ends - first)
       @unread = length(status, headers)
-      yield status, headers, head.byteslice(0, 8)
+      yield status, headers, bytes.start_with?(VERSION) ? VERSION : bytes.byteslice(0, 8)
     end
 
     def length(status, headers)

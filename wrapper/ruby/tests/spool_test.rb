@@ -131,10 +131,70 @@ check 'no descriptor is left' do
     spool.announce
     soft, hard = Process.getrlimit(Process::RLIMIT_NOFILE)
     Process.setrlimit(Process::RLIMIT_NOFILE, 0, hard)
-    spool.call(1)
-    Process.setrlimit(Process::RLIMIT_NOFILE, soft, hard)
+    spool.call(1) # goes to the file that is open
+    spool.begin('A')
     spool.call(2)
-    equal([%w[process], %w[call.start 2], ['loss', 'write-failed', 1]], spool.records)
+    Process.setrlimit(Process::RLIMIT_NOFILE, soft, hard)
+    spool.call(3)
+    equal([%w[process], %w[call.start 3], ['loss', 'write-failed', 1], %w[process], %w[call.start 1]], spool.records)
+  end
+end
+
+check 'its descriptor has a high number, and is closed with the file' do
+  spooled do |spool|
+    before = File.open('/dev/null', &:fileno)
+    spool.begin('A')
+    spool.call(1)
+    equal(before, File.open('/dev/null', &:fileno))
+    equal([800], Dir.children('/proc/self/fd').map(&:to_i).select { |number| number >= 800 })
+    spool.end
+    equal([], Dir.children('/proc/self/fd').map(&:to_i).select { |number| number >= 800 })
+  end
+end
+
+check 'the function closes the descriptor, and is given its number' do
+  spooled do |spool|
+    spool.begin('A')
+    spool.call(1)
+    IO.for_fd(800, 'w').close
+    Dir.mktmpdir do |directory|
+      own = File.open("#{directory}/own", 'w')
+      there = own.fcntl(0, 800) # F_DUPFD
+      spool.call(2)
+      spool.end
+      GC.start
+      own.write('its own')
+      own.flush
+      equal(['7', true], [File.size("/proc/self/fd/#{there}").to_s, IO.for_fd(there, 'w', autoclose: false).stat.ino == own.stat.ino])
+    end
+    equal([%w[process], %w[call.start 1], %w[call.start 2]], spool.records)
+  end
+end
+
+check 'the function closes all that Ruby knows to be open' do
+  spooled do |spool|
+    spool.begin('A')
+    spool.call(1)
+    ObjectSpace.each_object(IO) { |io| io.close if io.fileno > 2 rescue nil }
+    spool.call(2)
+    spool.end
+    equal([%w[process], %w[call.start 1], %w[call.start 2]], spool.records)
+  end
+end
+
+check 'a fork leaves its parent’s descriptor alone' do
+  spooled do |spool|
+    spool.begin('A')
+    spool.call(1)
+    child = fork do
+      spool.call(2)
+      numbers = Dir.children('/proc/self/fd').map(&:to_i).select { |number| number >= 800 }
+      exit!(numbers == [800] ? 0 : 1)
+    end
+    _, status = Process.wait2(child)
+    spool.call(3)
+    spool.end
+    equal([true, 3], [status.success?, spool.records.count { |kind,| kind == 'call.start' }])
   end
 end
 
