@@ -25,13 +25,15 @@ const imports = `
 	E/mask                                              < E/limit
 	E/mask, E/event, E/otlp                             < E/span
 	extension/otlplog                                   < E/export
-	E/event                                             < E/telemetry
+	E/event, E/nonblock                                 < E/telemetry
+	E/nonblock                                          < E/lambdaapi
 	E/event, E/mask, E/span, E/otlp                     < E/metric
 	E/event, E/export, extension/otlplog                < E/deliver
 	extension/otlplog                                   < infra/local/...
 	spool, E/event, E/intake, E/enrich, E/correlate     < E/lifecycle
 	E/mask, E/limit, E/span, E/otlp, E/export           < E/lifecycle
 	E/lambdaapi, E/telemetry, E/deliver, E/metric       < E/lifecycle
+	E/nonblock                                          < E/lifecycle
 	E/lifecycle, E/lambdaapi, E/export, E/mask, E/limit < extension
 	E/telemetry, E/deliver, E/metric, E/event           < extension
 	extension/otlplog                                   < extension

@@ -11,8 +11,9 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"syscall"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/nonblock"
 )
 
 // dialTimeout bounds connecting, which on Lambda never leaves the machine. Waiting for an answer has no bound.
@@ -104,7 +105,7 @@ func (c *Client) roundTrip(method string, request []byte, sent bool) (a answer, 
 // connect makes sure of a connection. One that Lambda closed meanwhile must be found out before a request is written to it: afterwards
 // nobody can say whether the request arrived.
 func (c *Client) connect(ctx context.Context) error {
-	if c.conn != nil && alive(c.conn) {
+	if c.conn != nil && nonblock.IsIdle(c.conn) {
 		return nil
 	}
 	c.Close()
@@ -113,29 +114,9 @@ func (c *Client) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect to lambda: %w", err)
 	}
-	c.conn = conn
-	c.reader = bufio.NewReaderSize(conn, 4<<10)
+	c.conn = nonblock.Conn(conn)
+	c.reader = bufio.NewReaderSize(c.conn, 4<<10)
 	return nil
-}
-
-// alive looks at an idle connection without waiting: it is alive if there is nothing to read from it, neither data nor its end.
-func alive(conn net.Conn) bool {
-	sc, ok := conn.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	rc, err := sc.SyscallConn()
-	if err != nil {
-		return false
-	}
-	idle := false
-	err = rc.Read(func(fd uintptr) bool {
-		var b [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		idle = errors.Is(err, syscall.EAGAIN)
-		return true
-	})
-	return err == nil && idle
 }
 
 // Close closes the connection. The client stays usable.

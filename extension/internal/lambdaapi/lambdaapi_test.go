@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/nonblock"
 )
 
 // serve starts an API that answers with h and gives a client for it.
@@ -249,7 +251,7 @@ func TestConnectionClosedWhileIdle(t *testing.T) {
 // awaitDeath waits until the other side's close has arrived here.
 func awaitDeath(t *testing.T, conn net.Conn) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); alive(conn); {
+	for deadline := time.Now().Add(5 * time.Second); nonblock.IsIdle(conn); {
 		if time.Now().After(deadline) {
 			t.Fatal("the connection stays alive")
 		}

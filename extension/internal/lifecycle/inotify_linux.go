@@ -6,9 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/extension/internal/nonblock"
 )
 
 // A notifier tells of files that appear in a directory under a new name. It asks the kernel itself, because the usual package asks for
@@ -16,9 +19,10 @@ import (
 //
 // Reading waits in Go's own poller: no goroutine, and a deadline ends it.
 type notifier struct {
-	file  *os.File
-	buf   []byte
-	ended bool // the directory is gone, or the kernel's queue overflowed: make a new one
+	file    *os.File
+	changes io.Reader // of it
+	buf     []byte
+	ended   bool // the directory is gone, or the kernel's queue overflowed: make a new one
 }
 
 func newNotifier(dir string) (*notifier, error) {
@@ -31,7 +35,8 @@ func newNotifier(dir string) (*notifier, error) {
 		_ = syscall.Close(fd)
 		return nil, fmt.Errorf("watch spool: %w", err)
 	}
-	return &notifier{file: os.NewFile(uintptr(fd), "inotify"), buf: make([]byte, 4<<10)}, nil
+	file := os.NewFile(uintptr(fd), "inotify")
+	return &notifier{file: file, changes: nonblock.Reader(file), buf: make([]byte, 4<<10)}, nil
 }
 
 func (n *notifier) alive() bool { return !n.ended }
@@ -48,7 +53,7 @@ func (n *notifier) wait(ctx context.Context, deadline time.Time, match func(name
 	stop := context.AfterFunc(ctx, func() { _ = n.file.SetReadDeadline(time.Unix(1, 0)) }) // it worked a line ago
 	defer stop()
 	for {
-		size, err := n.file.Read(n.buf)
+		size, err := n.changes.Read(n.buf)
 		if err != nil {
 			n.ended = n.ended || !errors.Is(err, os.ErrDeadlineExceeded)
 			return fmt.Errorf("watch spool: %w", err)

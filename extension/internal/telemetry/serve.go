@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/extension/internal/nonblock"
 )
 
 const (
@@ -159,7 +160,7 @@ func (l *Listener) accept(from net.Listener) {
 					l.damaged(0)
 				}
 			}()
-			l.answer(conn)
+			l.answer(nonblock.Conn(conn))
 		}()
 	}
 }
