@@ -3,7 +3,7 @@ package afterglow.clients;
 import afterglow.boot.Probe;
 import afterglow.hook.Call;
 import afterglow.hook.Calls;
-import afterglow.hook.Fields;
+import afterglow.hook.Field;
 import afterglow.hook.Known;
 import java.nio.ByteBuffer;
 import org.apache.hc.client5.http.async.AsyncExecChain;
@@ -30,7 +30,7 @@ public final class Apache5Async extends Probe {
     private static final int WRITE = 9;
 
     private final Calls calls;
-    private final Fields fields = new Fields();
+    private final Field request = new Field("val$request");
     private final Known<Call> known = new Known<>(); // by request
     private final ThreadLocal<Call> producing = new ThreadLocal<>();
     private final ThreadLocal<ByteBuffer> written = new ThreadLocal<>();
@@ -40,7 +40,7 @@ public final class Apache5Async extends Probe {
     }
 
     private Call of(Object handler) {
-        return known.get(fields.read(handler, "val$request"));
+        return known.get(request.of(handler));
     }
 
     @Override
@@ -50,9 +50,9 @@ public final class Apache5Async extends Probe {
                 start((HttpRequest) a, ((AsyncExecChain.Scope) c).route.getTargetHost());
                 break;
             case SEND: { // a client for HTTP/2 alone takes up nothing before
-                HttpRequest request = (HttpRequest) fields.read(self, "val$request");
-                if (known.get(request) == null) {
-                    start(request, null);
+                HttpRequest sent = (HttpRequest) request.of(self);
+                if (known.get(sent) == null) {
+                    start(sent, null);
                 }
                 break;
             }
@@ -80,7 +80,7 @@ public final class Apache5Async extends Probe {
                 call.abandon();
                 break;
             case ANSWER:
-                answered(call, (HttpRequest) fields.read(handler, "val$request"), (HttpResponse) a, b != null);
+                answered(call, (HttpRequest) request.of(handler), (HttpResponse) a, b != null);
                 break;
             case RECEIVED:
                 call.received((ByteBuffer) a);

@@ -3,7 +3,7 @@ package afterglow.clients;
 import afterglow.boot.Probe;
 import afterglow.hook.Call;
 import afterglow.hook.Calls;
-import afterglow.hook.Fields;
+import afterglow.hook.Field;
 import afterglow.hook.Known;
 import java.net.URI;
 import java.net.http.HttpHeaders;
@@ -41,32 +41,52 @@ public final class NetHttp extends Probe {
     private static final int SENT = 42;
     private static final int END_STREAM = 1; // RFC 9113, 6.1
 
-    /** An exchange of the client's. */
-    private static final class Exchange {
-        final HttpRequest request;
+    /** A request with its redirects and attempts: who started it. */
+    private static final class Multi {
         final String invocation;
-        Call call;
-        volatile boolean subscribed; // its body is seen where it is handed over
+        Known.Entry entry;
 
-        Exchange(HttpRequest request, String invocation) {
-            this.request = request;
+        Multi(String invocation) {
             this.invocation = invocation;
         }
     }
 
+    /** An exchange of the client's. */
+    private static final class Exchange {
+        final HttpRequest request;
+        final Multi multi;
+        Known.Entry entry;
+        Call call;
+        volatile boolean subscribed; // its body is seen where it is handed over
+
+        Exchange(HttpRequest request, Multi multi) {
+            this.request = request;
+            this.multi = multi;
+        }
+    }
+
     private final Calls calls;
-    private final Known<String> multis = new Known<>(); // a request with its redirects: who started it
+    private final Known<Multi> multis = new Known<>();
     private final Known<Exchange> exchanges = new Known<>();
     private final Known<Exchange> bodies = new Known<>(); // by what a body goes to
     private final ThreadLocal<Exchange> reading = new ThreadLocal<>();
-    private final Fields fields = new Fields();
+    private final Field systemHeaders = new Field("systemHeadersBuilder");
+    private final Field headersMap = new Field("headersMap");
+    private final Field statusCode = new Field("statusCode");
+    private final Field version = new Field("version");
+    private final Field exchangeOfHttp1 = new Field("http1Exchange");
+    private final Field exchangeOfImplementation = new Field("exchange");
+    private final Field exchangeOfStream = new Field("exchange");
+    private final Field data = new Field("data");
+    private final Field flags = new Field("flags");
 
     public NetHttp(Calls calls) {
         this.calls = calls;
     }
 
+    // One method for each point: the virtual machine compiles a method again when it comes upon a branch that it has not seen taken before.
+
     @Override
-    @SuppressWarnings("unchecked")
     public void enter(int point, Object self, Object a, Object b, Object c) {
         switch (point) {
             case SEND:
@@ -76,43 +96,27 @@ public final class NetHttp extends Probe {
             case IGNORE_BODY:
                 reading.set(exchanges.get(self));
                 break;
-            case NO_BODY: {
-                Call call = call(exchanges.get(self));
-                if (call != null) {
-                    call.end();
-                }
+            case NO_BODY:
+                completed(call(exchanges.get(self)), null);
                 break;
-            }
-            case CANCEL: {
-                Call call = call(exchanges.get(self));
-                if (call != null && a instanceof Throwable) {
-                    call.fail((Throwable) a);
-                }
+            case CANCEL:
+                cancelled(call(exchanges.get(self)), a);
                 break;
-            }
             case ARRIVED:
-                arrived(bodies.get(self), (List<ByteBuffer>) a);
+                arrived(call(bodies.get(self)), a);
                 break;
             case COMPLETE:
-                completed(call(bodies.remove(self)), (Throwable) a);
+                completed(call(bodies.remove(self)), a);
                 break;
-            case ABANDON: {
-                Call call = call(bodies.remove(self));
-                if (call != null) {
-                    call.abandon();
-                }
+            case ABANDON:
+                abandoned(call(bodies.remove(self)));
                 break;
-            }
             case FRAME:
-                frame(exchanges.get(fields.read(self, "exchange")), a);
+                frame(exchanges.get(exchangeOfStream.of(self)), a);
                 break;
-            case SENT: {
-                Call call = call(bodies.get(self));
-                if (call != null) {
-                    call.sent((ByteBuffer) a);
-                }
+            case SENT:
+                sent(call(bodies.get(self)), a);
                 break;
-            }
             default:
         }
     }
@@ -121,44 +125,28 @@ public final class NetHttp extends Probe {
     public void leave(int point, Object result, Object self, Object a, Object b, Object c) {
         switch (point) {
             case MULTI:
-                if (multis.get(self) == null) {
-                    multis.put(self, calls.invocation());
-                }
+                multi(self);
                 break;
             case EXCHANGE:
                 exchange(self, (HttpRequest) a, b);
                 break;
-            case SEND: {
-                Call call = call(exchanges.get(self));
-                if (call != null && result instanceof CompletableFuture) {
-                    ((CompletableFuture<?>) result).whenComplete(new Failed(call));
-                }
+            case SEND:
+                watch(call(exchanges.get(self)), result);
                 break;
-            }
             case READ_BODY:
                 reading.remove();
                 break;
-            case IGNORE_BODY: {
-                reading.remove();
-                Call call = call(exchanges.get(self));
-                if (call != null && result instanceof CompletableFuture) {
-                    ((CompletableFuture<?>) result).whenComplete(new Ignored(call));
-                }
+            case IGNORE_BODY:
+                ignored(call(exchanges.get(self)), result);
                 break;
-            }
             case RESPONSE:
                 answered(exchanges.get(b), self, (HttpHeaders) c);
                 break;
-            case SUBSCRIBER: {
-                Exchange exchange = reading.get();
-                if (exchange != null) {
-                    exchange.subscribed = true;
-                    bodies.put(self, exchange);
-                }
+            case SUBSCRIBER:
+                subscribed(reading.get(), self);
                 break;
-            }
             case BODY_HTTP1:
-                body(self, fields.read(a, "http1Exchange"));
+                body(self, exchangeOfHttp1.of(a));
                 break;
             case BODY_HTTP2:
                 body(self, a);
@@ -176,14 +164,57 @@ public final class NetHttp extends Probe {
         return exchange == null ? null : exchange.call;
     }
 
-    private void exchange(Object exchange, HttpRequest request, Object multi) {
-        String invocation = multis.get(multi);
-        if (invocation == null) { // this is the multi's own thread, which is the caller's
-            invocation = calls.invocation();
-            multis.put(multi, invocation);
+    private Multi multi(Object self) {
+        Multi multi = multis.get(self);
+        if (multi == null) { // this is its own thread, which is the caller's
+            multi = new Multi(calls.invocation());
+            multi.entry = multis.put(self, multi);
         }
-        if (exchanges.get(exchange) == null) {
-            exchanges.put(exchange, new Exchange(request, invocation));
+        return multi;
+    }
+
+    private void exchange(Object self, HttpRequest request, Object multi) {
+        if (exchanges.get(self) == null) { // one constructor calls the other
+            Exchange exchange = new Exchange(request, multi(multi));
+            exchange.entry = exchanges.put(self, exchange);
+        }
+    }
+
+    private static void watch(Call call, Object future) {
+        if (call != null && future instanceof CompletableFuture) {
+            ((CompletableFuture<?>) future).whenComplete(new Failed(call));
+        }
+    }
+
+    private void ignored(Call call, Object future) {
+        reading.remove();
+        if (call != null && future instanceof CompletableFuture) {
+            ((CompletableFuture<?>) future).whenComplete(new Ignored(call));
+        }
+    }
+
+    private void subscribed(Exchange exchange, Object subscriber) {
+        if (exchange != null && exchange.call != null) {
+            exchange.subscribed = true;
+            exchange.call.keep(bodies.put(subscriber, exchange));
+        }
+    }
+
+    private static void cancelled(Call call, Object error) {
+        if (call != null && error instanceof Throwable) {
+            call.fail((Throwable) error);
+        }
+    }
+
+    private static void abandoned(Call call) {
+        if (call != null) {
+            call.abandon();
+        }
+    }
+
+    private static void sent(Call call, Object bytes) {
+        if (call != null) {
+            call.sent((ByteBuffer) bytes);
         }
     }
 
@@ -197,14 +228,17 @@ public final class NetHttp extends Probe {
         int end = url.indexOf('#');
         List<String> headers = new ArrayList<>();
         StringBuilder cookies = new StringBuilder();
-        pairs((Map<?, ?>) fields.read(fields.read(request, "systemHeadersBuilder"), "headersMap"), headers, cookies);
+        pairs((Map<?, ?>) headersMap.of(systemHeaders.of(request)), headers, cookies);
         pairs(request.headers().map(), headers, cookies);
         if (cookies.length() > 0) { // which the client sends last, and in one
             headers.add("Cookie");
             headers.add(cookies.toString());
         }
-        exchange.call = calls.start("java.net.http", exchange.invocation, request.method(), end < 0 ? url : url.substring(0, end),
+        exchange.call = calls.start("java.net.http", exchange.multi.invocation, request.method(), end < 0 ? url : url.substring(0, end),
             headers.toArray(new String[0]), null, 0);
+        if (exchange.call != null) {
+            exchange.call.keep(exchange.entry);
+        }
     }
 
     private static void pairs(Map<?, ?> from, List<String> into, StringBuilder cookies) {
@@ -227,14 +261,17 @@ public final class NetHttp extends Probe {
         if (call == null || call.isAnswered()) {
             return;
         }
-        int status = fields.readInt(response, "statusCode");
+        int status = statusCode.ofInt(response);
         if (status < 200 && status != 101) { // the answer is yet to come
             return;
         }
         List<String> pairs = new ArrayList<>();
         pairs(headers.map(), pairs, null);
-        String proto = String.valueOf(fields.read(response, "version"));
+        String proto = String.valueOf(version.of(response));
         call.answered(status, pairs.toArray(new String[0]), proto.equals("HTTP_2") ? "HTTP/2" : proto.equals("HTTP_1_1") ? "HTTP/1.1" : proto, null);
+        if (status < 300 || status >= 400 && status != 401 && status != 407) { // the client leaves it at that
+            call.keep(exchange.multi.entry);
+        }
         String length = headers.firstValue("content-length").orElse(null);
         if (status == 101 || status == 204 || status == 304 || exchange.request.method().equals("HEAD")) {
             call.end();
@@ -243,42 +280,42 @@ public final class NetHttp extends Probe {
         }
     }
 
-    private static void arrived(Exchange exchange, List<ByteBuffer> buffers) {
-        Call call = call(exchange);
+    @SuppressWarnings("unchecked")
+    private static void arrived(Call call, Object bytes) {
         if (call != null) {
+            List<ByteBuffer> buffers = (List<ByteBuffer>) bytes;
             for (int i = 0; i < buffers.size(); i++) {
                 call.received(buffers.get(i));
             }
         }
     }
 
-    private static void completed(Call call, Throwable error) {
+    private static void completed(Call call, Object error) {
         if (call == null) {
             return;
         }
         if (error == null) {
             call.end();
         } else {
-            call.fail(error);
+            call.fail((Throwable) error);
         }
     }
 
     /** A frame of HTTP/2, where bodies are not seen further up: before Java 19. */
-    @SuppressWarnings("unchecked")
     private void frame(Exchange exchange, Object frame) {
         if (call(exchange) == null || exchange.subscribed) {
             return;
         }
-        arrived(exchange, (List<ByteBuffer>) fields.read(frame, "data"));
-        if ((fields.readInt(frame, "flags") & END_STREAM) != 0) {
+        arrived(exchange.call, data.of(frame));
+        if ((flags.ofInt(frame) & END_STREAM) != 0) {
             exchange.call.end();
         }
     }
 
     private void body(Object subscriber, Object implementation) {
-        Exchange exchange = exchanges.get(fields.read(implementation, "exchange"));
-        if (exchange != null) {
-            bodies.put(subscriber, exchange);
+        Exchange exchange = exchanges.get(exchangeOfImplementation.of(implementation));
+        if (exchange != null && exchange.call != null) {
+            exchange.call.keep(bodies.put(subscriber, exchange));
         }
     }
 

@@ -95,7 +95,7 @@ public final class OkHttp extends Streams {
             case SINK: {
                 Sending sending = current();
                 if (sending != null && sending.call != null && !sending.call.isEnded()) {
-                    bodies.put(self, new Passing(sending.call));
+                    sending.call.keep(bodies.put(self, new Passing(sending.call)));
                 }
                 break;
             }

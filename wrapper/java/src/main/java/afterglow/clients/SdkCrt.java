@@ -3,7 +3,7 @@ package afterglow.clients;
 import afterglow.boot.Probe;
 import afterglow.hook.Call;
 import afterglow.hook.Calls;
-import afterglow.hook.Fields;
+import afterglow.hook.Field;
 import afterglow.hook.Known;
 import java.nio.ByteBuffer;
 import software.amazon.awssdk.http.HttpExecuteRequest;
@@ -29,7 +29,8 @@ public final class SdkCrt extends Probe {
     private static final int SUCCEEDED = 10;
 
     private final Calls calls;
-    private final Fields fields = new Fields();
+    private final Field request = new Field("request");
+    private final Field responseBuilder = new Field("responseBuilder");
     private final Known<Call> known = new Known<>(); // by the adapters between SDK and runtime
     private final ThreadLocal<Call> taken = new ThreadLocal<>();
     private final ThreadLocal<Call> waited = new ThreadLocal<>();
@@ -43,8 +44,8 @@ public final class SdkCrt extends Probe {
     public void enter(int point, Object self, Object a, Object b, Object c) throws Throwable {
         switch (point) {
             case EXECUTE: {
-                Object request = fields.read(a, "request");
-                SdkHttpRequest http = request instanceof AsyncExecuteRequest ? ((AsyncExecuteRequest) request).request() : ((HttpExecuteRequest) request).httpRequest();
+                Object execute = request.of(a);
+                SdkHttpRequest http = execute instanceof AsyncExecuteRequest ? ((AsyncExecuteRequest) execute).request() : ((HttpExecuteRequest) execute).httpRequest();
                 taken.set(SdkRequest.start(calls, "AWS SDK, CRT", http));
                 break;
             }
@@ -91,7 +92,7 @@ public final class SdkCrt extends Probe {
             case EXECUTE: {
                 Call call = taken.get();
                 taken.remove();
-                if (a != null && fields.read(a, "request") instanceof AsyncExecuteRequest) {
+                if (a != null && request.of(a) instanceof AsyncExecuteRequest) {
                     SdkRequest.watch(result, call);
                 } else {
                     waited.set(call);
@@ -151,7 +152,7 @@ public final class SdkCrt extends Probe {
 
     /** The headers come in pieces, so they are told with what comes behind them. */
     private void answered(Call call, Object adapter) {
-        SdkHttpResponse.Builder response = (SdkHttpResponse.Builder) fields.read(adapter, "responseBuilder");
+        SdkHttpResponse.Builder response = (SdkHttpResponse.Builder) responseBuilder.of(adapter);
         if (!call.isAnswered() && response.statusCode() >= 200) {
             call.answered(response.statusCode(), SdkRequest.pairs(response.headers()), null, null);
         }

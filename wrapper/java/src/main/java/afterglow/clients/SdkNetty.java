@@ -3,7 +3,7 @@ package afterglow.clients;
 import afterglow.boot.Probe;
 import afterglow.hook.Call;
 import afterglow.hook.Calls;
-import afterglow.hook.Fields;
+import afterglow.hook.Field;
 import afterglow.hook.Known;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufHolder;
@@ -30,7 +30,11 @@ public final class SdkNetty extends Probe {
     private static final int RECEIVED = 6;
 
     private final Calls calls;
-    private final Fields fields = new Fields();
+    private final Field context = new Field("context");
+    private final Field executeRequest = new Field("executeRequest");
+    private final Field streamedRequest = new Field("this$0");
+    private final Field adapter = new Field("this$0");
+    private final Field requestContext = new Field("requestContext");
     private final Known<Call> requests = new Known<>(); // by the SDK's context of a request
     private final Known<Call> bodies = new Known<>();
     private final ThreadLocal<Call> writing = new ThreadLocal<>();
@@ -44,18 +48,18 @@ public final class SdkNetty extends Probe {
     public void enter(int point, Object self, Object a, Object b, Object c) throws Throwable {
         switch (point) {
             case EXECUTE: {
-                Object context = fields.read(self, "context");
-                Call call = SdkRequest.start(calls, "AWS SDK, Netty", ((AsyncExecuteRequest) fields.read(context, "executeRequest")).request());
+                Object request = context.of(self);
+                Call call = SdkRequest.start(calls, "AWS SDK, Netty", ((AsyncExecuteRequest) executeRequest.of(request)).request());
                 if (call != null) {
-                    requests.put(context, call);
+                    requests.put(request, call);
                 }
                 break;
             }
             case WRITE:
-                writing.set(requests.get(fields.read(self, "context")));
+                writing.set(requests.get(context.of(self)));
                 break;
             case SENT: {
-                Call call = bodies.get(fields.read(self, "this$0"));
+                Call call = bodies.get(streamedRequest.of(self));
                 if (call != null) {
                     call.sent((ByteBuffer) a);
                 }
@@ -67,7 +71,7 @@ public final class SdkNetty extends Probe {
                 }
                 break;
             case RECEIVED: {
-                Call call = requests.get(fields.read(fields.read(self, "this$0"), "requestContext"));
+                Call call = requests.get(requestContext.of(adapter.of(self)));
                 if (call != null) {
                     received(call, ((ByteBufHolder) a).content());
                 }
@@ -81,7 +85,7 @@ public final class SdkNetty extends Probe {
     public void leave(int point, Object result, Object self, Object a, Object b, Object c) throws Throwable {
         switch (point) {
             case EXECUTE:
-                SdkRequest.watch(result, requests.get(fields.read(self, "context")));
+                SdkRequest.watch(result, requests.get(context.of(self)));
                 break;
             case WRITE:
                 writing.remove();
@@ -102,7 +106,7 @@ public final class SdkNetty extends Probe {
         if (point == WRITE) {
             writing.remove();
         } else {
-            Call call = requests.get(fields.read(self, "context"));
+            Call call = requests.get(context.of(self));
             if (call != null) {
                 call.fail(error);
             }
@@ -110,14 +114,14 @@ public final class SdkNetty extends Probe {
     }
 
     @SuppressWarnings({"unchecked", "rawtypes"})
-    private void answered(ChannelHandlerContext context, HttpResponse response) throws ReflectiveOperationException {
+    private void answered(ChannelHandlerContext channel, HttpResponse response) throws ReflectiveOperationException {
         if (contextKey == null) {
             Class<?> keys = Class.forName("software.amazon.awssdk.http.nio.netty.internal.ChannelAttributeKey", true, getClass().getClassLoader());
             java.lang.reflect.Field key = keys.getDeclaredField("REQUEST_CONTEXT_KEY");
             key.setAccessible(true);
             contextKey = key.get(null);
         }
-        Call call = requests.get(context.channel().attr((io.netty.util.AttributeKey) contextKey).get());
+        Call call = requests.get(channel.channel().attr((io.netty.util.AttributeKey) contextKey).get());
         if (call == null || call.isAnswered() || response.status().code() == 100) {
             return;
         }

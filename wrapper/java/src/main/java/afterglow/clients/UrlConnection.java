@@ -84,7 +84,7 @@ public final class UrlConnection extends Probe {
         } else { // a stream was made for a connection
             Exchange exchange = exchanges.get(a);
             if (exchange != null && exchange.call != null && !exchange.call.isEnded()) {
-                streams.put(self, exchange.call);
+                exchange.call.keep(streams.put(self, exchange.call));
             }
         }
     }
@@ -156,7 +156,10 @@ public final class UrlConnection extends Probe {
         Call call = calls.start("java.net.HttpURLConnection", null, method, address(connection.getURL()), pairs(headers), bytes,
             body == null ? 0 : body.size());
         Exchange exchange = new Exchange(call, method.equals("HEAD"));
-        exchanges.put(connection, exchange);
+        Known.Entry entry = exchanges.put(connection, exchange);
+        if (call != null) {
+            call.keep(entry);
+        }
         return exchange;
     }
 

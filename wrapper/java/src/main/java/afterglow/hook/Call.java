@@ -28,13 +28,15 @@ public final class Call {
     private boolean ended;
     private String unwritten; // why nobody knows of its start
 
+    private Known.Entry known; // what is known of its objects
+
     Call(Calls calls, String lib, String id, String invocation, int budget) {
         this.calls = calls;
         this.lib = lib;
         this.id = id;
         this.invocation = invocation;
-        request = new Body(budget);
-        response = new Body(budget);
+        request = new Body(budget, calls.spare);
+        response = new Body(budget, calls.spare);
         begun = Spool.ticks();
     }
 
@@ -44,7 +46,7 @@ public final class Call {
             parts = new Part[] {request.whole("request", body, length)};
             atHand = true;
         }
-        Text text = new Text(ROOM).field("call", id).field("lib", lib).field("method", method).field("url", url);
+        Text text = calls.spool.text().field("call", id).field("lib", lib).field("method", method).field("url", url);
         calls.headers(text, headers);
         unwritten = calls.spool.write("call.start", invocation, text, parts, false);
     }
@@ -95,9 +97,20 @@ public final class Call {
         return ended;
     }
 
+    /** Has something that is known of the function's objects forgotten at the end. */
+    public synchronized void keep(Known.Entry entry) {
+        if (ended) {
+            entry.forget();
+        } else {
+            entry.next = known;
+            known = entry;
+        }
+    }
+
     /** Tells how long the response's body is; with 0 the call has ended. */
     public void expect(long bytes) {
         expected = bytes;
+        response.expect(bytes);
         if (bytes == 0) {
             end();
         }
@@ -156,12 +169,19 @@ public final class Call {
             calls.spool.lose(unwritten, 1, 0);
         }
         calls.over(this);
+        headers = null;
+        request.letGo();
+        response.letGo();
+        for (Known.Entry entry = known; entry != null; entry = entry.next) {
+            entry.forget();
+        }
+        known = null;
     }
 
     private void write(Throwable error, boolean partial) {
         Part[] parts = parts(partial);
         boolean full = calls.spool.isFull(invocation, ROOM + Calls.size(headers) + Spool.total(parts)); // an end is told then, too, but without what passed
-        Text text = new Text(ROOM).field("call", id);
+        Text text = calls.spool.text().field("call", id);
         if (status != 0) {
             text.field("status", status);
             if (!full) {

@@ -1,8 +1,10 @@
 package afterglow.hook;
 
+import java.nio.ByteBuffer;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** Outbound requests: makes calls, and knows which are open. */
 public final class Calls {
@@ -12,6 +14,7 @@ public final class Calls {
     private final AtomicInteger count = new AtomicInteger();
     private final Set<Call> open = ConcurrentHashMap.newKeySet();
     private final String api;
+    final AtomicReference<ByteBuffer> spare = new AtomicReference<>(); // for a large body
 
     Calls(Settings settings, Spool spool, Handler handler) {
         this.settings = settings;

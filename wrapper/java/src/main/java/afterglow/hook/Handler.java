@@ -15,7 +15,6 @@ public final class Handler extends Probe {
     static final int INIT_ERROR = 4;
     static final int RESTORE = 5;
 
-    private static final int ROOM = 512;
     private static final int MOST_STATUS = 65536; // longer responses are not searched for a status; the extension has what was kept of them
     private static final int MOST_ERROR = 1048576; // longer error bodies are not taken apart
 
@@ -131,7 +130,7 @@ public final class Handler extends Probe {
         work.starts(id);
         Run run = new Run(id);
         running.put(id, run);
-        Text text = new Text(ROOM).field("arn", fields.text(request, fields.arn));
+        Text text = spool.text().field("arn", fields.text(request, fields.arn));
         long deadline = fields.deadline(request);
         if (deadline > 0) {
             text.field("deadline", deadline);
@@ -175,7 +174,7 @@ public final class Handler extends Probe {
             return;
         }
         calls.abandon(id);
-        Text text = new Text(ROOM).field("dur", (run.ended == 0 ? Spool.ticks() : run.ended) - run.begun);
+        Text text = spool.text().field("dur", (run.ended == 0 ? Spool.ticks() : run.ended) - run.begun);
         Part[] parts = null;
         if (run.error != null) {
             text.error(run.error[0], run.error[1], run.error[2]);
@@ -195,7 +194,7 @@ public final class Handler extends Probe {
 
     private void initFailed(String[] error) {
         failedInit = true;
-        spool.write("init.error", "init", new Text(ROOM).error(error[0], error[1], error[2]), null, true);
+        spool.write("init.error", "init", spool.text().error(error[0], error[1], error[2]), null, true);
     }
 
     /** A snapshot was taken before, and this is one of its copies. */

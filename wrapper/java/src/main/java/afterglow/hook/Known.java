@@ -8,14 +8,37 @@ import java.util.concurrent.ConcurrentHashMap;
 /**
  * What is known of objects of the function's, by their identity, for as long as they live. No field is added to them, no method of
  * theirs is called, and none is kept from being collected.
+ *
+ * <p>What is known of many short-lived objects is best forgotten at once: until the garbage collector tells that an object is gone, it copies
+ * what is known of it from one generation to the next.
  */
 public final class Known<V> {
-    private static final class Key extends WeakReference<Object> {
-        final int hash;
+    /** What is known of one object, to be forgotten. */
+    public abstract static class Entry extends WeakReference<Object> {
+        Entry next; // for whoever keeps several of them
 
-        Key(Object object, ReferenceQueue<Object> queue) {
+        Entry(Object object, ReferenceQueue<Object> queue) {
+            super(object, queue);
+        }
+
+        abstract void forget();
+    }
+
+    private static final class Key extends Entry {
+        final int hash;
+        private final ConcurrentHashMap<Object, ?> map;
+        private final Object value;
+
+        Key(Object object, ReferenceQueue<Object> queue, ConcurrentHashMap<Object, ?> map, Object value) {
             super(object, queue);
             hash = System.identityHashCode(object);
+            this.map = map;
+            this.value = value;
+        }
+
+        @Override
+        void forget() {
+            map.remove(this, value); // unless something else is known of it by now
         }
 
         @Override
@@ -58,11 +81,13 @@ public final class Known<V> {
         return object == null ? null : map.get(new Lookup(object));
     }
 
-    public void put(Object object, V value) {
+    public Entry put(Object object, V value) {
         for (Reference<?> gone = queue.poll(); gone != null; gone = queue.poll()) {
             map.remove(gone);
         }
-        map.put(new Key(object, queue), value);
+        Key key = new Key(object, queue, map, value);
+        map.put(key, value);
+        return key;
     }
 
     public V remove(Object object) {

@@ -1,9 +1,13 @@
 package afterglow.hook;
 
+import java.nio.ByteBuffer;
+
 /** A piece of a record's body. */
 public final class Part {
     final String of;
     final byte[] data;
+    /** Where a large piece is instead, from the beginning of the buffer; null for others. */
+    final ByteBuffer large;
     final int length;
     /** The whole's, -1 if it is not known. */
     final long size;
@@ -11,8 +15,13 @@ public final class Part {
     final boolean shortened;
 
     public Part(String of, byte[] data, int length, long size, boolean truncated, boolean shortened) {
+        this(of, data, null, length, size, truncated, shortened);
+    }
+
+    Part(String of, byte[] data, ByteBuffer large, int length, long size, boolean truncated, boolean shortened) {
         this.of = of;
         this.data = data;
+        this.large = large;
         this.length = length;
         this.size = size;
         this.truncated = truncated;

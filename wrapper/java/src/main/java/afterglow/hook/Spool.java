@@ -3,13 +3,8 @@ package afterglow.hook;
 import java.io.File;
 import java.io.FileInputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.OpenOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -17,7 +12,7 @@ import java.util.ArrayDeque;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * The writer of spool files, as spool/FORMAT.md has them: one file for each invocation, one write(2) for each record.
@@ -28,14 +23,13 @@ import java.util.Set;
 public final class Spool {
     static final String VERSION = "0.1.0";
 
-    private static final String HEAD = "afterglow-spool 1 ";
     private static final int MOST_HEADER = 262144; // FORMAT.md: a reader refuses longer ones
     private static final int MOST_BODY = 16777216;
     private static final int MOST_NAME = 64;
     private static final int MARK_BYTES = 8;
     private static final int MARKS = 64; // drawn at once: one read of the random device lasts for as many files
-    private static final int SCRATCH = 65536; // a call with two full bodies fits; grows to what a larger record needs
-    private static final int FRAME = 128; // a file's head, a record's mark and length, line ends
+    private static final int ROOM = 1024; // for the fields of a call
+    private static final int MOST_ROOM = 65536; // that is kept for the next one
     private static final int MOST_TRIES = 64; // names that an earlier process of the same id left behind
     private static final int MOST_CHECKS = 4; // files looked for at the beginning of an invocation, so that its cost stays the same
 
@@ -43,21 +37,6 @@ public final class Spool {
     private static final String[] ENVIRONMENT = {
         "AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_INITIALIZATION_TYPE", "_HANDLER",
     };
-
-    /** A file that is being written. */
-    private static final class Open {
-        final FileChannel channel;
-        final String stem;
-        final byte[] mark;
-        long bytes;
-        int records = -1; // the first one is the process' description
-
-        Open(FileChannel channel, String stem, byte[] mark) {
-            this.channel = channel;
-            this.stem = stem;
-            this.mark = mark;
-        }
-    }
 
     /** A file that the extension may not have collected yet. */
     private static final class Kept {
@@ -75,7 +54,7 @@ public final class Spool {
     private final String dir;
     private final long pid;
     private final long ppid;
-    private final Map<String, Open> files = new HashMap<>();
+    private final Map<String, SpoolFile> files = new HashMap<>();
     private final Map<String, long[]> lost = new HashMap<>(); // by reason: records and bytes that were not told yet
     private final ArrayDeque<Kept> kept = new ArrayDeque<>();
     private final byte[] random = new byte[MARK_BYTES * MARKS];
@@ -88,7 +67,9 @@ public final class Spool {
     private long wall;
     private long ticks;
     private Text process;
-    private ByteBuffer scratch;
+    private final Text header = new Text(ROOM);
+    private final SpoolFile.Desk desk = new SpoolFile.Desk();
+    private final AtomicReference<Text> spare = new AtomicReference<>();
 
     public Spool(Settings settings, Guard guard) {
         this.settings = settings;
@@ -131,8 +112,8 @@ public final class Spool {
         anchor();
     }
 
-    private Open file(String invocation) {
-        Open file = files.get(invocation);
+    private SpoolFile file(String invocation) {
+        SpoolFile file = files.get(invocation);
         if (file == null && !invocation.equals(last)) {
             file = files.get(last); // an invocation that has ended: its file is the extension's
             invocation = last;
@@ -162,7 +143,7 @@ public final class Spool {
         return n > 0 && n <= MOST_NAME;
     }
 
-    private Open open(String invocation) {
+    private SpoolFile open(String invocation) {
         if (number == 0) {
             number = highest();
         }
@@ -170,10 +151,7 @@ public final class Spool {
         for (int tries = 0; tries < MOST_TRIES; tries++) {
             String stem = dir + '/' + invocation + '.' + pid + '.' + ++number;
             try {
-                // Java never passes a descriptor on to a child.
-                FileChannel channel = FileChannel.open(new File(stem + ".open").toPath(), OPTIONS, FILE_MODE);
-                Inside.uninterruptible(channel);
-                return new Open(channel, stem, mark());
+                return new SpoolFile(stem, mark());
             } catch (FileAlreadyExistsException e) {
                 continue;
             } catch (NoSuchFileException e) {
@@ -190,9 +168,6 @@ public final class Spool {
         return null;
     }
 
-    private static final Set<OpenOption> OPTIONS = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, StandardOpenOption.APPEND);
-    private static final FileAttribute<?> FILE_MODE =
-        PosixFilePermissions.asFileAttribute(EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE));
     private static final FileAttribute<?> DIR_MODE = PosixFilePermissions.asFileAttribute(
         EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE, PosixFilePermission.OWNER_EXECUTE));
 
@@ -231,7 +206,7 @@ public final class Spool {
     }
 
     /** Tells once that the spool is not to be had; every record that it costs is counted. */
-    private Open refused(Exception e) {
+    private SpoolFile refused(Exception e) {
         if (!told) {
             guard.warn("the spool cannot be written (" + e.getClass().getSimpleName() + "); this function is not recorded");
         }
@@ -267,30 +242,26 @@ public final class Spool {
 
     /** Closes an invocation's file and renames it, which tells the extension that the invocation ended in this process. */
     synchronized void end(String invocation) {
-        Open file = files.remove(invocation);
+        SpoolFile file = files.remove(invocation);
         if (file != null) {
             close(file);
         }
     }
 
     synchronized void endAll() {
-        for (Open file : files.values()) {
+        for (SpoolFile file : files.values()) {
             close(file);
         }
         files.clear();
     }
 
-    private void close(Open file) {
+    private void close(SpoolFile file) {
         File from = new File(file.stem + ".open");
         File to = new File(file.stem + ".done");
         if (!from.renameTo(to) && !from.exists() && file.records > 0) {
             lose("deleted", file.records, file.bytes); // under our hands: the extension falls back on the platform's word
         }
-        try {
-            file.channel.close();
-        } catch (IOException e) {
-            // nothing to be done
-        }
+        file.close();
         kept.add(new Kept(to, file.bytes));
         keptBytes += file.bytes;
     }
@@ -310,13 +281,19 @@ public final class Spool {
         }
     }
 
+    /** Gives a text for the fields of a record; write takes it back. */
+    Text text() {
+        Text text = spare.getAndSet(null);
+        return text == null ? new Text(ROOM) : text;
+    }
+
     /**
      * Appends a record, and gives the reason why it was not written; null if it was. fields is the rest of its header, starting with a comma unless it is
      * empty. A vital one is written past the invocation's cap.
      */
     public synchronized String write(String kind, String invocation, Text fields, Part[] parts, boolean vital) {
         long about = fields.length + total(parts);
-        Open file = file(invocation);
+        SpoolFile file = file(invocation);
         String reason;
         if (file == null) {
             reason = keptBytes >= settings.spoolDirBytes ? "spool-full" : "write-failed";
@@ -328,17 +305,21 @@ public final class Spool {
         if (reason != null && !kind.equals("loss")) { // a loss stays counted
             lose(reason, 1, about);
         }
+        if (fields.bytes.length <= MOST_ROOM) {
+            fields.length = 0;
+            spare.set(fields);
+        }
         return reason;
     }
 
     /** Tells whether so many bytes more are past the invocation's cap. */
     synchronized boolean isFull(String invocation, long bytes) {
-        Open file = files.get(files.containsKey(invocation) ? invocation : last);
+        SpoolFile file = files.get(files.containsKey(invocation) ? invocation : last);
         return file != null && file.bytes + bytes > settings.spoolInvocationBytes;
     }
 
-    private String append(Open file, String kind, String invocation, Text fields, Part[] parts) {
-        Text header = new Text(fields.length + 2 * FRAME);
+    private String append(SpoolFile file, String kind, String invocation, Text fields, Part[] parts) {
+        header.length = 0;
         header.raw("{\"kind\":\"").raw(kind).raw("\",\"inv\":").quoted(invocation).field("t", wall + (ticks() - ticks));
         header.raw(fields.bytes, 0, fields.length);
         for (int i = 0; parts != null && i < parts.length; i++) {
@@ -350,44 +331,11 @@ public final class Spool {
         if (header.length > MOST_HEADER || body > MOST_BODY) {
             return "too-large";
         }
-        if (!put(file, header, parts, (int) body)) {
+        if (!file.put(desk, header, parts, (int) body)) {
             return "write-failed";
         }
         file.records++;
         return null;
-    }
-
-    /** One write. A short one is not repeated: the reader steps over its piece. */
-    private boolean put(Open file, Text header, Part[] parts, int body) {
-        int most = header.length + body + FRAME;
-        if (scratch == null || scratch.capacity() < most) {
-            scratch = ByteBuffer.allocateDirect(most + SCRATCH);
-        }
-        ByteBuffer b = scratch;
-        b.clear();
-        if (file.bytes == 0) {
-            ascii(b, HEAD);
-            b.put(file.mark).put((byte) '\n');
-        }
-        b.put((byte) '@').put(file.mark).put((byte) ' ');
-        ascii(b, Integer.toString(body));
-        b.put((byte) ' ').put(header.bytes, 0, header.length).put((byte) '\n');
-        for (int i = 0; parts != null && i < parts.length; i++) {
-            b.put(parts[i].data, 0, parts[i].length);
-        }
-        b.put((byte) '\n').flip();
-        int n = b.limit();
-        try {
-            boolean whole = file.channel.write(b) == n;
-            file.bytes += n;
-            return whole;
-        } catch (IOException | RuntimeException e) {
-            return false;
-        }
-    }
-
-    private static void ascii(ByteBuffer b, String text) {
-        b.put(text.getBytes(StandardCharsets.ISO_8859_1));
     }
 
     static long total(Part[] parts) {
@@ -414,7 +362,7 @@ public final class Spool {
         if (!lost.isEmpty() && files.containsKey(invocation)) {
             for (String reason : lost.keySet().toArray(new String[0])) {
                 long[] loss = lost.remove(reason);
-                Text fields = new Text(FRAME).field("reason", reason).field("records", loss[0]).field("bytes", loss[1]);
+                Text fields = text().field("reason", reason).field("records", loss[0]).field("bytes", loss[1]);
                 if (write("loss", invocation, fields, null, true) != null) {
                     lose(reason, loss[0], loss[1]);
                 }
@@ -436,7 +384,7 @@ public final class Spool {
     }
 
     private Text describeProcess() {
-        Text text = new Text(4 * FRAME);
+        Text text = new Text(ROOM);
         text.raw(",\"process\":{\"pid\":").number(pid).field("ppid", ppid).field("runtime", "java")
             .field("version", System.getProperty("java.version", "")).field("hook", VERSION).raw(",\"env\":{");
         boolean first = true;

@@ -79,9 +79,9 @@ public abstract class Streams extends Probe {
     protected final void made(Object stream, Object connection) {
         Sending sending = current.get();
         if (stream != null && sending != null && sending.call != null && !sending.call.isEnded()) {
-            streams.put(stream, sending.call);
+            sending.call.keep(streams.put(stream, sending.call));
             if (connection != null) {
-                connections.put(connection, sending.call);
+                sending.call.keep(connections.put(connection, sending.call));
             }
         }
     }

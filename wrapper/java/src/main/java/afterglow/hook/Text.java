@@ -45,7 +45,21 @@ public final class Text {
     }
 
     public Text number(long n) {
-        return raw(Long.toString(n));
+        if (n < 0) {
+            return raw(Long.toString(n));
+        }
+        int digits = 1;
+        for (long rest = n / 10; rest != 0; rest /= 10) {
+            digits++;
+        }
+        need(digits);
+        length += digits;
+        long rest = n;
+        for (int at = length - 1; digits > 0; digits--, at--) {
+            bytes[at] = (byte) ('0' + rest % 10);
+            rest /= 10;
+        }
+        return this;
     }
 
     Text raw(byte[] from, int at, int count) {

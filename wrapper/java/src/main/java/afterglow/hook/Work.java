@@ -131,7 +131,10 @@ final class Work extends Probe {
         if (invocation == null) {
             invocation = lasting.get(task);
         }
-        slots.set(new Slot(invocation, false, null));
+        Slot slot = slots.get();
+        if (slot == null || slot.inherited || slot.outer != null || slot.invocation != invocation) {
+            slots.set(new Slot(invocation, false, null));
+        }
     }
 
     private void back() {
