@@ -49,7 +49,7 @@ type lambda struct {
 	env    []string
 	refuse func(n int, w http.ResponseWriter) bool // answers the n-th registration itself
 
-	subscribe func(w http.ResponseWriter) // answers the subscription; nil says OK
+	subscribe func(w http.ResponseWriter) // answers the subscription; nil says that it will tell nothing, which is what it does
 
 	registered chan registration
 	subscribed chan string // what was subscribed with
@@ -103,7 +103,7 @@ func newLambda(t *testing.T, env ...string) *lambda {
 			l.subscribe(w)
 			return
 		}
-		io.WriteString(w, `"OK"`)
+		w.WriteHeader(http.StatusAccepted)
 	})
 	mux.HandleFunc("GET /2020-01-01/extension/event/next", func(w http.ResponseWriter, r *http.Request) {
 		l.nexts <- true
@@ -121,6 +121,9 @@ func newLambda(t *testing.T, env ...string) *lambda {
 	}, env...)
 	return l
 }
+
+// tells answers a subscription as Lambda does, whose word is waited for at the end.
+func tells(w http.ResponseWriter) { io.WriteString(w, `"OK"`) }
 
 // start starts the extension. It is killed at the end of the test if it has not ended by itself.
 func (l *lambda) start() *lambda { return l.startWith(&l.output) }

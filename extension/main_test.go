@@ -210,6 +210,7 @@ func TestNothingHoldsTheFunction(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			l := newLambda(t, margin1)
+			l.subscribe = tells
 			test.prepare(t, l)
 			l.start().ready()
 			if l.files > 0 {

@@ -49,7 +49,9 @@ func TestSubscribing(t *testing.T) {
 			t.Parallel()
 			l := newLambda(t, test.env...)
 			l.collect(collector(t).URL())
-			l.subscribe = test.answer
+			if l.subscribe = test.answer; l.subscribe == nil {
+				l.subscribe = tells
+			}
 			l.start().ready()
 			got := none
 			if len(l.subscribed) > 0 {
@@ -96,6 +98,7 @@ func subscription(t *testing.T, l *lambda) (schema, address string) {
 // TestEndThatOnlyLambdaTellsOf: of an invocation without a hook, for which the extension waits as long as it may.
 func TestEndThatOnlyLambdaTellsOf(t *testing.T) {
 	l := newLambda(t)
+	l.subscribe = tells
 	l.collect(collector(t).URL())
 	l.start().ready()
 	_, address := subscription(t, l)

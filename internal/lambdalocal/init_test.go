@@ -26,9 +26,10 @@ func TestInitOrder(t *testing.T) {
 	l := lambda{
 		bootstrap: "time=runtime loop",
 		extensions: map[string]string{
-			// Neither could get past its "until" if they were started one after the other.
-			"one": "touch=/tmp/one until=/tmp/two register=INVOKE,SHUTDOWN time=one sleep=50ms time=next loop",
-			"two": "touch=/tmp/two until=/tmp/one sleep=50ms register=INVOKE,SHUTDOWN time=two loop",
+			// Neither could get past its "until" if they were started one after the other. Times are taken before they register: the answer may reach
+			// the last one when the runtime is there already.
+			"one": "touch=/tmp/one until=/tmp/two time=one register=INVOKE,SHUTDOWN loop",
+			"two": "touch=/tmp/two until=/tmp/one sleep=50ms time=two register=INVOKE,SHUTDOWN loop",
 		},
 	}
 	e, log := l.start(t)
