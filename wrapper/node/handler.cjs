@@ -90,10 +90,15 @@ class Handler {
     const { spool, runs } = this;
     if (!this.concurrent) return spool;
     return {
-      write: (kind, id, fields, parts) => {
+      put: (kind, id, ...rest) => {
         spool.turn(id);
-        spool.write(kind, id, fields, parts);
+        const why = spool.put(kind, id, ...rest);
         if (!runs.has(id) && !(id === 'init' && this.cold)) spool.end();
+        return why;
+      },
+      fits: (id, n) => {
+        spool.turn(id);
+        return spool.fits(id, n);
       },
       lose: (reason, records, bytes) => spool.lose(reason, records, bytes),
     };
@@ -193,8 +198,9 @@ class Handler {
 
   // exchange tells clients/http.cjs what a request to the host is: undefined for one of the function's, null for one that
   // nobody is to see, and a recorder for one of the runtime client's that has something to tell.
-  exchange(req, host, path) {
+  exchange(req, host) {
     if (this.api === '' || host !== this.api) return undefined;
+    const path = String(req.path);
     const budget = this.settings.eventBytes;
     if (!path.startsWith('/2018-06-01/runtime/')) return null;
     if (path.endsWith('/response')) {
@@ -219,7 +225,10 @@ class Handler {
   arrived(call) {
     if (call.partial || !call.answer) return;
     const headers = {};
-    for (let i = 0; i + 1 < call.answer.length; i += 2) headers[call.answer[i].toLowerCase()] = call.answer[i + 1];
+    for (const line of call.answer.split('\r\n')) {
+      const colon = line.indexOf(':');
+      if (colon > 0) headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 2);
+    }
     const part = call.response.part('event');
     if (!part.truncated) this.begin(headers, part.data.toString());
     else {

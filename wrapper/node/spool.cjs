@@ -10,20 +10,23 @@ const { openSync, writeSync, writevSync, closeSync, renameSync, mkdirSync, readS
 const { O_APPEND, O_CREAT, O_EXCL, O_WRONLY } = fs.constants;
 const wall = Date.now;
 const monotonic = process.hrtime;
-const quote = JSON.stringify; // of strings only: an object's toJSON could be the function's
+const stringify = JSON.stringify; // of strings only: an object's toJSON could be the function's
 const { pid, ppid } = process;
 
 const HOOK_VERSION = '0.1.0';
 const HEAD = 'afterglow-spool 1 ';
 const MOST_TEXT = 16384; // of a message, a stack, an URL: FORMAT.md's limit for the first two
 const MOST_HEADER = 262144; // FORMAT.md: a reader refuses longer ones
+const MOST_BODY = 16777216; // and larger ones
+const PLAIN = /^[ !#-[\]-~]*$/; // what JSON text holds as it is
+const NOT_ASCII = /[^\x00-\x7e]/g;
+const LINE_FEED = 10;
+const LINE_END = Buffer.from('\n');
 const NAME = /^[A-Za-z0-9-]{1,64}$/;
 const MARK_BYTES = 8;
 const MARKS = 64; // drawn at once: one read of the random device lasts for as many files
 const FIRST_SCRATCH = 65536; // a call with two full bodies fits; grows to what a larger one needs
-const LARGE = 65536; // bodies from here on are not copied once more, but handed over in pieces with one writev(2)
-const MOST_PIECES = 16; // far below what one writev(2) takes (IOV_MAX), beyond which Node.js would make several
-const FRAME = 128; // a file's head, a record's mark and length, line ends
+const LARGE = 65536; // larger bodies are not copied once more, but handed over in pieces with one writev(2): far fewer than it takes (IOV_MAX)
 const MOST_TRIES = 64; // names that an earlier process of the same id left behind
 const NUMBERS = 1000000; // a thread's files have numbers of their own: they have one process id
 const MOST_CHECKS = 4; // files looked for at the end of an invocation, so that its cost stays the same
@@ -42,6 +45,9 @@ class Spool {
     this.mostFile = settings.spoolInvocationBytes;
     this.mostAll = settings.spoolDirBytes;
     this.invocation = 'none';
+    this.named = this.quoted = ''; // an invocation, and the same as JSON text
+    this.why = ''; // the last record was not written
+    this.length = this.size = 0; // of its bodies, and of all of it
     this.file = null; // the one that is being written
     this.others = new Map(); // open files of other invocations that run at the same time
     this.first = (settings.thread || 0) * NUMBERS; // numbers of a thread's files begin above it
@@ -184,47 +190,126 @@ class Spool {
     }
   }
 
-  // write appends a record. fields is the rest of its header as JSON text, starting with a comma unless it is empty; parts are
-  // { of, data, size, truncated, shortened }, where data is a Buffer or a string.
+  // write appends a record of any kind. fields is the rest of its header as JSON text, starting with a comma unless it is empty;
+  // parts are { of, data, size, truncated, shortened }, where data is a Buffer or a string. It gives why the record was not
+  // written, or ''.
   write(kind, invocation, fields, parts) {
-    if (!this.file) this.touch();
-    const { file } = this;
-    const header = `{"kind":"${kind}","inv":${quote(invocation)},"t":${this.now()}${fields}${describe(parts)}}`;
-    const about = header.length + (parts ? total(parts) : 0);
-    if (!file) {
-      if (kind !== 'loss') this.lose(this.keptBytes >= this.mostAll ? 'spool-full' : 'write-failed', 1, about);
-      return false;
-    }
-    if (kind.startsWith('call') && file.bytes + about > this.mostFile) {
-      this.lose('invocation-full', 1, about);
-      return false;
-    }
-    const apart = parts && parts.length <= MOST_PIECES && about - header.length >= LARGE;
-    // No character has more than three bytes.
-    let n = this.render(file, header, parts, (apart ? header.length : about) + 2 * header.length + FRAME, apart);
-    if (n > 0) n = apart ? appendPieces(file.fd, this.scratch.subarray(0, n), parts) : append(file.fd, this.scratch, n);
-    if (n === 0) {
-      if (kind !== 'loss') this.lose('write-failed', 1, about); // a loss stays counted
-      return false;
-    }
-    file.bytes += n;
-    file.records++;
-    return true;
+    const text = this.head(kind, invocation, ticks(), ascii(fields), describe(parts), '', parts ? total(parts) : 0, !kind.startsWith('call'));
+    if (text === '') return this.why;
+    const pieces = [];
+    if (parts) for (const { data } of parts) pieces.push(typeof data === 'string' ? Buffer.from(data) : data);
+    return this.wrote(kind, this.size > LARGE ? this.gather(text, pieces) : this.join(text, pieces));
   }
 
-  render(file, header, parts, most, apart) {
-    if (header.length > MOST_HEADER / 2 && Buffer.byteLength(header) > MOST_HEADER) return 0;
-    if (this.scratch.length < most) this.scratch = Buffer.allocUnsafeSlow(most + FIRST_SCRATCH);
-    const b = this.scratch;
-    let n = 0;
-    if (file.bytes === 0) n += b.write(`${HEAD}${file.mark}\n`, n, 'latin1');
-    n += b.write(`@${file.mark} ${parts ? total(parts) : 0} ${header}\n`, n, 'utf8');
-    if (apart) return n;
-    if (parts) {
-      for (const { data } of parts) n += typeof data === 'string' ? b.write(data, n, 'utf8') : data.copy(b, n);
+  // fits tells whether there is room for a call's record of so many bytes.
+  fits(invocation, n) {
+    return this.file === null || this.file.bytes + n <= this.mostFile;
+  }
+
+  // put appends a record of a call. parts describes its parts, of which lines is the first ones' text, and one and two are bodies
+  // (clients/body.cjs) or null. A vital one is written past the invocation's cap. It gives why it was not written, or ''.
+  put(kind, invocation, at, fields, parts, lines, one, two, vital) {
+    const text = this.head(kind, invocation, at, fields, parts, lines, (one === null ? 0 : one.kept) + (two === null ? 0 : two.kept), vital);
+    if (text === '') return this.why;
+    const last = two === null ? one : two;
+    const n = last !== null && last.hasRoom(text.length + this.length - last.kept, two === null ? null : one)
+      ? this.place(text, last, two === null ? null : one)
+      : this.collect(text, one, two);
+    return this.wrote(kind, n);
+  }
+
+  // head gives what stands before a record's bodies, which have so many bytes, or says why there is to be no record and gives ''.
+  // Everything in it is ASCII, but for lines, which are Latin-1.
+  head(kind, invocation, at, fields, parts, lines, length, vital) {
+    if (this.file === null) this.touch();
+    const { file } = this;
+    if (invocation !== this.named) {
+      this.named = invocation;
+      this.quoted = quote(invocation);
     }
-    b[n++] = 10;
-    return n;
+    const header = '{"kind":"' + kind + '","inv":' + this.quoted + ',"t":' + (this.wall + at - this.ticks) + fields + (parts === '' ? '}' : ',"parts":[' + parts + ']}');
+    const body = lines.length + length;
+    this.length = length;
+    this.size = header.length + body;
+    if (file === null) return this.refuse(kind, this.keptBytes >= this.mostAll ? 'spool-full' : 'write-failed');
+    if (!vital && file.bytes + this.size > this.mostFile) return this.refuse(kind, 'invocation-full');
+    if (header.length > MOST_HEADER || body > MOST_BODY) return this.refuse(kind, 'too-large');
+    const text = '@' + file.mark + ' ' + body + ' ' + header + '\n' + lines;
+    return file.bytes === 0 ? HEAD + file.mark + '\n' + text : text;
+  }
+
+  refuse(kind, why) {
+    this.why = why;
+    if (kind !== 'loss') this.lose(why, 1, this.size); // a loss stays counted
+    return '';
+  }
+
+  // wrote tells how many bytes of a record were written; less than all is nothing.
+  wrote(kind, n) {
+    if (n === 0) {
+      this.refuse(kind, 'write-failed');
+      return this.why;
+    }
+    this.file.bytes += n;
+    this.file.records++;
+    return '';
+  }
+
+  // place puts a record together where its last body stands.
+  place(text, body, before) {
+    const { slab, end } = body;
+    let at = body.start - text.length;
+    if (before !== null) {
+      at -= before.kept;
+      before.copy(slab, at + text.length);
+    }
+    slab.latin1Write(text, at);
+    slab[end] = LINE_FEED;
+    return append(this.file.fd, slab, at, end + 1 - at);
+  }
+
+  // collect puts it together from wherever its bodies stand.
+  collect(text, one, two) {
+    if (this.length > LARGE) {
+      const pieces = [];
+      if (one !== null) one.each(pieces);
+      if (two !== null) two.each(pieces);
+      return this.gather(text, pieces);
+    }
+    const b = this.room(text.length + this.length + 1);
+    let n = b.latin1Write(text, 0);
+    if (one !== null) n += one.copy(b, n);
+    if (two !== null) n += two.copy(b, n);
+    b[n++] = LINE_FEED;
+    return append(this.file.fd, b, 0, n);
+  }
+
+  join(text, pieces) {
+    const b = this.room(text.length + this.length + 1);
+    let n = b.latin1Write(text, 0);
+    for (const piece of pieces) {
+      b.set(piece, n);
+      n += piece.length;
+    }
+    b[n++] = LINE_FEED;
+    return append(this.file.fd, b, 0, n);
+  }
+
+  // gather has the system take the pieces from where they are.
+  gather(text, pieces) {
+    const head = this.room(text.length);
+    const all = [head.subarray(0, head.latin1Write(text, 0)), ...pieces, LINE_END];
+    const n = text.length + this.length + LINE_END.length;
+    try {
+      return writevSync(this.file.fd, all) === n ? n : 0;
+    } catch {
+      return 0;
+    }
+  }
+
+  room(n) {
+    if (this.scratch.length < n) this.scratch = Buffer.allocUnsafeSlow(n + FIRST_SCRATCH);
+    return this.scratch;
   }
 
   // lose counts what was not recorded.
@@ -249,7 +334,7 @@ class Spool {
     this.lost = { __proto__: null };
     for (const reason in lost) {
       const { records, bytes } = lost[reason];
-      if (!this.write('loss', invocation, `,"reason":"${reason}","records":${records},"bytes":${bytes}`)) this.lose(reason, records, bytes);
+      if (this.write('loss', invocation, `,"reason":"${reason}","records":${records},"bytes":${bytes}`) !== '') this.lose(reason, records, bytes);
     }
     return this.complain();
   }
@@ -284,41 +369,24 @@ function draw(buffer) {
 
 // append writes n bytes with one write(2), and gives their number or 0. A short write is not repeated: the reader steps over
 // its piece.
-function append(fd, buffer, n) {
+function append(fd, buffer, at, n) {
   try {
-    return writeSync(fd, buffer, 0, n) === n ? n : 0;
+    return writeSync(fd, buffer, at, n) === n ? n : 0;
   } catch {
     return 0;
   }
 }
 
-// appendPieces does so with a record whose parts stay where they are.
-function appendPieces(fd, head, parts) {
-  const pieces = [head];
-  let n = head.length + LINE_END.length;
-  for (const { data, len } of parts) {
-    pieces.push(typeof data === 'string' ? Buffer.from(data) : data);
-    n += len;
-  }
-  pieces.push(LINE_END);
-  try {
-    return writevSync(fd, pieces) === n ? n : 0;
-  } catch {
-    return 0;
-  }
-}
-
-const LINE_END = Buffer.from('\n');
-
+// describe gives the description of parts, and notes their lengths.
 function describe(parts) {
-  if (!parts || parts.length === 0) return '';
-  let text = ',"parts":[';
+  if (!parts) return '';
+  let all = '';
   for (const part of parts) {
     part.len = typeof part.data === 'string' ? Buffer.byteLength(part.data) : part.data.length;
-    text += `${text.endsWith('[') ? '' : ','}{"of":"${part.of}","len":${part.len}${part.size >= 0 ? `,"size":${part.size}` : ''}` +
+    all += `${all && ','}{"of":"${part.of}","len":${part.len}${part.size >= 0 ? `,"size":${part.size}` : ''}` +
       `${part.truncated ? ',"truncated":true' : ''}${part.shortened ? ',"shortened":true' : ''}}`;
   }
-  return `${text}]`;
+  return all;
 }
 
 function total(parts) {
@@ -337,6 +405,15 @@ function processRecord() {
     `"hook":"${HOOK_VERSION}","env":{${environment}}}`;
 }
 
+// quote gives a string as JSON text in ASCII. Nearly every one is plain, and asking JSON costs more than looking.
+function quote(s) {
+  return PLAIN.test(s) ? '"' + s + '"' : ascii(stringify(s));
+}
+
+function ascii(json) {
+  return json.replace(NOT_ASCII, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 // text gives a value as a JSON string of bounded length.
 function text(value) {
   const s = typeof value === 'string' ? value : String(value);
@@ -348,4 +425,4 @@ function failure(type, message, stack) {
   return `,"error":{"type":${text(type || '')},"message":${text(message || '')}${stack ? `,"stack":${text(stack)}` : ''}}`;
 }
 
-module.exports = { create, ticks, text, failure, quote };
+module.exports = { create, ticks, text, failure, quote: stringify };

@@ -4,35 +4,51 @@
 // It takes what a client's file sees passing and gives two records. It keeps copies, bounded by the settings, and never
 // reads, holds back or changes what passes.
 
-const { ticks, text, failure, quote } = require('../spool.cjs');
+const { ticks, text, failure } = require('../spool.cjs');
+const { Body } = require('./body.cjs');
 const { pid } = process;
-const { apply } = Reflect;
-const { set } = Uint8Array.prototype;
+
+// A Quoted has the last text as JSON text: methods and addresses come again and again, and looking at one costs more than comparing.
+class Quoted {
+  constructor() {
+    this.of = '';
+    this.as = '""';
+  }
+
+  text(value) {
+    if (value !== this.of) {
+      this.of = value;
+      this.as = text(value);
+    }
+    return this.as;
+  }
+}
+
+const methods = new Quoted();
+const peers = new Quoted();
+
+const MOST_FIELDS = 512; // what a record takes beside what is counted: names of fields, times, lengths
 
 function create(settings, guard, spool, handler) {
   let count = 0;
   const thread = settings.thread ? `${settings.thread}-` : '';
   const recorder = {
     started(call) {
-      call.id = `${pid}-${thread}${++count}`;
+      call.id = pid + '-' + thread + ++count;
       call.invocation = handler.invocation();
-      const parts = call.ready ? [call.request.part('request')] : null;
-      spool.write('call.start', call.invocation, `,"call":"${call.id}","lib":"${call.lib}","method":${text(call.method)},"url":${text(call.url)}` +
-        headers(spool, settings.headerBytes, call.headers), parts);
+      const lines = within(spool, settings.headerBytes, call.headers);
+      const body = call.ready ? call.request : null;
+      call.unwritten = spool.put('call.start', call.invocation, call.begun, ',"call":"' + call.id + '","lib":"' + call.lib + '","method":' + methods.text(call.method) +
+        ',"url":' + text(call.url), join(head('headers', lines), body === null ? '' : body.told('request', body.kept)), lines, body, null, false);
+      call.headers = '';
     },
     ended(call) {
-      const parts = [];
-      if (call.sentHeaders !== '' && settings.headerBytes > 0) parts.push(head(spool, settings.headerBytes, call.sentHeaders));
-      if (!call.ready && call.request.size > 0) parts.push(call.request.part('request'));
-      if (call.response.size > 0) parts.push(call.response.part('response'));
-      const { error } = call;
-      spool.write('call.end', call.invocation, `,"call":"${call.id}"${call.status ? `,"status":${call.status}` : ''}` +
-        headers(spool, settings.headerBytes, call.answer) + `${call.proto ? `,"proto":${text(call.proto)}` : ''}` +
-        `${call.peer ? `,"peer":${text(call.peer)}` : ''}${call.status ? `,"ttfb":${call.first - call.begun}` : ''}` +
-        `,"dur":${ticks() - call.begun}${error ? failure(error.type, error.message, error.stack) : ''}${call.partial ? ',"partial":true' : ''}`, parts);
-      call.request.release();
-      call.response.release();
-      call.request = call.response = NOTHING; // the function may keep its request for long
+      if (call.unwritten === '') end(settings, spool, call);
+      else spool.lose(call.unwritten, 1, 0); // the end of what nobody knows of
+      if (call.request !== null) call.request.release();
+      if (call.response !== null) call.response.release();
+      call.request = call.response = null; // the function may keep its request for long
+      call.answer = call.sentHeaders = '';
     },
   };
   return {
@@ -43,21 +59,45 @@ function create(settings, guard, spool, handler) {
   };
 }
 
+function end(settings, spool, call) {
+  const sent = within(spool, settings.headerBytes, call.sentHeaders);
+  const lines = within(spool, settings.headerBytes, call.answer);
+  const request = call.ready || call.request === null || call.request.size === 0 ? null : call.request;
+  const response = call.response === null || call.response.size === 0 ? null : call.response;
+  const { error, status } = call;
+  const now = ticks();
+  const fields = ',"call":"' + call.id + (status > 0 ? '","status":' + status : '"') + (call.proto === '' ? '' : ',"proto":"' + call.proto + '"') +
+    (call.peer === '' ? '' : ',"peer":' + peers.text(call.peer)) + (status > 0 ? ',"ttfb":' + (call.first - call.begun) : '') + ',"dur":' + (now - call.begun) +
+    (error === null ? '' : failure(error.type, error.message, error.stack)) + (call.partial ? ',"partial":true' : '');
+  const kept = (request === null ? 0 : request.kept) + (response === null ? 0 : response.kept);
+  if (spool.fits(call.invocation, kept + sent.length + lines.length + fields.length + MOST_FIELDS)) {
+    const parts = join(join(head('sent', sent), head('headers', lines)),
+      join(request === null ? '' : request.told('request', request.kept), response === null ? '' : response.told('response', response.kept)));
+    spool.put('call.end', call.invocation, now, fields, parts, sent + lines, request, response, false);
+  } else { // past the cap an end is told without what passed
+    const parts = join(request === null ? '' : request.told('request', 0), response === null ? '' : response.told('response', 0));
+    spool.put('call.end', call.invocation, now, fields, parts, '', null, null, true);
+  }
+}
+
 class Call {
   constructor(lib, to, budget, lasting) {
     this.lib = lib;
     this.to = to;
-    this.lasting = lasting; // to looks at bodies later than start and end
+    this.budget = budget;
+    this.lasting = lasting; // to looks at bodies and headers later than start and end
+    this.id = this.invocation = '';
+    this.unwritten = ''; // why the start was not
     this.method = this.url = '';
-    this.headers = null; // [name, value, name, value, …]
-    this.sentHeaders = ''; // lines, where headers were not all there were
-    this.request = new Body(budget);
-    this.response = new Body(budget);
+    this.headers = ''; // lines, as
+    this.sentHeaders = ''; // these, where headers were not all there were
+    this.request = lasting ? new Body(budget) : null;
+    this.response = lasting ? new Body(budget) : null;
     this.ready = false; // the whole request body was at hand when the call started
     this.begun = -1;
     this.first = 0;
     this.status = 0;
-    this.answer = null;
+    this.answer = ''; // lines
     this.proto = this.peer = '';
     this.error = null;
     this.partial = false;
@@ -77,179 +117,96 @@ class Call {
 
   // whole tells that chunk is all of the request's body, and that start comes before anybody can change it.
   whole(chunk, encoding) {
+    if (chunk === undefined || chunk === null) return;
     if (this.lasting) {
       this.sent(chunk, encoding);
       return;
     }
-    this.request.refer(chunk, encoding);
-    this.ready = this.request.size > 0;
+    const body = new Body(this.budget);
+    body.refer(chunk, encoding);
+    if (body.size === 0) return;
+    this.request = body;
+    this.ready = true;
   }
 
   // sent tells of a piece of the request's body.
   sent(chunk, encoding) {
-    if (!this.ready) this.request.add(chunk, encoding);
+    if (this.ready || this.over || chunk === undefined || chunk === null) return;
+    if (this.request === null) this.request = new Body(this.budget);
+    this.request.add(chunk, encoding);
+  }
+
+  // pending tells whether pieces of the request's body have passed.
+  get pending() {
+    return this.request !== null && this.request.size > 0;
   }
 
   received(chunk) {
-    this.response.add(chunk);
+    if (this.over) return;
+    if (this.response === null) this.response = new Body(this.budget);
+    this.response.pass(chunk);
   }
 
-  // answered tells that the response's headers are there.
-  answered(status, headers) {
+  // answered tells that the response's headers are there: lines, of names and values as they passed.
+  answered(status, lines) {
     this.first = ticks();
     this.status = status;
-    this.answer = headers;
+    this.answer = lines;
   }
 
   // end tells that nothing more will come. Only the first one counts.
   end() {
-    if (this.over || !this.started) return;
+    if (this.over || this.begun < 0) return;
     this.over = true;
     this.to.ended(this);
   }
 
   fail(error) {
-    if (!this.error) this.error = inspect(error);
+    if (this.error === null) this.error = inspect(error);
+  }
+
+  // failed and closed are what streams say. One that says neither that its answer came to its end was not read to it.
+  failed(error) {
+    this.fail(error);
+    if (this.status === 0) this.end();
+  }
+
+  closed() {
+    this.partial = true;
+    this.end();
   }
 }
 
-// A Body keeps the first bytes of what passes, and counts the rest.
-class Body {
-  constructor(budget) {
-    this.budget = budget;
-    this.kept = 0;
-    this.size = 0;
-    this.given = null; // a string or Buffer as it was given, or
-    this.slab = null; // room, of which the first bytes are kept ones
-  }
-
-  // refer takes a chunk as it is, which is right if it is written down before anything else happens.
-  refer(chunk, encoding) {
-    if (typeof chunk === 'string') {
-      if (encoding === undefined && chunk.length <= this.budget) {
-        const size = Buffer.byteLength(chunk);
-        if (size <= this.budget) {
-          this.size = this.kept = size;
-          this.given = chunk;
-          return;
-        }
-      }
-      this.add(chunk, encoding);
-    } else if (chunk instanceof Uint8Array) {
-      this.size = chunk.byteLength;
-      this.given = Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.byteLength, this.budget));
-      this.kept = this.given.length;
-    }
-  }
-
-  // add takes a copy: whoever owns the chunk may use its memory again.
-  add(chunk, encoding) {
-    const left = this.budget - this.kept;
-    if (typeof chunk === 'string') {
-      if (encoding && !Buffer.isEncoding(encoding)) return; // Node.js is about to refuse it
-      this.size += Buffer.byteLength(chunk, encoding);
-      // No encoding makes less than half a byte of a character.
-      if (left > 0) this.keep(Buffer.from(chunk.length > 2 * left ? chunk.slice(0, 2 * left) : chunk, encoding));
-    } else if (chunk instanceof Uint8Array) {
-      this.size += chunk.byteLength;
-      if (left > 0) this.keep(chunk);
-    }
-  }
-
-  keep(chunk) {
-    const n = Math.min(chunk.byteLength, this.budget - this.kept);
-    if (this.slab === null || this.slab.length < this.kept + n) this.grow(this.kept + n);
-    apply(set, this.slab, [n === chunk.byteLength ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, n), this.kept]);
-    this.kept += n;
-  }
-
-  grow(most) {
-    const old = this.slab;
-    this.slab = take(most <= FIRST_SLAB ? Math.min(FIRST_SLAB, this.budget) : this.budget);
-    if (old === null) return;
-    old.copy(this.slab, 0, 0, this.kept);
-    giveBack(old);
-  }
-
-  bytes() {
-    if (this.given !== null) return this.given;
-    return this.slab === null ? Buffer.alloc(0) : this.slab.subarray(0, this.kept);
-  }
-
-  part(of) {
-    return { of, data: this.bytes(), size: this.size, truncated: this.kept < this.size };
-  }
-
-  // release tells that nobody will look at what was kept.
-  release() {
-    if (this.slab !== null) giveBack(this.slab);
-  }
+function join(a, b) {
+  return a === '' ? b : b === '' ? a : a + ',' + b;
 }
 
-const NOTHING = new Body(0);
-
-// Slabs are used again: memory that was never touched costs more than the copy into it, at 1 MB twice as much.
-const FIRST_SLAB = 32768; // the default budget: most bodies never need another one
-const MOST_SPARE = 2097152; // bytes
-const spare = [];
-let spareBytes = 0;
-
-function take(size) {
-  for (let i = spare.length - 1; i >= 0; i--) {
-    if (spare[i].length !== size) continue;
-    const slab = spare[i];
-    spare[i] = spare[spare.length - 1];
-    spare.pop();
-    spareBytes -= size;
-    return slab;
-  }
-  return Buffer.allocUnsafeSlow(size);
+function head(of, lines) {
+  return lines === '' ? '' : '{"of":"' + of + '","len":' + lines.length + '}';
 }
 
-function giveBack(slab) {
-  if (spareBytes + slab.length > MOST_SPARE) return;
-  spare.push(slab);
-  spareBytes += slab.length;
+// within gives as many of a head's lines as the budget holds. The others are counted.
+function within(spool, budget, lines) {
+  if (lines.length <= budget) return lines;
+  let at = lines.lastIndexOf('\r\n', budget - 2) + 2;
+  if (at < 2 || budget < 2) at = 0;
+  spool.lose('headers', lines.slice(at).split('\r\n').length - 1, lines.length - at);
+  return lines.slice(0, at);
 }
 
-// What JSON has to escape, and what is not ASCII.
-const ODD = /["\\\x00-\x1f\x7f-\uffff]/;
-
-// headers gives the field of a flat list of names and values, as many as the budget holds.
-function headers(spool, budget, list) {
-  if (list === null || list.length === 0) return '';
-  let json = '';
-  let left = budget;
+// lines makes those of a head of a flat list of names and values. undici hands over bytes, and strings among them; a function
+// may have put anything into a list that it can reach.
+function lines(list) {
+  let all = '';
   for (let i = 0; i + 1 < list.length; i += 2) {
-    const name = string(list[i]);
-    const value = string(list[i + 1]);
-    left -= name.length + value.length + 4; // ": " and the line end
-    if (left < 0) {
-      let bytes = 0;
-      for (let j = i; j < list.length; j++) bytes += string(list[j]).length;
-      spool.lose('headers', (list.length - i) / 2, bytes);
-      break;
-    }
-    // Nearly every header is plain; asking JSON for each costs more than all the rest of a record.
-    json += (json === '' ? '[' : ',[') + (ODD.test(name) ? quote(name) : '"' + name + '"') + ',' + (ODD.test(value) ? quote(value) : '"' + value + '"') + ']';
+    const name = list[i];
+    const value = list[i + 1];
+    all += (typeof name === 'string' ? name : string(name)) + ': ' + (typeof value === 'string' ? value : string(value)) + '\r\n';
   }
-  return ',"headers":[' + json + ']';
+  return all;
 }
 
-// head gives the part of a request's header lines, as many as the budget holds.
-function head(spool, budget, lines) {
-  let end = lines.length;
-  if (end > budget) {
-    end = lines.lastIndexOf('\r\n', budget - 2) + 2;
-    if (end < 2) end = 0;
-    spool.lose('headers', lines.slice(end).split('\r\n').length - 1, lines.length - end);
-  }
-  return { of: 'sent', data: Buffer.from(end < lines.length ? lines.slice(0, end) : lines, 'latin1'), size: -1 };
-}
-
-// string gives a header's name or value: undici hands over bytes.
 function string(value) {
-  if (typeof value === 'string') return value;
   return Buffer.isBuffer(value) ? value.toString('latin1') : String(value);
 }
 
@@ -271,4 +228,4 @@ function named(error) {
   return (prototype && own(prototype, 'name')) || 'Error';
 }
 
-module.exports = { create };
+module.exports = { create, lines };

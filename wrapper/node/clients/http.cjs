@@ -12,6 +12,9 @@
 // No listener is added, no stream is read, no header is set.
 
 const http = require('http');
+const { lines } = require('./call.cjs');
+
+const SLASH = 47;
 
 // Known puts the Call on a ClientRequest or IncomingMessage, as a private field: nothing that looks at the object can see it,
 // and it costs a fraction of what a WeakMap costs the garbage collector.
@@ -36,26 +39,25 @@ class Known extends function (object) { return object; } {
 function attach(guard, calls, handler) {
   const request = http.ClientRequest.prototype;
   const response = http.IncomingMessage.prototype;
-  const watched = [
-    [request, 'write', (req, args) => sent(calls, handler, req, args, false)],
-    [request, 'end', (req, args) => sent(calls, handler, req, args, true)],
-    [request, '_send', (req) => going(calls, handler, req)],
-    [request, 'emit', (req, args) => told(req, args)],
-    [response, 'push', (res, args) => received(res, args[0])],
-  ];
-  if (watched.some(([prototype, name]) => typeof prototype[name] !== 'function')) {
+  const methods = [[request, 'write'], [request, 'end'], [request, '_send'], [request, 'emit'], [response, 'push']];
+  if (methods.some(([prototype, name]) => typeof prototype[name] !== 'function')) {
     guard.say('warn', 'http is not as the hook knows it; its requests are not recorded');
     return;
   }
-  for (const [prototype, name, observe] of watched) shadow(guard, prototype, name, observe);
+  const outgoing = Object.getPrototypeOf(request);
+  const readable = Object.getPrototypeOf(response);
+  // Each has a function of its own that looks the method up: one for all would be slower.
+  shadow(guard, request, 'write', (req, args) => sent(calls, handler, req, args, false), () => outgoing.write);
+  shadow(guard, request, 'end', (req, args) => sent(calls, handler, req, args, true), () => outgoing.end);
+  shadow(guard, request, '_send', (req) => going(calls, handler, req), () => outgoing._send);
+  shadow(guard, request, 'emit', (req, args) => told(req, args), () => outgoing.emit);
+  shadow(guard, response, 'push', (res, args) => received(res, args[0]), () => readable.push);
 }
 
 // shadow puts a tap before an inherited method. The method is looked up with each call, so that whoever replaces it where it
 // is inherited from, as node:domain does with emit, is still asked.
-function shadow(guard, prototype, name, observe) {
-  const parent = Object.getPrototypeOf(prototype);
-  const current = Object.hasOwn(prototype, name) ? undefined : () => parent[name];
-  const value = guard.tap(name, prototype[name], observe, current);
+function shadow(guard, prototype, name, observe, inherited) {
+  const value = guard.tap(name, prototype[name], observe, Object.hasOwn(prototype, name) ? undefined : inherited);
   Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false });
 }
 
@@ -63,8 +65,11 @@ function shadow(guard, prototype, name, observe) {
 function of(calls, handler, req) {
   let call = Known.get(req);
   if (call === undefined) {
-    const to = handler.exchange(req, header(req, 'host'), String(req.path));
+    const { host } = req;
+    const given = req.getHeader('host');
+    const to = handler.exchange(req, typeof given === 'string' ? given : '');
     call = to === null ? null : calls.open('http', to);
+    if (call !== null) call.url = typeof given === 'string' && given !== '' ? given : host || '';
     Known.set(req, call);
   }
   return call;
@@ -76,43 +81,27 @@ function sent(calls, handler, req, args, last) {
   if (call === null) return;
   const chunk = args[0];
   const encoding = typeof args[1] === 'string' ? args[1] : undefined;
-  if (last && !call.started && call.request.size === 0) call.whole(chunk, encoding);
+  if (last && call.begun < 0 && !call.pending) call.whole(chunk, encoding);
   else call.sent(chunk, encoding);
 }
 
 function going(calls, handler, req) {
-  if (typeof req._header !== 'string') return;
+  const block = req._header;
+  if (typeof block !== 'string') return;
   const call = of(calls, handler, req);
-  if (call === null || call.started) return;
+  if (call === null || call.begun >= 0) return;
   call.method = req.method;
-  call.url = address(req, header(req, 'host') || req.host || '');
-  call.headers = rendered(req._header);
+  call.url = address(req, call.url);
+  call.headers = block.slice(block.indexOf('\r\n') + 2, -2); // behind the request's line, without the empty one
   call.start();
-}
-
-function header(req, name) {
-  const value = req.getHeader(name);
-  return typeof value === 'string' ? value : '';
 }
 
 // address gives the URL as it is sent. A request through a proxy has it as its path.
 function address(req, host) {
   const path = typeof req.path === 'string' ? req.path : '/';
-  if (/^https?:\/\//i.test(path)) return path;
-  return `${req.protocol || 'http:'}//${host}${path.startsWith('/') ? '' : '/'}${path}`;
-}
-
-// rendered takes the header block apart that Node.js is about to send.
-function rendered(block) {
-  const list = [];
-  let at = block.indexOf('\r\n') + 2;
-  for (let end = block.indexOf('\r\n', at); end > at; end = block.indexOf('\r\n', at)) {
-    const colon = block.indexOf(':', at);
-    if (colon < 0 || colon > end) break;
-    list.push(block.slice(at, colon), block.slice(colon + 2, end));
-    at = end + 2;
-  }
-  return list;
+  const origin = (req.protocol || 'http:') + '//' + host;
+  if (path.charCodeAt(0) === SLASH) return origin + path;
+  return /^https?:\/\//i.test(path) ? path : `${origin}/${path}`;
 }
 
 function told(req, args) {
@@ -131,26 +120,32 @@ function told(req, args) {
       call.end();
       break;
     case 'error':
-      call.fail(args[1]);
-      if (!call.status) call.end();
+      call.failed(args[1]);
       break;
     case 'close':
-      call.partial = true;
-      call.end();
+      call.closed();
       break;
   }
 }
 
 function answered(call, req, res) {
-  call.answered(res.statusCode, res.rawHeaders);
-  call.proto = `HTTP/${res.httpVersion}`;
+  call.answered(res.statusCode, lines(res.rawHeaders));
+  call.proto = 'HTTP/' + res.httpVersion;
   const socket = req.socket;
   if (socket && typeof socket.remoteAddress === 'string') call.peer = peer(socket.remoteAddress, socket.remotePort);
 }
 
+// peer gives an address as text: the same text for the same one, mostly.
 function peer(host, port) {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  if (host !== last.host || port !== last.port) {
+    last.host = host;
+    last.port = port;
+    last.text = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  }
+  return last.text;
 }
+
+const last = { host: '', port: 0, text: '' };
 
 function received(res, chunk) {
   const call = Known.get(res);

@@ -11,6 +11,8 @@
 // stream corks it before anybody else can have it, by Duplex's method: arm.cjs watches that one until the first client
 // stream comes by, and hands its class to attach. No listener is added, nothing is read: either would start the flow.
 
+const { lines } = require('./call.cjs');
+
 const PSEUDO = 58; // ":", with which the names of HTTP/2's own headers begin
 
 // attach taps the class of client streams.
@@ -27,10 +29,11 @@ function attach(guard, calls, prototype, { Known, shadow, peer }) {
     }
     return call;
   };
-  shadow(guard, prototype, 'write', (stream, args) => sent(of, stream, args, false));
-  shadow(guard, prototype, 'end', (stream, args) => sent(of, stream, args, true));
-  shadow(guard, prototype, 'emit', (stream, args) => told(of, peer, stream, args));
-  shadow(guard, prototype, 'push', (stream, args) => received(Known.get(stream), stream, args[0]));
+  const parent = Object.getPrototypeOf(prototype);
+  shadow(guard, prototype, 'write', (stream, args) => sent(of, stream, args, false), () => parent.write);
+  shadow(guard, prototype, 'end', (stream, args) => sent(of, stream, args, true), () => parent.end);
+  shadow(guard, prototype, 'emit', (stream, args) => told(of, peer, stream, args), () => parent.emit);
+  shadow(guard, prototype, 'push', (stream, args) => received(Known.get(stream), stream, args[0]), () => parent.push);
 }
 
 // requested gives the request's headers as they are sent, or null if there are none. Sessions were once given objects only;
@@ -60,8 +63,9 @@ function describe(call, headers) {
   const pseudo = { __proto__: null, ':method': 'GET', ':scheme': 'https', ':authority': '', ':path': '' };
   for (let i = 0; i + 1 < headers.length; i += 2) if (headers[i] in pseudo) pseudo[headers[i]] = String(headers[i + 1]);
   call.method = pseudo[':method'];
-  call.headers = plain(headers);
-  const host = pseudo[':authority'] || call.headers[call.headers.indexOf('host') + 1] || '';
+  const own = plain(headers);
+  call.headers = lines(own);
+  const host = pseudo[':authority'] || own[own.indexOf('host') + 1] || '';
   call.url = `${pseudo[':scheme']}://${host}${pseudo[':path']}`;
 }
 
@@ -93,18 +97,16 @@ function told(of, peer, stream, args) {
   if (!call.started) call.start(); // a request whose body has not begun, or whose session is no more
   switch (event) {
     case 'response':
-      call.answered(Number(args[1][':status']), plain(Array.isArray(args[3]) ? args[3] : flat(args[1])));
+      call.answered(Number(args[1][':status']), lines(plain(Array.isArray(args[3]) ? args[3] : flat(args[1]))));
       call.proto = 'HTTP/2';
       call.peer = connected(stream, peer);
       if (call.complete) call.end();
       break;
     case 'error':
-      call.fail(args[1]);
-      if (!call.status) call.end();
+      call.failed(args[1]);
       break;
     case 'close':
-      call.partial = true;
-      call.end();
+      call.closed();
       break;
   }
 }

@@ -6,61 +6,69 @@
 // each copy, and the channels are used where a version has no such methods.
 
 const channels = require('diagnostics_channel');
+const { lines } = require('./call.cjs');
 
-// HTTP/1's headers begin with it; over HTTP/2 there are headers only.
-const REQUEST_LINE = /^[^\r\n]* HTTP\/1\.1\r\n/;
+// HTTP/1's headers begin with a line that ends so; over HTTP/2 there are headers only.
+const REQUEST_LINE = ' HTTP/1.1';
 
-const known = new WeakMap(); // undici's Request: its Call
 const tapped = new WeakSet(); // prototypes of undici's Requests
+let prototype = null; // the last one that was tapped
+let untapped = false; // a copy has no such methods
 
 // attach gives what takes the messages of undici:request:create.
-function attach(guard, calls, handler, { peer }) {
+function attach(guard, calls, handler, { Known, peer }) {
   const api = handler.api && `http://${handler.api}`;
-  const on = (name, use) => channels.subscribe(`undici:${name}`, (message) => guard.run('undici', use, message));
-  const find = (message) => known.get(message.request);
-  on('client:sendHeaders', (message) => sending(find(message), message, peer));
-  on('request:bodyChunkSent', (message) => untapped(message) && find(message)?.sent(message.chunk));
-  on('request:bodyChunkReceived', (message) => untapped(message) && find(message)?.received(message.chunk));
-  on('request:headers', (message) => find(message)?.answered(message.response.statusCode, message.response.headers));
-  on('request:trailers', (message) => find(message)?.end());
-  on('request:error', (message) => {
-    const call = find(message);
+  // The first argument of run is what a message says something about.
+  const on = (name, use) => channels.subscribe(`undici:${name}`, (message) => {
+    guard.run('undici', use, Known.get(message.request), message);
+  });
+  on('client:sendHeaders', (call, message) => { if (call) sending(call, message, peer); });
+  on('request:headers', (call, { response }) => { if (call) call.answered(response.statusCode, received(response.headers)); });
+  on('request:trailers', (call) => { if (call) call.end(); });
+  on('request:error', (call, { error }) => {
     if (!call) return;
-    call.fail(message.error);
+    call.fail(error);
     call.partial = call.status > 0;
     call.end();
   });
+  const pieces = () => {
+    untapped = true;
+    on('request:bodyChunkSent', (call, { request, chunk }) => { if (call && !tapped.has(Object.getPrototypeOf(request))) call.sent(chunk); });
+    on('request:bodyChunkReceived', (call, { request, chunk }) => { if (call && !tapped.has(Object.getPrototypeOf(request))) call.received(chunk); });
+  };
   return ({ request }) => {
-    if (api && origin(request) === api) return;
-    tapBodies(guard, request);
-    created(calls, request);
+    const from = origin(request);
+    if (api && from === api) return;
+    if (Object.getPrototypeOf(request) !== prototype && !tapBodies(guard, Known, request) && !untapped) pieces();
+    const call = calls.open('undici');
+    Known.set(request, call);
+    call.method = request.method;
+    call.url = from + request.path;
+    call.headers = given(request.headers);
+    const { body } = request;
+    if (typeof body === 'string' || body instanceof Uint8Array) call.whole(body);
+    call.start();
   };
 }
 
-function untapped(message) {
-  return !tapped.has(Object.getPrototypeOf(message.request));
-}
-
-function tapBodies(guard, request) {
-  const prototype = Object.getPrototypeOf(request);
-  if (tapped.has(prototype)) return;
-  const { onBodySent, onData, onUpgrade } = prototype;
-  if (typeof onBodySent !== 'function' || typeof onData !== 'function') return;
-  tapped.add(prototype);
-  prototype.onBodySent = guard.tap('undici', onBodySent, (req, args) => known.get(req)?.sent(args[0]));
-  prototype.onData = guard.tap('undici', onData, (req, args) => known.get(req)?.received(args[0]));
-  if (typeof onUpgrade === 'function') prototype.onUpgrade = guard.tap('undici', onUpgrade, (req, args) => upgraded(known.get(req), args));
-}
-
-function created(calls, request) {
-  const call = calls.open('undici');
-  known.set(request, call);
-  call.method = request.method;
-  call.url = origin(request) + request.path;
-  call.headers = list(request.headers);
-  const { body } = request;
-  if (typeof body === 'string' || body instanceof Uint8Array) call.whole(body);
-  call.start();
+// tapBodies taps the methods through which the pieces of bodies pass, and tells whether there are any.
+function tapBodies(guard, Known, request) {
+  const own = Object.getPrototypeOf(request);
+  if (tapped.has(own)) return true;
+  const { onBodySent, onData, onUpgrade } = own;
+  if (typeof onBodySent !== 'function' || typeof onData !== 'function') return false;
+  tapped.add(own);
+  prototype = own;
+  const tap = (name, original, see) => {
+    own[name] = guard.tap('undici', original, (req, args) => {
+      const call = Known.get(req);
+      if (call) see(call, args[0], args[1]);
+    });
+  };
+  tap('onBodySent', onBodySent, (call, chunk) => call.sent(chunk));
+  tap('onData', onData, (call, chunk) => call.received(chunk));
+  if (typeof onUpgrade === 'function') tap('onUpgrade', onUpgrade, upgraded);
+  return true;
 }
 
 function origin(request) {
@@ -68,31 +76,37 @@ function origin(request) {
   return typeof origin === 'string' ? origin : String((origin && origin.origin) || '');
 }
 
-// list gives headers as a flat list. Old versions keep them rendered.
-function list(headers) {
-  if (Array.isArray(headers)) return headers;
-  if (typeof headers !== 'string') return null;
-  const flat = [];
-  for (const line of headers.split('\r\n')) {
-    const colon = line.indexOf(':');
-    if (colon > 0) flat.push(line.slice(0, colon), line.slice(colon + 1).trim());
-  }
-  return flat;
+// given gives the lines of a request's headers. Old versions keep them rendered.
+function given(headers) {
+  if (Array.isArray(headers)) return lines(headers);
+  return typeof headers === 'string' ? headers : '';
+}
+
+// received gives the lines of an answer's headers. They are views into what the socket read; if all of them stand there as they
+// were sent, one piece of it is all the lines.
+function received(headers) {
+  if (!Array.isArray(headers) || headers.length < 2) return '';
+  const first = headers[0];
+  const last = headers[headers.length - 1];
+  if (!(first instanceof Uint8Array) || !(last instanceof Uint8Array) || first.buffer !== last.buffer) return lines(headers);
+  let size = headers.length / 2 * 4 - 2; // ": " and line ends, but for the last one
+  for (let i = 0; i < headers.length; i++) size += headers[i].length;
+  if (last.byteOffset + last.byteLength - first.byteOffset !== size) return lines(headers);
+  return Buffer.from(first.buffer, first.byteOffset, size).latin1Slice() + '\r\n';
 }
 
 // sending takes what goes out. The request's own headers were told when it was made; undici adds some, and so do other
 // listeners of the channel that tells of it, with a trace's id for example.
 function sending(call, { headers, socket }, peer) {
-  if (!call) return;
-  const line = typeof headers === 'string' ? REQUEST_LINE.exec(headers) : null;
+  const end = typeof headers === 'string' ? headers.indexOf('\r\n') : -1;
+  const line = end > 0 && headers.startsWith(REQUEST_LINE, end - REQUEST_LINE.length);
   call.proto = line ? 'HTTP/1.1' : 'HTTP/2';
-  if (line) call.sentHeaders = headers.slice(line[0].length);
+  if (line) call.sentHeaders = headers.slice(end + 2);
   if (socket && typeof socket.remoteAddress === 'string') call.peer = peer(socket.remoteAddress, socket.remotePort);
 }
 
-function upgraded(call, [status, headers]) {
-  if (!call) return;
-  call.answered(status, Array.isArray(headers) ? headers : null);
+function upgraded(call, status, headers) {
+  call.answered(status, Array.isArray(headers) ? lines(headers) : '');
   call.end();
 }
 

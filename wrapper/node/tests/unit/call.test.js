@@ -9,13 +9,23 @@ function calls(more) {
   const guard = f.load('guard.cjs');
   const written = [];
   const lost = [];
+  let full = false;
   const spool = {
-    write: (kind, invocation, fields, parts) => written.push([kind, JSON.parse(`{${fields.slice(1)}}`), (parts || []).map((p) => [p.of, String(p.data), p.size, p.truncated])]),
+    fits: () => !full,
+    put: (kind, invocation, at, fields, parts, lines, ...bodies) => {
+      const told = JSON.parse(`[${parts}]`);
+      const bytes = Buffer.concat([Buffer.from(lines, 'latin1'), ...bodies.slice(0, 2).map((b) => Buffer.from(b === null ? '' : b.bytes()))]);
+      let at0 = 0;
+      const pieces = told.map((p) => [p.of, String(bytes.subarray(at0, at0 += p.len)), p.size, p.truncated === true]);
+      assert.strictEqual(at0, bytes.length);
+      written.push([kind, JSON.parse(`{${fields.slice(1)}}`), pieces.filter(([of]) => of !== 'headers'), pieces.filter(([of]) => of === 'headers').map((p) => p[1]).join()]);
+      return full && kind === 'call.start' ? 'invocation-full' : '';
+    },
     lose: (...loss) => lost.push(loss),
   };
   const made = f.load('clients/call.cjs').create({ ...settings, ...more }, guard, spool, { invocation: () => 'id' });
   f.done();
-  return { open: (to) => made.open('lib', to), written, lost };
+  return { open: (to) => made.open('lib', to), written, lost, lines: f.load('clients/call.cjs').lines, fill: () => { full = true; } };
 }
 
 test('a body at hand goes with the start', () => {
@@ -72,32 +82,64 @@ test('a piece is kept as it was', () => {
   call.sent(buffer);
   call.received(buffer);
   buffer.fill('x');
-  call.answered(200, []);
+  call.answered(200, '');
   call.end();
   assert.deepStrictEqual(c.written[1][2].map((p) => p[1]), ['before', 'before']);
 });
 
-test('headers keep to their budget', () => {
-  const c = calls({ headerBytes: 40 });
-  const call = c.open();
-  call.headers = ['A', '1', 'B', 'x'.repeat(20), 'C', '3', 'D', '4'];
-  call.start();
-  assert.deepStrictEqual(c.written[0][1].headers, [['A', '1'], ['B', 'x'.repeat(20)], ['C', '3']].slice(0, c.written[0][1].headers.length));
-  assert.strictEqual(c.lost[0][0], 'headers');
-  assert.strictEqual(c.written[0][1].headers.length + c.lost[0][1], 4);
-});
+for (const [budget, kept] of [[100, 4], [40, 3], [38, 3], [37, 2], [8, 1], [7, 1], [6, 1], [5, 0], [1, 0], [0, 0]]) {
+  test(`headers keep to their budget of ${budget} bytes`, () => {
+    const c = calls({ headerBytes: budget });
+    const call = c.open();
+    const all = ['A: 1\r\n', `B: ${'x'.repeat(21)}\r\n`, 'C: 3\r\n', 'D: 4\r\n'];
+    call.headers = all.join('');
+    call.start();
+    assert.strictEqual(c.written[0][3], all.slice(0, kept).join(''));
+    assert.deepStrictEqual(c.lost, kept === 4 ? [] : [['headers', 4 - kept, all.slice(kept).join('').length]]);
+  });
+}
 
 test('headers as undici has them', () => {
   const c = calls();
-  const call = c.open();
-  call.headers = [Buffer.from('a'), Buffer.from([0xe4]), 'n', 17];
   Array.prototype.toJSON = () => 'bent';
   try {
-    call.start();
+    assert.strictEqual(c.lines([Buffer.from('a'), Buffer.from([0xe4]), 'n', 17, 'odd']), 'a: ä\r\nn: 17\r\n');
   } finally {
     delete Array.prototype.toJSON;
   }
-  assert.deepStrictEqual(c.written[0][1].headers, [['a', 'ä'], ['n', '17']]);
+});
+
+test('a call without room is counted, and so is its end', () => {
+  const c = calls();
+  c.fill();
+  const call = c.open();
+  call.start();
+  call.end();
+  assert.deepStrictEqual([c.written.map(([kind]) => kind), c.lost], [['call.start'], [['invocation-full', 1, 0]]]);
+});
+
+test('a call that was begun tells its end, though there is no room', () => {
+  const c = calls();
+  const call = c.open();
+  call.start();
+  call.sent('request');
+  call.answered(200, 'a: 1\r\n');
+  call.received(Buffer.from('response'));
+  c.fill();
+  call.end();
+  const [, end] = c.written;
+  assert.deepStrictEqual([end[1].status, end[2], end[3]], [200, [['request', '', 7, true], ['response', '', 8, true]], '']);
+});
+
+test('large pieces of an answer are kept where they are, between small ones', () => {
+  const c = calls({ bodyBytes: 100000 });
+  const call = c.open();
+  call.start();
+  const pieces = [10, 20000, 10, 10, 30000, 40, 16384, 16383, 20000, 5].map((size, i) => Buffer.alloc(size, 97 + i));
+  for (const piece of pieces) call.received(piece);
+  call.end();
+  const all = Buffer.concat(pieces);
+  assert.deepStrictEqual(c.written[1][2], [['response', all.toString('latin1', 0, 100000), all.length, true]]);
 });
 
 for (const [error, type, message] of [
@@ -144,8 +186,7 @@ for (const [budget, kept, lost] of [[100, 'a: 1\r\nbb: 22\r\n', []], [14, 'a: 1\
     call.start();
     call.sentHeaders = 'a: 1\r\nbb: 22\r\n';
     call.end();
-    const [of, data] = c.written[1][2][0];
-    assert.deepStrictEqual([of, data], ['sent', kept]);
+    assert.deepStrictEqual(c.written[1][2].map(([of, data]) => [of, data]), kept === '' ? [] : [['sent', kept]]);
     assert.deepStrictEqual(c.lost, lost);
   });
 }

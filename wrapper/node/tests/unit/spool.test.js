@@ -81,7 +81,7 @@ test('too many names that are taken are given up', (t) => {
   spool.end();
   for (let n = 2; n < 100; n++) fs.writeFileSync(path.join(dir, `id.${process.pid}.${n}.open`), '');
   spool.begin('id');
-  assert.strictEqual(spool.write('call.start', 'id', ''), false);
+  assert.strictEqual(spool.write('call.start', 'id', ''), 'write-failed');
 });
 
 test('a file that cannot be opened is told once and counted', (t) => {
@@ -92,12 +92,12 @@ test('a file that cannot be opened is told once and counted', (t) => {
     return openSync(file, ...rest);
   } });
   spool.begin('id');
-  assert.strictEqual(spool.write('call.start', 'id', ''), false);
-  assert.strictEqual(spool.write('call.end', 'id', ''), false);
+  assert.strictEqual(spool.write('call.start', 'id', ''), 'write-failed');
+  assert.strictEqual(spool.write('call.end', 'id', ''), 'write-failed');
   assert.strictEqual(lines.length, 1);
   assert.match(lines[0], /the spool cannot be written \(EMFILE\)/);
   broken = false;
-  assert.strictEqual(spool.write('invocation.end', 'id', ''), true);
+  assert.strictEqual(spool.write('invocation.end', 'id', ''), '');
   spool.tellLosses('id');
   spool.tellLosses('id');
   spool.end();
@@ -115,7 +115,7 @@ for (const [name, writeSync] of [['short', () => 3], ['failed', () => { throw Ob
     spool.touch();
     broken = true;
     calls = 0;
-    assert.strictEqual(spool.write('call.start', 'id', ''), false);
+    assert.strictEqual(spool.write('call.start', 'id', ''), 'write-failed');
     assert.strictEqual(calls, 1);
     assert.deepStrictEqual(Object.keys(spool.lost), ['write-failed']);
     spool.tellLosses('id');
@@ -128,7 +128,7 @@ test('the end is recorded when there is no room for calls', (t) => {
   const { spool, dir, names } = open(t, {}, { spoolInvocationBytes: 2000 });
   spool.begin('id');
   for (let i = 0; i < 10; i++) spool.write('call.start', 'id', `,"url":"${'x'.repeat(400)}"`);
-  assert.strictEqual(spool.write('invocation.end', 'id', ''), true);
+  assert.strictEqual(spool.write('invocation.end', 'id', ''), '');
   spool.tellLosses('id');
   spool.end();
   const all = kinds(dir, names()[0]);
@@ -147,15 +147,15 @@ test('a full spool is left alone until it is collected', (t) => {
   assert.ok(before < 9);
   for (const name of names()) fs.unlinkSync(path.join(dir, name));
   for (let i = 0; i < 4; i++) spool.begin('later'); // a few files are looked for each time
-  assert.strictEqual(spool.write('invocation.start', 'later', ''), true);
+  assert.strictEqual(spool.write('invocation.start', 'later', ''), '');
   assert.ok(spool.lost['spool-full'].records >= 10 - before);
 });
 
 test('a header that a reader would refuse is not written', (t) => {
   const { spool } = open(t);
   spool.begin('id');
-  assert.strictEqual(spool.write('call.start', 'id', `,"x":"${'y'.repeat(300000)}"`), false);
-  assert.strictEqual(spool.write('call.start', 'id', `,"x":"${'y'.repeat(200000)}"`), true);
+  assert.strictEqual(spool.write('call.start', 'id', `,"x":"${'y'.repeat(300000)}"`), 'too-large');
+  assert.strictEqual(spool.write('call.start', 'id', `,"x":"${'y'.repeat(200000)}"`), '');
 });
 
 test('marks differ, with and without a random device', (t) => {
@@ -200,3 +200,44 @@ test('texts are cut', (t) => {
   assert.strictEqual(module.text(17), '"17"');
   assert.deepStrictEqual(JSON.parse(`{${module.failure(undefined, 'm', 's').slice(1)}}`), { error: { type: '', message: 'm', stack: 's' } });
 });
+
+// Where a call's record is put together depends on where its bodies stand and how large they are.
+const bodies = {
+  none: () => null,
+  empty: (Body) => new Body(0),
+  nothing: (Body) => fill(new Body(0), 'add', [9]),
+  text: (Body) => fill(new Body(100000), 'refer', ['plain']),
+  unicode: (Body) => fill(new Body(100000), 'refer', ['gr\u00fcn \u2603']),
+  bytes: (Body) => fill(new Body(3), 'refer', [Buffer.from('bytes')]),
+  small: (Body) => fill(new Body(100000), 'add', [100, 2000]),
+  much: (Body) => fill(new Body(100000), 'add', [60000, 30000]),
+  large: (Body) => fill(new Body(100000), 'pass', [10, 20000, 20, 20000, 30]),
+};
+
+function fill(body, method, chunks) {
+  for (const chunk of chunks) body[method](typeof chunk === 'number' ? Buffer.alloc(chunk, 97 + (chunk % 26)) : chunk);
+  return body;
+}
+
+for (const lines of ['', 'a: \xe4\r\n', `long: ${'x'.repeat(9000)}\r\n`]) {
+  test(`a call's record holds its lines and bodies, ${lines.length} characters of lines`, (t) => {
+    const { spool, dir, names } = open(t);
+    const { Body } = require('../../clients/body.cjs');
+    spool.begin('id');
+    spool.touch();
+    for (const [one, makeOne] of Object.entries(bodies)) {
+      for (const [two, makeTwo] of Object.entries(bodies)) {
+        const before = fs.statSync(path.join(dir, names()[0])).size;
+        const first = makeOne(Body);
+        const second = makeTwo(Body);
+        const want = Buffer.concat([Buffer.from(lines, 'latin1'), ...[first, second].map((b) => Buffer.from(b === null || b.kept === 0 ? '' : b.bytes()))]);
+        assert.strictEqual(spool.put('call.end', 'id', 17, ',"x":1', '{"of":"x"}', lines, first, second, true), '');
+        const record = fs.readFileSync(path.join(dir, names()[0])).subarray(before);
+        const at = record.indexOf('\n') + 1;
+        assert.match(record.toString('latin1', 0, at), new RegExp(`^@[0-9a-f]{16} ${want.length} \\{"kind":"call.end","inv":"id","t":\\d+,"x":1,"parts":\\[\\{"of":"x"\\}\\]\\}\n$`), `${one} and ${two}`);
+        assert.ok(record.subarray(at).equals(Buffer.concat([want, Buffer.from('\n')])), `${one} and ${two}`);
+        assert.strictEqual(spool.file.bytes, before + record.length);
+      }
+    }
+  });
+}
