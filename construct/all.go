@@ -87,7 +87,7 @@ func MatchTag(key, value string) Matcher {
 }
 
 // InstrumentAll instruments every function of an app, a stage, a stack or any other scope: those that are there and those that come until the app is synthesised,
-// nested stacks' and those in Stages that are there when it is called too. CDK's own functions, such as the handlers of custom resources, are left alone, and so
+// nested stacks' and those in Stages that are there when it is called too. A Stage must not be synthesised before, as AddStage of a CodePipeline does. CDK's own functions, such as the handlers of custom resources, are left alone, and so
 // are those that Exclude names. A function that Instrument was called with has its own settings; where scopes lie in each other the inner one counts.
 //
 // What was instrumented, what not and why is in a report beside the templates, its sum in a line on stderr.
@@ -97,11 +97,18 @@ func InstrumentAll(scope constructs.Construct, props *InstrumentAllProps) {
 	if props == nil {
 		props = &InstrumentAllProps{}
 	}
+	if props.Afterglow == nil {
+		with := *props // not the user's own
+		with.Afterglow = &Instrumentation{}
+		props = &with
+	}
+	variables := map[*Instrumentation]map[string]string{}
 	check := func(property string, i *Instrumentation) {
 		if i == nil {
 			return
 		}
-		if _, err := i.environment(); err != nil {
+		var err error
+		if variables[i], err = i.environment(); err != nil {
 			panic(fmt.Errorf("%s: %s%w", *scope.Node().Path(), property, err))
 		}
 	}
@@ -113,83 +120,159 @@ func InstrumentAll(scope constructs.Construct, props *InstrumentAllProps) {
 		check(fmt.Sprintf("property Overrides[%d]: ", n), o.Afterglow)
 	}
 	for _, in := range append([]constructs.Construct{scope}, stagesIn(scope)...) {
-		instrumentScope(in, props)
+		instrumentScope(in, props, variables)
 	}
 }
 
 // stagesIn finds the Stages below a scope, which aspects do not reach (github.com/aws/aws-cdk/issues/20468).
 func stagesIn(scope constructs.Construct) (stages []constructs.Construct) {
 	for _, c := range *scope.Node().FindAll(constructs.ConstructOrder_PREORDER) {
-		if *awscdk.Stage_IsStage(c) && *c.Node().Path() != *scope.Node().Path() {
-			stages = append(stages, c.(constructs.Construct))
+		// Go's types are asked first: it is a way to another process and back for each construct otherwise.
+		if stage, maybe := c.(awscdk.Stage); maybe && *awscdk.Stage_IsStage(c) && *c.Node().Path() != *scope.Node().Path() {
+			stages = append(stages, stage)
 		}
 	}
 	return stages
 }
 
-func instrumentScope(scope constructs.Construct, props *InstrumentAllProps) {
+func instrumentScope(scope constructs.Construct, props *InstrumentAllProps, variables map[*Instrumentation]map[string]string) {
 	if has(scope.Node(), metaInstrumentAll) {
 		return // by a scope around it, or a second call
 	}
 	scope.Node().AddMetadata(jsii.String(metaInstrumentAll), true, nil)
-	a := &sweep{props: props, scope: scope, path: *scope.Node().Path(), known: map[string]bool{}}
+	a := &sweep{props: props, variables: variables, scope: scope, path: *scope.Node().Path(), known: map[string]bool{}, around: map[string]marks{}, layers: map[layerKey]madeLayer{}}
 	awscdk.Aspects_Of(scope).Add(a, &awscdk.AspectOptions{Priority: jsii.Number(late)})
-	scope.Node().AddValidation(&reporter{sweep: a, stderr: os.Stderr})
+	r := &reporter{sweep: a, stderr: os.Stderr}
+	scope.Node().AddValidation(r)
+	if root := scope.Node().Root(); *root.Node().Path() != a.path {
+		root.Node().AddValidation(r) // which a Stage that was synthesised before does not keep from telling
+	}
 }
 
 // A sweep is the aspect of a scope.
 type sweep struct {
-	props    *InstrumentAllProps
-	scope    constructs.Construct
-	path     string
-	known    map[string]bool // functions that were looked at: a second synthesis comes upon them again
-	outcomes []outcome
+	props     *InstrumentAllProps
+	variables map[*Instrumentation]map[string]string // that settings make
+	scope     constructs.Construct
+	path      string
+	known     map[string]bool        // functions that were looked at: a second synthesis comes upon them again
+	around    map[string]marks       // scopes by their paths
+	layers    map[layerKey]madeLayer // what was made once, or could not be
+	outcomes  []outcome
+	begun     bool // it was shown something
 }
 
 // Visit implements awscdk.IAspect.
 func (a *sweep) Visit(node constructs.IConstruct) {
 	defer tell(node)
+	a.begun = true
 	cfn, ok := node.(awslambda.CfnFunction)
 	if !ok {
 		return
 	}
-	c := Candidate{Path: targetOf(cfn).path, Runtime: text(cfn.Runtime()), Resource: cfn}
-	if a.known[c.Path] {
+	t := targetOf(cfn)
+	path := *t.node.Path()
+	if a.known[path] {
 		return
 	}
-	a.known[c.Path] = true
-	why, others := a.leave(c)
-	switch {
-	case others: // its own report, or none
-	case why != "":
-		a.outcomes = append(a.outcomes, outcome{Path: c.Path, Why: why})
-	default:
-		a.outcomes = append(a.outcomes, wire(cfn, a.settingsFor(c)))
+	a.known[path] = true
+	why, others := a.leave(t, path)
+	if others { // its own report, or none
+		return
 	}
+	o := outcome{Why: why}
+	if why == "" {
+		o = a.wire(t, path)
+	}
+	o.Path = path
+	a.outcomes = append(a.outcomes, o)
+}
+
+// wire instruments a function that nothing but its properties may keep from it.
+func (a *sweep) wire(t target, path string) outcome {
+	c := Candidate{Path: path, Runtime: text(t.cfn.Runtime()), Resource: t.cfn}
+	if why := a.leaveByProps(c); why != "" {
+		return outcome{Why: why}
+	}
+	settings := a.settingsFor(c)
+	return t.wire(settings, a.variables[settings], func(stack awscdk.Stack, architecture string) (awslambda.ILayerVersion, error) {
+		key := layerKey{stack, architecture, settings.layer()}
+		made, is := a.layers[key]
+		if !is {
+			made.layer, made.err = settings.layer().of(stack, architecture)
+			a.layers[key] = made
+		}
+		return made.layer, made.err
+	})
+}
+
+type layerKey struct {
+	stack        awscdk.Stack
+	architecture string
+	source       LayerSource
+}
+
+type madeLayer struct {
+	layer awslambda.ILayerVersion
+	err   error
+}
+
+// marks are what metadata says of a scope.
+type marks struct {
+	instrument, excluded, all, cdks bool
+}
+
+func marksOn(node constructs.Node) (m marks) {
+	for _, entry := range *node.Metadata() {
+		switch *entry.Type {
+		case metaInstrument:
+			m.instrument = true
+		case metaExclude:
+			m.excluded = true
+		case metaInstrumentAll:
+			m.all = true
+		case "aws:cdk:is-custom-resource-handler-singleton", "aws:cdk:is-custom-resource-handler-runtime-family":
+			m.cdks = true
+		}
+	}
+	return m
 }
 
 // leave tells why a function is none of this sweep's; others, that it is another one's.
-func (a *sweep) leave(c Candidate) (why string, others bool) {
-	if has(c.Resource.Node(), metaInstrument) {
+func (a *sweep) leave(t target, path string) (why string, others bool) {
+	at, on := path, marksOn(t.node)
+	if on.instrument {
 		return "it has settings of its own, by Instrument", false
 	}
-	scopes := *c.Resource.Node().Scopes()
-	for n := len(scopes) - 1; n >= 0; n-- { // from the function outwards
-		for _, entry := range *scopes[n].Node().Metadata() {
-			switch *entry.Type {
-			case metaExclude:
-				return "it is excluded, by Exclude of " + *scopes[n].Node().Path(), false
-			case metaInstrumentAll:
-				if *scopes[n].Node().Path() != a.path {
-					return "", true
-				}
-				return a.leaveByProps(c), false
-			case "aws:cdk:is-custom-resource-handler-singleton", "aws:cdk:is-custom-resource-handler-runtime-family":
-				return cdksOwn, false
-			}
+	for { // from the function outwards
+		switch {
+		case on.excluded:
+			return "it is excluded, by Exclude of " + at, false
+		case on.all || at == a.path:
+			return "", at != a.path
+		case on.cdks:
+			return cdksOwn, false
+		}
+		if at == "" {
+			return "", true
+		}
+		parent := at[:max(0, strings.LastIndexByte(at, '/'))]
+		if _, known := a.around[parent]; !known {
+			a.lookAround(t)
+		}
+		at, on = parent, a.around[parent]
+	}
+}
+
+// lookAround reads the marks of the scopes around a function, as far as they are not known.
+func (a *sweep) lookAround(t target) {
+	for _, scope := range *t.node.Scopes() {
+		node := scope.Node()
+		path := *node.Path()
+		if _, known := a.around[path]; !known {
+			a.around[path] = marksOn(node)
 		}
 	}
-	return a.leaveByProps(c), false
 }
 
 const cdksOwn = "it is the CDK's own"
@@ -223,14 +306,12 @@ func matches(matchers []Matcher, c Candidate) bool {
 	return false
 }
 
+// settingsFor gives the settings of a function; their variables are known.
 func (a *sweep) settingsFor(c Candidate) *Instrumentation {
 	for _, o := range a.props.Overrides {
 		if o.Match(c) && o.Afterglow != nil {
 			return o.Afterglow
 		}
 	}
-	if a.props.Afterglow != nil {
-		return a.props.Afterglow
-	}
-	return &Instrumentation{}
+	return a.props.Afterglow
 }

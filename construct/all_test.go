@@ -144,11 +144,37 @@ func TestInstrumentAllReachesStages(t *testing.T) {
 	test, _ := stackIn("Test")
 	InstrumentAll(app, &InstrumentAllProps{Afterglow: toCollector()})
 	stackIn("Late")
+	shown := awscdk.NewStack(app, jsii.String("Shown"), nil)
 	assembly := app.Synth(nil)
 	compare(t, reportOf(t, filepath.Join(*app.Outdir(), "afterglow-report.json")), map[string]string{"Late/Shop/Orders": "its Stage was made after"})
+	if w := warningsOf(t, shown, "/Shown"); len(w) != 1 || !strings.Contains(w[0], "leaves the 1 functions of Late") {
+		t.Errorf("warnings %q", w)
+	}
 	compare(t, reportOf(t, filepath.Join(*test.Outdir(), "afterglow-report-Test.json")), map[string]string{"Test/Shop/Orders": "instrumented"})
 	if got := inJSON((*assembly.GetNestedAssembly(jsii.String("assembly-Test")).Stacks())[0].Template()); !strings.Contains(got, layer.ExecWrapper) {
 		t.Error("the function of the stage is not wired")
+	}
+}
+
+// TestStagesThatCameTooLate: a Stage that is synthesised already, as a CodePipeline does it, cannot be changed any more. Nobody may believe that it was.
+func TestStagesThatCameTooLate(t *testing.T) {
+	for name, instrument := range map[string]func(awscdk.App, awscdk.Stage){
+		"the app":   func(app awscdk.App, _ awscdk.Stage) { InstrumentAll(app, nil) },
+		"the Stage": func(_ awscdk.App, stage awscdk.Stage) { InstrumentAll(stage, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := newApp(t)
+			pipeline := awscdk.NewStack(app, jsii.String("Pipeline"), nil)
+			stage := awscdk.NewStage(app, jsii.String("Test"), nil)
+			plainFunction(awscdk.NewStack(stage, jsii.String("Shop"), nil), "Orders", awslambda.Runtime_PYTHON_3_13())
+			stage.Synth(nil)
+			instrument(app, stage)
+			app.Synth(nil)
+			compare(t, reportOf(t, filepath.Join(*stage.Outdir(), "afterglow-report-Test.json")), map[string]string{"Test/Shop/Orders": "its Stage was synthesised before"})
+			if w := warningsOf(t, pipeline, "/Pipeline"); len(w) != 1 || !strings.Contains(w[0], "leaves the 1 functions of Test") {
+				t.Errorf("warnings %q", w)
+			}
+		})
 	}
 }
 

@@ -255,7 +255,14 @@ const xrayAction = "xray:PutTraceSegments"
 
 func (*xray) grant(to awsiam.IGrantable) (missing []awsiam.PolicyStatement) {
 	statement := allow(jsii.String("*"), xrayAction)
-	if to != nil && *to.GrantPrincipal().AddToPrincipalPolicy(statement).StatementAdded {
+	if to == nil {
+		return []awsiam.PolicyStatement{statement}
+	}
+	principal, is := to.(awsiam.IPrincipal) // a role is its own
+	if !is {
+		principal = to.GrantPrincipal()
+	}
+	if *principal.AddToPrincipalPolicy(statement).StatementAdded {
 		return nil
 	}
 	return []awsiam.PolicyStatement{statement}

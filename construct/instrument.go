@@ -42,29 +42,41 @@ func mustInstrument(fn awslambda.IFunction, settings *Instrumentation) *wiring {
 
 // instrument gives nil where nothing is to be done.
 func instrument(fn awslambda.IFunction, i *Instrumentation) (*wiring, error) {
+	w := &wiring{settings: i}
 	if i == nil {
-		i = &Instrumentation{}
+		w.settings = &Instrumentation{}
 	}
-	if _, err := i.environment(); err != nil {
+	var err error
+	if w.variables, err = w.settings.environment(); err != nil {
 		return nil, err
 	}
 	// The node that permissions are attached to is the function's own, and for a singleton that of the function behind it.
-	cfn, ok := fn.PermissionsNode().DefaultChild().(awslambda.CfnFunction)
+	node := fn.PermissionsNode()
+	cfn, ok := node.DefaultChild().(awslambda.CfnFunction)
 	if !ok {
 		warn(fn, "it is not made in this app: an alias, a version or an import", "Instrument the function itself, where it is made")
 		return nil, nil
 	}
-	if has(cfn.Node(), metaInstrument) {
-		return nil, nil
+	switch own := fn.(type) { // which are new, and have no other around their resource
+	case *instrumentedFunction:
+		w.fn = own
+	case *instrumentedNodejsFunction:
+		w.fn = own
+	default:
+		if has(node, metaInstrument) {
+			return nil, nil
+		}
 	}
-	cfn.Node().AddMetadata(jsii.String(metaInstrument), true, nil)
-	w := &wiring{settings: i}
+	node.AddMetadata(jsii.String(metaInstrument), true, nil)
 	awscdk.Aspects_Of(cfn).Add(w, &awscdk.AspectOptions{Priority: jsii.Number(late)})
 	return w, nil
 }
 
 // Exclude keeps InstrumentAll, but not Instrument, away from all functions in a scope.
 func Exclude(scope constructs.IConstruct) {
+	if cfn, ok := scope.(awslambda.CfnFunction); ok {
+		scope = targetOf(cfn).shown
+	}
 	scope.Node().AddMetadata(jsii.String(metaExclude), true, nil)
 }
 
@@ -80,9 +92,11 @@ func has(node constructs.Node, kind string) bool {
 
 // A wiring is the aspect of one function.
 type wiring struct {
-	settings *Instrumentation
-	done     bool // a second synthesis finds the function as the first one left it
-	outcome  outcome
+	settings  *Instrumentation
+	variables map[string]string  // that the settings make
+	fn        awslambda.Function // nil if it has to be looked for
+	done      bool               // a second synthesis finds the function as the first one left it
+	outcome   outcome
 }
 
 // Visit implements awscdk.IAspect.
@@ -93,7 +107,14 @@ func (w *wiring) Visit(node constructs.IConstruct) {
 		return
 	}
 	w.done = true
-	w.outcome = wire(cfn, w.settings)
+	t := target{cfn: cfn, stack: cfn.Stack(), fn: w.fn, shown: w.fn}
+	if w.fn == nil {
+		t = targetOf(cfn)
+	}
+	w.outcome = t.wire(w.settings, w.variables, w.settings.layer().of)
+	for _, hint := range w.outcome.Hints {
+		awscdk.Annotations_Of(t.shown).AddInfo(jsii.String("Afterglow: " + hint + "."))
+	}
 }
 
 // tell makes an error of a panic in what jsii calls: one that went on would leave jsii in the middle of a call.
@@ -105,47 +126,42 @@ func tell(on constructs.IConstruct) {
 
 // An outcome is what became of one function.
 type outcome struct {
-	Path         string `json:"path"`
-	Instrumented bool   `json:"instrumented"`
-	Why          string `json:"why,omitempty"`
-	Remedy       string `json:"remedy,omitempty"`
+	Path         string   `json:"path"`
+	Instrumented bool     `json:"instrumented"`
+	Why          string   `json:"why,omitempty"`
+	Remedy       string   `json:"remedy,omitempty"`
+	Hints        []string `json:"hints,omitempty"`
 }
 
 // wire instruments a function, or leaves it exactly as it is and says why. Everything that can stop it is looked at before anything is changed.
-func wire(cfn awslambda.CfnFunction, i *Instrumentation) outcome {
-	t := targetOf(cfn)
+func (t target) wire(i *Instrumentation, variables map[string]string, layerOf func(awscdk.Stack, string) (awslambda.ILayerVersion, error)) (o outcome) {
 	state := t.look()
-	o := outcome{Path: t.path}
 	if o.Why, o.Remedy = state.obstacle(); o.Why != "" {
 		warn(t.shown, o.Why, o.Remedy)
 		return o
 	}
-	settings := i.completeFor(state)
-	wanted, err := settings.environment()
-	if err == nil {
-		err = state.merge(wanted)
-	}
-	if err != nil {
-		// Not a panic: it would leave jsii, which called this, in the middle of a call. The CDK's command line fails with it, and tells the path.
-		awscdk.Annotations_Of(t.shown).AddError(jsii.String("Afterglow: " + err.Error()))
-		o.Why = err.Error()
-		return o
+	wanted, exporters := i.completeFor(state, variables)
+	if err := state.merge(wanted); err != nil {
+		return t.fail(err)
 	}
 	if o.Why, o.Remedy = state.crowded(wanted); o.Why != "" {
 		warn(t.shown, o.Why, o.Remedy)
 		return o
 	}
-	layer, err := settings.layer().of(awscdk.Stack_Of(cfn), state.architecture)
+	ours, err := layerOf(t.stack, state.architecture)
 	if err != nil {
-		awscdk.Annotations_Of(t.shown).AddError(jsii.String("Afterglow: " + err.Error()))
-		o.Why = err.Error()
-		return o
+		return t.fail(err)
 	}
-	t.change(state, layer, wanted)
-	t.permit(settings.exporters())
-	t.hint(state, settings.exporters())
-	o.Instrumented = true
-	return o
+	t.change(state, ours, wanted)
+	t.permit(exporters)
+	return outcome{Instrumented: true, Hints: t.hints(state, exporters)}
+}
+
+// fail leaves an error on the function. Not a panic: it would leave jsii, which called this, in the middle of a call. The CDK's command line fails with it, and tells
+// the path.
+func (t target) fail(err error) outcome {
+	awscdk.Annotations_Of(t.shown).AddError(jsii.String("Afterglow: " + err.Error()))
+	return outcome{Why: err.Error()}
 }
 
 // warn says on a construct why nothing was done.

@@ -23,43 +23,72 @@ const reportName = "afterglow-report"
 type reporter struct {
 	sweep  *sweep
 	stderr io.Writer
+	done   bool
 }
 
 // Validate implements constructs.IValidation.
 func (r *reporter) Validate() *[]*string {
 	defer tell(r.sweep.scope)
-	missed := r.missed()
-	outcomes := append(slices.Clone(r.sweep.outcomes), missed...)
+	if r.done {
+		return &[]*string{}
+	}
+	r.done = true
+	outcomes := append(slices.Clone(r.sweep.outcomes), r.missed()...)
+	if !r.sweep.begun { // the scope's Stage was synthesised, and its templates are written
+		outcomes = r.late(r.sweep.scope, "was synthesised before InstrumentAll was called, as a CodePipeline's AddStage does", "Call InstrumentAll with the Stage, or the app, before AddStage")
+	}
 	slices.SortFunc(outcomes, func(a, b outcome) int { return cmp.Compare(a.Path, b.Path) })
 	if err := r.write(outcomes); err != nil {
 		awscdk.Annotations_Of(r.sweep.scope).AddWarningV2(jsii.String("@afterglow-lambda/construct:noReport"), jsii.String("Afterglow cannot write its report: "+err.Error()))
 	}
-	instrumented := 0
+	instrumented, hinted := 0, 0
 	for _, o := range outcomes {
 		if o.Instrumented {
 			instrumented++
 		}
+		if len(o.Hints) > 0 {
+			hinted++
+		}
 	}
-	fmt.Fprintf(r.stderr, "afterglow: %s: %d of %d functions instrumented%s\n", r.name("the app"), instrumented, len(outcomes), map[bool]string{true: "; why not the others: " + r.file()}[instrumented < len(outcomes)])
+	line := fmt.Sprintf("afterglow: %s: %d of %d functions instrumented", r.name("the app"), instrumented, len(outcomes))
+	if hinted > 0 {
+		line += fmt.Sprintf(", with hints for %d", hinted)
+	}
+	if instrumented < len(outcomes) || hinted > 0 {
+		line += "; why not the others, and the hints, are in " + r.file()
+	}
+	fmt.Fprintln(r.stderr, line)
 	return &[]*string{}
 }
 
 // missed finds functions in Stages that came after InstrumentAll.
 func (r *reporter) missed() (all []outcome) {
 	for _, stage := range stagesIn(r.sweep.scope) {
-		if has(stage.Node(), metaInstrumentAll) {
-			continue
+		if !has(stage.Node(), metaInstrumentAll) {
+			all = append(all, r.late(stage, "was made after InstrumentAll was called", "Call InstrumentAll behind it, or with the Stage")...)
 		}
-		found := 0
-		for _, c := range *stage.Node().FindAll(constructs.ConstructOrder_PREORDER) {
-			if cfn, ok := c.(awslambda.CfnFunction); ok {
-				found++
-				all = append(all, outcome{Path: targetOf(cfn).path, Why: "its Stage was made after InstrumentAll was called", Remedy: "Call InstrumentAll behind it, or with the Stage"})
-			}
+	}
+	return all
+}
+
+// late tells of the functions of a Stage that nothing can be done for any more: loudly, for they look as if they were instrumented.
+func (r *reporter) late(stage constructs.Construct, why, remedy string) (all []outcome) {
+	for _, c := range *stage.Node().FindAll(constructs.ConstructOrder_PREORDER) {
+		if cfn, ok := c.(awslambda.CfnFunction); ok {
+			all = append(all, outcome{Path: *targetOf(cfn).node.Path(), Why: "its Stage " + why, Remedy: remedy})
 		}
-		if found > 0 {
-			awscdk.Annotations_Of(r.sweep.scope).AddWarningV2(jsii.String("@afterglow-lambda/construct:stageMissed"), jsii.String(fmt.Sprintf(
-				"Afterglow leaves the %d functions of Stage %s as they are: it was made after InstrumentAll was called. Call InstrumentAll behind it, or with the Stage.", found, *stage.Node().Path())))
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("Afterglow leaves the %d functions of %s as they are: the Stage %s. %s.", len(all), *stage.Node().Path(), why, remedy)
+	fmt.Fprintln(r.stderr, "afterglow: warning: "+text)
+	// Of a Stage that is written already nothing is read again, and of an app itself nothing at all: the CDK's command line shows what is on stacks.
+	root := stage.Node().Root()
+	for _, c := range *root.Node().FindAll(constructs.ConstructOrder_PREORDER) {
+		if stack, ok := c.(awscdk.Stack); ok && *awscdk.Stage_Of(stack).Node().Path() == *root.Node().Path() {
+			awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("@afterglow-lambda/construct:stageMissed"), &text)
+			break
 		}
 	}
 	return all

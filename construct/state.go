@@ -3,6 +3,7 @@ package construct
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -93,21 +94,18 @@ func (s functionState) exporting() bool {
 	return slices.ContainsFunc(envEndpoints, func(name string) bool { _, set := s.environment[name]; return set })
 }
 
-// completeFor completes the settings in view of a function.
-func (i *Instrumentation) completeFor(s functionState) *Instrumentation {
-	complete := *i
-	if complete.Exporters == nil && !s.exporting() {
-		complete.Exporters = &[]Exporter{ToXRay()}
+// completeFor completes the settings' variables, and gives the exporters that are known here, in view of a function.
+func (i *Instrumentation) completeFor(s functionState, variables map[string]string) (map[string]string, []Exporter) {
+	wanted := maps.Clone(variables)
+	if i.Exporters != nil {
+		return wanted, *i.Exporters
 	}
-	return &complete
-}
-
-// exporters are those that are known here.
-func (i *Instrumentation) exporters() []Exporter {
-	if i.Exporters == nil {
-		return nil
+	if s.exporting() {
+		return wanted, nil
 	}
-	return *i.Exporters
+	byDefault := ToXRay()
+	wanted[envExporters] = byDefault.kind()
+	return wanted, []Exporter{byDefault}
 }
 
 // merge completes the wanted environment in view of the one that the user has set: the exec wrapper is chained, and nothing that

@@ -9,54 +9,63 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/afterglow-lambda/afterglow/construct/layer"
 )
 
-// A target is a function to be wired: CloudFormation's resource, and the construct around it if there is one.
+// A target is a function to be wired: CloudFormation's resource, and the construct around it if there is one. Whatever is asked of a construct goes to another process
+// and back, some 0.2 ms, so nothing is asked twice: an app may have hundreds of functions (bench/results/synth.md).
 type target struct {
 	cfn   awslambda.CfnFunction
 	fn    awslambda.Function    // nil for a resource without one, as of an included template
 	shown constructs.IConstruct // where annotations go: what the user made
+	node  constructs.Node       // of shown, where targetOf has made it
 	stack awscdk.Stack
-	path  string
+	role  awsiam.IRole // of fn; nil if there is none. look asks for it
 }
 
 func targetOf(cfn awslambda.CfnFunction) target {
-	t := target{cfn: cfn, shown: cfn, stack: awscdk.Stack_Of(cfn)}
-	if fn, ok := cfn.Node().Scope().(awslambda.Function); ok {
-		t.fn, t.shown = fn, fn
+	t := target{cfn: cfn, shown: cfn, node: cfn.Node(), stack: cfn.Stack()}
+	if fn, ok := t.node.Scope().(awslambda.Function); ok {
+		t.fn, t.shown, t.node = fn, fn, fn.Node()
 	}
-	t.path = *t.shown.Node().Path()
 	return t
 }
 
 // glance reads the properties that do not change any more.
 func (t target) glance() functionState {
-	s := functionState{
-		runtime:     text(t.cfn.Runtime()),
-		image:       text(t.cfn.PackageType()) == "Image" || t.cfn.Runtime() == nil,
-		vpc:         t.cfn.VpcConfig() != nil,
-		environment: map[string]any{},
+	return stateOf(t.stack.Resolve(t.given("runtime", "packageType", "architectures", "vpcConfig", "timeout")))
+}
+
+// given are some of the resource's properties as they were given.
+func (t target) given(names ...string) map[string]any {
+	all, some := *t.cfn.CfnProperties(), map[string]any{}
+	for _, name := range names {
+		if all[name] != nil {
+			some[name] = all[name]
+		}
 	}
-	switch given := t.cfn.Architectures(); {
-	case given == nil || len(*given) == 0:
-		s.architecture = "x86_64" // Lambda's default
-	default:
-		s.architecture = text((*given)[0])
-	}
-	if timeout := t.cfn.Timeout(); timeout == nil {
-		s.timeout = shortTimeout // Lambda's default
-	} else if !*awscdk.Token_IsUnresolved(timeout) {
-		s.timeout = *timeout
-	}
-	return s
+	return some
 }
 
 // look reads the resolved properties of the resource, which also have what was added after the function was made. It comes once, at the end: what older versions of
 // the CDK resolve once they do not ask for again.
-func (t target) look() functionState {
-	s := t.glance()
-	s.edge = t.atEdge()
-	if environment, ok := t.stack.Resolve(t.cfn.Environment()).(map[string]any); ok {
+func (t *target) look() functionState {
+	wanted := t.given("runtime", "packageType", "architectures", "vpcConfig", "timeout", "environment", "layers")
+	const trust = "trust"
+	if t.fn != nil {
+		t.role = t.fn.Role()
+		if role, ok := t.role.(awsiam.Role); ok {
+			if policy := role.AssumeRolePolicy(); policy != nil {
+				wanted[trust] = policy
+			}
+		}
+	}
+	resolved := t.stack.Resolve(wanted)
+	s := stateOf(resolved)
+	properties, _ := resolved.(map[string]any)
+	s.edge = strings.Contains(fmt.Sprint(properties[trust]), edgePrincipal) && t.whereEdgeIs()
+	if environment, ok := properties["environment"].(map[string]any); ok {
 		if variables, ok := environment["variables"].(map[string]any); ok {
 			s.environment = variables
 		} else if environment["variables"] != nil {
@@ -66,12 +75,47 @@ func (t target) look() functionState {
 			s.opaque = "environment"
 		}
 	}
-	switch layers := t.stack.Resolve(t.cfn.Layers()).(type) {
+	switch layers := properties["layers"].(type) {
 	case nil:
 	case []any:
 		s.layers = layers
 	default:
 		s.opaque = "list of layers"
+	}
+	return s
+}
+
+// stateOf reads resolved properties, as the CDK names them.
+func stateOf(resolved any) functionState {
+	properties, _ := resolved.(map[string]any)
+	known := func(name string) string {
+		switch value := properties[name].(type) {
+		case nil:
+			return ""
+		case string:
+			return value
+		}
+		return unresolved
+	}
+	s := functionState{
+		runtime: known("runtime"), image: known("packageType") == "Image" || properties["runtime"] == nil, vpc: properties["vpcConfig"] != nil,
+		architecture: unresolved, environment: map[string]any{},
+	}
+	switch given := properties["architectures"].(type) {
+	case nil:
+		s.architecture = layer.X86_64 // Lambda's default
+	case []any:
+		if len(given) == 0 {
+			s.architecture = layer.X86_64
+		} else if name, ok := given[0].(string); ok {
+			s.architecture = name
+		}
+	}
+	switch timeout := properties["timeout"].(type) {
+	case nil:
+		s.timeout = shortTimeout // Lambda's default
+	case float64:
+		s.timeout = timeout
 	}
 	return s
 }
@@ -90,38 +134,28 @@ func text(s *string) string {
 // unresolved stands for a value that only CloudFormation knows.
 const unresolved = "a token"
 
-// edgePrincipal is who runs Lambda@Edge.
+// edgePrincipal is who runs Lambda@Edge. A function that CloudFront may run has a role that trusts it, which the CDK sees to.
 const edgePrincipal = "edgelambda.amazonaws.com"
 
-// atEdge tells whether CloudFront may run the function: then its role trusts it, which the CDK sees to.
-func (t target) atEdge() bool {
-	if t.fn == nil {
-		return false
-	}
+// whereEdgeIs tells whether functions that CloudFront runs may be in the stack: they all are in one region.
+func (t target) whereEdgeIs() bool {
 	region := *t.stack.Region()
-	if region != "us-east-1" && !isToken(region) { // where all such functions are
-		return false
-	}
-	role, ok := t.fn.Role().(awsiam.Role)
-	if !ok || role.AssumeRolePolicy() == nil {
-		return false
-	}
-	return strings.Contains(fmt.Sprint(t.stack.Resolve(role.AssumeRolePolicy())), edgePrincipal)
+	return region == "us-east-1" || isToken(region)
 }
 
 // change adds the layer and the variables: by the construct if there is one, which makes a new version of the function with every change; else to the resource.
-func (t target) change(s functionState, layer awslambda.ILayerVersion, wanted map[string]string) {
+func (t target) change(s functionState, ours awslambda.ILayerVersion, wanted map[string]string) {
 	if t.fn != nil {
-		t.fn.AddLayers(layer)
+		t.fn.AddLayers(ours)
 		if len(s.layers) > 0 { // which older versions of the CDK go on giving as they were when look read them
-			t.cfn.SetLayers(withLayer(s.layers, layer))
+			t.cfn.SetLayers(withLayer(s.layers, ours))
 		}
 		for _, name := range sortedKeys(wanted) {
 			t.fn.AddEnvironment(jsii.String(name), jsii.String(wanted[name]), nil)
 		}
 		return
 	}
-	t.cfn.AddPropertyOverride(jsii.String("Layers"), append(s.layers, layer.LayerVersionArn()))
+	t.cfn.AddPropertyOverride(jsii.String("Layers"), append(s.layers, ours.LayerVersionArn()))
 	for _, name := range sortedKeys(wanted) {
 		t.cfn.AddPropertyOverride(jsii.String("Environment.Variables."+name), wanted[name])
 	}
@@ -144,10 +178,10 @@ func withLayer(theirs []any, ours awslambda.ILayerVersion) *[]*string {
 func (t target) permit(exporters []Exporter) {
 	for _, e := range exporters {
 		var missing []awsiam.PolicyStatement
-		if t.fn != nil {
-			missing = e.grant(t.fn)
+		if t.role != nil {
+			missing = e.grant(t.role)
 		}
-		if t.fn == nil || !t.takesPolicies() {
+		if t.role == nil || !t.takesPolicies() {
 			missing = e.grant(nil)
 		}
 		for _, statement := range missing {
@@ -160,14 +194,10 @@ func (t target) permit(exporters []Exporter) {
 
 // takesPolicies tells whether what was granted to the role is anywhere: one that was imported as immutable says that it was, and forgets it.
 func (t target) takesPolicies() bool {
-	role := t.fn.Role()
-	if role == nil {
-		return false
-	}
-	if _, ours := role.(awsiam.Role); ours {
+	if _, ours := t.role.(awsiam.Role); ours {
 		return true
 	}
-	for _, c := range *role.Node().FindAll(constructs.ConstructOrder_PREORDER) {
+	for _, c := range *t.role.Node().FindAll(constructs.ConstructOrder_PREORDER) {
 		if _, policy := c.(awsiam.CfnPolicy); policy {
 			return true
 		}
@@ -175,15 +205,16 @@ func (t target) takesPolicies() bool {
 	return false
 }
 
-// hint says what is known to get in the way of exports.
-func (t target) hint(s functionState, exporters []Exporter) {
+// hints tell what is known to get in the way of exports, and what there is to do by hand.
+func (t target) hints(s functionState, exporters []Exporter) (hints []string) {
 	for _, e := range exporters {
 		if hint := e.hint(s); hint != "" {
-			awscdk.Annotations_Of(t.shown).AddInfo(jsii.String("Afterglow: " + hint + "."))
+			hints = append(hints, hint)
 		}
 	}
 	if s.compiled() {
-		awscdk.Annotations_Of(t.shown).AddInfo(jsii.String("Afterglow's hook for runtime " + s.runtime + " is compiled into the function, which nobody can see from " +
-			"here: build it as github.com/afterglow-lambda/afterglow/wrapper/golang says. Without the hook its invocations are recorded, and its calls are not."))
+		hints = append(hints, "its hook for runtime "+s.runtime+" is compiled into the function, which nobody can see from "+
+			"here: build it as github.com/afterglow-lambda/afterglow/wrapper/golang says. Without the hook its invocations are recorded, and its calls are not")
 	}
+	return hints
 }
