@@ -79,7 +79,7 @@ module AfterglowHook
       return if @unwritten.nil?
 
       AfterglowHook.part('shorten')
-      data = Json.encode(Shorten.new(@settings.event_bytes).shorten(event)).b
+      data = Shorten.new(@settings.event_bytes).shorten(event).b
       part = { 'of' => 'event', 'len' => data.bytesize, 'size' => @unwritten.last.bytesize, 'truncated' => true, 'shortened' => true }
       write_start(part, data)
     end

@@ -1,7 +1,9 @@
 # frozen_string_literal: true
 
 module AfterglowHook
-  # Makes a small copy of a parsed event: long strings and lists cut, so that what is kept of each message is its beginning. What
+  part 'json'
+
+  # Makes a small JSON text of a parsed event: long strings and lists cut, so that what is kept of each message is its beginning. What
   # that costs must not depend on the event.
   class Shorten
     NODES = 2000 # values that are walked to
@@ -10,65 +12,82 @@ module AfterglowHook
     LONG_LIST = 20 # in a longer list there is room for the ids of its items, and for little else
     SHORT_STRING = 128
     DEPTH = 20
+    CLOSING = 64 # bytes that an event within its budget may need to end: a bracket for each depth, and a word
 
     KIND = Kernel.instance_method(:class) # a parser of the function's may make objects with ideas of their own
 
     def initialize(budget)
       @nodes = NODES
-      @left = budget
+      @budget = budget - CLOSING
       @most = STRING
+      @names = {} # as they are written: messages of a batch have the same
+      @out = String.new(capacity: budget, encoding: Encoding::UTF_8)
     end
 
-    def shorten(value, depth = 0)
-      @nodes -= 1
-      kind = KIND.bind_call(value)
-      return text(value) if kind.equal?(String)
-      return if depth >= DEPTH
-      return object(value, depth) if kind.equal?(Hash)
-      return list(value, depth) if kind.equal?(Array)
-
-      @left -= 8
-      plain(value)
+    # Gives the text, in UTF-8.
+    def shorten(value)
+      add(value, 0)
+      @out
     end
 
     private
 
+    def add(value, depth)
+      @nodes -= 1
+      kind = KIND.bind_call(value)
+      return text(value) if kind.equal?(String)
+
+      if depth >= DEPTH
+        @out << 'null'
+      elsif kind.equal?(Hash)
+        object(value, depth + 1)
+      elsif kind.equal?(Array)
+        list(value, depth + 1)
+      else
+        plain(value)
+      end
+    end
+
     # Only values of the built-in types are asked anything.
     def plain(value)
       case value
-      when nil, true, false then value
-      when Integer then value.abs < 1 << 63 ? value : value.to_s[0, STRING]
-      when Float then value.finite? ? value : nil
+      when true, false then @out << value.to_s
+      when Integer then value.abs < 1 << 63 ? @out << value.to_s : text(value.to_s)
+      when Float then @out << (value.finite? ? value.to_s : 'null')
+      else @out << 'null'
       end
     end
 
     def text(text)
-      kept = text[0, @most]
-      @left -= 4 + (kept.ascii_only? ? kept.length : 6 * kept.length)
-      kept
+      text = text[0, @most] if text.bytesize > @most
+      text.ascii_only? && !text.match?(Json::ESCAPED) ? @out << '"' << text << '"' : @out << Json.quote(text)
     end
 
     def list(items, depth)
       @most = SHORT_STRING if items.length > LONG_LIST
-      kept = []
-      items.first(LIST).each do |item|
+      @out << '['
+      items.first(LIST).each_with_index do |item, index|
         break if spent?
 
-        kept << shorten(item, depth + 1)
+        @out << ',' if index.positive?
+        add(item, depth)
       end
-      kept
+      @out << ']'
     end
 
     def object(members, depth)
-      kept = {}
+      before = '{'
       members.each do |name, member|
         break if spent?
+        next unless name.instance_of?(String)
 
-        kept[text(name)] = shorten(member, depth + 1) if name.instance_of?(String)
+        @out << before << (@names[name] ||= "#{Json.quote(name[0, STRING])}:")
+        before = ','
+        add(member, depth)
       end
-      kept
+      @out << (before == '{' ? '{}' : '}')
     end
 
-    def spent? = !@nodes.positive? || !@left.positive?
+    def spent? = !@nodes.positive? || @out.bytesize >= @budget
   end
 end

@@ -9,8 +9,7 @@ AfterglowHook.part('json')
 AfterglowHook.part('shorten')
 
 def short(value, budget = 65_536)
-  made = AfterglowHook::Json.encode(AfterglowHook::Shorten.new(budget).shorten(value))
-  JSON.parse("[#{made}]").first
+  JSON.parse("[#{AfterglowHook::Shorten.new(budget).shorten(value)}]").first
 end
 
 check('small values stay') { equal({ 'a' => [1, 2.5, true, nil, 'x'] }, short({ 'a' => [1, 2.5, true, nil, 'x'] })) }
@@ -28,6 +27,15 @@ check 'values and bytes are bounded' do
   deep = 1
   100.times { deep = [deep] }
   equal(nil, short(deep).flatten.first)
+end
+
+check 'names that no member has' do
+  equal({ 'a"b' => 1, 'é' => { 'a"b' => 2 } }, short({ 1 => 0, 'a"b' => 1, :symbol => 0, 'é' => { 'a"b' => 2 } }))
+  equal([{}, {}], short([{}, { 1 => 2 }]))
+end
+
+check 'strings that are no UTF-8, and those of another encoding' do
+  equal(['ü', 'ü', "\u0001"], short(["\xfc".b, 'ü'.encode('UTF-16LE'), "\u0001"]))
 end
 
 check 'numbers that JSON has no word for' do

@@ -59,3 +59,10 @@ end
 check 'what never ends as a head is given up' do
   equal([SENT, '', '', true], wire("#{REQUEST}\r\n", 'x' * 600_000, 100_000).tap { |told| told[-2] = '' })
 end
+
+check 'a head that is not ASCII, in UTF-8, with a body behind it' do
+  kept = Kept.new
+  told = []
+  AfterglowHook::Wire.new(kept).sends("PUT /ü HTTP/1.1\r\nX-Name: é\r\n\r\nbödy") { |*head| told << head }
+  equal([['PUT', '/ü'.b, "X-Name: é\r\n".b], 'bödy'.b], [told.first, kept.sent])
+end
