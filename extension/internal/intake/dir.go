@@ -26,9 +26,10 @@ type file struct {
 
 // Names reads the names of the spool's files: at most MaxNames, among at most MaxEntries of whatever is in the directory. A directory that is
 // not there is empty.
-func Names(dir string) ([]spool.Name, error) { return namesAmong(dir, MaxEntries) }
+func Names(dir string) ([]spool.Name, error) { return namesAmong(dir, MaxEntries, nil) }
 
-func namesAmong(dir string, entries int) ([]spool.Name, error) {
+// namesAmong leaves out what has been done.
+func namesAmong(dir string, entries int, done map[string]bool) ([]spool.Name, error) {
 	// What stands there may be a pipe, which nobody opens at its other end: to open it would take for ever.
 	d, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -44,6 +45,9 @@ func namesAmong(dir string, entries int) ([]spool.Name, error) {
 		for _, s := range batch {
 			if len(names) == MaxNames {
 				return names, nil
+			}
+			if done[s] {
+				continue
 			}
 			if name, ok := spool.ParseName(s); ok {
 				names = append(names, name)
@@ -121,7 +125,7 @@ func (in *Intake) list(final bool) (files []file, full bool) {
 	}
 	var names []spool.Name
 	err := in.spared(func() (err error) {
-		names, err = namesAmong(in.dir, entries)
+		names, err = namesAmong(in.dir, entries, in.done)
 		return err
 	})
 	in.later = isPassing(err)
@@ -129,9 +133,6 @@ func (in *Intake) list(final bool) (files []file, full bool) {
 		return nil, false // whoever cannot read the directory did not see a hook write there either
 	}
 	for _, n := range names {
-		if in.done[n.String()] {
-			continue
-		}
 		info, err := os.Lstat(in.path(n.String()))
 		if err != nil || !info.Mode().IsRegular() {
 			continue // renamed meanwhile, or a link, a pipe, a directory: not ours

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"syscall"
 	"time"
@@ -17,13 +16,16 @@ import (
 // A notifier tells of files that appear in a directory under a new name. It asks the kernel itself, because the usual package asks for
 // every change: each record that a hook writes would then wake the extension up beside the function.
 //
-// Reading waits in Go's own poller: no goroutine, and a deadline ends it.
+// Go's poller knows of it only while somebody waits: else it would be woken up for each file, twice in an invocation, to find that nobody cares. A deadline ends
+// the waiting, and no goroutine is needed for it.
 type notifier struct {
-	file    *os.File
-	changes io.Reader // of it
-	buf     []byte
-	ended   bool // the directory is gone, or the kernel's queue overflowed: make a new one
+	fd    int
+	buf   []byte
+	ended bool // the directory is gone, or the kernel's queue overflowed: make a new one
 }
+
+// mostReads of what waits, and what comes faster than it is read has to be looked for in the directory.
+const mostReads = 32
 
 func newNotifier(dir string) (*notifier, error) {
 	fd, err := syscall.InotifyInit1(syscall.IN_NONBLOCK | syscall.IN_CLOEXEC)
@@ -35,51 +37,68 @@ func newNotifier(dir string) (*notifier, error) {
 		_ = syscall.Close(fd)
 		return nil, fmt.Errorf("watch spool: %w", err)
 	}
-	file := os.NewFile(uintptr(fd), "inotify")
-	return &notifier{file: file, changes: nonblock.Reader(file), buf: make([]byte, 4<<10)}, nil
+	return &notifier{fd: fd, buf: make([]byte, 4<<10)}, nil
 }
 
 func (n *notifier) alive() bool { return !n.ended }
 
-func (n *notifier) close() { n.file.Close() }
+func (n *notifier) close() { _ = syscall.Close(n.fd) } // nothing was written to it
 
-// wait returns nil once a file appeared whose name matches, and an error at the deadline, when the context is done, or when the
-// directory cannot be watched any more, which alive then tells.
-func (n *notifier) wait(ctx context.Context, deadline time.Time, match func(name string) bool) error {
-	if err := n.file.SetReadDeadline(deadline); err != nil {
+// drain tells of what has appeared since the last time, without waiting. It returns false if that may not be all.
+func (n *notifier) drain(tell func(name string)) (all bool) {
+	for range mostReads {
+		size, err := nonblock.Read(n.fd, n.buf)
+		switch {
+		case errors.Is(err, syscall.EAGAIN):
+			return !n.ended
+		case err != nil:
+			n.ended = true
+			return false
+		}
+		n.parse(n.buf[:size], tell)
+	}
+	return false
+}
+
+// wait tells of what appears until something has, and returns nil then. It returns an error at the deadline, when the context is done, or when the directory
+// cannot be watched any more, which alive then tells.
+func (n *notifier) wait(ctx context.Context, deadline time.Time, tell func(name string)) error {
+	fd, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(n.fd), syscall.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		n.ended = true
+		return fmt.Errorf("watch spool: %w", errno)
+	}
+	file := os.NewFile(fd, "inotify") // has the poller know of it
+	defer file.Close()
+	if err := file.SetReadDeadline(deadline); err != nil {
 		n.ended = true
 		return fmt.Errorf("watch spool: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = n.file.SetReadDeadline(time.Unix(1, 0)) }) // it worked a line ago
+	stop := context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Unix(1, 0)) }) // it worked a line ago
 	defer stop()
-	for {
-		size, err := n.changes.Read(n.buf)
-		if err != nil {
-			n.ended = n.ended || !errors.Is(err, os.ErrDeadlineExceeded)
-			return fmt.Errorf("watch spool: %w", err)
-		}
-		matched := n.parse(n.buf[:size], match)
-		if matched || n.ended {
-			return nil
-		}
+	size, err := nonblock.Reader(file).Read(n.buf)
+	if err != nil {
+		n.ended = n.ended || !errors.Is(err, os.ErrDeadlineExceeded)
+		return fmt.Errorf("watch spool: %w", err)
 	}
+	n.parse(n.buf[:size], tell)
+	return nil
 }
 
 // parse reads struct inotify_event { int32 wd; uint32 mask, cookie, len; char name[len] }, one behind the other.
-func (n *notifier) parse(b []byte, match func(string) bool) (matched bool) {
+func (n *notifier) parse(b []byte, tell func(string)) {
 	for len(b) >= syscall.SizeofInotifyEvent {
 		mask := binary.NativeEndian.Uint32(b[4:])
 		size := int(binary.NativeEndian.Uint32(b[12:]))
 		b = b[syscall.SizeofInotifyEvent:]
 		if size > len(b) {
-			return matched
+			return
 		}
 		name, _, _ := bytes.Cut(b[:size], []byte{0})
 		b = b[size:]
 		if mask&(syscall.IN_IGNORED|syscall.IN_DELETE_SELF|syscall.IN_MOVE_SELF|syscall.IN_Q_OVERFLOW|syscall.IN_UNMOUNT) != 0 {
 			n.ended = true
 		}
-		matched = matched || match(string(name))
+		tell(string(name))
 	}
-	return matched
 }

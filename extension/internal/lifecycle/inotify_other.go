@@ -19,6 +19,8 @@ func (*notifier) alive() bool { return false }
 
 func (*notifier) close() {}
 
-func (*notifier) wait(context.Context, time.Time, func(string) bool) error {
+func (*notifier) drain(func(string)) bool { return false }
+
+func (*notifier) wait(context.Context, time.Time, func(string)) error {
 	return errors.ErrUnsupported
 }

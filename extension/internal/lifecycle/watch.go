@@ -24,6 +24,8 @@ const (
 	mostLooks = 3
 	// pollInterval is how often the directory is looked at where the system cannot tell of changes.
 	pollInterval = 20 * time.Millisecond
+	// mostKnown files are remembered while nobody looks at the directory: it has as many before a flush that is put off, or less.
+	mostKnown = 2 * manyWait
 	// headBytes of a file are looked through for the start of its invocation: the largest event that a hook may capture, and room.
 	headBytes = 2 << 20
 )
@@ -43,12 +45,14 @@ type Watch struct {
 	// known are the files that were there when Await was last left. They are no sign of life of a hook that was silent, and they tell nothing of the
 	// invocation that came since, even if it is another attempt with the same id.
 	known map[string]bool
-	names []spool.Name // of the last look
+	names []spool.Name // of the last look, and what has been told of since
+	read  bool         // the directory was, since Await was last left
+	told  bool         // whatever is not known is in names, or will be told: there is no need to look at the directory
 }
 
 // NewWatch makes a Watch of a spool directory. isPast tells whether a file that was last written then is of an earlier life.
 func NewWatch(dir string, isPast func(time.Time) bool) *Watch {
-	return &Watch{dir: dir, isPast: isPast, appearance: appearance}
+	return &Watch{dir: dir, isPast: isPast, appearance: appearance, known: map[string]bool{}}
 }
 
 // A sight is what one look at the directory told.
@@ -99,16 +103,39 @@ func (w *Watch) Await(ctx context.Context, a Attempt) Ending {
 
 // remember notes which files were there at the last look.
 func (w *Watch) remember() {
-	w.known = make(map[string]bool, len(w.names))
+	if w.read {
+		w.known = make(map[string]bool, len(w.names)) // what is gone need not be known any more
+	}
+	w.read = false
 	for _, n := range w.names {
 		w.known[n.String()] = true
 	}
-	w.names = nil
+	w.names = w.names[:0]
+	w.told = w.told && len(w.known) <= mostKnown
 }
 
-// look reads the directory.
-func (w *Watch) look(a Attempt) (s sight) {
+// list gives the names that are not known, and maybe others. Files wait in the directory by the hundred while exporting is put off, so it is read only where what
+// has come since the last time was not told of.
+func (w *Watch) list() ([]spool.Name, error) {
+	if w.hooked && w.told && w.notify.drain(w.note) && len(w.names) <= mostKnown {
+		return w.names, nil
+	}
 	names, err := intake.Names(w.dir)
+	w.told = err == nil && len(names) < intake.MaxNames && w.notify != nil && w.notify.alive()
+	w.read = true
+	return names, err //nolint:wrapcheck // look asks only whether there is one
+}
+
+// note adds a name that appeared.
+func (w *Watch) note(name string) {
+	if n, ok := spool.ParseName(name); ok {
+		w.names = append(w.names, n)
+	}
+}
+
+// look tells what is new in the directory.
+func (w *Watch) look(a Attempt) (s sight) {
+	names, err := w.list()
 	if err != nil && len(names) == 0 {
 		return s
 	}
@@ -195,6 +222,7 @@ func (w *Watch) watch() {
 		w.notify.close()
 		w.notify = nil
 	}
+	w.told = false
 	// Where somebody cleaned up /tmp, the next hook that opens a file makes the directory, and is waited for by looking: whoever took it away may be about to put
 	// something else into its place.
 	n, err := newNotifier(w.dir)
@@ -209,12 +237,15 @@ func (w *Watch) watch() {
 // wait returns true when something about the invocation changed in the directory, and false at the deadline, if there is one, or when the
 // context is done.
 func (w *Watch) wait(ctx context.Context, id string, deadline time.Time) bool {
-	if w.notify != nil && w.notify.alive() {
-		err := w.notify.wait(ctx, deadline, func(name string) bool { return strings.HasPrefix(name, id+".") })
-		if err == nil {
+	for about := false; w.notify != nil && w.notify.alive(); {
+		err := w.notify.wait(ctx, deadline, func(name string) {
+			w.note(name)
+			about = about || strings.HasPrefix(name, id+".")
+		})
+		switch {
+		case about, err == nil && !w.notify.alive():
 			return true
-		}
-		if w.notify.alive() {
+		case err != nil && w.notify.alive():
 			return false
 		}
 	}

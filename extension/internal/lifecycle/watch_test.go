@@ -297,7 +297,7 @@ func TestRecordsWakeNobody(t *testing.T) {
 	}
 	defer n.close()
 	d.open("A.17.1.open", false)
-	any := func(string) bool { return true }
+	any := func(string) {}
 	if err := n.wait(t.Context(), time.Now().Add(10*time.Second), any); err != nil {
 		t.Fatal(err)
 	}
@@ -312,4 +312,29 @@ func TestRecordsWakeNobody(t *testing.T) {
 	if err := n.wait(t.Context(), time.Now().Add(soon), any); err == nil || !n.alive() {
 		t.Errorf("woken up by a record: %v", err)
 	}
+}
+
+// TestTheDirectoryIsReadOnce: files wait there by the hundred, and whoever was told of what has come since does not have to look through them again.
+func TestTheDirectoryIsReadOnce(t *testing.T) {
+	d := newSpoolDir(t)
+	d.open("A.17.1.done", false)
+	d.expect(d.await(within(t, 20*time.Second), "A"), Ended)
+	if d.notify == nil {
+		t.Skip("the system cannot tell of changes")
+	}
+	d.open("B.17.2.open", false)
+	d.rename("B.17.2.open")
+	names, err := d.list()
+	if err != nil || d.read || len(names) != 2 || names[0].String() != "B.17.2.open" || names[1].String() != "B.17.2.done" {
+		t.Errorf("%v, %v; the directory was read: %v", names, err, d.read)
+	}
+	d.expect(d.await(within(t, 20*time.Second), "B"), Ended)
+	for n := range mostKnown {
+		d.open(fmt.Sprintf("C.21.%d.open", n+1), true)
+	}
+	d.open("D.17.3.done", false)
+	if names, err := d.list(); err != nil || !d.read || len(names) != mostKnown+3 {
+		t.Errorf("of more than is remembered: %d names, %v; the directory was read: %v", len(names), err, d.read)
+	}
+	d.expect(d.await(within(t, 20*time.Second), "D"), Ended)
 }

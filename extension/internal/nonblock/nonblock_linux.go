@@ -84,6 +84,15 @@ func (r reader) Read(b []byte) (n int, err error) {
 	return n, nil
 }
 
+// Read reads from a descriptor that does not block, once: it gives syscall.EAGAIN if there is nothing. The poller has no part in it.
+func Read(fd int, b []byte) (int, error) {
+	n, errno := call(syscall.SYS_READ, uintptr(fd), b)
+	if errno != 0 {
+		return 0, errno
+	}
+	return n, nil
+}
+
 // peek looks at what there is to read.
 func peek(fd uintptr) error {
 	var b [1]byte

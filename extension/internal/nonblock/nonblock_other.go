@@ -15,6 +15,9 @@ func Conn(c net.Conn) net.Conn { return c }
 // Reader gives the file.
 func Reader(f *os.File) io.Reader { return f }
 
+// Read reads from a descriptor that does not block, once: it gives syscall.EAGAIN if there is nothing.
+func Read(fd int, b []byte) (int, error) { return syscall.Read(fd, b) }
+
 // peek looks at what there is to read.
 func peek(fd uintptr) error {
 	var b [1]byte
