@@ -34,8 +34,10 @@ type InstrumentAllProps struct {
 // An Override is other settings for some functions.
 type Override struct {
 	// The functions that are meant.
+	// Default: none, a matcher has to be given.
 	Match Matcher
-	// What counts for them.
+	// What Afterglow keeps, hides and sends of them, and where to.
+	// Default: this override changes nothing.
 	Afterglow *Instrumentation
 }
 

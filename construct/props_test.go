@@ -13,7 +13,7 @@ import (
 
 // documented are the types whose fields docs/construct-props.md lists, in its order.
 var documented = []string{
-	"InstrumentedFunctionProps", "InstrumentedNodejsFunctionProps", "Instrumentation", "OTLPProps", "OTLPSignalProps", "InstrumentAllProps", "InstrumentationLayerProps", "SharedLayerProps", "LayerArns",
+	"InstrumentedFunctionProps", "InstrumentedNodejsFunctionProps", "Instrumentation", "OTLPProps", "OTLPSignalProps", "InstrumentAllProps", "Override", "InstrumentationLayerProps", "SharedLayerProps", "LayerArns",
 }
 
 const propsPage = "../docs/construct-props.md"
