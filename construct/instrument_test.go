@@ -200,6 +200,94 @@ func TestUnknownToTheApp(t *testing.T) {
 	}
 }
 
+// TestNewProject: with the flags that `cdk init` sets nowadays, aspects that only look, such as cdk-nag's, see what was added: policies and layers.
+func TestNewProject(t *testing.T) {
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir()), Context: &map[string]any{
+		contextCacheDir: "../.afterglow/cache/layer", "@aws-cdk/core:aspectStabilization": true, "@aws-cdk/core:enableAdditionalMetadataCollection": true,
+		"@aws-cdk/aws-lambda:recognizeLayerVersion": true, "@aws-cdk/aws-lambda:recognizeVersionProps": true, "@aws-cdk/aws-iam:minimizePolicies": true,
+	}})
+	stack := awscdk.NewStack(app, jsii.String("Shop"), nil)
+	seen := &looks{at: map[string]bool{}}
+	awscdk.Aspects_Of(app).Add(seen, &awscdk.AspectOptions{Priority: jsii.Number(1000)})
+	awscdk.Tags_Of(app).Add(jsii.String("team"), jsii.String("web"), nil)
+	awscdk.Aspects_Of(stack).Add(&addsWrapper{value: "/opt/theirs"}, nil)
+	NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python()})
+	plainFunction(stack, "Items", awslambda.Runtime_PYTHON_3_13())
+	InstrumentAll(app, nil)
+	for id, fn := range functionsOf(t, stack) {
+		if len(fn.Layers) != 1 || fn.Environment.Variables["AFTERGLOW_EXEC_WRAPPER_NEXT"] != "/opt/theirs" {
+			t.Errorf("%s: %+v", id, fn)
+		}
+	}
+	for _, path := range []string{"Shop/AfterglowLayerX8664/Resource", "Shop/Orders/ServiceRole/DefaultPolicy/Resource", "Shop/Items/ServiceRole/DefaultPolicy/Resource"} {
+		if !seen.at[path] {
+			t.Errorf("%s was not shown to an aspect that looks", path)
+		}
+	}
+}
+
+// looks is an aspect that only looks.
+type looks struct{ at map[string]bool }
+
+// Visit implements awscdk.IAspect.
+func (l *looks) Visit(node constructs.IConstruct) { l.at[*node.Node().Path()] = true }
+
+// TestOverrides: AddPropertyOverride has the last word in the template. What it says counts, and does not take half of us away: an exec wrapper without its layer
+// would keep the function from starting.
+func TestOverrides(t *testing.T) {
+	theirs := func(n int) (arns []string) {
+		for i := range n {
+			arns = append(arns, fmt.Sprintf("arn:aws:lambda:eu-west-1:123456789012:layer:theirs:%d", i+1))
+		}
+		return arns
+	}
+	for _, c := range []struct {
+		name     string
+		override func(awslambda.CfnFunction)
+		layers   int    // that it has in the end
+		next     any    // behind our wrapper
+		warning  string // if it is not instrumented
+	}{
+		{"layers", func(fn awslambda.CfnFunction) { fn.AddPropertyOverride(jsii.String("Layers"), theirs(2)) }, 3, nil, ""},
+		{"too many layers", func(fn awslambda.CfnFunction) { fn.AddPropertyOverride(jsii.String("Layers"), theirs(5)) }, 5, nil, "already has 5 layers"},
+		{"layers that only CloudFormation knows", func(fn awslambda.CfnFunction) {
+			fn.AddPropertyOverride(jsii.String("Layers"), map[string]any{"Fn::Split": []any{",", map[string]any{"Ref": "P"}}})
+		}, 0, nil, "its list of layers"},
+		{"a wrapper", func(fn awslambda.CfnFunction) {
+			fn.AddPropertyOverride(jsii.String("Environment.Variables.AWS_LAMBDA_EXEC_WRAPPER"), "/opt/theirs")
+		}, 1, "/opt/theirs", ""},
+		{"another variable", func(fn awslambda.CfnFunction) {
+			fn.AddPropertyOverride(jsii.String("Environment.Variables.STAGE"), "x")
+		}, 1, nil, ""},
+		{"an environment that only CloudFormation knows", func(fn awslambda.CfnFunction) {
+			fn.AddPropertyOverride(jsii.String("Environment"), map[string]any{"Fn::If": []any{"C", map[string]any{}, map[string]any{}}})
+		}, 0, nil, "its environment is known"},
+		{"a runtime", func(fn awslambda.CfnFunction) { fn.AddPropertyOverride(jsii.String("Runtime"), "python3.6") }, 0, nil, "no hook for runtime python3.6"},
+		{"something else", func(fn awslambda.CfnFunction) { fn.AddOverride(jsii.String("Metadata.team"), "web") }, 1, nil, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stack, props := newStack(t), python()
+			fn := awslambda.NewFunction(stack, jsii.String("Orders"), &props)
+			Instrument(fn, toNowhere())
+			c.override(fn.Node().DefaultChild().(awslambda.CfnFunction))
+			template, warnings := templateOf(t, stack), warningsOf(t, stack, "/Shop/Orders")
+			if c.warning != "" {
+				if len(warnings) != 1 || !strings.Contains(warnings[0], c.warning) || strings.Contains(template, "fterglow") {
+					t.Errorf("warnings %q, template\n%s", warnings, template)
+				}
+				return
+			}
+			got := onlyFunction(t, stack)
+			if n := len(got.Layers); n != c.layers || !strings.Contains(inJSON(got.Layers[n-1]), "AfterglowLayer") || len(warnings) != 0 {
+				t.Errorf("layers %v, warnings %q", got.Layers, warnings)
+			}
+			if v := got.Environment.Variables; v["AWS_LAMBDA_EXEC_WRAPPER"] != layer.ExecWrapper || v["AFTERGLOW_EXEC_WRAPPER_NEXT"] != c.next {
+				t.Errorf("environment %v", v)
+			}
+		})
+	}
+}
+
 func TestAtTheEdge(t *testing.T) {
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir()), AnalyticsReporting: jsii.Bool(false)})
 	stack := awscdk.NewStack(app, jsii.String("Shop"), &awscdk.StackProps{Env: &awscdk.Environment{Region: jsii.String("us-east-1"), Account: jsii.String("123456789012")}})

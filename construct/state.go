@@ -57,6 +57,9 @@ type functionState struct {
 	layers       []any
 	environment  map[string]any // string or an unresolved CloudFormation expression
 	opaque       string         // what cannot be looked into
+
+	layersOverridden bool           // by AddPropertyOverride
+	overridden       map[string]any // variables that are, which are in environment too
 }
 
 // obstacle tells why a function cannot be instrumented and what would help; "" if nothing stands in the way.

@@ -2,6 +2,7 @@ package construct
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -61,9 +62,16 @@ func (t *target) look() functionState {
 			}
 		}
 	}
-	resolved := t.stack.Resolve(wanted)
-	s := stateOf(resolved)
-	properties, _ := resolved.(map[string]any)
+	const over = "over"
+	if overrides := overridesOf(t.cfn); overrides != nil {
+		wanted[over] = overrides
+	}
+	properties, _ := t.stack.Resolve(wanted).(map[string]any)
+	overrides, _ := properties[over].(map[string]any)
+	var overridden functionState
+	overridden.override(properties, overrides)
+	s := stateOf(properties)
+	s.layersOverridden, s.overridden, s.opaque = overridden.layersOverridden, overridden.overridden, overridden.opaque
 	s.edge = strings.Contains(fmt.Sprint(properties[trust]), edgePrincipal) && t.whereEdgeIs()
 	if environment, ok := properties["environment"].(map[string]any); ok {
 		if variables, ok := environment["variables"].(map[string]any); ok {
@@ -74,6 +82,10 @@ func (t *target) look() functionState {
 		if environment["Fn::If"] != nil || environment["Ref"] != nil {
 			s.opaque = "environment"
 		}
+	}
+	if len(s.overridden) > 0 {
+		s.environment = maps.Clone(s.environment)
+		maps.Copy(s.environment, s.overridden)
 	}
 	switch layers := properties["layers"].(type) {
 	case nil:
@@ -153,6 +165,7 @@ func (t target) change(s functionState, ours awslambda.ILayerVersion, wanted map
 		for _, name := range sortedKeys(wanted) {
 			t.fn.AddEnvironment(jsii.String(name), jsii.String(wanted[name]), nil)
 		}
+		t.outdo(s, ours, wanted)
 		return
 	}
 	t.cfn.AddPropertyOverride(jsii.String("Layers"), append(s.layers, ours.LayerVersionArn()))
