@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"sync"
 	"testing"
 
@@ -56,4 +57,38 @@ func TestSignalsAtATime(t *testing.T) {
 			t.Errorf("%d of %q in %v", got[want], want, got)
 		}
 	}
+}
+
+// TestAnAnswerIsNotLostToAnother: net/http counts a connection as idle before it hands on the answer that came over it. A limit of idle connections in all closes it then for that
+// of another signal, and the request, which was accepted, would be sent again.
+func TestAnAnswerIsNotLostToAnother(t *testing.T) {
+	idle, closed := make(chan struct{}), make(chan struct{})
+	var both sync.WaitGroup
+	both.Add(2)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		both.Done()
+		both.Wait() // over two connections
+		if r.URL.Path == "/second" {
+			<-idle
+		}
+	}))
+	defer s.Close()
+	c, err := New(map[string]Endpoint{otlplog.Traces: {URL: s.URL + "/first"}, otlplog.Metrics: {URL: s.URL + "/second"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var sent sync.WaitGroup
+	for signal, put := range map[string]func(error){
+		otlplog.Traces:  func(error) { close(idle); <-closed }, // it counts as idle, and its answer goes nowhere until the other's does, too
+		otlplog.Metrics: func(error) { close(closed) },
+	} {
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{PutIdleConn: put})
+		sent.Go(func() {
+			if _, err := c.Send(ctx, signal, []byte("x")); err != nil {
+				t.Errorf("%s: %v", signal, err)
+			}
+		})
+	}
+	sent.Wait()
 }

@@ -171,7 +171,7 @@ func newLine(e Endpoint) (*line, error) {
 		TLSClientConfig:        config,
 		Protocols:              http1(),
 		DisableCompression:     true,
-		MaxIdleConns:           1,
+		MaxIdleConnsPerHost:    1, // not MaxIdleConns: what is one too many of those is closed even if its answer has not been handed on yet
 		MaxResponseHeaderBytes: maxAnswer,
 	}}, nil
 }
