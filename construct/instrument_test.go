@@ -281,7 +281,7 @@ func TestOverrides(t *testing.T) {
 			if n := len(got.Layers); n != c.layers || !strings.Contains(inJSON(got.Layers[n-1]), "AfterglowLayer") || len(warnings) != 0 {
 				t.Errorf("layers %v, warnings %q", got.Layers, warnings)
 			}
-			if v := got.Environment.Variables; v["AWS_LAMBDA_EXEC_WRAPPER"] != layer.ExecWrapper || v["AFTERGLOW_EXEC_WRAPPER_NEXT"] != c.next {
+			if v := got.Environment.Variables; v["AWS_LAMBDA_EXEC_WRAPPER"] != layer.ExecWrapper || inJSON(v["AFTERGLOW_EXEC_WRAPPER_NEXT"]) != inJSON(c.next) {
 				t.Errorf("environment %v", v)
 			}
 		})

@@ -2,31 +2,101 @@ package construct
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/afterglow-lambda/afterglow/settings"
 )
 
 // rawOverrides is where the CDK keeps what AddPropertyOverride and its kin have put over a resource, which is the last word of its template. There is no way to ask
 // for it, but the CDK's assertions look into any object by its fields' names. Where a newer CDK has no such field nothing is seen, and nothing is lost but that.
 const rawOverrides = "rawOverrides"
 
-// overridesOf gives what was put over a resource's properties, not resolved; nil if nothing was.
+// overridable are the properties that are looked at, beside Environment, as CloudFormation names them.
+var overridable = []string{"Runtime", "PackageType", "Architectures", "VpcConfig", "Timeout", "Layers"}
+
+// overridesOf gives what was put over those of a resource's properties that are looked at, not resolved; nil if nothing was.
 func overridesOf(cfn awslambda.CfnFunction) map[string]any {
 	none := assertions.Match_ObjectLike(&map[string]any{rawOverrides: assertions.Match_Exact(map[string]any{})})
 	if !*none.Test(cfn).HasFailed() {
 		return nil
 	}
-	captured := assertions.NewCapture(nil)
-	found := assertions.Match_ObjectLike(&map[string]any{rawOverrides: captured}).Test(cfn)
-	if *found.HasFailed() {
-		return nil
+	overrides := map[string]any{}
+	for _, name := range overridable {
+		if value, is := overrideOf(cfn, name); is {
+			overrides[name] = value
+		}
 	}
-	found.Finished() // which captures
-	properties, _ := (*captured.AsObject())["Properties"].(map[string]any)
-	return properties
+	if environment, is := overrideOf(cfn, "Environment"); is {
+		overrides["Environment"] = environment
+	} else if variables := variablesOverridden(cfn); len(variables) > 0 {
+		overrides["Environment"] = map[string]any{"Variables": variables}
+	}
+	return overrides
+}
+
+// variablesOverridden reads the variables that mean something to us one by one: newer versions of the CDK make the objects on the path to them without a prototype, which
+// jsii cannot hand over.
+func variablesOverridden(cfn awslambda.CfnFunction) map[string]any {
+	if all, is := overrideOf(cfn, "Environment", "Variables"); is {
+		variables, _ := all.(map[string]any)
+		return variables
+	}
+	variables := map[string]any{}
+	if !hasOverride(cfn, "Environment", "Variables") {
+		return variables
+	}
+	names := append([]string{envExecWrapper}, envEndpoints...)
+	for _, setting := range settings.Table() {
+		names = append(names, setting.Name)
+	}
+	for _, name := range names {
+		if value, is := overrideOf(cfn, "Environment", "Variables", name); is {
+			variables[name] = value
+		}
+	}
+	return variables
+}
+
+// hasOverride tells whether anything was put at a path below the properties.
+func hasOverride(cfn awslambda.CfnFunction, path ...string) bool {
+	return !*below(path, assertions.Match_AnyValue()).Test(cfn).HasFailed()
+}
+
+// overrideOf gives what was put at a path below the properties, if it can be handed over.
+func overrideOf(cfn awslambda.CfnFunction, path ...string) (value any, is bool) {
+	captured := assertions.NewCapture(nil)
+	result := below(path, captured).Test(cfn)
+	if *result.HasFailed() {
+		return nil, false
+	}
+	result.Finished() // which captures
+	for _, as := range []func() any{
+		func() any { return *captured.AsString() }, func() any { return *captured.AsArray() }, func() any { return *captured.AsNumber() }, func() any { return *captured.AsObject() },
+	} {
+		if value, is = unlessPanics(as); is {
+			return value, true
+		}
+	}
+	return nil, false
+}
+
+// below makes a pattern of a path below the properties.
+func below(path []string, pattern any) assertions.Matcher {
+	for _, name := range slices.Backward(path) {
+		pattern = map[string]any{name: pattern}
+	}
+	return assertions.Match_ObjectLike(&map[string]any{rawOverrides: map[string]any{"Properties": pattern}})
+}
+
+// unlessPanics gives what f gives. A capture is asked as what it is by its type alone, and panics if it is another one.
+func unlessPanics(f func() any) (value any, ok bool) {
+	defer func() { ok = recover() == nil }()
+	return f(), true
 }
 
 // override puts resolved overrides over resolved properties, which the CDK names with a small letter in front, and notes what is overridden.
