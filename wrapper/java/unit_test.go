@@ -25,7 +25,7 @@ func TestUnits(t *testing.T) {
 			"Shorter": nil,
 		} {
 			t.Run(name, func(t *testing.T) {
-				argv := append(append(short(), "-cp", classes, "afterglow.hook."+name), args...)
+				argv := append(append(short(), "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED", "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED", "-cp", classes, "afterglow.hook."+name), args...)
 				if out, err := exec.CommandContext(t.Context(), filepath.Join(rt.Lang, "bin", "java"), argv...).CombinedOutput(); err != nil {
 					t.Errorf("%v: %s", err, out)
 				}

@@ -12,6 +12,7 @@ final class Shorter {
 
     public static void main(String[] args) {
         batch();
+        strings();
         cuts();
         statuses();
         errors();
@@ -45,6 +46,20 @@ final class Shorter {
         check("id-9".equals(last.get("messageId")) && "9".equals(((Map<?, ?>) last.get("attributes")).get("n").toString()), "the last one is " + last);
     }
 
+    /** Strings are cut where they are too long, between characters and escapes, wherever those lie. */
+    private static void strings() {
+        for (String unit : new String[] {"a", "ü", "€", "😀", "\\n", "\\u20ac", "\\\"", "ab\\\\cdefghij"}) {
+            for (int shift = 0; shift < 16; shift++) {
+                String text = "x".repeat(shift) + unit.repeat(3000);
+                String small = shorten("[\"" + text + "\",\"end\"]", 4000);
+                int end = small.indexOf("\",\"end\"]");
+                check(end > 2 && text.startsWith(small.substring(2, end)), shift + " and " + unit + " become " + small);
+                int kept = end < 0 ? 0 : small.substring(2, end).getBytes(StandardCharsets.UTF_8).length;
+                check(kept > 1024 - 13 && kept <= 1024, kept + " bytes are kept of " + shift + " and " + unit);
+            }
+        }
+    }
+
     /** Whatever is cut off, what is left is whole JSON. */
     private static void cuts() {
         String[] events = {
@@ -58,6 +73,7 @@ final class Shorter {
                 try {
                     if (!small.isEmpty()) {
                         Plain.read(small);
+                        check(small.indexOf('\ufffd') < 0, budget + " bytes end within a character: " + small);
                     }
                 } catch (RuntimeException e) {
                     check(false, budget + " bytes of " + event.substring(0, Math.min(40, event.length())) + " are " + small + ": " + e);

@@ -23,7 +23,6 @@ import java.util.function.BiConsumer;
  * looked at in the client's own classes; of the function's publishers, subscribers and futures none is touched.
  */
 public final class NetHttp extends Probe {
-    private static final int MULTI = 1;
     private static final int EXCHANGE = 2;
     private static final int SEND = 3;
     private static final int READ_BODY = 4;
@@ -41,35 +40,25 @@ public final class NetHttp extends Probe {
     private static final int SENT = 42;
     private static final int END_STREAM = 1; // RFC 9113, 6.1
 
-    /** A request with its redirects and attempts: who started it. */
-    private static final class Multi {
-        final String invocation;
-        Known.Entry entry;
-
-        Multi(String invocation) {
-            this.invocation = invocation;
-        }
-    }
-
     /** An exchange of the client's. */
     private static final class Exchange {
         final HttpRequest request;
-        final Multi multi;
+        final String invocation;
         Known.Entry entry;
         Call call;
         volatile boolean subscribed; // its body is seen where it is handed over
 
-        Exchange(HttpRequest request, Multi multi) {
+        Exchange(HttpRequest request, String invocation) {
             this.request = request;
-            this.multi = multi;
+            this.invocation = invocation;
         }
     }
 
     private final Calls calls;
-    private final Known<Multi> multis = new Known<>();
     private final Known<Exchange> exchanges = new Known<>();
     private final Known<Exchange> bodies = new Known<>(); // by what a body goes to
     private final ThreadLocal<Exchange> reading = new ThreadLocal<>();
+    private final Field current = new Field("exchange");
     private final Field systemHeaders = new Field("systemHeadersBuilder");
     private final Field headersMap = new Field("headersMap");
     private final Field statusCode = new Field("statusCode");
@@ -124,9 +113,6 @@ public final class NetHttp extends Probe {
     @Override
     public void leave(int point, Object result, Object self, Object a, Object b, Object c) {
         switch (point) {
-            case MULTI:
-                multi(self);
-                break;
             case EXCHANGE:
                 exchange(self, (HttpRequest) a, b);
                 break;
@@ -164,18 +150,11 @@ public final class NetHttp extends Probe {
         return exchange == null ? null : exchange.call;
     }
 
-    private Multi multi(Object self) {
-        Multi multi = multis.get(self);
-        if (multi == null) { // this is its own thread, which is the caller's
-            multi = new Multi(calls.invocation());
-            multi.entry = multis.put(self, multi);
-        }
-        return multi;
-    }
-
     private void exchange(Object self, HttpRequest request, Object multi) {
         if (exchanges.get(self) == null) { // one constructor calls the other
-            Exchange exchange = new Exchange(request, multi(multi));
+            Object before = current.of(multi); // the one that was redirected or failed
+            Exchange known = before == null ? null : exchanges.get(before);
+            Exchange exchange = new Exchange(request, known == null ? calls.invocation() : known.invocation);
             exchange.entry = exchanges.put(self, exchange);
         }
     }
@@ -234,11 +213,8 @@ public final class NetHttp extends Probe {
             headers.add("Cookie");
             headers.add(cookies.toString());
         }
-        exchange.call = calls.start("java.net.http", exchange.multi.invocation, request.method(), end < 0 ? url : url.substring(0, end),
+        exchange.call = calls.start("java.net.http", exchange.invocation, request.method(), end < 0 ? url : url.substring(0, end),
             headers.toArray(new String[0]), null, 0);
-        if (exchange.call != null) {
-            exchange.call.keep(exchange.entry);
-        }
     }
 
     private static void pairs(Map<?, ?> from, List<String> into, StringBuilder cookies) {
@@ -269,10 +245,13 @@ public final class NetHttp extends Probe {
         pairs(headers.map(), pairs, null);
         String proto = String.valueOf(version.of(response));
         call.answered(status, pairs.toArray(new String[0]), proto.equals("HTTP_2") ? "HTTP/2" : proto.equals("HTTP_1_1") ? "HTTP/1.1" : proto, null);
-        if (status < 300 || status >= 400 && status != 401 && status != 407) { // the client leaves it at that
-            call.keep(exchange.multi.entry);
+        if (status < 300 || status >= 400 && status != 401 && status != 407) { // the client leaves it at that, and asks no more whose it was
+            call.keep(exchange.entry);
         }
-        String length = headers.firstValue("content-length").orElse(null);
+        String length = null; // HttpHeaders.firstValue makes a stream for it, which costs several µs where only the first compiler is there
+        for (int i = 0; i < pairs.size() && length == null; i += 2) {
+            length = pairs.get(i).equalsIgnoreCase("content-length") ? pairs.get(i + 1) : null;
+        }
         if (status == 101 || status == 204 || status == 304 || exchange.request.method().equals("HEAD")) {
             call.end();
         } else if (length != null) {

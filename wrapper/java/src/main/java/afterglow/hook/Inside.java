@@ -58,6 +58,24 @@ public final class Inside {
         return UNSAFE.getInt(object, field);
     }
 
+    /** Gives eight bytes at once, in the machine's order. */
+    static long eight(byte[] bytes, int at) {
+        return UNSAFE.getLongUnaligned(bytes, Arrays.BASE + at);
+    }
+
+    /** Where bytes of an array begin: an int or a long, as the version has it. Asked for when it is needed first. */
+    private static final class Arrays {
+        static final long BASE = base();
+
+        private static long base() {
+            try {
+                return Unsafe.class.getField("ARRAY_BYTE_BASE_OFFSET").getLong(null);
+            } catch (ReflectiveOperationException e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+
     static long readLong(Object object, long field) {
         return UNSAFE.getLong(object, field);
     }

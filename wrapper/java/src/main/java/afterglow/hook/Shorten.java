@@ -12,8 +12,13 @@ final class Shorten {
     private static final int LONG = 1024; // bytes that are kept of a string at first
     private static final int SHORT = 96; // and if that leaves no room for the rest: a message's or a trace's id still fits
 
-    /** Bytes that are looked at: some 200 µs of work where only the first compiler of the virtual machine is there. */
+    /** Bytes that are looked at: a batch of SQS's for most of its life; some 100 µs of work where only the first compiler of the virtual machine is there. */
     private static final int MOST_SEEN = 1 << 18;
+
+    private static final int FAR = 4; // an event of so many budgets hardly fits with long strings: it is not tried first
+
+    private static final long ONES = 0x0101010101010101L;
+    private static final long TOPS = 0x8080808080808080L;
 
     private final byte[] in;
     private final int end;
@@ -34,10 +39,12 @@ final class Shorten {
 
     /** Gives JSON text of at most budget bytes. */
     static Text event(byte[] event, int budget) {
-        Shorten walk = new Shorten(event, LONG, budget);
+        boolean far = event.length / FAR > budget;
+        Shorten walk = new Shorten(event, far ? SHORT : LONG, budget);
         walk.whole();
-        if (walk.full && walk.nodes > 0) {
-            walk = new Shorten(event, SHORT, budget);
+        boolean again = far ? (long) walk.out.length * LONG / SHORT <= budget : walk.full && walk.nodes > 0;
+        if (again) { // there is room for more of each string, or not for so much
+            walk = new Shorten(event, far ? LONG : SHORT, budget);
             walk.whole();
         }
         return walk.out;
@@ -92,25 +99,24 @@ final class Shorten {
 
     private boolean string(int open) {
         int from = at++;
-        int kept = at; // the end of what is kept: never within an escape or a character
+        int limit = from + cut;
+        int kept = limit; // the end of what is kept: never within an escape or a character
         boolean whole = false;
-        while (at < end) {
-            int b = in[at];
-            if (b == '"') {
-                whole = true;
+        while (true) {
+            plain();
+            whole = at < end && in[at] == '"';
+            if (whole || at >= end) {
                 break;
             }
-            if (b == '\\') {
-                at += at + 1 < end && in[at + 1] == 'u' ? 6 : 2;
-            } else {
-                at++;
+            int next = at + (at + 1 < end && in[at + 1] == 'u' ? 6 : 2);
+            if (at < limit && next > limit || next > end) {
+                kept = Math.min(kept, at);
             }
-            if (at - from <= cut && at <= end && (at == end || (in[at] & 0xc0) != 0x80)) {
-                kept = at;
-            }
+            at = Math.min(next, end);
         }
-        if (!whole) {
-            at = end;
+        kept = Math.min(kept, at);
+        while (kept > from + 1 && kept < in.length && (in[kept] & 0xc0) == 0x80) {
+            kept--;
         }
         int n = (whole && at - from <= cut ? at : kept) - from;
         at++;
@@ -119,6 +125,21 @@ final class Shorten {
         }
         out.raw(in, from, n).raw('"');
         return true;
+    }
+
+    /** Steps to the next quote or backslash: over eight bytes at a time as long as none of them is one. */
+    private void plain() {
+        for (; at + 8 <= end; at += 8) {
+            long eight = Inside.eight(in, at);
+            long quote = eight ^ '"' * ONES; // a byte that is looked for becomes 0, and 0 less 1 borrows from its top
+            long slash = eight ^ '\\' * ONES;
+            if (((quote - ONES & ~quote | slash - ONES & ~slash) & TOPS) != 0) {
+                break;
+            }
+        }
+        while (at < end && in[at] != '"' && in[at] != '\\') {
+            at++;
+        }
     }
 
     private boolean nested(int opening, int depth, int open) {

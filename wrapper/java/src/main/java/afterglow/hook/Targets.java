@@ -85,8 +85,6 @@ final class Targets {
             case "sun/net/www/protocol/http/HttpURLConnection$StreamingOutputStream":
                 return new Target(URL_CONNECTION, "30 L <init>(Lsun/net/www/protocol/http/HttpURLConnection;\n31 W write(I)\n31 W write([BII)\n");
 
-            case "jdk/internal/net/http/MultiExchange":
-                return new Target(NET_HTTP, "1 L <init>(\n");
             case "jdk/internal/net/http/Exchange":
                 return new Target(NET_HTTP, "2 L <init>(Ljdk/internal/net/http/HttpRequestImpl;Ljdk/internal/net/http/MultiExchange;\n3 EL responseAsync()\n"
                     + "4 ELF readBodyAsync(\n7 ELF ignoreBody()\n5 E nullBody(\n6 E cancel(Ljava/io/IOException;)\n");
