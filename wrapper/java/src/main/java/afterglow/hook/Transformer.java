@@ -22,6 +22,7 @@ final class Transformer implements ClassFileTransformer {
     private final Handler handler;
     private final Calls calls;
     private final List<Late> late = new ArrayList<>();
+    private volatile boolean isolated; // that was told
 
     /** What is needed while a class is being loaded: to load it then would go in a circle. */
     private static final Class<?>[] NEEDED = {
@@ -56,8 +57,8 @@ final class Transformer implements ClassFileTransformer {
     }
 
     private byte[] change(ClassLoader from, String name, Targets.Target target, byte[] bytes) throws Exception {
-        if (from != null && from.loadClass("afterglow.boot.Bridge") != Bridge.class) {
-            throw new ClassFile.Unknown("a class loader that does not ask the one above it");
+        if (from != null && !sees(from)) {
+            return null;
         }
         int probe = target.probe() != 0 ? target.probe() : probeOf(target.client, from);
         byte[] changed = ClassFile.edit(bytes, new Points(target.points), probe << Bridge.SHIFT);
@@ -65,6 +66,22 @@ final class Transformer implements ClassFileTransformer {
             handler.arm();
         }
         return changed;
+    }
+
+    /** Tells whether classes of a loader's can call the bridge; one that does not ask the loader above it gives, or throws, what it likes. */
+    private boolean sees(ClassLoader from) {
+        try {
+            if (from.loadClass("afterglow.boot.Bridge") == Bridge.class) {
+                return true;
+            }
+        } catch (Exception | LinkageError e) {
+            // told below
+        }
+        if (!isolated) {
+            guard.warn("a class loader of the function's does not ask the one above it; requests of libraries in it are not recorded");
+        }
+        isolated = true;
+        return false;
     }
 
     /** Gives the number of a client's probe for the library of one class loader. */
