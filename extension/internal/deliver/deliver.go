@@ -44,6 +44,8 @@ type Report struct {
 type Delivery interface {
 	// Add takes a batch over. Until the next Flush it is in memory alone.
 	Add(b Batch)
+	// Prepare does what can be done for what was added before the Flush that sends it.
+	Prepare()
 	// Keeps tells whether what is not accepted will be on disk, as far as the last time tells.
 	Keeps() bool
 	// Due tells whether a Flush now would ask anybody: false while every exporter is left alone.
@@ -69,6 +71,11 @@ type Delivery interface {
 // A Sender is one way out: export.Client, export.Log. It may be asked for several signals at a time, if it says so (Exporter.Abreast), but never twice for one. It returns when its context ends. The error may be an *export.Error; any other means: later.
 type Sender interface {
 	Send(ctx context.Context, signal string, payload []byte) (export.Result, error)
+}
+
+// A Preparer is a Sender to whom the beginning of a request can be told before it is sent. What is sent may be another one.
+type Preparer interface {
+	Ahead(signal string, payload []byte)
 }
 
 // An Exporter is a Sender with its name and what its receiver takes.

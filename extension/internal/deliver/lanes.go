@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/export"
+	"github.com/afterglow-lambda/afterglow/extension/otlplog"
 )
 
 const (
@@ -32,6 +33,8 @@ type Lanes struct {
 	// stray has files of exporters that nobody asks for any more, and of newer versions. Age or room takes them.
 	stray  *lane
 	fresh  []Batch
+	ahead  int // of them were told of to those who want to know before
+	early  int // bytes of those
 	opened bool
 	failed bool // the disk, and it has been said
 	wrote  bool // to the disk, and not failed since
@@ -65,6 +68,31 @@ func (d *Lanes) Takes(signal string) bool {
 
 // Add takes a batch over.
 func (d *Lanes) Add(b Batch) { d.fresh = append(d.fresh, b) }
+
+// Prepare tells exporters that prepare requests of spans which were added, where they will be what the next one begins with: nothing else waits, and it is
+// neither cut nor sent in parts. Without an exporter that works there is no hurry.
+func (d *Lanes) Prepare() {
+	for _, b := range d.fresh[d.ahead:] {
+		d.ahead++
+		if b.Signal != otlplog.Traces {
+			continue
+		}
+		d.early += len(b.Payload)
+		for _, l := range d.lanes {
+			if d.early <= l.most && len(l.items) == 0 && l.breaker.full > 0 && l.breaker.need == 0 && l.Limits == (export.Limits{}) && l.takes(b.Signal) {
+				l.ahead(b)
+			}
+		}
+	}
+}
+
+// ahead tells the exporter of a batch. It never panics: what breaks here breaks again when it is sent, and is told then.
+func (l *lane) ahead(b Batch) {
+	defer func() { _ = recover() }()
+	if p, ok := l.Sender.(Preparer); ok {
+		p.Ahead(b.Signal, b.Payload)
+	}
+}
 
 // Due tells whether a Flush now would ask anybody.
 func (d *Lanes) Due(now time.Time) bool {
@@ -137,7 +165,7 @@ func (d *Lanes) share(now time.Time) {
 			}
 		}
 	}
-	d.fresh = nil
+	d.fresh, d.ahead, d.early = nil, 0, 0
 }
 
 // expire drops what is too old.

@@ -86,8 +86,9 @@ const zipLevel = 3
 type Client struct {
 	ways map[string]*way // by signal
 
-	mu  sync.Mutex
-	zip *gzip.Writer // made when first needed: it takes more than a megabyte
+	mu    sync.Mutex
+	zip   *gzip.Writer // made when first needed: it takes more than a megabyte
+	ahead ahead
 }
 
 // A way is what is known of one signal's endpoint.
@@ -277,31 +278,6 @@ func (c *Client) Close() {
 	for _, w := range c.ways {
 		w.line.CloseIdleConnections()
 	}
-}
-
-func (c *Client) body(w *way, payload []byte) (body []byte, zipped bool, err error) {
-	if !w.compress || len(payload) < smallest {
-		return payload, false, nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if w.writing.Load() > 0 {
-		w.zipped, w.writing = bytes.Buffer{}, new(atomic.Int64)
-	}
-	w.zipped.Reset()
-	if c.zip == nil {
-		if c.zip, err = gzip.NewWriterLevel(&w.zipped, zipLevel); err != nil {
-			return nil, false, fmt.Errorf("compress request: %w", err)
-		}
-	}
-	c.zip.Reset(&w.zipped)
-	if _, err = c.zip.Write(payload); err == nil {
-		err = c.zip.Close()
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("compress request: %w", err)
-	}
-	return w.zipped.Bytes(), true, nil
 }
 
 // request makes one, with what the Authorizer adds to it. known is what must not be shown of it.

@@ -34,6 +34,9 @@ func TestWorkIsSpreadOverInvocations(t *testing.T) {
 		s := working(t, adaptive)
 		before := len(s.held)
 		s.run(steady(1000, dense)...)
+		if s.prepared == 0 {
+			t.Error("nothing was prepared for the next request")
+		}
 		held := s.held[before:]
 		if longest := slices.Max(held); longest > portion+rendering {
 			t.Errorf("one was held up for %v", longest)

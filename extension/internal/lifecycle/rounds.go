@@ -46,6 +46,7 @@ func (p *Pipeline) prepare(ctx context.Context) (done flushed) {
 	p.facts()
 	round := p.Intake.Collect(false)
 	p.renderAll(ctx, round.Invocations, false)
+	p.Delivery.Prepare()
 	p.lose(round.Lost...)
 	p.hold(round)
 	return flushed{bytes: round.Bytes, all: !round.More, took: time.Since(began)}

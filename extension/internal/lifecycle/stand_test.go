@@ -35,6 +35,7 @@ type stand struct {
 	awaits []Attempt
 
 	batches  []deliver.Batch                        // all that were ever added
+	prepared int                                    // of those added that Prepare was told of
 	added    []string                               // since the last Flush that worked
 	sent     []string                               // by each Flush that worked
 	flush    func(ctx context.Context) (works bool) // nil: it does
@@ -103,6 +104,8 @@ func (s *stand) Flush(ctx context.Context, last bool) deliver.Report {
 	s.added = nil
 	return deliver.Report{Safe: true, Lost: lost, Again: again}
 }
+
+func (s *stand) Prepare() { s.prepared = len(s.added) }
 
 func (s *stand) Stash(b deliver.Batch) { s.stashed = append(s.stashed, string(b.Payload)) }
 

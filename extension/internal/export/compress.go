@@ -1,0 +1,95 @@
+package export
+
+import (
+	"bytes"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// An ahead is the beginning of a request that was compressed before the rest was known.
+type ahead struct {
+	of     *way // nil: there is none
+	pieces [][]byte
+}
+
+// behind gives what follows the pieces in a request, if it begins with them.
+func (a ahead) behind(payload []byte) (rest []byte, ok bool) {
+	for _, piece := range a.pieces {
+		if rest, ok = bytes.CutPrefix(payload, piece); !ok {
+			return nil, false
+		}
+		payload = rest
+	}
+	return payload, true
+}
+
+// Ahead compresses what the next request of a signal will go on with, so that Send has less to do at once: compressing a request of a megabyte takes longer than
+// the smallest function has of a core in two periods. It is a guess. What Send is asked to send then is compared with it, and compressed as a whole if it is
+// something else. The bytes may not change until then.
+func (c *Client) Ahead(signal string, payload []byte) {
+	w := c.ways[signal]
+	if w == nil || !w.compress {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ahead.of != w {
+		if c.begin(w) != nil {
+			return // Send will say it
+		}
+		c.ahead = ahead{of: w}
+	}
+	if _, err := c.zip.Write(payload); err != nil {
+		c.ahead = ahead{}
+		return
+	}
+	c.ahead.pieces = append(c.ahead.pieces, payload)
+}
+
+// begin has what is compressed written for a way.
+func (c *Client) begin(w *way) (err error) {
+	if w.writing.Load() > 0 {
+		w.zipped, w.writing = bytes.Buffer{}, new(atomic.Int64)
+	}
+	w.zipped.Reset()
+	if c.zip == nil {
+		if c.zip, err = gzip.NewWriterLevel(&w.zipped, zipLevel); err != nil {
+			return fmt.Errorf("compress request: %w", err)
+		}
+	}
+	c.zip.Reset(&w.zipped)
+	return nil
+}
+
+// body gives what is sent of a request: as it is, or compressed.
+func (c *Client) body(w *way, payload []byte) (body []byte, zipped bool, err error) {
+	if !w.compress {
+		return payload, false, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	begun := c.ahead
+	c.ahead = ahead{}
+	if len(payload) < smallest {
+		return payload, false, nil
+	}
+	rest, ok := payload, false
+	if begun.of == w {
+		rest, ok = begun.behind(payload)
+	}
+	if !ok {
+		rest = payload
+		if err := c.begin(w); err != nil {
+			return nil, false, err
+		}
+	}
+	if _, err = c.zip.Write(rest); err == nil {
+		err = c.zip.Close()
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("compress request: %w", err)
+	}
+	return w.zipped.Bytes(), true, nil
+}
