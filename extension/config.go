@@ -94,11 +94,13 @@ func setUp(ctx context.Context, getenv func(string) string, b beginning, log zer
 		Endings:  &lifecycle.Ends{Watch: lifecycle.NewWatch(dir, in.IsPast), Platform: b.platform, Log: log},
 		Intake:   in,
 		Platform: b.platform,
-		Policy:   lifecycle.Policy{Strategy: lifecycle.Strategy(v.String("AFTERGLOW_FLUSH")), Interval: v.Duration("AFTERGLOW_FLUSH_INTERVAL")},
-		Margin:   v.Duration("AFTERGLOW_DEADLINE_MARGIN"),
-		Batch:    v.Bytes("AFTERGLOW_LIMIT_BATCH_BYTES"),
-		Timed:    managed,
-		Log:      log,
+		Policy: lifecycle.Policy{
+			Strategy: lifecycle.Strategy(v.String("AFTERGLOW_FLUSH")), Interval: v.Duration("AFTERGLOW_FLUSH_INTERVAL"), Portion: lifecycle.PortionOf(memoryOf(getenv)),
+		},
+		Margin: v.Duration("AFTERGLOW_DEADLINE_MARGIN"),
+		Batch:  v.Bytes("AFTERGLOW_LIMIT_BATCH_BYTES"),
+		Timed:  managed,
+		Log:    log,
 	}
 	exportTo(p, v, getenv, b, log)
 	p.Start(ctx)
@@ -169,14 +171,19 @@ func limits(v *settings.Values) limit.Limits {
 
 // resource collects what the environment tells of the function. The rest comes with each invocation.
 func resource(v *settings.Values, getenv func(string) string) span.Resource {
-	memory, _ := strconv.ParseInt(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), 10, 64)
 	return span.Resource{
 		Service:    v.String("OTEL_SERVICE_NAME"),
 		Function:   getenv("AWS_LAMBDA_FUNCTION_NAME"),
 		Version:    getenv("AWS_LAMBDA_FUNCTION_VERSION"),
 		Region:     getenv("AWS_REGION"),
-		Memory:     memory,
+		Memory:     memoryOf(getenv),
 		Attributes: v.Pairs("OTEL_RESOURCE_ATTRIBUTES"),
 		Release:    release,
 	}
+}
+
+// memoryOf is the function's memory in MB, 0 if the environment does not say.
+func memoryOf(getenv func(string) string) int64 {
+	memory, _ := strconv.ParseInt(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), 10, 64)
+	return memory
 }

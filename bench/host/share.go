@@ -26,6 +26,7 @@ const (
 // A Share is the part of a CPU that a function of some memory gets, as a cgroup. A nil Share is no limit.
 type Share struct {
 	dir     string
+	memory  int  // MB of the function that gets it
 	unified bool // cgroup v2
 }
 
@@ -45,7 +46,7 @@ func NewShare(mb int) (*Share, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Share{dir: filepath.Join(root, fmt.Sprintf("afterglow-bench-%d-%d", os.Getpid(), mb)), unified: unified}
+	s := &Share{dir: filepath.Join(root, fmt.Sprintf("afterglow-bench-%d-%d", os.Getpid(), mb)), memory: mb, unified: unified}
 	if unified {
 		// Fails harmlessly where it is on already, and tells below where it cannot be.
 		_ = os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+cpu"), 0)
@@ -122,6 +123,14 @@ func (s *Share) Start(command *exec.Cmd) (started time.Time, err error) {
 	started = time.Now()
 	err = command.Start()
 	return started, errors.Join(err, os.WriteFile(filepath.Join(filepath.Dir(s.dir), "tasks"), thread, 0))
+}
+
+// Memory is that of the function that gets it, in MB; without a share, that of one that gets a core.
+func (s *Share) Memory() int {
+	if s == nil {
+		return MemoryOfOneCore
+	}
+	return s.memory
 }
 
 // Dir is where the cgroup is.

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -81,7 +82,7 @@ func Start(ctx context.Context, opt Options) (s *Stage, err error) {
 	s.command.Dir, s.command.Stdout, s.command.Stderr = s.dir, &s.output, &s.output
 	s.command.Env = append([]string{
 		"AWS_LAMBDA_RUNTIME_API=" + s.api.address, "AWS_LAMBDA_FUNCTION_NAME=bench", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512", "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand", "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(opt.Share.Memory()), "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand", "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
 		"PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin", "LANG=en_US.UTF-8", "TZ=:UTC", "TMPDIR=" + filepath.Join(s.dir, "tmp"),
 		"AFTERGLOW_SPOOL_DIR=" + spool, "OTEL_EXPORTER_OTLP_ENDPOINT=" + opt.Endpoint, "TELEMETRY_PORT=" + port,
 	}, opt.Env...)

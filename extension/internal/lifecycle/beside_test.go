@@ -112,7 +112,7 @@ func TestAPanicBesideTheFunction(t *testing.T) {
 // TestOnlyWhoIsBusyIsLeft: an environment that is frozen for longer sees no answer in time.
 func TestOnlyWhoIsBusyIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSimulation(t, Policy{Interval, time.Millisecond}).run(steady(20, besideGap+time.Millisecond)...)
+		s := newSimulation(t, Policy{Strategy: Interval, Interval: time.Millisecond}).run(steady(20, besideGap+time.Millisecond)...)
 		if s.mean() < roundTrip/2 {
 			t.Errorf("held up for %v on the average", s.mean())
 		}

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"math"
 	"time"
 )
@@ -22,6 +23,7 @@ const (
 type Policy struct {
 	Strategy Strategy      // anything else than the constants is Adaptive
 	Interval time.Duration // AFTERGLOW_FLUSH_INTERVAL
+	Portion  time.Duration // of work that may hold the environment at once, as PortionOf gives it; 0: as where there is no limit to the CPU
 }
 
 // recent is how many invocations the next one is foretold by. Three gaps make it likely that traffic is traffic, and not somebody who tries a function out
@@ -63,7 +65,19 @@ const (
 	// everything stands still until the next one.
 	portion = 4 * time.Millisecond
 	fewest  = 4
+	// Lambda gives a function so much of a core in each period of so long: docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html has the first, bench/cpushare the second.
+	memoryOfOneCore = 1769
+	cpuPeriod       = 20 * time.Millisecond
 )
+
+// PortionOf gives the portion for a function's memory in MB, 0 if nobody knows it: 3/5 of what it gets of a core in a period. The rest is for what else there is to do about an
+// invocation, and what is beyond a period's end waits until the next one: 18 ms with 128 MB.
+func PortionOf(memory int64) time.Duration {
+	if memory <= 0 {
+		return portion
+	}
+	return min(portion, cpuPeriod*time.Duration(memory)/memoryOfOneCore*3/5)
+}
 
 // Beside tells whether a flush may wait for its answers beside the next invocations: the response is out, and what is left to do takes no work. Only while traffic
 // is so dense that the environment is hardly ever frozen.
@@ -74,7 +88,7 @@ func (p Policy) Beside(m Moment) bool {
 // Prepare tells whether to make ready what waits, after the invocation that has just begun, without exporting it. While nobody may be asked it does not: an outage
 // costs enough as it is.
 func (p Policy) Prepare(m Moment) bool {
-	return p.Beside(m) && m.Due && m.Left >= leastTime && m.Each > 0 && m.Unread >= fewest && time.Duration(m.Unread)*m.Each >= portion
+	return p.Beside(m) && m.Due && m.Left >= leastTime && m.Each > 0 && m.Unread >= fewest && time.Duration(m.Unread)*m.Each >= cmp.Or(p.Portion, portion)
 }
 
 // Flush decides.

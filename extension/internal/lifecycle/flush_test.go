@@ -73,7 +73,7 @@ func TestPolicy(t *testing.T) {
 				letter string
 				Strategy
 			}{{"A", Adaptive}, {"E", AtEnd}, {"I", Interval}} {
-				if (Policy{s.Strategy, interval}).Flush(m) {
+				if (Policy{Strategy: s.Strategy, Interval: interval}).Flush(m) {
 					got += s.letter
 				}
 			}
@@ -106,7 +106,7 @@ func TestBeside(t *testing.T) {
 		"the first of all":     {Adaptive, Moment{}, false},
 		"the environment goes": {Adaptive, over, false},
 	} {
-		if got := (Policy{test.strategy, 5 * time.Second}).Beside(test.moment); got != test.want {
+		if got := (Policy{Strategy: test.strategy, Interval: 5 * time.Second}).Beside(test.moment); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -136,7 +136,7 @@ func TestPrepare(t *testing.T) {
 		"nobody to ask":      {Adaptive, Moment{Left: time.Second, Recent: dense, Unread: 8, Each: portion / 8}, false},
 		"no time":            {Adaptive, Moment{Due: true, Left: leastTime - 1, Recent: dense, Unread: 8, Each: portion / 8}, false},
 	} {
-		if got := (Policy{test.strategy, 5 * time.Second}).Prepare(test.moment); got != test.want {
+		if got := (Policy{Strategy: test.strategy, Interval: 5 * time.Second}).Prepare(test.moment); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -78,10 +78,24 @@ func TestWhoseTimeIsUsedUpGetsSmallerPortions(t *testing.T) {
 	}
 }
 
+// TestPortionsFitIntoAPeriod of the CPU's, as far as the function's memory tells how much that is.
+func TestPortionsFitIntoAPeriod(t *testing.T) {
+	for memory, want := range map[int64]time.Duration{0: portion, 128: 868 * time.Microsecond, 256: 1736 * time.Microsecond, 512: 3473 * time.Microsecond, 1024: portion, 10240: portion} {
+		if got := PortionOf(memory).Truncate(time.Microsecond); got != want {
+			t.Errorf("%d MB: %v, want %v", memory, got, want)
+		}
+	}
+	now := time.Now()
+	m := Moment{Now: now, Left: time.Second, Due: true, Recent: [recent]time.Time{now, now, now, now}, Unread: 5, Each: 200 * time.Microsecond}
+	if (Policy{}).Prepare(m) || !(Policy{Portion: PortionOf(128)}).Prepare(m) {
+		t.Error("a millisecond of work is a portion with 128 MB, and none without a limit")
+	}
+}
+
 // TestWhatWasMadeReadyStaysInTheSpool until it is sent: whoever kills this process leaves it to the next.
 func TestWhatWasMadeReadyStaysInTheSpool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := working(t, Policy{Adaptive, time.Hour})
+		s := working(t, Policy{Strategy: Adaptive, Interval: time.Hour})
 		s.run(steady(50, dense)...)
 		sent, ready := strings.Join(s.sent, ""), len(s.added)
 		if ready < 40 || s.files() < 50 {
@@ -101,7 +115,7 @@ func TestWhatWasMadeReadyStaysInTheSpool(t *testing.T) {
 // TestEnoughForARequestIsSent: what was made ready is in memory.
 func TestEnoughForARequestIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := working(t, Policy{Adaptive, time.Hour})
+		s := working(t, Policy{Strategy: Adaptive, Interval: time.Hour})
 		s.Batch = 200
 		s.run(steady(200, dense)...)
 		if got := len(s.sent); got < 4 {
@@ -114,7 +128,7 @@ func TestEnoughForARequestIsSent(t *testing.T) {
 // TestNoPortionIsMadeOfWhatNobodyKeeps: it would only pile up in memory.
 func TestNoPortionIsMadeOfWhatNobodyKeeps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := working(t, Policy{Interval, time.Second})
+		s := working(t, Policy{Strategy: Interval, Interval: time.Second})
 		s.flush, s.unsafe = fail, true
 		s.run(steady(60, dense)...)
 		s.settle()
@@ -142,7 +156,7 @@ func TestWhereNoHookWritesThereAreNoPortions(t *testing.T) {
 // TestOneFlushAtATime: while answers are waited for beside the function, no other flush begins and nothing is made ready.
 func TestOneFlushAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := working(t, Policy{Interval, 100 * time.Millisecond})
+		s := working(t, Policy{Strategy: Interval, Interval: 100 * time.Millisecond})
 		s.flush = func(ctx context.Context) bool { time.Sleep(time.Second); return true }
 		for s.next = time.Now(); !s.isWorking(); {
 			s.once(dense)

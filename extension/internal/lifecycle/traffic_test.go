@@ -110,7 +110,7 @@ func (s *simulation) finish() {
 
 func steady(n int, gap time.Duration) []time.Duration { return slices.Repeat([]time.Duration{gap}, n) }
 
-var adaptive = Policy{Adaptive, 5 * time.Second}
+var adaptive = Policy{Strategy: Adaptive, Interval: 5 * time.Second}
 
 // TestRareInvocations are exported at the end of each.
 func TestRareInvocations(t *testing.T) {
@@ -193,10 +193,10 @@ func TestFixedStrategies(t *testing.T) {
 		most   int // exports of 100 invocations
 		least  int
 	}{
-		"end, frequent":      {Policy{AtEnd, 5 * time.Second}, 100 * time.Millisecond, 100, 100},
-		"end, rare":          {Policy{AtEnd, 5 * time.Second}, time.Minute, 100, 100},
-		"interval, frequent": {Policy{Interval, 2 * time.Second}, 100 * time.Millisecond, 5, 4},
-		"interval, rare":     {Policy{Interval, 5 * time.Minute}, time.Minute, 20, 16},
+		"end, frequent":      {Policy{Strategy: AtEnd, Interval: 5 * time.Second}, 100 * time.Millisecond, 100, 100},
+		"end, rare":          {Policy{Strategy: AtEnd, Interval: 5 * time.Second}, time.Minute, 100, 100},
+		"interval, frequent": {Policy{Strategy: Interval, Interval: 2 * time.Second}, 100 * time.Millisecond, 5, 4},
+		"interval, rare":     {Policy{Strategy: Interval, Interval: 5 * time.Minute}, time.Minute, 20, 16},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
