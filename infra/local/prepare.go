@@ -21,7 +21,7 @@ import (
 var prepared = []string{"nodejs20.x", "nodejs22.x", "nodejs24.x", "java17", "java21", "java25",
 	"python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14"}
 
-// nearest are runtimes that the tests ask for too, of which whatever is nearest is taken: no package registry has them.
+// nearest are runtimes that the tests ask for too, of which whatever is nearest is taken: no package registry has Ruby 3.4, and PyPI has .NET 8 for Linux on x86-64 alone.
 var nearest = []string{"ruby3.4", "dotnet8"}
 
 // preparation is one thing to install.

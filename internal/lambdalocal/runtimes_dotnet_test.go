@@ -184,7 +184,7 @@ func describe(t *testing.T, dir, name string) {
 	writeFile(t, filepath.Join(dir, name+".deps.json"), fmt.Sprintf(`{"runtimeTarget":{"name":".NETCoreApp,Version=v3.1"},
 		"targets":{".NETCoreApp,Version=v3.1":{"%[1]s/1.0.0":{"runtime":{"%[1]s.dll":{}}}}},
 		"libraries":{"%[1]s/1.0.0":{"type":"project","serviceable":false,"sha512":""}}}`, name), 0o644)
-	writeFile(t, filepath.Join(dir, name+".runtimeconfig.json"), `{"runtimeOptions":{"framework":{"name":"Microsoft.NETCore.App","version":"3.1.0"}}}`, 0o644)
+	writeFile(t, filepath.Join(dir, name+".runtimeconfig.json"), `{"runtimeOptions":{"rollForward":"LatestMajor","framework":{"name":"Microsoft.NETCore.App","version":"3.1.0"}}}`, 0o644)
 }
 
 // Sources: ENV, RTAPI (headers), DOTNET bootstrap.sh (argv, reference 5.2).

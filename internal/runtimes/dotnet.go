@@ -41,7 +41,8 @@ func findDotnet(ctx context.Context, version string, opt Options) (Runtime, erro
 	ctx, cancel := context.WithTimeout(ctx, installLimit)
 	defer cancel()
 	machine, hasMachine := locateDotnet(dotnetMajor(version))
-	if !hasMachine {
+	packaged := !hasMachine && isPackaged(version)
+	if !hasMachine && !packaged {
 		if err := coreCLRRuns(version); err != nil {
 			return Runtime{}, err
 		}
@@ -49,6 +50,12 @@ func findDotnet(ctx context.Context, version string, opt Options) (Runtime, erro
 	core, err := in.coreCLR(ctx) // to compile with, in any case
 	if err != nil {
 		return Runtime{}, err
+	}
+	if packaged {
+		if machine, err = in.packagedDotnet(ctx, core); err != nil {
+			return Runtime{}, err
+		}
+		hasMachine = true
 	}
 	name := join(familyDotnet, version)
 	published := locatePublishedClient(dotnetMajor(version))
@@ -77,7 +84,9 @@ func findDotnet(ctx context.Context, version string, opt Options) (Runtime, erro
 	}
 	if !hasMachine {
 		rt.Lang = core
-		// It looks for an ICU library that no machine of today has, and refuses to start without.
+	}
+	if packaged || !hasMachine {
+		// It looks for an ICU library that no machine of today has, or not every one, and refuses to start without.
 		rt.Env = map[string]string{"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1"}
 	}
 	return rt, nil

@@ -49,7 +49,7 @@ func dotnetClient(t *testing.T) (Runtime, string) {
 	write(t, filepath.Join(code, "app.deps.json"), `{"runtimeTarget":{"name":".NETCoreApp,Version=v3.1"},
 		"targets":{".NETCoreApp,Version=v3.1":{"app/1.0.0":{"runtime":{"app.dll":{}}}}},
 		"libraries":{"app/1.0.0":{"type":"project","serviceable":false,"sha512":""}}}`)
-	write(t, filepath.Join(code, "app.runtimeconfig.json"), `{"runtimeOptions":{"framework":{"name":"Microsoft.NETCore.App","version":"3.1.0"}}}`)
+	write(t, filepath.Join(code, "app.runtimeconfig.json"), `{"runtimeOptions":{"rollForward":"LatestMajor","framework":{"name":"Microsoft.NETCore.App","version":"3.1.0"}}}`)
 	return rt, code
 }
 

@@ -24,7 +24,7 @@ type program struct {
 
 func build(t *testing.T, name string, inside bool) program {
 	t.Helper()
-	rt, err := runtimes.Find(t.Context(), "dotnetcore3.1", runtimes.Options{Progress: os.Stderr})
+	rt, err := runtimes.Find(t.Context(), "dotnet8", runtimes.Options{Progress: os.Stderr})
 	if err != nil {
 		missing(t, err)
 	}
@@ -35,7 +35,7 @@ func build(t *testing.T, name string, inside bool) program {
 	}
 	compile(t, c)
 	config := filepath.Join(dir, name+".runtimeconfig.json")
-	if err := os.WriteFile(config, []byte(`{"runtimeOptions":{"framework":{"name":"Microsoft.NETCore.App","version":"3.1.0"}}}`), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(`{"runtimeOptions":{"rollForward":"LatestMajor","framework":{"name":"Microsoft.NETCore.App","version":"3.1.0"}}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return program{dotnet: filepath.Join(rt.Lang, "bin", "dotnet"), dll: c.Out}
