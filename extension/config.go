@@ -72,14 +72,18 @@ type beginning struct {
 	stdout   io.Writer
 }
 
-// setUp makes the worker out of the settings: nil where Afterglow is switched off.
-func setUp(ctx context.Context, getenv func(string) string, b beginning, log zerolog.Logger) (lifecycle.Worker, error) {
+// stepBack makes this whole process one that takes what others leave. Tests that set up in their own process do without.
+func stepBack(log zerolog.Logger) {
 	debug.SetGCPercent(gcPercent)
 	runtime.GOMAXPROCS(oneThread)
 	lifecycle.SpareThreads(log)
 	if err := lifecycle.LowerPriority(); err != nil {
 		log.Debug().Err(err).Msg("runs at the function's priority")
 	}
+}
+
+// setUp makes the worker out of the settings: nil where Afterglow is switched off.
+func setUp(ctx context.Context, getenv func(string) string, b beginning, log zerolog.Logger) (lifecycle.Worker, error) {
 	v := settings.Read(getenv)
 	if v.Bool("AFTERGLOW_DISABLED") {
 		return nil, nil

@@ -32,7 +32,7 @@ const release = "0.1.0"
 
 func main() {
 	ignoreSignals()
-	os.Exit(run(context.Background(), os.Args, os.Getenv, os.Environ, os.Stdout))
+	os.Exit(run(context.Background(), os.Args, os.Getenv, os.Environ, os.Stdout, stepBack))
 }
 
 // ignoreSignals ignores what would end this process. Lambda sends an external extension none of them: it tells SHUTDOWN, and kills when the time is over (rapid/shutdown.go in
@@ -44,7 +44,8 @@ func ignoreSignals() {
 
 // run is the whole life of the extension. It registers before anything else, since Lambda starts no runtime until it has, subscribes to
 // telemetry, which only goes before the first event is asked for, and asks for that before it sets anything up. It returns when Lambda said SHUTDOWN, or when there is no Lambda any more.
-func run(ctx context.Context, args []string, getenv func(string) string, environ func() []string, stdout io.Writer) int {
+// stepBack is for the whole process, and comes with the setting up.
+func run(ctx context.Context, args []string, getenv func(string) string, environ func() []string, stdout io.Writer, stepBack func(zerolog.Logger)) int {
 	born := time.Now()
 	api := lambdaapi.New(getenv("AWS_LAMBDA_RUNTIME_API"))
 	defer api.Close()
@@ -66,6 +67,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, environ
 		if err := platform.Serve(); err != nil {
 			log.Warn().Err(err).Msg(silence)
 		}
+		stepBack(log)
 		return setUp(ctx, getenv, beginning{born, registered.Registration().Account, platform, environ, stdout}, log)
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"github.com/afterglow-lambda/afterglow/settings"
 )
 
@@ -67,7 +69,7 @@ func runWith(t *testing.T, name, value string) string {
 	env[name] = value
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(t.Context(), []string{"/opt/extensions/afterglow"}, func(key string) string { return env[key] }, func() []string { return l.env }, &l.output)
+		ended <- run(t.Context(), []string{"/opt/extensions/afterglow"}, func(key string) string { return env[key] }, func() []string { return l.env }, &l.output, func(zerolog.Logger) {})
 	}()
 	wait(t, l.registered, "register")
 	l.awaitNext()

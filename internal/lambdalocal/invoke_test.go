@@ -172,9 +172,15 @@ func TestFreeze(t *testing.T) {
 		}
 	}
 	before := state()
-	invoke(t, e, `{"do":"sleep=50ms"}`)
-	if now := state(); now == before {
-		t.Error("nothing went on after the thaw")
+	answered := make(chan error, 1)
+	go func() {
+		_, err := e.Invoke(t.Context(), Invocation{Payload: []byte(`{"do":"until=/tmp/went-on"}`)})
+		answered <- err
+	}()
+	eventually(t, "that all goes on after the thaw", func() bool { return state() != before })
+	writeFile(t, filepath.Join(e.TempDir(), "went-on"), "", 0o644)
+	if err := <-answered; err != nil {
+		t.Error(err)
 	}
 }
 

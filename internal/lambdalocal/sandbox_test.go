@@ -156,7 +156,7 @@ func TestOtherSandboxes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), 6*patience) // some twenty tests, beside all the others
+			ctx, cancel := context.WithTimeout(t.Context(), 15*patience) // some twenty tests, each with its own bounds, beside all the others
 			defer cancel()
 			cmd := exec.CommandContext(ctx, filepath.Join(dir, "test"), "-test.v", "-test.run",
 				"TestInitOrder|TestExtensionProcess|TestFreeze|TestTimeout$|TestFailures/(extension|bootstrap)_|TestExtensionThatIsALink|TestIsolation/one|TestSandboxNames|TestTelemetry$|TestLeavesNothing|TestDeathOf|TestThousand|TestKeep|TestFrozen|TestCut|TestDevices|TestClear|TestLeftOut|TestRights|TestDaemons|TestInherited|TestSameVariables|TestShutdownWith|TestSameDir")
