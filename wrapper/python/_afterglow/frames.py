@@ -23,7 +23,8 @@ _throw = _finished.throw
 def _failing(cls, error):
     # Not done in the frame that returns it: the traceback keeps that frame, and what it holds would hold the traceback.
     outcome = object.__new__(cls)
-    outcome.fail = partial(_throw, type(error), error, sys.exc_info()[2].tb_next.tb_next)
+    tb = sys.exc_info()[2].tb_next
+    outcome.fail = partial(_throw, type(error), error, tb and tb.tb_next)  # no frame: the stand-in was called with other arguments than it takes
     return outcome
 
 

@@ -21,7 +21,7 @@ _exc_info = sys.exc_info
 _with_traceback = BaseException.with_traceback  # not the exception's own: a class may have its own idea of it
 
 
-class _State:
+class State:
     def __init__(self):
         self.off = False
         self.failures = 0
@@ -29,22 +29,22 @@ class _State:
         self.told = set()
 
 
-_state = _State()
+state = State()
 
 
 def configure(level):
-    _state.level = level
+    state.level = level
 
 
 def is_off():
-    return _state.off
+    return state.off
 
 
 def say(level, text):
     """Write one line into the function's log, the same one at most once. Never content of requests."""
-    if LEVELS.index(level) < LEVELS.index(_state.level) or text in _state.told:
+    if LEVELS.index(level) < LEVELS.index(state.level) or text in state.told:
         return
-    _state.told.add(text)
+    state.told.add(text)
     try:
         _write(2, ("afterglow: python hook: " + text + "\n").encode("ascii", "backslashreplace"))
     except OSError:
@@ -55,12 +55,12 @@ def observer(function):
     """Make a function of the hook's that cannot fail. While the hook is off, or when it failed, it gives None."""
 
     def guarded(*args):
-        if _state.off:
+        if state.off:
             return None
         try:
             return function(*args)
         except BaseException as error:
-            if not _swallowed(function, error):
+            if not swallowed(function, error):
                 raise
             return None
 
@@ -83,18 +83,18 @@ def around(original, before, after, failed):
     def stand_in(*args, **kwargs):
         token = None
         try:
-            if not _state.off:
+            if not state.off:
                 try:
                     token = before_unguarded(args, kwargs)
                 except BaseException as error:
-                    if not _swallowed(before_unguarded, error):
+                    if not swallowed(before_unguarded, error):
                         raise
             result = original(*args, **kwargs)
             if token is not None and after_unguarded is not None:
                 try:
                     after_unguarded(token, result)
                 except BaseException as error:
-                    if not _swallowed(after_unguarded, error):
+                    if not swallowed(after_unguarded, error):
                         raise
             return result
         except BaseException as error:
@@ -103,12 +103,7 @@ def around(original, before, after, failed):
             leave(error)
             raise
 
-    _dress(stand_in, original)
-    if sys.version_info < (3, 11):
-        from .frames import Method
-
-        return Method(stand_in)
-    return stand_in
+    return dress(stand_in, original)
 
 
 def leave(error):
@@ -126,8 +121,8 @@ def caller():
     return frame.f_code.co_name
 
 
-def _dress(stand_in, original):
-    """Make a stand-in look like its original: name, documentation, signature, source."""
+def dress(stand_in, original):
+    """Make a stand-in look like its original: name, documentation, signature, source. Give what takes the original's place."""
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(stand_in, name, getattr(original, name))
     stand_in.__dict__.update(original.__dict__)
@@ -137,9 +132,14 @@ def _dress(stand_in, original):
             mark = getattr(sys.modules.get(module), name, None)
             if mark is not None:
                 setattr(stand_in, name, mark)
+    if sys.version_info < (3, 11):
+        from .frames import Method
+
+        return Method(stand_in)
+    return stand_in
 
 
-def _swallowed(function, error):
+def swallowed(function, error):
     """Tell of a failure of the hook's own, and that it was one. What is the user's has to be raised again."""
     if _is_ours(error):
         _failed(function.__name__, error)
@@ -185,11 +185,11 @@ def _failed(name, error):
     tb = _exc_info()[2]
     while tb.tb_next is not None:
         tb = tb.tb_next
-    _state.failures += 1
+    state.failures += 1
     place = os.path.basename(tb.tb_frame.f_code.co_filename)
     # The message of an exception may quote content; its type and place do not.
-    if _state.failures == 1:
+    if state.failures == 1:
         say("error", "%s failed: %s at %s:%d; the function is not affected" % (name, type(error).__name__, place, tb.tb_lineno))
-    if _state.failures >= MOST_FAILURES:
-        _state.off = True
-        say("error", "off after %d failures, the last one %s at %s:%d" % (_state.failures, type(error).__name__, place, tb.tb_lineno))
+    if state.failures >= MOST_FAILURES:
+        state.off = True
+        say("error", "off after %d failures, the last one %s at %s:%d" % (state.failures, type(error).__name__, place, tb.tb_lineno))

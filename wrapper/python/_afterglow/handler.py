@@ -161,7 +161,7 @@ def _awaits_parsing(args, kwargs):
 @guard.observer
 def _parsed(token, event):
     if invocations.unwritten is token:
-        data = invocations.spool.encode(Walk(invocations.settings.event_bytes).shorten(event, 0))
+        data = invocations.spool.encode(Walk(invocations.settings.event_bytes).shorten(event, 0)).encode("ascii")
         size = len(token[1])
         invocations.write_start({"of": "event", "len": len(data), "size": size, "truncated": True, "shortened": True}, data)
 

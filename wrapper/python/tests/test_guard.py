@@ -45,14 +45,14 @@ def ours(code, **names):
 
 class Guard(unittest.TestCase):
     def setUp(self):
-        self.addCleanup(setattr, guard, "_state", guard._state)
-        guard._state = guard._State()
+        self.addCleanup(setattr, guard, "state", guard.state)
+        guard.state = guard.State()
         self.said = Said(self).lines
 
     def test_own_failures_are_swallowed_and_told_once(self):
         for kind in ("ValueError('secret')", "MemoryError()", "RecursionError()", "AssertionError()", "OSError(28, 'full')"):
             with self.subTest(kind):
-                guard._state = guard._State()
+                guard.state = guard.State()
                 self.said.clear()
                 fail = ours("@guard.observer\ndef fail():\n    raise " + kind)["fail"]
                 self.assertIsNone(fail())
@@ -104,7 +104,7 @@ class Guard(unittest.TestCase):
         for broken in ("before", "after", "failed", ""):
             for raises in (False, True):
                 with self.subTest(broken=broken, raises=raises):
-                    guard._state = guard._State()
+                    guard.state = guard.State()
                     calls = []
 
                     class Library:
@@ -128,7 +128,7 @@ class Guard(unittest.TestCase):
     def test_levels(self):
         for level, said in (("debug", 4), ("info", 3), ("warn", 2), ("error", 1), ("off", 0)):
             with self.subTest(level):
-                guard._state = guard._State()
+                guard.state = guard.State()
                 self.said.clear()
                 guard.configure(level)
                 for each in guard.LEVELS[:4]:

@@ -143,7 +143,7 @@ class Spool(unittest.TestCase):
         self.assertLess(len(writer.uncollected), 3)
 
     def test_what_cannot_be_written_is_counted(self):
-        for call in ("_open", "_write"):
+        for call in ("_open", "_write", "_pwrite"):
             for code in (errno.ENOSPC, errno.EMFILE, errno.EROFS, errno.EACCES, errno.EIO, errno.EFBIG):
                 with self.subTest(call=call, code=errno.errorcode[code]):
                     shutil.rmtree(self.directory, ignore_errors=True)
@@ -154,27 +154,28 @@ class Spool(unittest.TestCase):
                     writer.record("call.start", "one", {"call": "x"})
                     writer.end()
                     left = os.listdir(self.directory) if os.path.isdir(self.directory) else []
-                    self.assertEqual(left, [], "nothing half-made stays")
+                    self.assertEqual([name for name in left if call != "_pwrite" or name.endswith(".open")], [], "nothing half-made stays")
                     mend()
                     writer.begin("two")
                     writer.record("call.start", "two", {"call": "y"})
-                    self.assertEqual(self.kinds(), ["process", "call.start", "loss"])
+                    self.assertEqual([kind for kind in self.kinds() if kind != "process"], ["call.start", "loss"])
                     self.assertEqual(self.losses()["write-failed"][0], 1)
                     writer.end()
 
     def test_a_write_that_was_cut_short(self):
         writer = self.make()
         writer.announce()
-        kept = spool._write
-        self.addCleanup(setattr, spool, "_write", kept)
-        spool._write = lambda fd, data: kept(fd, data[:10])
-        writer.record("call.start", "init", {"call": "x"})
-        spool._write = kept
-        writer.record("call.end", "init", {"call": "x"})
-        self.assertEqual(writer.losses, {})
-        with open(os.path.join(self.directory, os.listdir(self.directory)[0]), "rb") as file:
-            text = file.read()
-        self.assertEqual(text.count(b'"kind":"loss"'), 1)
+        kept = spool._pwrite
+        self.addCleanup(setattr, spool, "_pwrite", kept)
+        for number in (1, 2):  # the first record opens the file, the second finds it open
+            spool._pwrite = lambda fd, data, offset: kept(fd, data[:10], offset)
+            self.assertEqual(writer.record("call.start", "init", {"call": "x"}), "write-failed")
+            spool._pwrite = kept
+            writer.record("call.end", "init", {"call": "x"})
+            self.assertEqual(writer.losses, {})
+            with open(os.path.join(self.directory, os.listdir(self.directory)[0]), "rb") as file:
+                text = file.read()
+            self.assertEqual(text.count(b'"kind":"loss"'), number)
 
     def test_a_large_body(self):
         """It is written from where it is, with one call."""
@@ -183,9 +184,9 @@ class Spool(unittest.TestCase):
         body = bytes(range(256)) * 1000
         writer.record("call.end", "one", {"call": "x"}, (({"of": "request", "len": 5}, b"small"), ({"of": "response", "len": len(body)}, bytearray(body))))
         self.assertEqual([found for _, header, found in records(self.directory) if header.get("call") == "x"], [b"small" + body])
-        kept = spool._writev
-        self.addCleanup(setattr, spool, "_writev", kept)
-        spool._writev = lambda fd, pieces: kept(fd, [b"".join(pieces)[:100]])
+        kept = spool._pwritev
+        self.addCleanup(setattr, spool, "_pwritev", kept)
+        spool._pwritev = lambda fd, pieces, offset: kept(fd, [b"".join(pieces)[:100]], offset)
         self.assertEqual(writer.record("call.end", "one", {"call": "y"}, (({"of": "response", "len": len(body)}, body),)), "write-failed")
 
     def test_the_directory_goes_away(self):
@@ -288,10 +289,10 @@ class Spool(unittest.TestCase):
     def test_a_forked_child_writes_to_its_own_file(self):
         writer = self.make()
         writer.begin("one")
-        writer.record("call.start", "one", {"call": writer.next_call()})
+        writer.record("call.start", "one", {"call": "%d-%d" % (writer.pid, next(writer.calls))})
         child = os.fork()
         if child == 0:
-            writer.record("call.start", "one", {"call": writer.next_call()})
+            writer.record("call.start", "one", {"call": "%d-%d" % (writer.pid, next(writer.calls))})
             os._exit(0)
         os.waitpid(child, 0)
         writer.end()
@@ -328,7 +329,7 @@ class Spool(unittest.TestCase):
 
         def work():
             for _ in range(200):
-                writer.record("call.start", "init", {"call": writer.next_call()}, (({"of": "request", "len": 5000}, b"x" * 5000),))
+                writer.record("call.start", "init", {"call": "%d-%d" % (writer.pid, next(writer.calls))}, (({"of": "request", "len": 5000}, b"x" * 5000),))
 
         threads = [threading.Thread(target=work) for _ in range(8)]
         for thread in threads:
@@ -339,13 +340,67 @@ class Spool(unittest.TestCase):
         self.assertEqual(len(os.listdir(self.directory)), 1)
         self.assertEqual(len({header.get("call") for _, header, _ in records(self.directory)}), 1601)
 
-    def test_no_descriptor_stays_open(self):
-        before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
+    def descriptors(self):
+        return sorted(map(int, os.listdir("/proc/self/fd")))
+
+    @unittest.skipUnless(sys.platform == "linux", "elsewhere the file is opened for each record")
+    def test_one_descriptor_stays_open(self):
+        """From the first record of an invocation to its end, and beyond the numbers that the function gets. A child does not get it."""
+        before = self.descriptors()
         writer = self.make()
         writer.announce()
         writer.begin("one")
-        writer.record("call.start", "one", {})
-        self.assertEqual(os.listdir("/proc/self/fd") if before else [], before)
+        self.assertEqual(self.descriptors(), before)
+        for _ in range(3):
+            writer.record("call.start", "one", {})
+            kept = [fd for fd in self.descriptors() if fd not in before]
+            self.assertEqual(len(kept), 1)
+            self.assertGreaterEqual(kept[0], spool.NUMBER)
+            self.assertFalse(os.get_inheritable(kept[0]))
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if set(self.descriptors()) <= set(before) else 1)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        writer.end()
+        self.assertEqual(self.descriptors(), before)
+
+    @unittest.skipUnless(sys.platform == "linux", "elsewhere the file is opened for each record")
+    def test_the_function_takes_the_descriptor(self):
+        """It closes what it does not know, and is given the number for something of its own: nothing of ours goes there."""
+        other = os.path.join(self.parent, "other")
+        os.mkfifo(other)
+        for take in (lambda: os.open(os.path.join(self.parent, "file"), os.O_RDWR | os.O_CREAT | os.O_APPEND), lambda: os.open(other, os.O_RDWR), None):
+            shutil.rmtree(self.directory, ignore_errors=True)
+            writer = self.make()
+            writer.begin("one")
+            writer.record("call.start", "one", {"call": "x"})
+            kept = writer.file.fd
+            if take is None:
+                os.close(kept)
+            else:
+                fd = take()
+                os.dup2(fd, kept)
+                os.close(fd)
+            writer.record("call.end", "one", {"call": "x"}, (({"of": "response", "len": 3}, b"abc"),))
+            writer.record("call.start", "one", {"call": "y"}, (({"of": "request", "len": 70000}, b"x" * 70000),))
+            writer.end()
+            self.assertEqual(self.kinds(), ["process", "call.start", "call.end", "call.start"])
+            if take is not None:
+                os.close(kept)  # still the function's
+        self.assertEqual(os.path.getsize(os.path.join(self.parent, "file")), 0)
+
+    def test_no_descriptor_may_be_kept(self):
+        """None of such a number may be had, or the system has other rules: the file is opened for each record."""
+        kept = spool.NUMBER
+        self.addCleanup(setattr, spool, "NUMBER", kept)
+        spool.NUMBER = 1 << 30
+        writer = self.make()
+        writer.begin("one")
+        for _ in range(3):
+            writer.record("call.start", "one", {})
+            self.assertEqual(writer.file.fd, -1)
+        writer.end()
+        self.assertEqual(self.kinds(), ["process"] + ["call.start"] * 3)
 
     def test_cut(self):
         self.assertEqual(spool.cut("abc", 16), "abc")

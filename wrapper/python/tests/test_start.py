@@ -203,7 +203,7 @@ class Start(unittest.TestCase):
         self.assertEqual((code, seen), (0, ["static", "slots", True]), stderr)
 
     def test_settings(self):
-        self.addCleanup(setattr, guard, "_state", guard._state)
+        self.addCleanup(setattr, guard, "state", guard.state)
         defaults = {"directory": "/tmp/afterglow", "directory_bytes": 67108864, "invocation_bytes": 16777216, "body_bytes": 32768, "event_bytes": 65536, "header_bytes": 16384}
         cases = (
             ("AFTERGLOW_SPOOL_DIR", "directory", ("/x",), ("x", "./x", "/\0")),
@@ -221,20 +221,20 @@ class Start(unittest.TestCase):
         for name, attribute, good, bad in cases:
             for value in good + ("",):
                 with self.subTest(name=name, value=value):
-                    guard._state = guard._State()
+                    guard.state = guard.State()
                     want = defaults[attribute] if not value else value if attribute == "directory" else int(value)
                     self.assertEqual(getattr(start.Settings({name: value}), attribute), want)
                     self.assertEqual(said, [])
             for value in bad:
                 with self.subTest(name=name, value=value):
-                    guard._state = guard._State()
+                    guard.state = guard.State()
                     self.assertEqual(getattr(start.Settings({name: value}), attribute), defaults[attribute])
                     self.assertEqual(said, ["afterglow: python hook: the value of %s cannot be used, the default is; docs/settings.md has the bounds\n" % name])
                     said.clear()
         for value, level in (("", "warn"), ("DEBUG", "debug"), (" off", "off"), ("loud", "warn")):
-            guard._state = guard._State()
+            guard.state = guard.State()
             start.Settings({"AFTERGLOW_LOG_LEVEL": value})
-            self.assertEqual(guard._state.level, level)
+            self.assertEqual(guard.state.level, level)
         self.assertEqual(len(said), 1)
 
 

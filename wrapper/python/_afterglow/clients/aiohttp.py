@@ -133,7 +133,7 @@ def _sends(args, kwargs):
     if type(protocol.transport).__module__.startswith("asyncio."):
         address = protocol.transport.get_extra_info("peername")
         if address:
-            call.peer = calls.peer(address)
+            call.peer = address
     return None
 
 
@@ -154,9 +154,9 @@ def _writes(args, kwargs):
         return None
     data = _argument(args, kwargs, 1, "chunk")
     if args[0].__dict__.get("_compress") is not None or data is not None and type(data) not in BYTES:
-        call.request.measured = False  # what is sent is something else
+        calls.request(call).measured = False  # what is sent is something else
     elif data:
-        call.request.add(data)
+        calls.request(call).add(data)
     return None
 
 

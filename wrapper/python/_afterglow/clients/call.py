@@ -30,7 +30,7 @@ _time_ns = time.time_ns
 class _State:
     spool = None
     settings = None
-    runtime_api = None
+    runtime_api = (None, None)  # host and port
 
 
 state = _State()
@@ -40,7 +40,8 @@ def prepare(settings):
     """Have the spool ready for calls. Every client's install begins with it."""
     state.settings = settings
     state.spool = handler.invocations.open(settings, "none")
-    state.runtime_api = os.environ.get("AWS_LAMBDA_RUNTIME_API")
+    host, _, port = os.environ.get("AWS_LAMBDA_RUNTIME_API", "").rpartition(":")
+    state.runtime_api = host, port
 
 
 def expects(owner, methods):
@@ -56,27 +57,22 @@ def expects(owner, methods):
 class Ended:
     """One request and its response, when all is told."""
 
-    __slots__ = ("id", "invocation", "began", "connecting", "unsent", "request", "at_hand", "response", "head", "lines", "peer", "unwritten", "busy", "nested", "trouble", "whole", "key", "ended")
-
-    def __init__(self, at_hand):
-        self.id = state.spool.next_call()
-        self.invocation = handler.belongs_to()
-        self.began = _monotonic_ns()
-        self.connecting = False  # the request has not been put together
-        self.unsent = True  # its headers have not been sent
-        self.at_hand = at_hand  # the request's body goes into call.start
-        self.request = None if at_hand else Copy(state.settings.body_bytes)
-        self.response = None  # a copy of its body, once there is a response
-        self.head = ""  # fields of the end that are known since the response's head came
-        self.lines = None  # those of the response's head
-        self.peer = None  # its address
-        self.unwritten = None  # why the start was not written
-        self.busy = False  # between a method's beginning and its end a connection may be closed as part of it
-        self.nested = False  # in a method that may call others which are looked at, too
-        self.trouble = None  # an error that the response may yet make up for
-        self.whole = False  # the response's body has come to its end
-        self.key = None  # under which a client finds it, beside MARK
-        self.ended = False
+    # What a call has from its start on: id, invocation, began. The rest is here until something else is known.
+    connecting = False  # the request has not been put together
+    unsent = True  # its headers have not been sent
+    at_hand = False  # the request's body goes into call.start
+    request = None  # a copy of its body, if that comes later
+    response = None  # a copy of its body, once there is a response
+    head = None  # status, protocol and time of the response's head
+    lines = None  # those of the response's head
+    peer = None  # its address
+    unwritten = None  # why the start was not written
+    busy = False  # between a method's beginning and its end a connection may be closed as part of it
+    nested = False  # in a method that may call others which are looked at, too
+    trouble = None  # an error that the response may yet make up for
+    whole = False  # the response's body has come to its end
+    key = None  # under which a client finds it, beside MARK
+    ended = False
 
     def __reduce__(self):
         return type(None), ()  # whoever copies or pickles a connection gets it without us
@@ -86,8 +82,6 @@ class Call(Ended):
     """One request and its response. If nobody ever asks for the end, the finalizer tells it. A call that has ended takes the class
     without one: whatever a signal handler raises while a finalizer runs, Python would print and forget."""
 
-    __slots__ = ()
-
     def __del__(self):
         _abandoned(self)
 
@@ -95,33 +89,58 @@ class Call(Ended):
 @guard.observer
 def _abandoned(call):
     # A call that an exception of the user's has kept from being made has nothing to tell.
-    if not getattr(call, "ended", True) and not sys.is_finalizing():
+    if "began" in call.__dict__ and not sys.is_finalizing():
         end(call, partial=True)
 
 
 def start(noted, library, method, url, lines, body):
     """A request is about to be sent, or its connection made; note the call where its library's object keeps its attributes.
     lines are those of the request's head. A body that is not there yet is None or of any other type."""
-    call = noted[MARK] = Call(type(body) in BYTES)
-    lines = headers(lines)
-    parts, bodies = '{"of":"headers","len":%d}' % len(lines), (lines,)
-    if call.at_hand:
-        whole = Copy(state.settings.body_bytes)
-        whole.add(body)
-        parts, bodies = parts + "," + whole.part("request"), (lines, whole.kept)
-    call.unwritten = state.spool.write(
-        (
-            '{"kind":"call.start","inv":%s,"t":%d,"call":"%s","lib":"%s","method":%s,"url":%s,"parts":[%s]}'
-            % (_quote(call.invocation), _time_ns() // 1000, call.id, library, _quote(method), _quote(url[:URL_BYTES]), parts)
-        ).encode("ascii"),
+    spool, settings = state.spool, state.settings
+    call = noted[MARK] = Call()
+    name = call.id = f"{spool.pid}-{next(spool.calls)}"
+    invocation = call.invocation = handler.belongs_to()
+    call.began = _monotonic_ns()
+    if len(lines) > settings.header_bytes:
+        lines = headers(lines)
+    length = size = len(lines)
+    parts, bodies, kind = "", (lines,), type(body)
+    if kind in BYTES:
+        call.at_hand = True
+        if kind is not bytes:
+            body = memoryview(body).cast("B")
+        whole = len(body)
+        if whole <= settings.body_bytes:
+            length += whole
+            parts, bodies = f',{{"of":"request","len":{whole},"size":{whole}}}', (lines, body)
+        else:
+            kept = body[: settings.body_bytes]
+            length += len(kept)
+            parts, bodies = f',{{"of":"request","len":{len(kept)},"size":{whole},"truncated":true}}', (lines, kept)
+    if len(url) > URL_BYTES:
+        url = url[:URL_BYTES]
+    unwritten = spool.write(
+        f'{{"kind":"call.start","inv":{_quote(invocation)},"t":{_time_ns() // 1000},"call":"{name}","lib":"{library}","method":{_quote(method)},'
+        f'"url":{_quote(url)},"parts":[{{"of":"headers","len":{size}}}{parts}]}}',
         bodies,
+        length,
     )
+    if unwritten is not None:
+        call.unwritten = unwritten
     return call
+
+
+def request(call):
+    """Give the copy of a request's body that passes."""
+    if call.request is None:
+        call.request = Copy(state.settings.body_bytes)
+    return call.request
 
 
 def is_runtime_api(host, port):
     """Tell Lambda's own Runtime API from where a function's requests go."""
-    return "%s:%s" % (host, port) == state.runtime_api
+    api = state.runtime_api
+    return host == api[0] and str(port) == api[1]
 
 
 def headers(lines):
@@ -164,14 +183,14 @@ def lines(pairs, separator=": "):
 def peer(address):
     """Give a socket's address as text."""
     if type(address) is tuple and len(address) > 1:
-        return ("[%s]:%d" if ":" in address[0] else "%s:%d") % address[:2]
+        return ("%s:%d" if ":" not in address[0] else "[%s]:%d") % address[:2]
     return str(address)
 
 
 def responded(call, status, proto, lines):
     """The head of the response has come; its body may follow."""
-    call.head = ',"status":%d,"proto":"%s","ttfb":%d' % (status, proto, (_monotonic_ns() - call.began) // 1000)
-    call.lines = headers(lines)
+    call.head = status, proto, _monotonic_ns()
+    call.lines = lines if len(lines) <= state.settings.header_bytes else headers(lines)
     if call.response is None:
         call.response = Copy(state.settings.body_bytes)
     call.trouble = None
@@ -183,39 +202,45 @@ def end(call, partial=False, error=None):
         return
     call.ended = True
     call.__class__ = Ended
-    error = call.trouble if error is None else error
-    call.trouble = None
     if call.unwritten is not None:  # the end of what nobody knows of
         state.spool.lost(call.unwritten, 1, 0)
         return
-    parts, bodies = [], []
-    if not call.at_hand and (call.request.size or not call.request.measured):
-        parts.append(call.request.part("request"))
-        bodies.append(call.request.kept)
-    if call.response is not None:
-        if call.lines:
-            parts.append('{"of":"headers","len":%d}' % len(call.lines))
-            bodies.append(call.lines)
-        call.response.measured = call.response.measured and not partial
-        parts.append(call.response.part("response"))
-        bodies.append(call.response.kept)
-    fields = call.head
-    if call.peer is not None:
-        fields += ',"peer":%s' % _quote(call.peer)
-    fields += ',"dur":%d' % ((_monotonic_ns() - call.began) // 1000)
+    began, head, address, response, parts, bodies, length = call.began, call.head, call.peer, call.response, "", [], 0
+    duration = (_monotonic_ns() - began) // 1000
+    fields = "" if head is None else f',"status":{head[0]},"proto":"{head[1]}","ttfb":{(head[2] - began) // 1000}'
+    if address is not None:
+        fields += ',"peer":' + _quote(f"{address[0]}:{address[1]}" if type(address) is tuple and len(address) == 2 else peer(address))
+    if error is None:
+        error = call.trouble
     if error is not None:
+        call.trouble = None
         fields += ',"error":{"type":%s,"message":%s}' % (_quote(type(error).__name__), _quote(cut(_message(error), ERROR_BYTES)))
     if partial:
         fields += ',"partial":true'
+    if call.request is not None and (call.request.size or not call.request.measured):
+        parts = "," + call.request.part("request")
+        bodies.append(call.request.kept)
+        length = len(call.request.kept)
+    if response is not None:
+        lines, kept = call.lines, response.kept
+        if lines:
+            parts += f',{{"of":"headers","len":{len(lines)}}}'
+            bodies.append(lines)
+            length += len(lines)
+        if partial:
+            response.measured = False
+        parts += "," + response.part("response")
+        bodies.append(kept)
+        length += len(kept)
     spool = state.spool
-    if spool.is_full(sum(map(len, bodies)) + len(fields) + MOST_FIELDS):  # past the cap an end is told without what passed
-        parts, bodies = [_nothing_of(call, of) for of in ("request", "response") if any('"of":"%s"' % of in part for part in parts)], ()
-    if parts:
-        fields += ',"parts":[%s]' % ",".join(parts)
+    if spool.written + length + len(fields) + MOST_FIELDS > spool.most:  # past the cap an end is told without what passed
+        parts, bodies, length = "".join(["," + _nothing_of(call, of) for of in ("request", "response") if '"of":"%s"' % of in parts]), (), 0
     spool.write(
-        ('{"kind":"call.end","inv":%s,"t":%d,"call":"%s"%s}' % (_quote(call.invocation), _time_ns() // 1000, call.id, fields)).encode("ascii"),
+        f'{{"kind":"call.end","inv":{_quote(call.invocation)},"t":{_time_ns() // 1000},"call":"{call.id}"{fields},"dur":{duration},"parts":[{parts[1:]}]}}',
         bodies,
-        vital=True,
+        length,
+        True,
+        False,
     )
 
 
@@ -246,29 +271,27 @@ class Copy:
 
     def add(self, data):
         if self.framing is not None:
-            for piece in self.framing.pieces(bytes(data)):
-                self._add(piece)
-        elif type(data) is memoryview and (data.ndim != 1 or data.itemsize != 1):
-            self._add(data.cast("B"))
-        else:
-            self._add(data)
-
-    def _add(self, data):
-        room = self.budget - len(self.kept)
-        if room > 0:
-            if not self.kept:
-                self.kept = bytes(data[:room])
-            else:
-                if type(self.kept) is bytes:
-                    self.kept = bytearray(self.kept)
-                self.kept += data[:room]
+            framing, self.framing = self.framing, None
+            for piece in framing.pieces(bytes(data)):
+                self.add(piece)
+            self.framing = framing
+            return
+        if type(data) is memoryview and (data.ndim != 1 or data.itemsize != 1):
+            data = data.cast("B")
+        if not self.size:
+            self.kept = bytes(data[: self.budget])
+        elif len(self.kept) < self.budget:
+            if type(self.kept) is bytes:
+                self.kept = bytearray(self.kept)
+            self.kept += data[: self.budget - len(self.kept)]
         self.size += len(data)
 
     def part(self, of):
         """Describe what is kept, in JSON."""
+        kept = len(self.kept)
         if not self.measured:
-            return '{"of":"%s","len":%d,"truncated":true}' % (of, len(self.kept))
-        return '{"of":"%s","len":%d,"size":%d%s}' % (of, len(self.kept), self.size, ',"truncated":true' if self.size > len(self.kept) else "")
+            return f'{{"of":"{of}","len":{kept},"truncated":true}}'
+        return f'{{"of":"{of}","len":{kept},"size":{self.size}}}' if kept == self.size else f'{{"of":"{of}","len":{kept},"size":{self.size},"truncated":true}}'
 
 
 class Framing:

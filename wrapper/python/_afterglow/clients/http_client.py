@@ -2,21 +2,27 @@
 
 Looks at the public methods of HTTPConnection and HTTPResponse and copies what passes through them, up to the budget. It reads
 no stream of the user's, holds none back, and asks no object of the user's anything: only values of the built-in types.
+
+What stands in for those methods is written out for each: a function runs it between two waits for its peer, from cold caches, where
+each call of a function and each object made costs several times what it does in a loop.
 """
+
+from _socket import socket as _socket  # what http.client has loaded
 
 from .. import guard
 from . import call as calls
 from .call import BYTES, MARK, Framing
 
-_CONNECTION = {"endheaders": ("self", "message_body"), "send": ("self",), "getresponse": ("self",), "close": ("self",)}
-_RESPONSE = {name: ("self",) for name in ("read", "readinto", "read1", "readline", "close")}
-
 # Where what is known of a call beforehand is noted on a connection.
-_AHEAD = "_afterglow_ahead"
+AHEAD = "_afterglow_ahead"
+
+_NONE = {}
+_getpeername = _socket.getpeername
 
 
 class _State:
-    library = None
+    response = message = too_soon = None  # classes of http.client's, whatever its names come to stand for
+    failures = ()
 
 
 _state = _State()
@@ -24,54 +30,287 @@ _state = _State()
 
 def install(module, settings):
     """Look at http.client from now on, if it is the one that this file knows."""
-    for name, methods in (("HTTPConnection", _CONNECTION), ("HTTPResponse", _RESPONSE)):
-        missing = calls.expects(getattr(module, name, None), methods)
-        if missing:
-            guard.say("warn", "http.client has no %s as expected; requests are not seen" % missing)
-            return
+    stand_ins = {
+        "HTTPConnection": {"endheaders": _endheaders, "send": _send, "getresponse": _getresponse, "close": _close_connection},
+        "HTTPResponse": {"read": _read, "read1": _read1, "readline": _readline, "readinto": _readinto, "close": _close},
+    }
+    for name, methods in stand_ins.items():
+        owner = getattr(module, name, None)
+        for method, make in methods.items():
+            if not _takes_the_same(vars(owner or object).get(method), make(None)):
+                guard.say("warn", "http.client has no %s.%s as expected; requests are not seen" % (name, method))
+                return
     calls.prepare(settings)
-    _state.library = module
-    for cls, observers in (
-        (
-            module.HTTPConnection,
-            {
-                "endheaders": (_begins, _begun, _not_begun),
-                "send": (_sends, _sent, _not_sent),
-                "getresponse": (_waits, _responded, _not_responded),
-                "close": (_closes_connection, None, None),
-            },
-        ),
-        (
-            module.HTTPResponse,
-            {
-                "read": (_reads, _has_read, _not_read),
-                "read1": (_reads, _has_read, _not_read),
-                "readline": (_reads, _has_read, _not_read),
-                "readinto": (_reads, _has_read_into, _not_read),
-                "close": (_closes, None, None),
-            },
-        ),
-    ):
-        for name, triple in observers.items():
-            setattr(cls, name, guard.around(cls.__dict__[name], *triple))
+    _state.response, _state.message, _state.too_soon = module.HTTPResponse, module.HTTPMessage, module.ImproperConnectionState
+    _state.failures = (OSError, module.HTTPException)
+    for name, methods in stand_ins.items():
+        owner = getattr(module, name)
+        for method, make in methods.items():
+            _stand_in(owner, method, make)
 
 
 def look_at_chunks():
     """Look at _safe_read as well, with which urllib3 reads chunks past the methods that are there for it."""
-    cls = _state.library.HTTPResponse
-    original = vars(cls).get("_safe_read")
-    if hasattr(original, "__code__"):
-        cls._safe_read = guard.around(original, _reads, _has_read_chunk, _not_read)
+    owner = _state.response
+    if _takes_the_same(vars(owner).get("_safe_read"), _safe_read(None)):
+        _stand_in(owner, "_safe_read", _safe_read)
+
+
+def _takes_the_same(original, stand_in):
+    """Tell whether a method takes the arguments that its stand-in takes, by the same names, and the same where they are left out."""
+    known, ours = getattr(original, "__code__", None), stand_in.__code__
+    return (
+        known is not None
+        and (known.co_argcount, known.co_kwonlyargcount, known.co_flags & 12) == (ours.co_argcount, ours.co_kwonlyargcount, 0)
+        and known.co_varnames[: known.co_argcount + known.co_kwonlyargcount] == ours.co_varnames[: ours.co_argcount + ours.co_kwonlyargcount]
+        and (original.__defaults__, original.__kwdefaults__) == (stand_in.__defaults__, stand_in.__kwdefaults__)
+    )
+
+
+def _stand_in(owner, method, make):
+    original = owner.__dict__[method]
+    setattr(owner, method, guard.dress(make(original), original))
+
+
+# The stand-ins. Each calls the original once, with what it was given. What an observer of ours raises ends in the guard; what the
+# original raises leaves without the stand-in's frame. A line that is not within an observer reads what every object of these classes
+# has, or an attribute of ours.
+
+
+def _endheaders(original):
+    observe, state = _begins.observes, guard.state
+
+    def endheaders(self, message_body=None, *, encode_chunked=False):
+        call = None
+        try:
+            if not state.off:
+                try:
+                    call = observe(self, message_body)
+                except BaseException as error:
+                    if not guard.swallowed(observe, error):
+                        raise
+            result = original(self, message_body, encode_chunked=encode_chunked)
+            if call is not None:
+                call.busy = False
+            return result
+        except BaseException as error:
+            if call is not None:
+                _not_begun(call, error)
+            guard.leave(error)
+            raise
+
+    return endheaders
+
+
+def _send(original):
+    def send(self, data):
+        call = None
+        try:
+            call = getattr(self, "__dict__", _NONE).get(MARK)
+            if call is not None:
+                if call.at_hand or call.nested or call.connecting:
+                    call = None
+                else:
+                    _sends(call, data)
+            result = original(self, data)
+            if call is not None:
+                call.nested = False
+            return result
+        except BaseException as error:
+            if call is not None:
+                _not_sent(call, error)
+            guard.leave(error)
+            raise
+
+    return send
+
+
+def _getresponse(original):
+    responded = _responded.observes
+
+    def getresponse(self):
+        call = None
+        try:
+            call = getattr(self, "__dict__", _NONE).get(MARK)
+            if call is not None:
+                call.busy = True
+                sock = self.__dict__.get("sock")
+                if issubclass(type(sock), _socket):
+                    try:
+                        call.peer = _getpeername(sock)
+                    except OSError:
+                        pass  # gone already; the library will say so
+            response = original(self)
+            if call is not None:
+                try:
+                    responded(self, call, response)
+                except BaseException as error:
+                    if not guard.swallowed(responded, error):
+                        raise
+            return response
+        except BaseException as error:
+            if call is not None:
+                _not_responded(self, call, error)
+            guard.leave(error)
+            raise
+
+    return getresponse
+
+
+def _close_connection(original):
+    def close(self):
+        try:
+            if MARK in getattr(self, "__dict__", _NONE):
+                _closes_connection(self)
+            return original(self)
+        except BaseException as error:
+            guard.leave(error)
+            raise
+
+    return close
+
+
+def _read(original):
+    has_read = _has_read.observes
+
+    def read(self, amt=None):
+        call = None
+        try:
+            call = getattr(self, "__dict__", _NONE).get(MARK)
+            if call is not None:
+                if call.nested:
+                    call = None
+                else:
+                    call.nested = True
+            data = original(self, amt)
+            if call is not None:
+                call.nested = False
+                try:
+                    has_read(self, call, data)
+                except BaseException as error:
+                    if not guard.swallowed(has_read, error):
+                        raise
+            return data
+        except BaseException as error:
+            if call is not None:
+                _not_read(self, call, error)
+            guard.leave(error)
+            raise
+
+    return read
+
+
+def _read1(original):
+    def read1(self, n=-1):
+        call = None
+        try:
+            call = _reads(self)
+            data = original(self, n)
+            if call is not None:
+                call.nested = False
+                _has_read(self, call, data)
+            return data
+        except BaseException as error:
+            if call is not None:
+                _not_read(self, call, error)
+            guard.leave(error)
+            raise
+
+    return read1
+
+
+def _readline(original):
+    def readline(self, limit=-1):
+        call = None
+        try:
+            call = _reads(self)
+            data = original(self, limit)
+            if call is not None:
+                call.nested = False
+                _has_read(self, call, data)
+            return data
+        except BaseException as error:
+            if call is not None:
+                _not_read(self, call, error)
+            guard.leave(error)
+            raise
+
+    return readline
+
+
+def _readinto(original):
+    def readinto(self, b):
+        call = None
+        try:
+            call = _reads(self)
+            length = original(self, b)
+            if call is not None:
+                call.nested = False
+                _has_read_into(self, call, b, length)
+            return length
+        except BaseException as error:
+            if call is not None:
+                _not_read(self, call, error)
+            guard.leave(error)
+            raise
+
+    return readinto
+
+
+def _safe_read(original):
+    def _safe_read(self, amt):
+        call = None
+        try:
+            call = getattr(self, "__dict__", _NONE).get(MARK)
+            if call is not None:
+                if call.nested:  # as a part of read()
+                    call = None
+                else:
+                    call.nested = True
+            data = original(self, amt)
+            if call is not None:
+                call.nested = False
+                _has_read_chunk(call, data)
+            return data
+        except BaseException as error:
+            if call is not None:
+                _not_read(self, call, error)
+            guard.leave(error)
+            raise
+
+    return _safe_read
+
+
+def _close(original):
+    def close(self):
+        try:
+            if MARK in getattr(self, "__dict__", _NONE):
+                _closes(self)
+            return original(self)
+        except BaseException as error:
+            guard.leave(error)
+            raise
+
+    return close
+
+
+def _reads(response):
+    """Give the call that a method reads for, unless it is part of another."""
+    call = getattr(response, "__dict__", _NONE).get(MARK)
+    if call is None or call.nested:
+        return None
+    call.nested = True
+    return call
 
 
 # The request
 
 
 @guard.observer
-def _begins(args, kwargs):
+def _begins(connection, body):
     """endheaders(message_body): everything is known but a body that comes later."""
-    connection = args[0]
     noted = connection.__dict__
+    ahead = noted.pop(AHEAD, None)
     lines = noted.get("_buffer")
     if not lines or type(lines) is not list or type(lines[0]) is not bytes:
         return None  # the library will say what is wrong
@@ -80,32 +319,16 @@ def _begins(args, kwargs):
         if call is not None:  # the one before, whose answer nobody has asked for
             del noted[MARK]
             calls.end(call, partial=True)
-        body = args[1] if len(args) > 1 else kwargs.get("message_body")
-        if body is None:
-            body = noted.get(_AHEAD)
-        method, target = lines[0].decode("latin-1").split(" ")[:2]
-        call = _start(connection, method, target, _head(lines), body)
-    if call is None:
-        return None
+        url, method = _url(connection, noted, lines[0])
+        if url is None:
+            return None
+        head = b"\n".join(lines[1:])
+        if head.count(b"\n") > len(lines) - 2:  # a header was given several lines, which are one here
+            head = b"\n".join([line.replace(b"\r\n", b" ") for line in lines[1:]])
+        call = calls.start(noted, "http.client", method, url, head, ahead if body is None else body)
     call.connecting = False
     call.busy = True
-    if not call.at_hand and any(line.lower() == b"transfer-encoding: chunked" for line in lines):
-        call.request.framing = Framing()
     return call
-
-
-def _head(lines):
-    """Give the lines behind the first one. A header may have been given several, which are one here."""
-    head = b"\n".join(lines[1:])
-    return head if head.count(b"\n") == len(lines) - 2 else b"\n".join(line.replace(b"\r\n", b" ") for line in lines[1:])
-
-
-def _start(connection, method, target, headers, body):
-    noted = connection.__dict__
-    url = _url(connection, noted, target)
-    if url is None:
-        return None
-    return calls.start(noted, "http.client", method, url, headers, body)
 
 
 def expect(connection, method, target, headers, body):
@@ -115,13 +338,11 @@ def expect(connection, method, target, headers, body):
     headers that it was given; elsewhere it starts when they are sent.
     """
     noted = connection.__dict__
-    if type(body) is bytes:
-        noted[_AHEAD] = body
-    if connection.default_port == 443 and noted.get("sock") is None and MARK not in noted:
+    if connection.default_port == 443 and MARK not in noted:
         given = calls.lines([(_text(name), _text(value)) for name, value in headers.items()]) if headers else b""
-        call = _start(connection, method, target, given, body)
-        if call is not None:
-            call.connecting = True
+        url, method = _url(connection, noted, ("%s %s " % (method, target)).encode("latin-1", "replace"))
+        if url is not None:
+            calls.start(noted, "http.client", method, url, given, body).connecting = True
 
 
 def _text(value):
@@ -129,35 +350,32 @@ def _text(value):
 
 
 def expect_no_more(connection, error):
-    """The library above has its response, or has failed to get one."""
+    """The library above has failed to get a response."""
     noted = connection.__dict__
-    noted.pop(_AHEAD, None)
-    if error is not None:
-        call = noted.pop(MARK, None)
-        if call is not None:
-            calls.end(call, error=error)
+    noted.pop(AHEAD, None)
+    call = noted.pop(MARK, None)
+    if call is not None:
+        calls.end(call, error=error)
 
 
-def _url(connection, noted, target):
-    """Give the absolute URL of a request, or None if it goes to Lambda's own Runtime API."""
-    host = noted.get("_tunnel_host") or connection.host
-    port = noted.get("_tunnel_port") if noted.get("_tunnel_host") else connection.port
-    if calls.is_runtime_api(connection.host, connection.port):
-        return None
-    if not target.startswith("/") and "://" in target:  # to a proxy
-        return target
+def _url(connection, noted, line):
+    """Give a request's absolute URL, or None if it goes to Lambda's own Runtime API, and its method."""
+    method, target = line.decode("latin-1").split(" ", 2)[:2]
+    host, port = connection.host, connection.port
+    if host == calls.state.runtime_api[0] and calls.is_runtime_api(host, port):
+        return None, method
+    if target[:1] != "/" and "://" in target:  # to a proxy
+        return target, method
+    if noted.get("_tunnel_host"):
+        host, port = noted["_tunnel_host"], noted.get("_tunnel_port")
     secure = connection.default_port == 443
     if type(host) is bytes:
         host = host.decode("latin-1")
-    if ":" in host and not host.startswith("["):
+    if ":" in host and host[0] != "[":
         host = "[" + host + "]"
-    place = host if port in (None, 443 if secure else 80) else "%s:%s" % (host, port)
-    return ("https://" if secure else "http://") + place + target
-
-
-@guard.observer
-def _begun(call, result):
-    call.busy = False
+    if port is None or port == (443 if secure else 80):
+        return ("https://" if secure else "http://") + host + target, method
+    return "%s%s:%s%s" % ("https://" if secure else "http://", host, port, target), method
 
 
 @guard.observer
@@ -167,29 +385,20 @@ def _not_begun(call, error):
 
 
 @guard.observer
-def _sends(args, kwargs):
-    call = args[0].__dict__.get(MARK)
-    if call is None or call.nested or call.at_hand or call.connecting:
-        return None
+def _sends(call, data):
     call.nested = True  # what is sent within a send goes to a proxy: CONNECT
-    _passes(call, args[1] if len(args) > 1 else kwargs.get("data"))
-    return call
-
-
-def _passes(call, data):
     if type(data) not in BYTES:  # a file or an iterator: the library reads it, nobody else does
-        call.request.measured = False
+        calls.request(call).measured = False
         return
     if call.unsent:
         # The first that is sent is the head; botocore sends the body with it.
         call.unsent = False
-        data = bytes(data).partition(b"\r\n\r\n")[2]
-    call.request.add(data)
-
-
-@guard.observer
-def _sent(call, result):
-    call.nested = False
+        head, _, data = bytes(data).partition(b"\r\n\r\n")
+        if b"\r\ntransfer-encoding: chunked\r\n" in (head + b"\r\n").lower():
+            calls.request(call).framing = Framing()
+        if not data:
+            return
+    calls.request(call).add(data)
 
 
 @guard.observer
@@ -210,30 +419,19 @@ def _in_trouble(call, error):
 
 
 @guard.observer
-def _waits(args, kwargs):
-    connection = args[0]
-    call = connection.__dict__.get(MARK)
-    if call is None or len(args) > 1 or kwargs:  # urllib3 1 asks whether getresponse knows an argument that it does not
-        return None
-    call.busy = True
-    sock = connection.__dict__.get("sock")
-    if isinstance(sock, _state.library.socket.socket):
-        try:
-            call.peer = calls.peer(_state.library.socket.socket.getpeername(sock))
-        except OSError:
-            pass  # gone already; the library will say so
-    return call, connection
-
-
-@guard.observer
-def _responded(token, response):
-    call, connection = token
+def _responded(connection, call, response):
     call.busy = False
     connection.__dict__.pop(MARK, None)
-    if not isinstance(response, _state.library.HTTPResponse) or response.headers is None:
+    if not isinstance(response, _state.response) or response.headers is None:
         calls.end(call, partial=True)  # somebody's own idea of a response
         return
-    head = calls.lines(list(response.headers.raw_items())) if type(response.headers) is _state.library.HTTPMessage else b""
+    headers = response.headers
+    pairs = headers.__dict__.get("_headers") if type(headers) is _state.message else ()
+    text = "\n".join(map(": ".join, pairs))
+    if text.isascii() and text.count("\n") < len(pairs):
+        head = text.encode("ascii")
+    else:  # a value of several lines, or not in ASCII
+        head = calls.lines(pairs)
     calls.responded(call, int(response.status), "HTTP/1.0" if response.version == 10 else "HTTP/1.1", head)
     if response.fp is None or response.length == 0 and not response.chunked:
         calls.end(call)
@@ -242,83 +440,60 @@ def _responded(token, response):
 
 
 @guard.observer
-def _not_responded(token, error):
-    call, connection = token
+def _not_responded(connection, call, error):
     call.busy = False
-    if isinstance(error, _state.library.ImproperConnectionState):
+    if isinstance(error, _state.too_soon):
         return  # not the time to ask; the request is still on its way
     connection.__dict__.pop(MARK, None)
     calls.end(call, error=error)
 
 
 @guard.observer
-def _reads(args, kwargs):
-    call = args[0].__dict__.get(MARK)
-    if call is None or call.nested:
-        return None
-    call.nested = True
-    return call, args
-
-
-@guard.observer
-def _has_read(token, data):
-    call, args = token
-    call.nested = False
+def _has_read(response, call, data):
     if type(data) is bytes:
         call.response.add(data)
-        _look_for_end(call, args[0])
+        if response.fp is None:
+            del response.__dict__[MARK]
+            calls.end(call, bool(response.length))  # read() with a size takes an early end for the end
 
 
 @guard.observer
-def _has_read_into(token, length):
-    call, args = token
-    call.nested = False
-    call.response.add(memoryview(args[1]).cast("B")[:length])
-    _look_for_end(call, args[0])
+def _has_read_into(response, call, room, length):
+    call.response.add(memoryview(room).cast("B")[:length])
+    if response.fp is None:
+        del response.__dict__[MARK]
+        calls.end(call, bool(response.length))
 
 
 @guard.observer
-def _has_read_chunk(token, data):
+def _has_read_chunk(call, data):
     """_safe_read(n), which urllib3 calls itself to read chunks, and once more with 2 for the line end behind each."""
-    call, args = token
-    call.nested = False
     if data != b"\r\n":
         call.response.add(data)
 
 
-def _look_for_end(call, response):
-    if response.fp is None:
-        response.__dict__.pop(MARK, None)
-        calls.end(call, partial=bool(response.length))  # read() with a size takes an early end for the end
-
-
 @guard.observer
-def _not_read(token, error):
-    call, args = token
+def _not_read(response, call, error):
     call.nested = False
-    if isinstance(error, (OSError, _state.library.HTTPException)):
-        args[0].__dict__.pop(MARK, None)
+    if isinstance(error, _state.failures):
+        response.__dict__.pop(MARK, None)
         calls.end(call, partial=True, error=error)
 
 
 @guard.observer
-def _closes(args, kwargs):
-    response = args[0]
-    call = response.__dict__.get(MARK)
-    if call is None or call.nested:
-        return None
+def _closes(response):
+    call = response.__dict__[MARK]
+    if call.nested:
+        return
     del response.__dict__[MARK]
     # urllib3 reads chunks past http.client, which then does not know that it was the last one.
     whole = response.fp is None or response.length == 0 or bool(response.chunked) and guard.caller() == "read_chunked"
     calls.end(call, partial=not whole)
-    return None
 
 
 @guard.observer
-def _closes_connection(args, kwargs):
-    noted = args[0].__dict__
-    call = noted.get(MARK)
-    if call is not None and not call.busy and not call.nested and not call.connecting:
-        del noted[MARK]
+def _closes_connection(connection):
+    call = connection.__dict__[MARK]
+    if not call.busy and not call.nested and not call.connecting:
+        del connection.__dict__[MARK]
         calls.end(call, partial=True)
-    return None

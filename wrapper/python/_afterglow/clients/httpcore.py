@@ -144,7 +144,7 @@ def _note_peer(call, connection):
     except Exception:
         return  # gone already; the library will say so
     if type(address) is tuple:
-        call.peer = calls.peer(address)
+        call.peer = address
 
 
 @guard.observer
@@ -168,9 +168,9 @@ def _sends_2(args, kwargs):
 
 def _passes(call, data):
     if type(data) in BYTES:
-        call.request.add(data)
+        calls.request(call).add(data)
     else:
-        call.request.measured = False
+        calls.request(call).measured = False
 
 
 # The steps

@@ -5,6 +5,9 @@ requests and botocore ride on it. A function that cannot reach an AWS endpoint w
 
 from .. import guard
 from . import http_client
+from .http_client import AHEAD
+
+_NONE = {}
 
 
 def install(module, settings):
@@ -16,21 +19,38 @@ def install(module, settings):
         guard.say("warn", "urllib3 has no HTTPConnectionPool._make_request as expected; a connection that fails is not seen")
         return
     http_client.look_at_chunks()
-    pool._make_request = guard.around(original, _makes, _made, _not_made)
+    pool._make_request = guard.dress(_make_request(original), original)
+
+
+def _make_request(original):
+    state = guard.state
+
+    def _make_request(*args, **kwargs):
+        noted = _NONE
+        try:
+            if len(args) > 3 and not state.off:
+                noted = getattr(args[1], "__dict__", _NONE)
+                if noted.get("sock") is None:
+                    _connects(args[1], args[2], args[3], kwargs)
+                body = kwargs.get("body")
+                if type(body) is bytes and noted is not _NONE:
+                    noted[AHEAD] = body
+            response = original(*args, **kwargs)
+            if AHEAD in noted:  # the request has gone a way that is not known here
+                del noted[AHEAD]
+            return response
+        except BaseException as error:
+            if noted is not _NONE:
+                _not_made(args[1], error)
+            guard.leave(error)
+            raise
+
+    return _make_request
 
 
 @guard.observer
-def _makes(args, kwargs):
-    if len(args) < 4:
-        return None
-    _, connection, method, target = args[:4]
-    http_client.expect(connection, method, target, kwargs.get("headers"), kwargs.get("body"))
-    return connection
-
-
-@guard.observer
-def _made(connection, response):
-    http_client.expect_no_more(connection, None)
+def _connects(connection, method, target, named):
+    http_client.expect(connection, method, target, named.get("headers"), named.get("body"))
 
 
 @guard.observer
