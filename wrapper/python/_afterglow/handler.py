@@ -13,8 +13,10 @@ from contextvars import ContextVar
 from . import guard
 from .spool import ERROR_BYTES, Spool, cut
 
-# A larger event is walked to this many values; what that costs must not depend on the event.
-WALK_NODES = 2000
+# Of a larger event with long strings, this many values are walked to; what that costs must not depend on the event.
+WALK_NODES = 600
+# In a batch whose messages have fewer bytes than this, the first ones say more than what is left of more of them, and cost nothing.
+SMALL_MESSAGE = 2048
 WALK_LIST = 100  # items kept of a list: messages of a batch, whose ids are what the walk is for
 WALK_STRING = 256  # characters kept of a string: ids are shorter, and bodies of messages show how they begin
 WALK_LONG_LIST = 20  # in a longer list there is room for the ids of its items, and for little else
@@ -161,9 +163,7 @@ def _awaits_parsing(args, kwargs):
 @guard.observer
 def _parsed(token, event):
     if invocations.unwritten is token:
-        data = invocations.spool.encode(Walk(invocations.settings.event_bytes).shorten(event, 0)).encode("ascii")
-        size = len(token[1])
-        invocations.write_start({"of": "event", "len": len(data), "size": size, "truncated": True, "shortened": True}, data)
+        invocations.write_start(*_large(token[1], event, invocations.settings.event_bytes))
 
 
 @guard.observer
@@ -250,7 +250,7 @@ def _prefix(of, whole, budget):
         truncated = len(whole) > budget if size is None else size > len(kept)
     else:
         size = len(whole)
-        kept = bytes(whole[:budget])
+        kept = whole if size <= budget else memoryview(whole)[:budget]
         truncated = size > budget
     part = {"of": of, "len": len(kept)}
     if size is not None:
@@ -258,6 +258,23 @@ def _prefix(of, whole, budget):
     if truncated:
         part["truncated"] = True
     return part, kept
+
+
+def _large(whole, event, budget):
+    """Give the part and the bytes of what is kept of an event that is larger than the budget: its beginning as it came, or, where that would show only
+    the first of some large messages, the event with its long strings cut."""
+    values = event.values() if type(event) is dict else (event,)
+    batches = [value for value in values if type(value) is list] if len(values) <= WALK_NODES else ()
+    if len(values) > WALK_NODES or any([len(whole) <= SMALL_MESSAGE * len(batch) for batch in batches]):
+        return _prefix("event", whole, budget)
+    walk = Walk(budget)
+    kept = walk.shorten(event, 0)
+    if walk.nodes <= 0 and not batches:
+        return _prefix("event", whole, budget)
+    data = invocations.spool.encode(kept).encode("ascii")
+    size = len(whole) if type(whole) is bytes or whole.isascii() else None
+    part = {"of": "event", "len": len(data), "size": size, "truncated": True, "shortened": True}
+    return {name: value for name, value in part.items() if value is not None}, data
 
 
 def _status(answer):

@@ -90,6 +90,16 @@ else:
     _pwrite = _pwritev = None
 
 
+def _duplicate(fd, least):
+    """Give another descriptor, of the least number that is free from here on."""
+    known = "fcntl" in sys.modules
+    from fcntl import F_DUPFD_CLOEXEC, fcntl
+
+    if not known:  # the function is to find what it would
+        sys.modules.pop("fcntl", None)
+    return fcntl(fd, F_DUPFD_CLOEXEC, least)
+
+
 class File:
     """One file of the spool.
 
@@ -155,11 +165,9 @@ class File:
         """Open the file to keep it open, if that can be."""
         if not self.keeps:
             return False
-        from fcntl import F_DUPFD_CLOEXEC, fcntl
-
         fd = _open(self.open, _FLAGS)
         try:
-            kept = fcntl(fd, F_DUPFD_CLOEXEC, self.number)
+            kept = _duplicate(fd, self.number)
         except OSError:  # no descriptor of that number may be had
             self.keeps = False
             return False

@@ -42,6 +42,32 @@ class Calls(unittest.TestCase):
         losses = [header["records"] for header, _ in others if header["kind"] == "loss" and header["reason"] == "invocation-full"]
         self.assertEqual((losses, [header["kind"] for header, _ in others if header["kind"] != "loss"]), ([2], []))
 
+    def test_framing(self):
+        """Chunks, extensions of their lengths, and what follows the last one, wherever they are cut."""
+        whole = b"5\r\nhello\r\nA;more=1\r\n 0123456789"[:-1] + b"\r\n0\r\nX-Checksum: abc\r\n\r\n"
+        for size in range(1, len(whole) + 1):
+            framing = calls.Framing()
+            found = [piece for at in range(0, len(whole), size) for piece in framing.pieces(whole[at : at + size])]
+            self.assertEqual(b"".join(found), b"hello 012345678", size)
+
+    def test_copies(self):
+        """A body in one piece is not copied, however large; in several it is, up to the budget."""
+        whole = b"x" * 100000
+        for budget in (100000, 50000, 0):
+            copy = calls.Copy(budget)
+            copy.add(whole)
+            self.assertEqual((bytes(copy.kept), copy.size), (whole[:budget], 100000))
+            if budget:
+                self.assertIs(copy.kept if budget == 100000 else copy.kept.obj, whole)
+            for kind in (bytearray, memoryview):
+                copy = calls.Copy(budget)
+                copy.add(kind(whole))
+                self.assertEqual((type(copy.kept), copy.kept, copy.size), (bytes, whole[:budget], 100000))
+        copy = calls.Copy(7)
+        for piece in (b"", b"ab", bytearray(b"cd"), memoryview(b"efgh"), b"i"):
+            copy.add(piece)
+        self.assertEqual((bytes(copy.kept), copy.size), (b"abcdefg", 9))
+
     def test_lines(self):
         self.assertEqual(calls.lines([("A", "b"), ("C", "\u00e9")]), b"A: b\nC: \xe9")
         self.assertEqual(calls.lines([("A", "one\r\n two"), ("C", "")]), b"A: one  two\nC: ")

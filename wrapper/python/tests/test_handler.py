@@ -59,6 +59,43 @@ class Shortened(unittest.TestCase):
         self.assertNotIn("bottom", json.dumps(self.shorten(event)[0]))
 
 
+class Large(unittest.TestCase):
+    def kept(self, event, budget=65536):
+        self.addCleanup(setattr, handler.invocations, "spool", handler.invocations.spool)
+        handler.invocations.spool = Encoder()
+        whole = json.dumps(event)
+        part, data = handler._large(whole.encode(), event, budget)
+        self.assertEqual((part["len"], part["size"], part["truncated"]), (len(data), len(whole), True))
+        self.assertLessEqual(len(data), budget + 1600)
+        return part.get("shortened", False), data, whole.encode()
+
+    def test_its_beginning_where_its_pieces_are_small(self):
+        for event in (
+            {"Records": [{"messageId": str(number), "body": "x" * 1000} for number in range(1000)]},
+            [{"id": number} for number in range(10000)],
+            {str(number): number for number in range(10000)},
+            {"nested": {"lists": [[number, number] for number in range(99)], "many": {str(number): ["x" * 2000] for number in range(800)}}},
+        ):
+            shortened, data, whole = self.kept(event)
+            self.assertEqual((shortened, data), (False, whole[:65536]))
+
+    def test_cut_where_its_pieces_are_large(self):
+        for event, last in (
+            ({"Records": [{"messageId": str(number), "body": "x" * 100000} for number in range(10)]}, b'"messageId":"9"'),
+            ({"Records": [{"messageId": str(number), "body": "x" * 4000, "more": dict.fromkeys("abcdefghij", "")} for number in range(250)]}, b'"messageId":"40"'),
+            ({"body": "x" * 1000000, "requestContext": {"requestId": "an id"}}, b"an id"),
+            ("x" * 100000, b'x"'),
+        ):
+            shortened, data, _ = self.kept(event)
+            self.assertTrue(shortened)
+            json.loads(data)
+            self.assertIn(last, data)
+
+
+class Encoder:
+    encode = staticmethod(lambda value: json.dumps(value, separators=(",", ":")))
+
+
 class Kept(unittest.TestCase):
     def test_prefix(self):
         cases = (

@@ -279,7 +279,8 @@ class Copy:
         if type(data) is memoryview and (data.ndim != 1 or data.itemsize != 1):
             data = data.cast("B")
         if not self.size:
-            self.kept = bytes(data[: self.budget])
+            kept = data if len(data) <= self.budget else memoryview(data)[: self.budget]
+            self.kept = kept if type(data) is bytes else bytes(kept)
         elif len(self.kept) < self.budget:
             if type(self.kept) is bytes:
                 self.kept = bytearray(self.kept)
@@ -295,16 +296,17 @@ class Copy:
 
 
 class Framing:
-    """Takes the framing of a chunked body away as it passes by, wherever it is cut into pieces."""
+    """Takes the framing of a chunked body away as it passes by, wherever it is cut into pieces, and what follows the last chunk."""
 
-    __slots__ = ("left", "line")
+    __slots__ = ("left", "line", "over")
 
     def __init__(self):
         self.left = 0  # of the chunk's data and the line end behind it
         self.line = b""  # the beginning of a line with a chunk's length
+        self.over = False
 
     def pieces(self, data):
-        while data:
+        while data and not self.over:
             if self.left:
                 piece, data = data[: self.left], data[self.left :]
                 ends = max(0, len(piece) - max(0, self.left - 2))  # bytes of the line end
@@ -314,5 +316,6 @@ class Framing:
             line, found, data = (self.line + data).partition(b"\r\n")
             self.line = b"" if found else line
             if found:
-                length = int(line.partition(b";")[0] or b"0", 16)
-                self.left = length + 2 if length else 0
+                length = int(line.partition(b";")[0], 16)
+                self.left = length + 2
+                self.over = length == 0

@@ -7,6 +7,7 @@ What stands in for those methods is written out for each: a function runs it bet
 each call of a function and each object made costs several times what it does in a loop.
 """
 
+from _io import BytesIO
 from _socket import socket as _socket  # what http.client has loaded
 
 from .. import guard
@@ -387,8 +388,8 @@ def _not_begun(call, error):
 @guard.observer
 def _sends(call, data):
     call.nested = True  # what is sent within a send goes to a proxy: CONNECT
-    if type(data) not in BYTES:  # a file or an iterator: the library reads it, nobody else does
-        calls.request(call).measured = False
+    if type(data) not in BYTES:
+        _sends_file(call, data)
         return
     if call.unsent:
         # The first that is sent is the head; botocore sends the body with it.
@@ -399,6 +400,16 @@ def _sends(call, data):
         if not data:
             return
     calls.request(call).add(data)
+
+
+def _sends_file(call, data):
+    """A file or an iterator: the library reads it, nobody else does. What is in memory can be had without reading."""
+    copy = calls.request(call)
+    if type(data) is not BytesIO or data.closed:
+        copy.measured = False
+        return
+    with data.getbuffer() as whole, whole[data.tell() :] as rest:
+        copy.add(rest)
 
 
 @guard.observer

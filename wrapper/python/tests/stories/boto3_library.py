@@ -15,7 +15,7 @@ CALLS = [
     {"line": "POST /", "status": 200, "request_truncated": False},
     {"line": "POST /", "status": 200},
     {"line": "PUT /stored/key", "status": 200},
-    {"line": "PUT /stored/from-file", "status": 200},
+    {"line": "PUT /stored/from-file", "status": 200, "request": b"some more bytes", "request_size": 15},
     {"line": "GET /json/key", "status": 200, "response": b'{"got": 0}'},
     {"line": "GET /large/key", "status": 200, "partial": True},
     {"line": "GET /chunked/key", "status": 200},

@@ -17,7 +17,7 @@ CALLS = [
     {"line": "POST /json?7", "request": BIG[:32768], "request_size": 100000, "request_truncated": True},
     {"line": "POST /json?8", "request": BIG[:32768], "request_size": 100000, "request_truncated": True},
     {"line": "POST /json?9", "request": b"piece by piece", "request_size": 14},
-    {"line": "POST /json?10", "request": b"", "request_size": None, "request_truncated": True},
+    {"line": "POST /json?10", "request": b"by file", "request_size": 7},
     {"line": "POST /json?11", "request": b"", "request_size": None, "request_truncated": True},
     {"line": "PUT /json?12", "request": None},
     {"line": "POST /json?13", "request": b"12", "request_size": 2},
