@@ -28,8 +28,8 @@ STORIES = os.path.join(HERE, "stories")
 PATIENCE = 60
 
 
-def tell(stories, base, spool, hook, extra=None):
-    """Run stories as one process and give its exit code, stdout and stderr; hook is a directory, or None."""
+def environment(spool, hook, extra=None):
+    """Give the environment of a process that tells stories; hook is a directory, or None."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AFTERGLOW", "AWS", "HTTP", "http", "no_proxy"))}
     libraries = os.environ.get("TEST_LIBRARIES", "")
     paths = [path for path in (hook, libraries) if path]
@@ -40,9 +40,14 @@ def tell(stories, base, spool, hook, extra=None):
     env["PYTHONHASHSEED"] = "0"  # botocore says what it can do in the order of a set
     env["PYTHONWARNINGS"] = "always::ResourceWarning"
     env.update(extra or {})
+    return env
+
+
+def tell(stories, base, spool, hook, extra=None):
+    """Run stories as one process and give its exit code, stdout and stderr; hook is a directory, or None."""
     done = subprocess.run(
         [sys.executable, os.path.join(HERE, "run_story.py")] + [os.path.join(STORIES, story + ".py") for story in stories] + [base],
-        env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False,
+        env=environment(spool, hook, extra), stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False,
     )
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 

@@ -260,14 +260,13 @@ def _message(error):
 class Copy:
     """Keeps the beginning of a body, and counts all of it."""
 
-    __slots__ = ("budget", "kept", "size", "measured", "framing")
+    kept = b""  # a body that comes in one piece stays the user's own object
+    size = 0
+    measured = True  # False when something passed whose size is not known
+    framing = None  # of a chunked request, which the user's library writes
 
     def __init__(self, budget):
         self.budget = budget
-        self.kept = b""  # a body that comes in one piece stays the user's own object
-        self.size = 0
-        self.measured = True  # False when something passed whose size is not known
-        self.framing = None  # of a chunked request, which the user's library writes
 
     def add(self, data):
         if self.framing is not None:

@@ -68,13 +68,13 @@ async def stories(base):
         await attempt(session, "GET", base + "/moved")
         await attempt(session, "GET", base + "/error", raise_for_status=True)
         await attempt(session, "POST", base + "/vanish")
-        await attempt(session, "GET", base + "/never", timeout=aiohttp.ClientTimeout(total=0.1))
-        await attempt(session, "GET", base + "/never?socket", timeout=aiohttp.ClientTimeout(total=None, sock_read=0.1))
+        await attempt(session, "GET", base + "/never", timeout=aiohttp.ClientTimeout(total=0.5))
+        await attempt(session, "GET", base + "/never?socket", timeout=aiohttp.ClientTimeout(total=None, sock_read=0.3))
         task = asyncio.ensure_future(attempt(session, "GET", base + "/never?given-up"))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
         task.cancel()
         await task
-        await attempt(session, "GET", base + "/stalls", timeout=aiohttp.ClientTimeout(total=0.2))
+        await attempt(session, "GET", base + "/stalls", timeout=aiohttp.ClientTimeout(total=1))
         await attempt(session, "GET", base + "/half")
         await attempt(session, "GET", "http://127.0.0.1:1/")
         try:
