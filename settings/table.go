@@ -31,7 +31,7 @@ func list() []Setting {
 		{Name: "AFTERGLOW_CAPTURE_BODY_BYTES", Type: Bytes, Default: "32768", Min: 0, Max: 1 << 20, Readers: []Reader{Hooks},
 			Doc: "Most that is kept of a request's or response's body. 0 keeps nothing; message ids of batches are found in responses, so small values cost links."},
 		{Name: "AFTERGLOW_CAPTURE_EVENT_BYTES", Type: Bytes, Default: "65536", Min: 0, Max: 1 << 20, Readers: []Reader{Hooks},
-			Doc: "Most that is kept of the event and of the response. Larger events are shortened, not cut, so that the ids in them survive."},
+			Doc: "Most that is kept of the event and of the response. Larger events are shortened, not cut, so that the ids in them survive; of many small messages the first ones may be kept as they came."},
 		{Name: "AFTERGLOW_CAPTURE_HEADER_BYTES", Type: Bytes, Default: "16384", Min: 0, Max: 1 << 16, Readers: []Reader{Hooks, Extension},
 			Doc: "Most that is kept of the headers of one request or response. 0 keeps none. What is left out for want of room is counted in afterglow.dropped.headers."},
 		{Name: "AFTERGLOW_MASK_PRESET", Type: Enum, Default: "default", Wrong: "strict", Values: []string{"default", "strict", "pci", "off"}, Readers: []Reader{Extension},
