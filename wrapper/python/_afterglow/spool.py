@@ -179,8 +179,11 @@ class File:
             _close(kept)
             self.keeps = False
             return False
-        self.fd = kept
-        return True
+        if self.fd >= 0 or not self.keeps:  # another thread was quicker, or the file is done by now
+            _close(kept)
+        else:
+            self.fd = kept
+        return self.fd >= 0
 
     def _append_once(self, head, length, bodies):
         fd = _open(self.open, _FLAGS)
@@ -191,7 +194,8 @@ class File:
         return self._written(written, len(head) + length + 1)
 
     def let_go(self):
-        """Close the descriptor, if it is still the file's."""
+        """Close the descriptor, if it is still the file's, and get no other."""
+        self.keeps = False
         fd, self.fd = self.fd, -1
         if fd >= 0 and self._is_ours(fd):
             _close(fd)

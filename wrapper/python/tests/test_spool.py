@@ -365,6 +365,33 @@ class Spool(unittest.TestCase):
         self.assertEqual(self.descriptors(), before)
 
     @unittest.skipUnless(sys.platform == "linux", "elsewhere the file is opened for each record")
+    def test_threads_that_open_at_once(self):
+        """What two have opened is closed again but for one, and so is what is opened while the file is finished."""
+        before = self.descriptors()
+        kept = spool._duplicate
+        self.addCleanup(setattr, spool, "_duplicate", kept)
+        writer = self.make()
+
+        def meanwhile(what):
+            def duplicate(fd, least):
+                spool._duplicate = kept
+                what()
+                return kept(fd, least)
+
+            spool._duplicate = duplicate
+
+        writer.begin("one")
+        meanwhile(lambda: writer.record("call.start", "one", {"call": "inner"}))
+        writer.record("call.start", "one", {"call": "outer"})
+        self.assertEqual(len(self.descriptors()), len(before) + 1)
+        writer.begin("two")
+        meanwhile(writer.end)
+        writer.record("call.start", "two", {"call": "late"})
+        writer.end()
+        self.assertEqual(self.descriptors(), before)
+        self.assertEqual([header["call"] for _, header, _ in records(self.directory) if "call" in header], ["inner", "outer", "late"])
+
+    @unittest.skipUnless(sys.platform == "linux", "elsewhere the file is opened for each record")
     def test_the_function_takes_the_descriptor(self):
         """It closes what it does not know, and is given the number for something of its own: nothing of ours goes there."""
         other = os.path.join(self.parent, "other")
