@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -162,6 +163,7 @@ type sweep struct {
 	layers    map[layerKey]madeLayer // what was made once, or could not be
 	outcomes  []outcome
 	begun     bool // it was shown something
+	untouched assertions.Matcher
 }
 
 // Visit implements awscdk.IAspect.
@@ -184,18 +186,25 @@ func (a *sweep) Visit(node constructs.IConstruct) {
 	}
 	o := outcome{Why: why}
 	if why == "" {
-		o = a.wire(t, path)
+		o = a.wire(&t, path)
 	}
 	o.Path = path
 	a.outcomes = append(a.outcomes, o)
 }
 
 // wire instruments a function that nothing but its properties may keep from it.
-func (a *sweep) wire(t target, path string) outcome {
-	c := Candidate{Path: path, Runtime: text(t.cfn.Runtime()), Resource: t.cfn}
+func (a *sweep) wire(t *target, path string) outcome {
+	c := Candidate{Path: path, Runtime: unresolved, Resource: t.cfn}
+	if runtime, ok := t.read()["runtime"].(string); ok {
+		c.Runtime = text(&runtime)
+	}
 	if why := a.leaveByProps(c); why != "" {
 		return outcome{Why: why}
 	}
+	if a.untouched == nil {
+		a.untouched = untouched()
+	}
+	t.untouched = a.untouched
 	settings := a.settingsFor(c)
 	return t.wire(settings, a.variables[settings], func(stack awscdk.Stack, architecture string) (awslambda.ILayerVersion, error) {
 		key := layerKey{stack, architecture, settings.layer()}
@@ -295,8 +304,7 @@ func (a *sweep) leaveByProps(c Candidate) (why string) {
 
 // isProviderFramework tells the handlers of the custom resources' provider framework, which have no metadata.
 func isProviderFramework(c Candidate) bool {
-	handler := text(c.Resource.Handler())
-	return strings.Contains(c.Path, "/framework-") && strings.HasPrefix(handler, "framework.")
+	return strings.Contains(c.Path, "/framework-") && strings.HasPrefix(text(c.Resource.Handler()), "framework.")
 }
 
 func matches(matchers []Matcher, c Candidate) bool {

@@ -99,7 +99,8 @@ func instrumentable(fn awslambda.Function, w *wiring, layers *[]awslambda.ILayer
 	if !ok {
 		return jsii.Bool(false)
 	}
-	state := targetOf(cfn).glance()
+	t := targetOf(cfn)
+	state := t.glance()
 	if layers != nil {
 		state.layers = make([]any, len(*layers))
 	}

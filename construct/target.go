@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -23,6 +24,9 @@ type target struct {
 	node  constructs.Node       // of shown, where targetOf has made it
 	stack awscdk.Stack
 	role  awsiam.IRole // of fn; nil if there is none. look asks for it
+
+	properties map[string]any     // of cfn, as read has found them
+	untouched  assertions.Matcher // untouched's, if it was made already
 }
 
 func targetOf(cfn awslambda.CfnFunction) target {
@@ -34,13 +38,21 @@ func targetOf(cfn awslambda.CfnFunction) target {
 }
 
 // glance reads the properties that do not change any more.
-func (t target) glance() functionState {
+func (t *target) glance() functionState {
 	return stateOf(t.stack.Resolve(t.given("runtime", "packageType", "architectures", "vpcConfig", "timeout")))
 }
 
-// given are some of the resource's properties as they were given.
-func (t target) given(names ...string) map[string]any {
-	all, some := *t.cfn.CfnProperties(), map[string]any{}
+// read gives the resource's properties as they were given.
+func (t *target) read() map[string]any {
+	if t.properties == nil {
+		t.properties = *t.cfn.CfnProperties()
+	}
+	return t.properties
+}
+
+// given are some of them.
+func (t *target) given(names ...string) map[string]any {
+	all, some := t.read(), map[string]any{}
 	for _, name := range names {
 		if all[name] != nil {
 			some[name] = all[name]
@@ -63,7 +75,7 @@ func (t *target) look() functionState {
 		}
 	}
 	const over = "over"
-	if overrides := overridesOf(t.cfn); overrides != nil {
+	if overrides := t.overrides(); overrides != nil {
 		wanted[over] = overrides
 	}
 	properties, _ := t.stack.Resolve(wanted).(map[string]any)

@@ -21,6 +21,9 @@ import (
 // patience bounds what a busy machine may take for a step: the first deploy installs tools and runtimes.
 const patience = 15 * time.Minute
 
+// toldWithin bounds the wait for spans, which leave a moment after the response.
+const toldWithin = 3 * time.Minute
+
 // An account is a local AWS with a project in it.
 type account struct {
 	*cloud.Cloud
@@ -113,7 +116,7 @@ func (a account) mustTell(t *testing.T, wrapped, service string) {
 		}
 		return
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), toldWithin)
 	defer cancel()
 	told := map[any]bool{}
 	err := a.Receiver().Wait(ctx, func(spans []otlptest.Span) bool {

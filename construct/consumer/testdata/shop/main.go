@@ -77,7 +77,7 @@ func newShop(app awscdk.App, e edition) {
 	} {
 		props.FunctionName = jsii.String("shop-" + id)
 		props.Layers = layers
-		props.Timeout = awscdk.Duration_Seconds(jsii.Number(30))
+		props.Timeout = awscdk.Duration_Minutes(jsii.Number(2)) // a busy machine starts runtimes slowly
 		props.Architecture = awslambda.Architecture_X86_64()
 		if os.Getenv("SHOP_ARCHITECTURE") == "arm64" {
 			props.Architecture = awslambda.Architecture_ARM_64()
