@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command synth measures how much longer an app of many functions takes to synthesise with Afterglow than without.
 //
 // It takes the module's source (run it inside) and runs apps as processes of their own, one kind after the other in turn: with plain functions, with
