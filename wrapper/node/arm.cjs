@@ -1,8 +1,9 @@
 'use strict';
-// The hook's way in: exec-wrapper has Node.js --require start.cjs before Lambda's runtime client runs, and that requires this
+// The hook's way in: exec-wrapper has Node.js --require start.cjs before Lambda's runtime client runs, and that runs this
 // file. Node.js does not start with a --require that it cannot read or parse; so start.cjs is one line that lets anything of
-// the hook's fail, and exec-wrapper compares that line. The files are called .cjs because they need no package.json beside
-// them then, which is as fatal if it is broken.
+// the hook's fail, and exec-wrapper compares that line. That file is called .cjs because it needs no package.json beside
+// it then, which is as fatal if it is broken. The others are compiled as that line compiles this one: what require looks up
+// for each of them would take as long as all that they do.
 //
 // It takes nothing but the environment. It waits for the runtime client to load its native addon and arms the hook in
 // that moment, before any code of the function ran: what happens there is what the function is seen through (handler.cjs).
@@ -85,33 +86,52 @@ function watch() {
 
 function arm(addon) {
   try {
-    const guard = require('./guard.cjs');
+    const load = loader();
+    const guard = load('guard.cjs');
     guard.run('start', () => {
       const settings = read(guard);
-      const spool = require('./spool.cjs').create(settings, guard);
-      const handler = require('./handler.cjs').create(settings, guard, spool);
+      const spool = load('spool.cjs').create(settings, guard);
+      const handler = load('handler.cjs').create(settings, guard, spool);
       handler.attach(addon);
-      const calls = require('./clients/call.cjs').create(settings, guard, handler.writer(), handler);
+      const calls = load('clients/call.cjs').create(settings, guard, handler.writer(), handler);
       // One line for each library that sends requests.
-      const http = guard.run('http', () => require('./clients/http.cjs'));
+      const http = guard.run('http', () => load('clients/http.cjs'));
       guard.run('http', () => http.attach(guard, calls, handler));
-      guard.run('undici', () => subscribe(guard, 'undici:request:create', () => require('./clients/undici.cjs').attach(guard, calls, handler, http)));
-      guard.run('http2', () => firstStream(guard, (prototype) => require('./clients/http2.cjs').attach(guard, calls, prototype, http)));
+      guard.run('undici', () => subscribe(guard, 'undici:request:create', () => load('clients/undici.cjs').attach(guard, calls, handler, http)));
+      guard.run('http2', () => firstStream(guard, (prototype) => load('clients/http2.cjs').attach(guard, calls, prototype, http)));
     });
-    forget();
   } catch {
     // guard.cjs itself could not be loaded: see above.
   }
+}
+
+// loader gives a function that loads the hook's files. Node.js' own require would, besides, put each of them where the function can see
+// it, and tell whoever watches what is required: tracers and compilers of the function's own do.
+function loader() {
+  const { readFileSync } = require('fs');
+  const { compileFunction } = require('vm');
+  const loaded = { __proto__: null };
+  const from = (folder) => (name) => {
+    if (!name.endsWith('.cjs')) return loaded[name] || (loaded[name] = require(name)); // a part of Node.js, seldom one not loaded before
+    return load(name.startsWith('../') ? name.slice('../'.length) : folder + (name.startsWith('./') ? name.slice('./'.length) : name));
+  };
+  const load = (name) => {
+    if (name in loaded) return loaded[name];
+    const filename = `${__dirname}/${name}`;
+    const module = { exports: {} };
+    const folder = name.slice(0, name.lastIndexOf('/') + 1);
+    compileFunction(readFileSync(filename, 'utf8'), ['module', 'require', '__filename'], { filename })(module, from(folder), filename);
+    loaded[name] = module.exports;
+    return module.exports;
+  };
+  return load;
 }
 
 // subscribe has the first message of a channel load what takes the messages: many functions never send one.
 function subscribe(guard, channel, load) {
   let take;
   require('diagnostics_channel').subscribe(channel, (message) => guard.run(channel, () => {
-    if (take === undefined) {
-      take = load();
-      forget();
-    }
+    if (take === undefined) take = load();
     take(message);
   }));
 }
@@ -126,16 +146,13 @@ function firstStream(guard, use) {
     if (!Object.hasOwn(own, 'constructor') || own.constructor.name !== 'ClientHttp2Stream') return;
     if (prototype.cork === watching) prototype.cork = cork;
     use(own);
-    forget();
   });
   prototype.cork = watching;
 }
 
-// forget takes the hook's files out of the cache of modules: the function's view of it is its own.
+// forget takes the one file that Node.js has loaded out of its cache of modules: the function's view of that is its own.
 function forget() {
-  for (const file of Object.keys(require.cache)) {
-    if (file.startsWith(`${__dirname}/`)) delete require.cache[file];
-  }
+  delete require.cache[module.filename];
 }
 
 // read gives the settings that the hook needs; their meaning and bounds are settings/table.go's.

@@ -154,10 +154,7 @@ class Handler {
 
   // shortened records the start with an event that is too large to be kept whole. The client has just parsed it.
   shortened(run, event) {
-    if (shorten === null) {
-      ({ shorten } = require('./shorten.cjs')); // most functions never need it
-      delete require.cache[require.resolve('./shorten.cjs')];
-    }
+    if (shorten === null) ({ shorten } = require('./shorten.cjs')); // most functions never need it
     const data = shorten(event, this.settings.eventBytes);
     this.begun(run, [{ of: 'event', data, size: -1, truncated: true, shortened: true }]);
   }

@@ -34,6 +34,18 @@ for (const [name, event] of Object.entries(events)) {
   }
 }
 
+test('no code of the function is asked what JSON it would like to be', () => {
+  let asked = 0;
+  Object.prototype.toJSON = () => { asked++; };
+  try {
+    assert.strictEqual(shorten(batch(10, 'x'), 1000), '0');
+  } finally {
+    delete Object.prototype.toJSON;
+  }
+  assert.strictEqual(asked, 0);
+  assert.strictEqual(shorten(JSON.parse('{"__proto__":{"toJSON":1},"a":1}'), 1000), '{"a":1}');
+});
+
 test('ids of all messages survive', () => {
   for (const n of [10, 100]) {
     const { Records } = JSON.parse(shorten(batch(n, 'x'.repeat(10000)), 65536));
