@@ -87,6 +87,15 @@ function tap(what, original, observe, current) {
   return new Proxy(original, { apply: trap(look) });
 }
 
+// shadow puts a tap before an inherited method. inherited looks that up with each call, so that whoever replaces it where it is
+// inherited from, as node:domain does with emit, is still asked. Whoever lists what an object inherits finds the name as before.
+function shadow(prototype, name, observe, inherited) {
+  const value = tap(name, prototype[name], observe, Object.hasOwn(prototype, name) ? undefined : inherited);
+  let owner = prototype;
+  while (!Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner);
+  Object.defineProperty(prototype, name, { ...Object.getOwnPropertyDescriptor(owner, name), value });
+}
+
 const MODULE = [
   0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, // magic, version 1
   1, 8, 1, // one type
@@ -119,4 +128,4 @@ function trap(look) {
   return (target, thisArg, args) => apply(look(target, thisArg, args), thisArg, args);
 }
 
-module.exports = { run, tap, say, level, off };
+module.exports = { run, tap, shadow, say, level, off };

@@ -75,8 +75,14 @@ class Handler {
     };
     this.spool.begin('init');
     this.spool.touch();
-    process.on('uncaughtExceptionMonitor', (e) => guard.run('uncaught', () => { this.fatal = inspect(e); }));
-    process.on('exit', (code) => guard.run('exit', () => this.exit(code)));
+    // No listeners: the function may count them, and Node.js warns of too many.
+    const of = Object.getPrototypeOf(process);
+    const parent = Object.getPrototypeOf(of);
+    guard.shadow(of, 'emit', (emitter, [event, value]) => {
+      if (emitter !== process) return;
+      if (event === 'exit') this.exit(value);
+      else if (event === 'uncaughtExceptionMonitor') this.fatal = inspect(value);
+    }, () => parent.emit);
   }
 
   // invocation gives the request id of the invocation that started what is running now.

@@ -47,24 +47,18 @@ function attach(guard, calls, handler) {
   const outgoing = Object.getPrototypeOf(request);
   const readable = Object.getPrototypeOf(response);
   // Each has a function of its own that looks the method up: one for all would be slower.
-  shadow(guard, request, 'write', (req, args) => sent(calls, handler, req, args, false), () => outgoing.write);
-  shadow(guard, request, 'end', (req, args) => sent(calls, handler, req, args, true), () => outgoing.end);
-  shadow(guard, request, '_send', (req) => going(calls, handler, req), () => outgoing._send);
-  shadow(guard, request, 'emit', (req, args) => told(req, args), () => outgoing.emit);
-  shadow(guard, response, 'push', (res, args) => received(res, args[0]), () => readable.push);
-}
-
-// shadow puts a tap before an inherited method. The method is looked up with each call, so that whoever replaces it where it
-// is inherited from, as node:domain does with emit, is still asked.
-function shadow(guard, prototype, name, observe, inherited) {
-  const value = guard.tap(name, prototype[name], observe, Object.hasOwn(prototype, name) ? undefined : inherited);
-  Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false });
+  guard.shadow(request, 'write', (req, args) => sent(calls, handler, req, args, false), () => outgoing.write);
+  guard.shadow(request, 'end', (req, args) => sent(calls, handler, req, args, true), () => outgoing.end);
+  guard.shadow(request, '_send', (req) => going(calls, handler, req), () => outgoing._send);
+  guard.shadow(request, 'emit', (req, args) => told(req, args), () => outgoing.emit);
+  guard.shadow(response, 'push', (res, args) => received(res, args[0]), () => readable.push);
 }
 
 // of gives a request's call, or null if nobody is to see it. It is made with the first thing that happens to the request.
 function of(calls, handler, req) {
   let call = Known.get(req);
   if (call === undefined) {
+    if (!(req instanceof http.ClientRequest)) return null; // somebody has borrowed the method
     const { host } = req;
     const given = req.getHeader('host');
     const to = handler.exchange(req, typeof given === 'string' ? given : '');
@@ -158,4 +152,4 @@ function received(res, chunk) {
   }
 }
 
-module.exports = { attach, Known, shadow, peer };
+module.exports = { attach, Known, peer };

@@ -16,7 +16,7 @@ const { lines } = require('./call.cjs');
 const PSEUDO = 58; // ":", with which the names of HTTP/2's own headers begin
 
 // attach taps the class of client streams.
-function attach(guard, calls, prototype, { Known, shadow, peer }) {
+function attach(guard, calls, prototype, { Known, peer }) {
   // of gives a stream's call, or null if nobody is to see it: what a server pushes has no request, and undici's
   // requests are seen as undici's own.
   const of = (stream) => {
@@ -30,10 +30,10 @@ function attach(guard, calls, prototype, { Known, shadow, peer }) {
     return call;
   };
   const parent = Object.getPrototypeOf(prototype);
-  shadow(guard, prototype, 'write', (stream, args) => sent(of, stream, args, false), () => parent.write);
-  shadow(guard, prototype, 'end', (stream, args) => sent(of, stream, args, true), () => parent.end);
-  shadow(guard, prototype, 'emit', (stream, args) => told(of, peer, stream, args), () => parent.emit);
-  shadow(guard, prototype, 'push', (stream, args) => received(Known.get(stream), stream, args[0]), () => parent.push);
+  guard.shadow(prototype, 'write', (stream, args) => sent(of, stream, args, false), () => parent.write);
+  guard.shadow(prototype, 'end', (stream, args) => sent(of, stream, args, true), () => parent.end);
+  guard.shadow(prototype, 'emit', (stream, args) => told(of, peer, stream, args), () => parent.emit);
+  guard.shadow(prototype, 'push', (stream, args) => received(Known.get(stream), stream, args[0]), () => parent.push);
 }
 
 // requested gives the request's headers as they are sent, or null if there are none. Sessions were once given objects only;

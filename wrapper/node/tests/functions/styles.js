@@ -1,12 +1,20 @@
 'use strict';
 // Handlers of every style, and every way to fail. What they give and throw must not depend on who watches.
 
+const http = require('http');
+
 class OrderError extends Error {
   constructor(message, order) {
     super(message);
     this.name = 'OrderError';
     this.order = order;
   }
+}
+
+function inherited(object) {
+  const names = [];
+  for (const name in object) names.push(name);
+  return names.sort();
 }
 
 function tricky() {
@@ -60,6 +68,8 @@ const stories = {
     parse: [JSON.parse.name, JSON.parse.length, Object.getOwnPropertyDescriptor(JSON, 'parse').writable],
     addon: require('module')._extensions['.node'].toString().length,
     cache: Object.keys(require.cache).map((name) => name.split('/').pop()).sort(),
+    listeners: process.eventNames().map((name) => [String(name), process.listenerCount(name)]).sort(),
+    inherited: [inherited(http.ClientRequest.prototype), inherited(http.IncomingMessage.prototype), inherited(process)],
   }),
   mutates: async (event) => { event.story = { changed: true }; event.list.push(event); return 'mutated'; },
   context: async (event, context) => ({ id: context.awsRequestId, arn: context.invokedFunctionArn, tenant: context.tenantId, keys: Object.keys(context).sort(), left: context.getRemainingTimeInMillis() > 0 }),
