@@ -39,6 +39,12 @@ func eachRuntime(t *testing.T, test func(t *testing.T, rt runtimes.Runtime)) {
 	}
 }
 
+// aRuntime runs a test on one of them: what it looks at depends neither on the client nor on the version.
+func aRuntime(t *testing.T, test func(t *testing.T, rt runtimes.Runtime)) {
+	t.Helper()
+	test(t, find(t, "nodejs22.x"))
+}
+
 // find gives a runtime. On a machine that cannot have it the test is skipped, but not where tests have to be complete.
 func find(t *testing.T, name string) runtimes.Runtime {
 	t.Helper()

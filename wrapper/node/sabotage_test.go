@@ -70,7 +70,7 @@ func TestSabotage(t *testing.T) {
 		{name: "headers are kept short", story: story{events: gets, env: with("AFTERGLOW_CAPTURE_HEADER_BYTES", "30")},
 			calls: []string{get, get}, losses: []string{"headers"}},
 	}
-	eachRuntime(t, func(t *testing.T, rt runtimes.Runtime) {
+	aRuntime(t, func(t *testing.T, rt runtimes.Runtime) {
 		for _, test := range tests {
 			t.Run(test.name, func(t *testing.T) {
 				s := test.story
@@ -148,7 +148,7 @@ func ownLines(stderr string) (own []string, rest string) {
 
 // TestSpoolIsFull fills the spool up to what one process may leave uncollected, and collects.
 func TestSpoolIsFull(t *testing.T) {
-	eachRuntime(t, func(t *testing.T, rt runtimes.Runtime) {
+	aRuntime(t, func(t *testing.T, rt runtimes.Runtime) {
 		dir := filepath.Join(t.TempDir(), "spool")
 		s := story{handler: "saboteur.handler", events: told(slices.Repeat([]string{"big"}, 40)...), env: map[string]string{"AFTERGLOW_SPOOL_DIR_BYTES": "1048576"}}
 		full := 0
@@ -269,7 +269,11 @@ func TestBrokenHook(t *testing.T) {
 	s := story{handler: "saboteur.handler", events: []string{`{"story":"get"}`, `{"story":"get","x":"` + strings.Repeat("x", 1<<17) + `"}`}, env: p.env()}
 	without := run(t, rt, s, false, t.TempDir())
 	for _, file := range files {
-		for how, content := range map[string]string{"missing": "", "no JavaScript": "this is { not JavaScript", "throws": "throw new Error('secret');", "empty": " "} {
+		ways := map[string]string{"missing": "", "throws": "throw new Error('secret');"}
+		if file == "start.cjs" || file == "arm.cjs" || file == "guard.cjs" { // those that nothing of the hook's stands before
+			ways["no JavaScript"], ways["empty"] = "this is { not JavaScript", " "
+		}
+		for how, content := range ways {
 			t.Run(fmt.Sprintf("%s %s", file, how), func(t *testing.T) {
 				s := s
 				s.hook = copyHook(t, files, file, content)

@@ -103,6 +103,18 @@ class Body {
     this.end = HEADROOM + have;
   }
 
+  // checked leaves out what is no longer there: a function may give a piece's memory away, to a worker thread for example.
+  checked() {
+    if (this.pieces === null) return this;
+    this.settle();
+    let kept = 0;
+    let at = 0;
+    while (at < this.pieces.length && this.pieces[at].byteLength > 0) kept += this.pieces[at++].byteLength;
+    this.pieces.length = at;
+    this.kept = kept;
+    return this;
+  }
+
   bytes() {
     if (this.given !== null) return this.given;
     if (this.pieces === null) return this.slab === null ? Buffer.alloc(0) : this.slab.subarray(this.start, this.end);

@@ -63,7 +63,7 @@ function end(settings, spool, call) {
   const sent = within(spool, settings.headerBytes, call.sentHeaders);
   const lines = within(spool, settings.headerBytes, call.answer);
   const request = call.ready || call.request === null || call.request.size === 0 ? null : call.request;
-  const response = call.response === null || call.response.size === 0 ? null : call.response;
+  const response = call.response === null || call.response.size === 0 ? null : call.response.checked();
   const { error, status } = call;
   const now = ticks();
   const fields = ',"call":"' + call.id + (status > 0 ? '","status":' + status : '"') + (call.proto === '' ? '' : ',"proto":"' + call.proto + '"') +

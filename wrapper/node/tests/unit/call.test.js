@@ -131,6 +131,17 @@ test('a call that was begun tells its end, though there is no room', () => {
   assert.deepStrictEqual([end[1].status, end[2], end[3]], [200, [['request', '', 7, true], ['response', '', 8, true]], '']);
 });
 
+test('a piece whose memory the function gave away is left out', () => {
+  const c = calls({ bodyBytes: 100000 });
+  const call = c.open();
+  call.start();
+  const pieces = [10, 20000, 30000, 40].map((size, i) => Buffer.from(new ArrayBuffer(size)).fill(97 + i));
+  for (const piece of pieces) call.received(piece);
+  structuredClone(pieces[2].buffer, { transfer: [pieces[2].buffer] });
+  call.end();
+  assert.deepStrictEqual(c.written[1][2], [['response', 'a'.repeat(10) + 'b'.repeat(20000), 50050, true]]);
+});
+
 test('large pieces of an answer are kept where they are, between small ones', () => {
   const c = calls({ bodyBytes: 100000 });
   const call = c.open();
