@@ -6,7 +6,7 @@
 // uses is taken when the hook is loaded, so that a function which replaces fs, Date or JSON changes nothing here.
 
 const fs = require('fs');
-const { openSync, writeSync, writevSync, closeSync, renameSync, mkdirSync, readSync, statSync, readdirSync } = fs;
+const { openSync, writeSync, writevSync, closeSync, renameSync, mkdirSync, readSync, statSync, fstatSync, readdirSync } = fs;
 const { O_APPEND, O_CREAT, O_EXCL, O_WRONLY } = fs.constants;
 const wall = Date.now;
 const monotonic = process.hrtime;
@@ -104,7 +104,8 @@ class Spool {
       try {
         // libuv adds O_CLOEXEC
         const fd = openSync(`${stem}.open`, O_APPEND | O_CREAT | O_EXCL | O_WRONLY, 0o600);
-        return { fd, stem, mark: this.mark(), bytes: 0, records: -1 }; // the first one is the process' description
+        const { dev, ino } = fstatSync(fd);
+        return { fd, dev, ino, stem, mark: this.mark(), bytes: 0, records: -1 }; // the first one is the process' description
       } catch (error) {
         if (error.code === 'ENOENT' && !made) {
           made = true;
@@ -117,6 +118,21 @@ class Spool {
       }
     }
     return null;
+  }
+
+  // regain opens the file again, whose descriptor is no longer ours, or else a new one.
+  regain() {
+    const { file } = this;
+    try {
+      file.fd = openSync(`${file.stem}.open`, O_APPEND | O_WRONLY);
+      if (holds(file)) return;
+      closeSync(file.fd); // somebody has put another one in its place
+    } catch {
+      // It was deleted, or there is no descriptor left.
+    }
+    file.fd = -1;
+    this.end();
+    this.touch();
   }
 
   // highest gives the highest number among the files that an earlier process of the same id left: after a reset they may not
@@ -172,9 +188,9 @@ class Spool {
       if (gone && file.records > 0) this.lose('deleted', file.records, file.bytes);
     }
     try {
-      closeSync(file.fd);
+      if (holds(file)) closeSync(file.fd);
     } catch {
-      // Somebody else closed it. Nothing to be done.
+      // Nothing to be done.
     }
     this.kept.push({ path: `${file.stem}.done`, bytes: file.bytes });
     this.keptBytes += file.bytes;
@@ -222,6 +238,7 @@ class Spool {
   // Everything in it is ASCII, but for lines, which are Latin-1.
   head(kind, invocation, at, fields, parts, lines, length, vital) {
     if (this.file === null) this.touch();
+    else if (!holds(this.file)) this.regain();
     const { file } = this;
     if (invocation !== this.named) {
       this.named = invocation;
@@ -337,6 +354,17 @@ class Spool {
       if (this.write('loss', invocation, `,"reason":"${reason}","records":${records},"bytes":${bytes}`) !== '') this.lose(reason, records, bytes);
     }
     return this.complain();
+  }
+}
+
+// holds tells whether a file's descriptor is still that file's. Whoever closes descriptors by their number, or one of their own
+// twice, may have closed ours, and opened a file of theirs under its number.
+function holds(file) {
+  try {
+    const { dev, ino } = fstatSync(file.fd);
+    return ino === file.ino && dev === file.dev;
+  } catch {
+    return false;
   }
 }
 

@@ -194,6 +194,35 @@ test('a file that was deleted or closed by others ends all the same', (t) => {
   assert.deepStrictEqual(fs.readdirSync(dir), [`next.${process.pid}.2.open`]);
 });
 
+test('no file that was opened under our descriptor is written into or closed', (t) => {
+  const { spool, dir, names } = open(t);
+  spool.begin('id');
+  spool.touch();
+  const { fd } = spool.file;
+  const theirs = path.join(dir, 'theirs');
+  fs.closeSync(fd);
+  assert.strictEqual(fs.openSync(theirs, 'w'), fd);
+  assert.strictEqual(spool.write('call.start', 'id', ''), '');
+  fs.closeSync(spool.file.fd);
+  fs.openSync(theirs, 'a');
+  spool.end();
+  fs.writeSync(fd, 'theirs');
+  assert.strictEqual(fs.readFileSync(theirs, 'utf8'), 'theirs');
+  assert.deepStrictEqual(kinds(dir, names()[0]), ['process', 'call.start']);
+  fs.closeSync(fd);
+});
+
+test('a file that is deleted and whose descriptor is closed is begun anew', (t) => {
+  const { spool, dir, names } = open(t);
+  spool.begin('id');
+  spool.write('call.start', 'id', '');
+  fs.closeSync(spool.file.fd);
+  fs.unlinkSync(path.join(dir, names()[0]));
+  assert.strictEqual(spool.write('call.end', 'id', ''), '');
+  assert.deepStrictEqual(kinds(dir, names()[0]), ['process', 'call.end']);
+  assert.strictEqual(spool.lost.deleted.records, 1);
+});
+
 test('texts are cut', (t) => {
   const { module } = open(t);
   assert.strictEqual(module.text('x'.repeat(20000)).length, 16384 + 2);
