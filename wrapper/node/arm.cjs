@@ -1,9 +1,8 @@
 'use strict';
-// The hook's way in: exec-wrapper has Node.js --require start.cjs before Lambda's runtime client runs, and that runs this
+// The hook's way in: exec-wrapper has Node.js --require start.cjs before Lambda's runtime client runs, and that requires this
 // file. Node.js does not start with a --require that it cannot read or parse; so start.cjs is one line that lets anything of
-// the hook's fail, and exec-wrapper compares that line. That file is called .cjs because it needs no package.json beside
-// it then, which is as fatal if it is broken. The others are compiled as that line compiles this one: what require looks up
-// for each of them would take as long as all that they do.
+// the hook's fail, and exec-wrapper compares that line. The files are called .cjs because they need no package.json beside
+// them then, which is as fatal if it is broken.
 //
 // It takes nothing but the environment. It waits for the runtime client to load its native addon and arms the hook in
 // that moment, before any code of the function ran: what happens there is what the function is seen through (handler.cjs).
@@ -150,8 +149,9 @@ function firstStream(guard, use) {
   prototype.cork = watching;
 }
 
-// forget takes the one file that Node.js has loaded out of its cache of modules: the function's view of that is its own.
+// forget takes the two files that Node.js has loaded out of its cache of modules: the function's view of that is its own.
 function forget() {
+  delete require.cache[START];
   delete require.cache[module.filename];
 }
 

@@ -1,1 +1,1 @@
-'use strict'; try { require('vm').compileFunction(require('fs').readFileSync(__dirname + '/arm.cjs', 'utf8'), ['module', 'require', '__dirname'], { filename: __dirname + '/arm.cjs' })(module, require, __dirname); } catch {}
+'use strict'; try { require('./arm.cjs'); } catch {}
