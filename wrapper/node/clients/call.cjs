@@ -8,7 +8,7 @@ const { ticks, text, failure } = require('../spool.cjs');
 const { Body } = require('./body.cjs');
 const { pid } = process;
 
-// A Quoted has the last text as JSON text: methods and addresses come again and again, and looking at one costs more than comparing.
+// A Quoted has the last text as JSON text: methods, addresses and versions come again and again, and looking at one costs more than comparing.
 class Quoted {
   constructor() {
     this.of = '';
@@ -26,6 +26,7 @@ class Quoted {
 
 const methods = new Quoted();
 const peers = new Quoted();
+const protocols = new Quoted();
 
 const MOST_FIELDS = 512; // what a record takes beside what is counted: names of fields, times, lengths
 
@@ -66,7 +67,7 @@ function end(settings, spool, call) {
   const response = call.response === null || call.response.size === 0 ? null : call.response.checked();
   const { error, status } = call;
   const now = ticks();
-  const fields = ',"call":"' + call.id + (status > 0 ? '","status":' + status : '"') + (call.proto === '' ? '' : ',"proto":"' + call.proto + '"') +
+  const fields = ',"call":"' + call.id + (status > 0 ? '","status":' + status : '"') + (call.proto === '' ? '' : ',"proto":' + protocols.text(call.proto)) +
     (call.peer === '' ? '' : ',"peer":' + peers.text(call.peer)) + (status > 0 ? ',"ttfb":' + (call.first - call.begun) : '') + ',"dur":' + (now - call.begun) +
     (error === null ? '' : failure(error.type, error.message, error.stack)) + (call.partial ? ',"partial":true' : '');
   const kept = (request === null ? 0 : request.kept) + (response === null ? 0 : response.kept);

@@ -124,7 +124,7 @@ function told(req, args) {
 
 function answered(call, req, res) {
   call.answered(res.statusCode, lines(res.rawHeaders));
-  call.proto = 'HTTP/' + res.httpVersion;
+  call.proto = res.httpVersion === '1.1' ? 'HTTP/1.1' : `HTTP/${res.httpVersion}`;
   const socket = req.socket;
   if (socket && typeof socket.remoteAddress === 'string') call.peer = peer(socket.remoteAddress, socket.remotePort);
 }
