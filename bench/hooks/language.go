@@ -16,13 +16,14 @@ func languages() []language {
 
 // A language is one runtime: where its programs come from, and what its hook may cost.
 type language struct {
-	name      string
-	libraries []string // that send requests; the program knows them by these names
-	mark      marks
-	warmup    int      // invocations before anything is counted, after which compilers have made up their mind
-	beside    []string // ways in which its program can hand over records beside calls without a hook
-	noOther   string   // why there is no OpenTelemetry to compare it with, if there is none
-	noAnswers string   // why the hook keeps no bodies of answers, if it keeps none
+	name          string
+	libraries     []string // that send requests; the program knows them by these names
+	mark          marks
+	warmup        int      // invocations before anything is counted, after which compilers have made up their mind
+	warmHandovers int      // megabytes that an invocation hands over before anything is counted; 0 is 1
+	beside        []string // ways in which its program can hand over records beside calls without a hook
+	noOther       string   // why there is no OpenTelemetry to compare it with, if there is none
+	noAnswers     string   // why the hook keeps no bodies of answers, if it keeps none
 
 	// build brings the programs of programs/<name> into a state to be run: what they need is installed below shop.cache, once.
 	build func(ctx context.Context, shop *workshop) (program, error)

@@ -107,6 +107,7 @@ func measure(ctx context.Context, shop *workshop, l language, opt options) (r re
 type turn struct {
 	launch  launch
 	payload func(f *function) []byte
+	warm    func(f *function) []byte // instead of it in the rounds that do not count; nil for the same
 	f       *function
 	took    []time.Duration
 	bytes   int64
@@ -129,7 +130,11 @@ func takeTurns(ctx context.Context, shop *workshop, turns []*turn, warmup, round
 	for round := range warmup + rounds {
 		for i := range turns {
 			t := turns[(i+round)%len(turns)]
-			took, err := t.f.invoke(ctx, t.payload(t.f))
+			payload := t.payload
+			if round < warmup && t.warm != nil {
+				payload = t.warm
+			}
+			took, err := t.f.invoke(ctx, payload(t.f))
 			if err != nil {
 				return fmt.Errorf("%s: %w", t.launch.variant, err)
 			}
@@ -208,15 +213,16 @@ func measureInit(ctx context.Context, shop *workshop, p program, opt options) (*
 func measureHandover(ctx context.Context, shop *workshop, l language, p program, share *host.Share, opt options) (*handoverCost, error) {
 	library := l.libraries[0]
 	env := map[string]string{"AFTERGLOW_CAPTURE_BODY_BYTES": fmt.Sprint(sizeOfHandover)}
-	get := func(f *function, file string) []byte {
-		return encode(event{URL: shop.url + "/large", Library: library, Calls: 1, Append: file})
+	get := func(calls int, file string) []byte {
+		return encode(event{URL: shop.url + "/large", Library: library, Calls: calls, Append: file})
 	}
 	turns := make([]*turn, 3)
 	for i, v := range []variant{plain, plain, hook} {
 		turns[i] = &turn{launch: launch{program: p, variant: v, handler: p.caller, library: library, share: share, env: env},
-			payload: func(f *function) []byte { return get(f, "") }}
+			payload: func(*function) []byte { return get(1, "") }, warm: func(*function) []byte { return get(max(l.warmHandovers, 1), "") }}
 	}
-	turns[1].payload = func(f *function) []byte { return get(f, f.appended()) }
+	turns[1].payload = func(f *function) []byte { return get(1, f.appended()) }
+	turns[1].warm = func(f *function) []byte { return get(max(l.warmHandovers, 1), f.appended()) }
 	if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds); err != nil {
 		return nil, err
 	}

@@ -98,7 +98,7 @@ public final class Body {
         }
         large = spare.getAndSet(null);
         if (large == null || large.capacity() < budget) {
-            large = ByteBuffer.allocateDirect(budget);
+            large = SpoolFile.outside(budget);
         }
         large.clear();
         large.put(kept, 0, length);

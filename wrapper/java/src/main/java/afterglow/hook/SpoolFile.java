@@ -26,15 +26,24 @@ final class SpoolFile {
     /** Where records are put together, for one file after the other. */
     static final class Desk {
         private final Text digits = new Text(16);
-        private final ByteBuffer end = ByteBuffer.allocateDirect(1).put(0, (byte) '\n');
+        private final ByteBuffer end = outside(1).put(0, (byte) '\n');
         private ByteBuffer room;
 
         private ByteBuffer clear(int bytes) {
             if (room == null || room.capacity() < bytes) {
-                room = ByteBuffer.allocateDirect(Math.max(bytes, ROOM));
+                room = outside(Math.max(bytes, ROOM));
             }
             room.clear();
             return room;
+        }
+    }
+
+    /** Gives memory outside the heap; where the function has used up what there may be of it, on the heap. */
+    static ByteBuffer outside(int bytes) {
+        try {
+            return ByteBuffer.allocateDirect(bytes);
+        } catch (OutOfMemoryError e) {
+            return ByteBuffer.allocate(bytes);
         }
     }
 
