@@ -23,6 +23,7 @@ func ruby() actor {
 		installed: []string{"excon", "httpx", "typhoeus"},
 		build:     asItIs,
 		layers:    rubyLayers,
+		asleep:    []string{"ruby/shorten.rb", "ruby/clients/ethon.rb", "ruby/clients/excon.rb", "ruby/clients/httpx.rb"},
 		noise:     []*regexp.Regexp{regexp.MustCompile(`0x[0-9a-f]{8,}`), regexp.MustCompile(`#\d+\]`)}, // addresses; the process, where the client logs
 	}
 }

@@ -37,6 +37,8 @@ type actor struct {
 	noise []*regexp.Regexp
 	// blind says that the hook sees no invocations, only calls.
 	blind bool
+	// asleep are files of the hook that a small event and the first library do not load: in which way they are broken is one to stories.
+	asleep []string
 	// headersOnly says that the hook sees answers until their headers, neither their bodies nor whether they were read to the end.
 	headersOnly bool
 }

@@ -255,8 +255,7 @@ module AfterglowHook
     def anew
       @pid = Process.pid
       @lock = Mutex.new
-      @file&.close # this process' copy of its descriptor
-      @file = nil
+      @file = nil # the collector closes this process' copy of its descriptor; to close one here could wait for a thread that is the parent's
       @number = nil # of the last file
       @uncollected = {} # name without state: bytes, of this process
       @uncollected_bytes = 0
