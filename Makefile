@@ -46,9 +46,7 @@ test: prepare ## run every test, installing the runtimes they need
 	@echo "==> gofmt"
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted" >&2; exit 1; }
 	@echo "==> go test"
-	@rm -f .afterglow/wavered.txt
-	$(GO) test -timeout $(TEST_TIMEOUT) $(ARGS) ./...
-	@[ ! -s .afterglow/wavered.txt ] || { echo "==> stories that went wrong once and well twice:"; cat .afterglow/wavered.txt; }
+	@GO="$(GO)" .ci/test -timeout $(TEST_TIMEOUT) $(ARGS)
 
 lint: tools-go ## run the linters (.golangci.yml says why each is on), over the workflows too
 	$(GO) run $(GOLANGCI) run ./...
