@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -143,7 +142,7 @@ func instrumentScope(scope constructs.Construct, props *InstrumentAllProps, vari
 		return // by a scope around it, or a second call
 	}
 	scope.Node().AddMetadata(jsii.String(metaInstrumentAll), true, nil)
-	a := &sweep{props: props, variables: variables, scope: scope, path: *scope.Node().Path(), known: map[string]bool{}, around: map[string]marks{}, layers: map[layerKey]madeLayer{}}
+	a := &sweep{props: props, variables: variables, scope: scope, path: *scope.Node().Path(), known: map[string]bool{}, around: map[string]marks{}}
 	awscdk.Aspects_Of(scope).Add(a, &awscdk.AspectOptions{Priority: jsii.Number(late)})
 	r := &reporter{sweep: a, stderr: os.Stderr}
 	scope.Node().AddValidation(r)
@@ -158,12 +157,10 @@ type sweep struct {
 	variables map[*Instrumentation]map[string]string // that settings make
 	scope     constructs.Construct
 	path      string
-	known     map[string]bool        // functions that were looked at: a second synthesis comes upon them again
-	around    map[string]marks       // scopes by their paths
-	layers    map[layerKey]madeLayer // what was made once, or could not be
+	known     map[string]bool  // functions that were looked at: a second synthesis comes upon them again
+	around    map[string]marks // scopes by their paths
 	outcomes  []outcome
 	begun     bool // it was shown something
-	untouched assertions.Matcher
 }
 
 // Visit implements awscdk.IAspect.
@@ -201,31 +198,8 @@ func (a *sweep) wire(t *target, path string) outcome {
 	if why := a.leaveByProps(c); why != "" {
 		return outcome{Why: why}
 	}
-	if a.untouched == nil {
-		a.untouched = untouched()
-	}
-	t.untouched = a.untouched
 	settings := a.settingsFor(c)
-	return t.wire(settings, a.variables[settings], func(stack awscdk.Stack, architecture string) (awslambda.ILayerVersion, error) {
-		key := layerKey{stack, architecture, settings.layer()}
-		made, is := a.layers[key]
-		if !is {
-			made.layer, made.err = settings.layer().of(stack, architecture)
-			a.layers[key] = made
-		}
-		return made.layer, made.err
-	})
-}
-
-type layerKey struct {
-	stack        awscdk.Stack
-	architecture string
-	source       LayerSource
-}
-
-type madeLayer struct {
-	layer awslambda.ILayerVersion
-	err   error
+	return t.wire(settings, a.variables[settings])
 }
 
 // marks are what metadata says of a scope.

@@ -168,6 +168,10 @@ func TestHints(t *testing.T) {
 	slow := python()
 	slow.Timeout = awscdk.Duration_Seconds(jsii.Number(30))
 	NewInstrumentedFunction(stack, jsii.String("Items"), &InstrumentedFunctionProps{FunctionProps: slow, Afterglow: toCollector()})
+	shared := toCollector()
+	for _, id := range []string{"First", "Second"} {
+		NewInstrumentedFunction(stack, jsii.String(id), &InstrumentedFunctionProps{FunctionProps: python(), Afterglow: shared})
+	}
 	infos := func(path string) string {
 		var texts []string
 		for _, m := range *assertions.Annotations_FromStack(stack).FindInfo(&path, assertions.Match_AnyValue()) {
@@ -178,5 +182,9 @@ func TestHints(t *testing.T) {
 	mustHold(t, infos("/Shop/Orders"), "in a VPC", "com.amazonaws.<region>.xray", "its timeout is 3 s")
 	if got := infos("/Shop/Items"); got != "" {
 		t.Errorf("hints %q, want none", got)
+	}
+	mustHold(t, infos("/Shop/First"), "its timeout is 3 s", "said once")
+	if got := infos("/Shop/Second"); got != "" {
+		t.Errorf("hints %q, want them once for functions with the same settings", got)
 	}
 }

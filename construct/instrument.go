@@ -111,9 +111,11 @@ func (w *wiring) Visit(node constructs.IConstruct) {
 	if w.fn == nil {
 		t = targetOf(cfn)
 	}
-	w.outcome = t.wire(w.settings, w.variables, w.settings.layer().of)
+	w.outcome = t.wire(w.settings, w.variables)
 	for _, hint := range w.outcome.Hints {
-		awscdk.Annotations_Of(t.shown).AddInfo(jsii.String("Afterglow: " + hint + "."))
+		if t.seen.first(t.stack, hint) {
+			awscdk.Annotations_Of(t.shown).AddInfo(jsii.String("Afterglow: " + hint + ". Other functions of this stack may be like it; this is said once."))
+		}
 	}
 }
 
@@ -134,7 +136,11 @@ type outcome struct {
 }
 
 // wire instruments a function, or leaves it exactly as it is and says why. Everything that can stop it is looked at before anything is changed.
-func (t target) wire(i *Instrumentation, variables map[string]string, layerOf func(awscdk.Stack, string) (awslambda.ILayerVersion, error)) (o outcome) {
+func (t *target) wire(i *Instrumentation, variables map[string]string) (o outcome) {
+	if i.seen == nil {
+		i.seen = &seen{layers: map[layerKey]madeLayer{}, told: map[toldKey]bool{}}
+	}
+	t.seen = i.seen
 	state := t.look()
 	if o.Why, o.Remedy = state.obstacle(); o.Why != "" {
 		warn(t.shown, o.Why, o.Remedy)
@@ -148,7 +154,7 @@ func (t target) wire(i *Instrumentation, variables map[string]string, layerOf fu
 		warn(t.shown, o.Why, o.Remedy)
 		return o
 	}
-	ours, err := layerOf(t.stack, state.architecture)
+	ours, err := t.seen.layer(t.stack, state.architecture, i.layer())
 	if err != nil {
 		return t.fail(err)
 	}

@@ -60,6 +60,8 @@ const (
 // Instrumentation says what Afterglow keeps, hides and sends, and where to. Every field is optional. A field becomes an
 // environment variable of the function only where it differs from the default, because Lambda allows 4 KB for all of them.
 type Instrumentation struct {
+	seen *seen // by functions that have these settings
+
 	// Where telemetry goes: ToOTLP, ToXRay, ToLog, several of them at once.
 	// Default: ToXRay, unless the function's own Environment names an endpoint (OTEL_EXPORTER_OTLP_ENDPOINT) or exporters (AFTERGLOW_EXPORTERS). An empty
 	// list exports nothing.

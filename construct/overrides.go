@@ -19,17 +19,9 @@ const rawOverrides = "rawOverrides"
 // overridable are the properties that are looked at, beside Environment, as CloudFormation names them.
 var overridable = []string{"Runtime", "PackageType", "Architectures", "VpcConfig", "Timeout", "Layers"}
 
-// untouched makes a pattern of resources that nothing was put over.
-func untouched() assertions.Matcher {
-	return assertions.Match_ObjectLike(&map[string]any{rawOverrides: assertions.Match_Exact(map[string]any{})})
-}
-
 // overrides gives what was put over those of the resource's properties that are looked at, not resolved; nil if nothing was.
 func (t *target) overrides() map[string]any {
-	if t.untouched == nil {
-		t.untouched = untouched()
-	}
-	if !*t.untouched.Test(t.cfn).HasFailed() {
+	if !*t.seen.untouched().Test(t.cfn).HasFailed() {
 		return nil
 	}
 	cfn := t.cfn

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -25,8 +24,8 @@ type target struct {
 	stack awscdk.Stack
 	role  awsiam.IRole // of fn; nil if there is none. look asks for it
 
-	properties map[string]any     // of cfn, as read has found them
-	untouched  assertions.Matcher // untouched's, if it was made already
+	properties map[string]any // of cfn, as read has found them
+	seen       *seen          // by functions with the same settings
 }
 
 func targetOf(cfn awslambda.CfnFunction) target {

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -25,19 +26,19 @@ const (
 // kinds are the apps that are compared, the first one with the others.
 var kinds = []struct {
 	name   string
-	add    func(constructs.Construct, string, *awslambda.FunctionProps)
+	add    func(constructs.Construct, string, *awslambda.FunctionProps, *construct.Instrumentation)
 	before func(awscdk.App)
 }{
 	{"plain functions", plain, nil},
-	{"NewInstrumentedFunction", func(scope constructs.Construct, id string, props *awslambda.FunctionProps) {
-		construct.NewInstrumentedFunction(scope, &id, &construct.InstrumentedFunctionProps{FunctionProps: *props, Afterglow: settings()})
+	{"NewInstrumentedFunction", func(scope constructs.Construct, id string, props *awslambda.FunctionProps, afterglow *construct.Instrumentation) {
+		construct.NewInstrumentedFunction(scope, &id, &construct.InstrumentedFunctionProps{FunctionProps: *props, Afterglow: afterglow})
 	}, nil},
 	{"InstrumentAll", plain, func(app awscdk.App) {
 		construct.InstrumentAll(app, &construct.InstrumentAllProps{Afterglow: settings()})
 	}},
 }
 
-func plain(scope constructs.Construct, id string, props *awslambda.FunctionProps) {
+func plain(scope constructs.Construct, id string, props *awslambda.FunctionProps, _ *construct.Instrumentation) {
 	awslambda.NewFunction(scope, &id, props)
 }
 
@@ -57,6 +58,13 @@ func synthesise(kind string) {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
+	code := filepath.Join(dir, "code")
+	if err := os.MkdirAll(code, 0o755); err != nil {
+		panic(err)
+	}
+	if err := os.WriteFile(filepath.Join(code, "index.py"), []byte("# code"), 0o644); err != nil {
+		panic(err)
+	}
 	awscdk.NewApp(&awscdk.AppProps{Outdir: &dir}) // jsii's start
 	for _, k := range kinds {
 		if k.name != kind {
@@ -68,11 +76,12 @@ func synthesise(kind string) {
 			k.before(app)
 		}
 		stack := awscdk.NewStack(app, jsii.String("Shop"), nil)
+		afterglow := settings() // of all functions, as a team's are
 		for n := range functions {
 			k.add(stack, "Function"+strconv.Itoa(n), &awslambda.FunctionProps{
-				Runtime: awslambda.Runtime_PYTHON_3_13(), Handler: jsii.String("index.handler"), Code: awslambda.Code_FromInline(jsii.String("# code")),
+				Runtime: awslambda.Runtime_PYTHON_3_13(), Handler: jsii.String("index.handler"), Code: awslambda.Code_FromAsset(&code, nil),
 				Environment: &map[string]*string{"STAGE": jsii.String("test")},
-			})
+			}, afterglow)
 		}
 		app.Synth(nil)
 		fmt.Println(time.Since(begin).Nanoseconds())

@@ -108,7 +108,7 @@ func report(samples map[string][]time.Duration, functions int, load float64) str
 	var b strings.Builder
 	fmt.Fprintf(&b, "# What synthesis takes longer with Afterglow\n\nWritten by `go run ./bench/synth`; run it again rather than compare across machines.\n\n%s. Load average %.1f at the start.\n",
 		host.Machine(), load)
-	fmt.Fprintf(&b, "An app of %d functions, warm cache: medians of %d runs of each, one after the other in turn. The mark: 100 functions take at most %.1f s longer.\n\n", functions, len(samples[kinds[0].name]), mark)
+	fmt.Fprintf(&b, "An app of %d functions whose code is a folder, with the same settings, warm cache: medians of %d runs of each, one after the other in turn. The mark: 100 functions take at most %.1f s longer.\n\n", functions, len(samples[kinds[0].name]), mark)
 	b.WriteString("| app | s | longer by s | × |\n|---|---|---|---|\n")
 	plain := median(samples[kinds[0].name])
 	for _, kind := range kinds {

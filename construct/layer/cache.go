@@ -1,12 +1,11 @@
 package layer
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +16,7 @@ import (
 const cacheLife = 30 * 24 * time.Hour
 
 // cached are the names of the cache's files: whatever else is in its directory is left alone.
-var cached = []string{"extension-*", "layer-*.zip"}
+var cached = []string{"extension-*", "layer-*.zip", "layer-*.zip" + sumSuffix}
 
 // DefaultCacheDir is afterglow below the user's cache directory, "" where there is none (a build container without a home).
 func DefaultCacheDir() string {
@@ -43,15 +42,17 @@ func Archive(ctx context.Context, o Options) (file, hash string, err error) {
 	}
 	hash = l.Hash()
 	file = filepath.Join(o.CacheDir, "layer-"+o.Arch+"-"+hash[:32]+".zip")
-	if intact(file, len(l.Files)) {
+	if intact(file) {
 		used(file)
+		used(file + sumSuffix)
 		return file, hash, nil
 	}
 	var archive bytes.Buffer
 	if err := l.WriteZip(&archive); err != nil {
 		return "", "", err
 	}
-	if err := keep(file, archive.Bytes()); err != nil {
+	sum := sha256.Sum256(archive.Bytes())
+	if err := errors.Join(keep(file, archive.Bytes()), keep(file+sumSuffix, sum[:])); err != nil {
 		return "", "", err
 	}
 	return file, hash, nil
@@ -87,25 +88,18 @@ func unseal(name string) ([]byte, bool) {
 	return data, sha256.Sum256(data) == [sha256.Size]byte(sealed)
 }
 
-// intact tells whether a cached zip is still whole: each of its files carries a checksum.
-func intact(name string, files int) bool {
-	archive, err := zip.OpenReader(name)
+// sumSuffix is behind the name of a cached zip, for the file with its digest.
+const sumSuffix = ".sha256"
+
+// intact tells whether a cached zip is still what was written. Its digest is read faster than it is unpacked.
+func intact(name string) bool {
+	data, err := os.ReadFile(name)
 	if err != nil {
 		return false
 	}
-	defer archive.Close() //nolint:errcheck // it was only read
-	for _, f := range archive.File {
-		content, err := f.Open()
-		if err != nil {
-			return false
-		}
-		_, err = io.Copy(io.Discard, content)
-		content.Close()
-		if err != nil {
-			return false
-		}
-	}
-	return len(archive.File) == files
+	sum := sha256.Sum256(data)
+	kept, err := os.ReadFile(name + sumSuffix)
+	return err == nil && bytes.Equal(kept, sum[:])
 }
 
 // used makes a cached file live longer. Nothing depends on its success.
