@@ -112,9 +112,13 @@ func (w *wiring) Visit(node constructs.IConstruct) {
 		t = targetOf(cfn)
 	}
 	w.outcome = t.wire(w.settings, w.variables)
-	for _, hint := range w.outcome.Hints {
-		if t.seen.first(t.stack, hint) {
-			awscdk.Annotations_Of(t.shown).AddInfo(jsii.String("Afterglow: " + hint + ". Other functions of this stack may be like it; this is said once."))
+	for n, hint := range w.outcome.Hints {
+		const once = " Other functions of this stack may be like it; this is said once."
+		switch {
+		case n >= w.outcome.ofExporters:
+			awscdk.Annotations_Of(t.shown).AddInfo(jsii.String("Afterglow: " + hint + "."))
+		case t.seen.first(t.stack, hint):
+			awscdk.Annotations_Of(t.shown).AddInfo(jsii.String("Afterglow: " + hint + "." + once))
 		}
 	}
 }
@@ -133,6 +137,7 @@ type outcome struct {
 	Why          string   `json:"why,omitempty"`
 	Remedy       string   `json:"remedy,omitempty"`
 	Hints        []string `json:"hints,omitempty"`
+	ofExporters  int      // of the hints, the first ones
 }
 
 // wire instruments a function, or leaves it exactly as it is and says why. Everything that can stop it is looked at before anything is changed.
@@ -160,7 +165,9 @@ func (t *target) wire(i *Instrumentation, variables map[string]string) (o outcom
 	}
 	t.change(state, ours, wanted)
 	t.permit(exporters)
-	return outcome{Instrumented: true, Hints: t.hints(state, exporters)}
+	o.Instrumented = true
+	o.Hints, o.ofExporters = t.hints(state, exporters)
+	return o
 }
 
 // fail leaves an error on the function. Not a panic: it would leave jsii, which called this, in the middle of a call. The CDK's command line fails with it, and tells

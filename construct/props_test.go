@@ -86,6 +86,9 @@ func structsOf(t *testing.T) map[string][]documentedField {
 
 func fieldsOf(s *ast.StructType, source []byte) (fields []documentedField) {
 	for _, f := range s.Fields.List {
+		if len(f.Names) > 0 && !f.Names[0].IsExported() {
+			continue
+		}
 		kind := string(bytes.TrimSpace(source[f.Type.Pos()-1 : f.Type.End()-1]))
 		doc := strings.Join(strings.Fields(f.Doc.Text()), " ")
 		if len(f.Names) == 0 {

@@ -230,15 +230,16 @@ func (t target) takesPolicies() bool {
 }
 
 // hints tell what is known to get in the way of exports, and what there is to do by hand.
-func (t target) hints(s functionState, exporters []Exporter) (hints []string) {
+func (t target) hints(s functionState, exporters []Exporter) (hints []string, ofExporters int) {
 	for _, e := range exporters {
 		if hint := e.hint(s); hint != "" {
 			hints = append(hints, hint)
 		}
 	}
+	ofExporters = len(hints)
 	if s.compiled() {
 		hints = append(hints, "its hook for runtime "+s.runtime+" is compiled into the function, which nobody can see from "+
 			"here: build it as github.com/afterglow-lambda/afterglow/wrapper/golang says. Without the hook its invocations are recorded, and its calls are not")
 	}
-	return hints
+	return hints, ofExporters
 }
