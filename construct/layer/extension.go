@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	goversion "go/version"
 	"io"
 	"os"
 	"path/filepath"
@@ -120,10 +119,8 @@ func findToolchain(ctx context.Context, source moduleSource) (toolchain, error) 
 		return toolchain{}, fmt.Errorf("read go env: %w", err)
 	}
 	found := toolchain{version: values["GOVERSION"]}
-	if needed := source.goVersion(); goversion.IsValid(needed) && goversion.IsValid(found.version) &&
-		goversion.Compare(found.version, needed) < 0 {
-		return toolchain{}, fmt.Errorf("the go command on PATH is %s and Afterglow needs %s: install a newer Go (https://go.dev/dl), "+
-			"or set GOTOOLCHAIN=auto", found.version, needed)
+	if err := refuseOld(found.version, source.goVersion()); err != nil {
+		return toolchain{}, err
 	}
 	found.env = slices.DeleteFunc(clean, func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")

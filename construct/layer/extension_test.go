@@ -213,6 +213,33 @@ func TestFindSource(t *testing.T) {
 			t.Errorf("%v, want what to do", err)
 		}
 	})
+	t.Run("with a go that is too old", func(t *testing.T) {
+		dir := t.TempDir() // a real one says its version, and refuses to list modules
+		writeFile(t, filepath.Join(dir, "go"), "#!/bin/sh\ncase $1 in\nenv) echo go1.22.0 ;;\n*) echo 'go: go.mod requires go >= 1.25.0 (running go 1.22.0; GOTOOLCHAIN=local)' >&2; exit 1 ;;\nesac\n")
+		if err := os.Chmod(filepath.Join(dir, "go"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+		_, err := findSource(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "the go command on PATH is go1.22.0 and Afterglow needs "+oldestGo+": install a newer Go") || strings.Contains(err.Error(), "inside the Go module") {
+			t.Errorf("%v, want what is wrong", err)
+		}
+	})
+	for _, flag := range []string{"GOFLAGS=-json", "GOFLAGS=-modfile=/nonexistent/go.mod", "GOFLAGS=-C=/nonexistent", "GO111MODULE=off", "GOEXPERIMENT=nonesuch"} {
+		t.Run("with "+flag, func(t *testing.T) {
+			name, value, _ := strings.Cut(flag, "=")
+			want := moduleDir(t)
+			t.Setenv(name, value)
+			if source, err := findSource(t.Context()); err != nil || source.dir != want {
+				t.Errorf("%q, %v, want %q", source.dir, err, want)
+			}
+		})
+	}
+	t.Run("the oldest go is that of go.mod", func(t *testing.T) {
+		if got := (moduleSource{moduleDir(t)}).goVersion(); got != oldestGo {
+			t.Errorf("%s, and go.mod says %s", oldestGo, got)
+		}
+	})
 	t.Run("as a dependency", func(t *testing.T) {
 		copied, consumer := copySource(t), t.TempDir()
 		writeFile(t, filepath.Join(consumer, "go.mod"), "module example.com/app\n\ngo 1.25\n\nrequire "+modulePath+

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"go/parser"
 	"go/token"
+	goversion "go/version"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -43,6 +44,11 @@ func findSource(ctx context.Context) (moduleSource, error) {
 	if listErr == nil && dir != "" {
 		return moduleSource{dir}, nil
 	}
+	if listErr != nil {
+		if err := tooOld(ctx); err != nil {
+			return moduleSource{}, errors.Join(err, listErr)
+		}
+	}
 	// A vendored project names the module but has only some of its files, and a compiled app may run anywhere: the build info
 	// tells the version, the module cache or proxy has the rest.
 	version := linkedVersion()
@@ -58,18 +64,52 @@ func findSource(ctx context.Context) (moduleSource, error) {
 	return moduleSource{dir}, nil
 }
 
-// listModule gives the module's directory as the Go module around the working directory sees it, "" if it is not in the cache.
+// listModule gives the module's directory as the Go module around the working directory sees it, "" if it is not in the cache. The user's flags may say which go.mod
+// is meant, and are tried first; flags that go list does not understand, or that mean another module, are none of ours.
 func listModule(ctx context.Context) (string, error) {
 	// The flag goes before a vendor directory and before what GOFLAGS says: neither knows the directory.
-	out, err := goCommand(ctx, "", nil, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", modulePath)
+	args := []string{"list", "-mod=readonly", "-m", "-f", "{{.Dir}}", modulePath}
+	out, err := goCommand(ctx, "", nil, args...)
+	if err != nil {
+		out, err = goCommand(ctx, "", peaceful(), args...)
+	}
 	if err != nil {
 		return "", err
 	}
 	return strings.TrimSpace(string(out)), nil
 }
 
+// peaceful is the user's environment without what changes how the go command works: as for the build, but with the workspace, which may say where the module is. The
+// two that are set go before what `go env -w` keeps, which a variable without a value would not.
+func peaceful() []string {
+	clean := slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		return neutralised.MatchString(entry) && !strings.HasPrefix(entry, "GOWORK=")
+	})
+	return append(clean, "GOFLAGS=-mod=readonly", "GO111MODULE=on")
+}
+
+// oldestGo is what go.mod asks for. It has to be known where the module's directory is not: a go command that is older refuses to say where.
+const oldestGo = "go1.25.0"
+
+// tooOld gives an error if that is why the go command fails.
+func tooOld(ctx context.Context) error {
+	out, err := goCommand(ctx, "", peaceful(), "env", "GOVERSION")
+	if err != nil {
+		return fmt.Errorf("ask the go command on PATH for its version: %w", err)
+	}
+	return refuseOld(strings.TrimSpace(string(out)), oldestGo)
+}
+
+// refuseOld gives an error if one version of Go is older than another. What is no release, such as a developer's own, passes.
+func refuseOld(found, needed string) error {
+	if goversion.IsValid(needed) && goversion.IsValid(found) && goversion.Compare(found, needed) < 0 {
+		return fmt.Errorf("the go command on PATH is %s and Afterglow needs %s: install a newer Go (https://go.dev/dl), or set GOTOOLCHAIN=auto", found, needed)
+	}
+	return nil
+}
+
 func downloadModule(ctx context.Context, version string) (string, error) {
-	out, err := goCommand(ctx, "", nil, "mod", "download", "-json", modulePath+"@"+version)
+	out, err := goCommand(ctx, "", peaceful(), "mod", "download", "-json", modulePath+"@"+version)
 	if err != nil {
 		return "", err
 	}
