@@ -16,6 +16,7 @@ type connecting struct {
 
 	mu    sync.Mutex
 	stops []func() bool
+	has   bool // a connection
 }
 
 type connectingKey struct{}
@@ -35,7 +36,7 @@ func (c *connecting) done() {
 	for _, stop := range c.stops {
 		stop()
 	}
-	c.stops = nil
+	c.stops, c.has = nil, true
 }
 
 // OnConnection has something called when a request of the context has its connection, with the handshake done.
@@ -59,6 +60,9 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.has { // one that another request left; the transport may have given this one to a third, whose answer must not be lost by our end
+		return conn, nil
+	}
 	c.stops = append(c.stops, c.over(func() { _ = conn.Close() })) // nothing can be done about an error
 	return conn, nil
 }

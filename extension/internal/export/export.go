@@ -110,8 +110,9 @@ type way struct {
 // A line is the connection to a host, which all signals that go there share.
 type line struct {
 	*http.Transport
-	mu   sync.Mutex
-	used time.Time // wall clock; the monotonic one may stand still in a freeze
+	mu       sync.Mutex
+	used     time.Time // wall clock; the monotonic one may stand still in a freeze
+	underWay int       // requests
 }
 
 // New makes a client of the endpoints of the signals that it is to send. Nothing is looked up or connected before the first Send.
@@ -227,7 +228,8 @@ func (c *Client) Send(ctx context.Context, signal string, payload []byte) (Resul
 	if zipped {
 		w.header.Set("Content-Encoding", "gzip")
 	}
-	w.line.freshen()
+	w.line.begin()
+	defer w.line.end()
 	made := time.Now().Round(0)
 	result, err := w.attempt(ctx, body)
 	if unauthorized(err) && w.auth != nil && w.auth.refused(made) && ctx.Err() == nil {
@@ -237,24 +239,35 @@ func (c *Client) Send(ctx context.Context, signal string, payload []byte) (Resul
 	if unauthorized(err) && w.auth != nil && errors.As(err, &e) {
 		e.Retry = true // somebody else keeps the key or the role, and can mend it
 	}
-	w.line.touch()
 	return result, err
 }
 
-// freshen gives up what was not used for too long.
-func (l *line) freshen() {
+// begin counts a request, and gives up what was not used for too long. That is asked by the first of requests abreast alone: net/http counts a connection as idle before
+// it hands on the answer that came over it, so to close what is idle may take the answer away from one that was accepted, which would then be sent twice.
+func (l *line) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now := time.Now().Round(0); now.Sub(l.used) > stale {
+	if now := time.Now().Round(0); l.underWay == 0 && now.Sub(l.used) > stale {
 		l.CloseIdleConnections()
 	}
+	l.underWay++
 }
 
-// touch notes that it was used.
-func (l *line) touch() {
+// end notes that it was used.
+func (l *line) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.underWay--
 	l.used = time.Now().Round(0)
+}
+
+// renew gives up idle connections where no other request may have its answer yet to come.
+func (l *line) renew() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.underWay == 1 {
+		l.CloseIdleConnections()
+	}
 }
 
 func unauthorized(err error) bool {
@@ -267,7 +280,7 @@ func unauthorized(err error) bool {
 func (w *way) attempt(ctx context.Context, body []byte) (Result, error) {
 	result, dead, err := w.post(ctx, body)
 	if dead && ctx.Err() == nil {
-		w.line.CloseIdleConnections()
+		w.line.renew()
 		result, _, err = w.post(ctx, body)
 	}
 	return result, err
