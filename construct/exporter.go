@@ -2,7 +2,6 @@ package construct
 
 import (
 	"fmt"
-	"regexp"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -165,42 +164,6 @@ type otlpSignal struct {
 
 func (e *otlp) signals() []otlpSignal {
 	return []otlpSignal{{"Traces", "TRACES", e.props.Traces}, {"Metrics", "METRICS", e.props.Metrics}, {"Logs", "LOGS", e.props.Logs}}
-}
-
-// sensitive are names of headers whose values nobody should read in a template.
-var sensitive = regexp.MustCompile(`(?i)auth|key|token|secret|passw|credential|cookie|session|signature`)
-
-func (e *otlp) check() error {
-	p := &e.props
-	headers := map[string]*map[string]*string{"Headers": p.Headers}
-	reachable := p.Endpoint != nil
-	for _, s := range e.signals() {
-		if s.props != nil {
-			reachable = reachable || s.props.Endpoint != nil
-			headers[s.field+".Headers"] = s.props.Headers
-		}
-	}
-	if !reachable {
-		return fmt.Errorf("property Endpoint: there is none; write the collector's URL, like https://collector.example.com:4318")
-	}
-	for _, field := range sortedKeys(headers) {
-		if headers[field] == nil {
-			continue
-		}
-		for _, name := range sortedKeys(*headers[field]) {
-			if sensitive.MatchString(name) && !isToken(deref((*headers[field])[name])) {
-				return fmt.Errorf("property %s: %q sounds like a credential, and everyone who may read the template could read it; put it into a secret "+
-					"and give that as HeadersFromSecret or HeadersFromParameter", field, name)
-			}
-		}
-	}
-	switch stored := p.HeadersFromSecret != nil || p.HeadersFromParameter != nil; {
-	case p.HeadersFromSecret != nil && p.HeadersFromParameter != nil:
-		return fmt.Errorf("properties HeadersFromSecret and HeadersFromParameter are both set; keep one of the two")
-	case p.SecretHeader != nil && !stored:
-		return fmt.Errorf("property SecretHeader: there is no HeadersFromSecret and no HeadersFromParameter whose header %q could be; set one of them", *p.SecretHeader)
-	}
-	return nil
 }
 
 func (e *otlp) grant(to awsiam.IGrantable) (missing []awsiam.PolicyStatement) {

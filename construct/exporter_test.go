@@ -121,6 +121,14 @@ func TestRoles(t *testing.T) {
 	})
 }
 
+func otlpWith(props OTLPProps) func(awscdk.Stack) []Exporter {
+	return func(awscdk.Stack) []Exporter { return []Exporter{ToOTLP(&props)} }
+}
+
+func headed(name, value string) OTLPProps {
+	return OTLPProps{Endpoint: jsii.String("https://collector.example.com"), Headers: &map[string]*string{name: &value}}
+}
+
 func TestWrongExportersAreErrors(t *testing.T) {
 	endpoint := jsii.String("https://collector.example.com")
 	for _, c := range []struct {
@@ -137,6 +145,21 @@ func TestWrongExportersAreErrors(t *testing.T) {
 		{"a key of one signal", func(awscdk.Stack) []Exporter {
 			return []Exporter{ToOTLP(&OTLPProps{Endpoint: endpoint, Logs: &OTLPSignalProps{Headers: &map[string]*string{"Authorization": jsii.String("geheim")}}})}
 		}, []string{"property Logs.Headers", `"Authorization"`}},
+		{"an endpoint of a variable that is not set", otlpWith(OTLPProps{Endpoint: jsii.String("")}), []string{"Exporters[0]: property Endpoint", `""`, "may not be set", "https://"}},
+		{"the same of one signal", otlpWith(OTLPProps{Endpoint: endpoint, Metrics: &OTLPSignalProps{Endpoint: jsii.String("")}}), []string{"property Metrics.Endpoint", "https://"}},
+		{"Honeycomb's key", otlpWith(headed("x-honeycomb-team", "geheim")), []string{`"x-honeycomb-team"`, "HeadersFromSecret"}},
+		{"Uptrace's", otlpWith(headed("uptrace-dsn", "https://geheim@example.com")), []string{`"uptrace-dsn"`}},
+		{"a key to send", otlpWith(headed("X-Ingest", "geheim")), []string{`"X-Ingest"`}},
+		{"a licence", otlpWith(headed("x-license", "geheim")), []string{`"x-license"`}},
+		{"a personal token", otlpWith(headed("x_pat", "geheim")), []string{`"x_pat"`}},
+		{"a credential before a token", otlpWith(headed("Authorization", "Basic geheim"+*awscdk.Aws_REGION())), []string{`"Authorization"`, "HeadersFromSecret"}},
+		{"two lines", otlpWith(headed("x-dataset", "a\r\nb: c")), []string{`"x-dataset"`, "one line"}},
+		{"no name", otlpWith(headed("a=b,c d", "1")), []string{`"a=b,c d"`, "write one like"}},
+		{"a secret's header with spaces", func(stack awscdk.Stack) []Exporter {
+			return []Exporter{ToOTLP(&OTLPProps{Endpoint: endpoint, HeadersFromSecret: awssecretsmanager.NewSecret(stack, jsii.String("Key"), nil), SecretHeader: jsii.String("a b\n")})}
+		}, []string{"property SecretHeader", `"a b\n"`, "write one like"}},
+		{"a certificate without a key", otlpWith(OTLPProps{Endpoint: endpoint, ClientCertificateFile: jsii.String("/opt/c.pem")}), []string{"property ClientCertificateFile", `"/opt/c.pem"`, "set ClientKeyFile"}},
+		{"a key without a certificate", otlpWith(OTLPProps{Endpoint: endpoint, Logs: &OTLPSignalProps{ClientKeyFile: jsii.String("/opt/k.pem")}}), []string{"property Logs.ClientKeyFile", `"/opt/k.pem"`, "set ClientCertificateFile"}},
 		{"a header of nothing", func(awscdk.Stack) []Exporter {
 			return []Exporter{ToOTLP(&OTLPProps{Endpoint: endpoint, SecretHeader: jsii.String("api-key")})}
 		}, []string{"SecretHeader", `"api-key"`, "set one of them"}},

@@ -148,17 +148,28 @@ func TestWrongSettingsAreErrors(t *testing.T) {
 }
 
 func TestCredentialsAreRefusedUnseen(t *testing.T) {
-	for _, i := range []Instrumentation{
-		{Exporters: otlpAt(OTLPProps{Endpoint: jsii.String("https://user:geheim@collector.example.com")})},
-		{Exporters: otlpAt(OTLPProps{Traces: &OTLPSignalProps{Endpoint: jsii.String("https://geheim@collector.example.com/v1/traces")}})},
+	region := *awscdk.Aws_REGION()
+	for endpoint, remedy := range map[string]string{
+		"https://user:geheim@collector.example.com":       "remove user and password",
+		"https://collector.example.com/?key=geheim":       "remove the query",
+		"https://collector.example.com/#geheim":           "remove # and",
+		"https://user:geheim@" + region + ".example.com":  "remove user and password",
+		"https://" + region + ".example.com/?key=geheim":  "remove the query",
+		"https://" + region + ".example.com/#k=geheim":    "remove # and",
+		"https://user:geheim@collector.example:" + region: "remove user and password",
 	} {
-		_, err := i.environment()
-		if err == nil {
-			t.Fatal("no error")
-		}
-		mustHold(t, err.Error(), "remove user and password")
-		if strings.Contains(err.Error(), "geheim") {
-			t.Errorf("the error shows the secret: %v", err)
+		for _, i := range []Instrumentation{
+			{Exporters: otlpAt(OTLPProps{Endpoint: &endpoint})},
+			{Exporters: otlpAt(OTLPProps{Traces: &OTLPSignalProps{Endpoint: &endpoint}})},
+		} {
+			_, err := i.environment()
+			if err == nil {
+				t.Fatalf("%s: no error", endpoint)
+			}
+			mustHold(t, err.Error(), "Endpoint", remedy)
+			if strings.Contains(err.Error(), "geheim") {
+				t.Errorf("the error shows the secret: %v", err)
+			}
 		}
 	}
 }

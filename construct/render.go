@@ -79,16 +79,16 @@ func (r row) text() (value string, keep bool, err error) {
 	if err != nil || value == "" {
 		return "", false, err
 	}
-	// A value that only CloudFormation knows cannot be checked here; the extension falls back to the default at run time.
-	if isToken(value) {
-		return value, true, nil
-	}
 	setting, ok := settings.Lookup(r.setting)
 	if !ok {
 		return "", false, fmt.Errorf("there is no setting %s", r.setting)
 	}
 	if err := checkNoCredentials(setting, value); err != nil {
 		return "", false, err
+	}
+	// A value that only CloudFormation knows cannot be checked any further here; the extension falls back to the default at run time.
+	if isToken(value) {
+		return value, true, nil
 	}
 	if err := setting.Check(value); err != nil {
 		return "", false, err
@@ -105,17 +105,27 @@ func checkNoCredentials(s settings.Setting, value string) error {
 	if s.Type != settings.URL {
 		return nil
 	}
-	u, err := url.Parse(value)
-	if err != nil {
-		return nil //nolint:nilerr // Check will say what is wrong, without showing the value
+	var user, query, fragment bool
+	if isToken(value) { // and no URL yet: what is written around tokens is looked at, wherever in the URL it will come to stand
+		written := tokens.ReplaceAllString(value, "")
+		user, query, fragment = strings.Contains(written, "@"), strings.Contains(written, "?"), strings.Contains(written, "#")
+	} else {
+		u, err := url.Parse(value)
+		if err != nil {
+			return nil //nolint:nilerr // Check will say what is wrong, without showing the value
+		}
+		user, query, fragment = u.User != nil, u.RawQuery != "", u.Fragment != ""
 	}
-	if u.User != nil {
+	switch {
+	case user:
 		return errors.New("the URL holds credentials, and everyone who may read the template could read them; " +
 			"remove user and password from it")
-	}
-	if u.RawQuery != "" {
+	case query:
 		return errors.New("the URL has a query, which is where keys of collectors stand, and everyone who may read the template could " +
 			"read it; remove the query")
+	case fragment:
+		return errors.New("the URL has a fragment, which reaches no collector, and everyone who may read the template could read it; " +
+			"remove # and what comes after it")
 	}
 	return nil
 }
