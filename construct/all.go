@@ -54,25 +54,37 @@ type Candidate struct {
 // A Matcher tells whether a function is meant. Any func(Candidate) bool is one.
 type Matcher func(Candidate) bool
 
-// MatchPath matches constructs by their paths: * is anything but a slash, and what ends in /** is everything below. It panics on a pattern that is none.
+// MatchPath matches constructs by their paths: * is anything but a slash, ** between slashes any number of scopes, none too, and what ends in /** is everything below. It
+// panics on a pattern that is none.
 func MatchPath(pattern string) Matcher {
-	if _, err := path.Match(pattern, ""); err != nil {
-		panic(fmt.Errorf("afterglow: MatchPath(%q): %w; write a path with stars, like Shop/*", pattern, err))
-	}
-	below, tree := strings.CutSuffix(pattern, "/**")
-	return func(c Candidate) bool {
-		if !tree {
-			ok, _ := path.Match(pattern, c.Path) // looked at above
-			return ok
+	want := strings.Split(pattern, "/")
+	for _, part := range want {
+		if _, err := path.Match(part, ""); err != nil {
+			panic(fmt.Errorf("afterglow: MatchPath(%q): %w; write a path with stars, like Shop/*", pattern, err))
 		}
-		depth := strings.Count(below, "/") + 1
-		parts := strings.Split(c.Path, "/")
-		if len(parts) <= depth {
+	}
+	return func(c Candidate) bool { return matchParts(want, strings.Split(c.Path, "/")) }
+}
+
+func matchParts(want, parts []string) bool {
+	switch {
+	case len(want) == 0:
+		return len(parts) == 0
+	case want[0] != "**":
+		if len(parts) == 0 {
 			return false
 		}
-		ok, _ := path.Match(below, strings.Join(parts[:depth], "/"))
-		return ok
+		ok, _ := path.Match(want[0], parts[0]) // MatchPath has looked at the pattern
+		return ok && matchParts(want[1:], parts[1:])
+	case len(want) == 1:
+		return len(parts) > 0
 	}
+	for n := range len(parts) + 1 {
+		if matchParts(want[1:], parts[n:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // MatchRuntime matches runtimes by how they begin: python, nodejs22.
@@ -115,6 +127,13 @@ func InstrumentAll(scope constructs.Construct, props *InstrumentAllProps) {
 		}
 	}
 	check("", props.Afterglow)
+	for property, matchers := range map[string][]Matcher{"Include": props.Include, "Exclude": props.Exclude} {
+		for n, m := range matchers {
+			if m == nil {
+				panic(fmt.Errorf("%s: property %s[%d] is nil; give it a matcher, like MatchRuntime(\"python\")", *scope.Node().Path(), property, n))
+			}
+		}
+	}
 	for n, o := range props.Overrides {
 		if o.Match == nil {
 			panic(fmt.Errorf("%s: property Overrides[%d].Match is nil; give it a matcher, like MatchRuntime(\"python\")", *scope.Node().Path(), n))
@@ -167,26 +186,49 @@ type sweep struct {
 func (a *sweep) Visit(node constructs.IConstruct) {
 	defer tell(node)
 	a.begun = true
-	cfn, ok := node.(awslambda.CfnFunction)
-	if !ok {
+	var t target
+	switch resource := node.(type) {
+	case awslambda.CfnFunction:
+		t = targetOf(resource)
+	case samFunction:
+		t = target{shown: node, node: node.Node()}
+	default:
 		return
 	}
-	t := targetOf(cfn)
 	path := *t.node.Path()
 	if a.known[path] {
 		return
 	}
 	a.known[path] = true
-	why, others := a.leave(t, path)
+	o, others := a.judge(&t, path)
 	if others { // its own report, or none
 		return
 	}
-	o := outcome{Why: why}
-	if why == "" {
-		o = a.wire(&t, path)
-	}
 	o.Path = path
 	a.outcomes = append(a.outcomes, o)
+}
+
+// A samFunction is an AWS::Serverless::Function, told by what only it has: its package is not imported for it.
+type samFunction interface {
+	AutoPublishAlias() *string
+	CodeUri() any
+}
+
+// judge instruments a function or leaves it, and says why; others, that another sweep does it. What panics, such as a user's matcher, becomes the function's error.
+func (a *sweep) judge(t *target, path string) (o outcome, others bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			o, others = t.fail(fmt.Errorf("%v", r)), false
+		}
+	}()
+	why, others := a.leave(*t, path)
+	switch {
+	case others || why != "":
+		return outcome{Why: why, cfn: t.cfn}, others
+	case t.cfn == nil:
+		return outcome{Why: "it is an AWS::Serverless::Function, which the construct does not instrument", Remedy: "Name layer and variables in its properties, as docs/other-tools.md shows for AWS SAM"}, false
+	}
+	return a.wire(t, path), false
 }
 
 // wire instruments a function that nothing but its properties may keep from it.
@@ -227,7 +269,7 @@ func marksOn(node constructs.Node) (m marks) {
 func (a *sweep) leave(t target, path string) (why string, others bool) {
 	at, on := path, marksOn(t.node)
 	if on.instrument {
-		return "it has settings of its own, by Instrument", false
+		return ownSettings, false
 	}
 	for { // from the function outwards
 		switch {
@@ -260,11 +302,14 @@ func (a *sweep) lookAround(t target) {
 	}
 }
 
-const cdksOwn = "it is the CDK's own"
+const (
+	cdksOwn     = "it is the CDK's own"
+	ownSettings = "it has settings of its own, by Instrument"
+)
 
 // leaveByProps goes by what InstrumentAll was told, and by what no metadata marks.
 func (a *sweep) leaveByProps(c Candidate) (why string) {
-	if isProviderFramework(c) {
+	if isUnmarked(c) {
 		return cdksOwn
 	}
 	if matches(a.props.Exclude, c) {
@@ -276,9 +321,16 @@ func (a *sweep) leaveByProps(c Candidate) (why string) {
 	return ""
 }
 
-// isProviderFramework tells the handlers of the custom resources' provider framework, which have no metadata.
-func isProviderFramework(c Candidate) bool {
-	return strings.Contains(c.Path, "/framework-") && strings.HasPrefix(text(c.Resource.Handler()), "framework.")
+// isUnmarked tells functions of the CDK that have no metadata: the handlers of the custom resources' provider framework, and the one that drains the instances of an ECS
+// cluster (aws-ecs/lib/drain-hook/instance-drain-hook.ts).
+func isUnmarked(c Candidate) bool {
+	switch {
+	case strings.Contains(c.Path, "/framework-"):
+		return strings.HasPrefix(text(c.Resource.Handler()), "framework.")
+	case strings.HasSuffix(c.Path, "/DrainECSHook/Function"):
+		return text(c.Resource.Handler()) == "index.lambda_handler"
+	}
+	return false
 }
 
 func matches(matchers []Matcher, c Candidate) bool {

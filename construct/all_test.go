@@ -2,6 +2,7 @@ package construct
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/customresources"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -118,7 +120,7 @@ func TestInstrumentAll(t *testing.T) {
 	app.Synth(nil)
 	compare(t, reportOf(t, filepath.Join(*app.Outdir(), "afterglow-report.json")), map[string]string{
 		"Shop/Orders": "instrumented", "Shop/Web": "instrumented", "Shop/Nested/Deep": "instrumented", "Shop/SingletonLambda0b3e": "instrumented",
-		"Shop/LegacyOrders": "by property Exclude", "Shop/Left/Alone": "by Exclude of Shop/Left", "Shop/Own": "settings of its own",
+		"Shop/LegacyOrders": "by property Exclude", "Shop/Left/Alone": "by Exclude of Shop/Left", "Shop/Own": "instrumented",
 		"Shop/AWS679f53fac002430cb0da5b7982bd2287": cdksOwn, "Shop/Provider/framework-onEvent": cdksOwn,
 	})
 	environments := map[string]string{}
@@ -131,6 +133,68 @@ func TestInstrumentAll(t *testing.T) {
 	if n := wiredIn(assertions.Template_FromStack(nested, nil)); n != 1 {
 		t.Errorf("%d functions of the nested stack are wired, want one", n)
 	}
+}
+
+// TestReportNamesEach: what is not instrumented by InstrumentAll is in its report all the same.
+func TestReportNamesEach(t *testing.T) {
+	app := newApp(t)
+	stack := awscdk.NewStack(app, jsii.String("Shop"), nil)
+	made := NewInstrumentedFunction(stack, jsii.String("Made"), &InstrumentedFunctionProps{FunctionProps: python(), Afterglow: toNowhere()})
+	crowded := python()
+	layers := theirLayers(stack, 5)
+	crowded.Layers = &layers
+	Instrument(awslambda.NewFunction(stack, jsii.String("Crowded"), &crowded), toNowhere())
+	plainFunction(stack, "Panics", awslambda.Runtime_PYTHON_3_13())
+	awssam.NewCfnFunction(stack, jsii.String("Sam"), &awssam.CfnFunctionProps{Runtime: jsii.String("python3.13"), Handler: jsii.String("index.handler"), InlineCode: jsii.String("#")})
+	singleton := python()
+	Exclude(awslambda.NewSingletonFunction(stack, jsii.String("Single"), &awslambda.SingletonFunctionProps{Uuid: jsii.String("0b3e"), Runtime: singleton.Runtime, Handler: singleton.Handler, Code: singleton.Code}))
+	drain := functionProps(awslambda.Runtime_PYTHON_3_13())
+	drain.Handler = jsii.String("index.lambda_handler")
+	awslambda.NewFunction(constructs.NewConstruct(stack, jsii.String("DrainECSHook")), jsii.String("Function"), &drain)
+	InstrumentAll(app, &InstrumentAllProps{Afterglow: toNowhere(), Exclude: []Matcher{func(c Candidate) bool {
+		if c.Path == "Shop/Panics" {
+			panic("a matcher of theirs")
+		}
+		return false
+	}}})
+	app.Synth(nil)
+	file := filepath.Join(*app.Outdir(), "afterglow-report.json")
+	compare(t, reportOf(t, file), map[string]string{
+		*made.Node().Path(): "instrumented", "Shop/Crowded": "layers", "Shop/Panics": "a matcher of theirs", "Shop/Sam": "AWS::Serverless::Function",
+		"Shop/SingletonLambda0b3e": "by Exclude", "Shop/DrainECSHook/Function": cdksOwn,
+	})
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(content), `"by": "Instrument"`); n != 2 {
+		t.Errorf("%d functions are told as instrumented by their own settings, want 2: %s", n, content)
+	}
+}
+
+// TestReportsOfScopes: no scope's report takes the place of another's.
+func TestReportsOfScopes(t *testing.T) {
+	app := newApp(t)
+	want := map[string]string{}
+	for _, ids := range [][2]string{{"A", "B-C"}, {"A-B", "C"}, {"A", "B"}} {
+		stack, ok := app.Node().TryFindChild(&ids[0]).(awscdk.Stack)
+		if !ok {
+			stack = awscdk.NewStack(app, &ids[0], nil)
+		}
+		scope := constructs.NewConstruct(stack, &ids[1])
+		want[*plainFunction(scope, "F", awslambda.Runtime_PYTHON_3_13()).Node().Path()] = "instrumented"
+		InstrumentAll(scope, &InstrumentAllProps{Afterglow: toNowhere()})
+	}
+	app.Synth(nil)
+	files, err := filepath.Glob(filepath.Join(*app.Outdir(), reportName+"*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, file := range files {
+		maps.Copy(got, reportOf(t, file))
+	}
+	compare(t, got, want)
 }
 
 func TestInstrumentAllReachesStages(t *testing.T) {
@@ -214,6 +278,8 @@ func TestMatchers(t *testing.T) {
 	}{
 		"a path": {MatchPath("Shop/Api/Orders"), true}, "a star": {MatchPath("Shop/*/Orders"), true}, "a star is no slash": {MatchPath("Shop/*"), false},
 		"below": {MatchPath("Shop/**"), true}, "below a star": {MatchPath("*/Api/**"), true}, "not below itself": {MatchPath("Shop/Api/Orders/**"), false}, "below another": {MatchPath("Other/**"), false},
+		"everything": {MatchPath("**"), true}, "at any depth": {MatchPath("**/Orders"), true}, "between": {MatchPath("Shop/**/Orders"), true}, "between nothing": {MatchPath("Shop/Api/**/Orders"), true},
+		"between, another": {MatchPath("Shop/**/Web"), false}, "between, and below": {MatchPath("**/Api/**"), true}, "not in a name": {MatchPath("Shop/**ders"), false},
 		"a runtime": {MatchRuntime("python"), true}, "another": {MatchRuntime("nodejs"), false},
 		"a tag": {MatchTag("team", "web"), true}, "any value": {MatchTag("stage", ""), true}, "another value": {MatchTag("team", "shop"), false}, "no such tag": {MatchTag("owner", ""), false},
 	} {
@@ -230,9 +296,10 @@ func TestInstrumentAllRefuses(t *testing.T) {
 		props InstrumentAllProps
 		want  []string
 	}{
-		"settings": {InstrumentAllProps{Afterglow: wrong}, []string{"Shop", "Afterglow.LogLevel", `"loud"`}},
-		"override": {InstrumentAllProps{Overrides: []Override{{MatchRuntime("python"), wrong}}}, []string{"Shop", "Overrides[0]", `"loud"`}},
-		"no match": {InstrumentAllProps{Overrides: []Override{{nil, nil}}}, []string{"Shop", "Overrides[0].Match is nil"}},
+		"settings":   {InstrumentAllProps{Afterglow: wrong}, []string{"Shop", "Afterglow.LogLevel", `"loud"`}},
+		"override":   {InstrumentAllProps{Overrides: []Override{{MatchRuntime("python"), wrong}}}, []string{"Shop", "Overrides[0]", `"loud"`}},
+		"no matcher": {InstrumentAllProps{Exclude: []Matcher{MatchRuntime("python"), nil}}, []string{"Shop", "Exclude[1] is nil", "MatchRuntime"}},
+		"no match":   {InstrumentAllProps{Overrides: []Override{{nil, nil}}}, []string{"Shop", "Overrides[0].Match is nil"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stack := newStack(t)

@@ -74,10 +74,14 @@ func instrument(fn awslambda.IFunction, i *Instrumentation) (*wiring, error) {
 
 // Exclude keeps InstrumentAll, but not Instrument, away from all functions in a scope.
 func Exclude(scope constructs.IConstruct) {
-	if cfn, ok := scope.(awslambda.CfnFunction); ok {
-		scope = targetOf(cfn).shown
+	node := scope.Node()
+	switch made := scope.(type) {
+	case awslambda.CfnFunction:
+		node = targetOf(made).node
+	case awslambda.IFunction: // that of a singleton is elsewhere, as for instrument
+		node = made.PermissionsNode()
 	}
-	scope.Node().AddMetadata(jsii.String(metaExclude), true, nil)
+	node.AddMetadata(jsii.String(metaExclude), true, nil)
 }
 
 // has tells whether a node has metadata of a type.
@@ -134,10 +138,13 @@ func tell(on constructs.IConstruct) {
 type outcome struct {
 	Path         string   `json:"path"`
 	Instrumented bool     `json:"instrumented"`
+	By           string   `json:"by,omitempty"` // Instrument, if not InstrumentAll
 	Why          string   `json:"why,omitempty"`
 	Remedy       string   `json:"remedy,omitempty"`
 	Hints        []string `json:"hints,omitempty"`
-	ofExporters  int      // of the hints, the first ones
+
+	cfn         awslambda.CfnFunction // of one that has settings of its own
+	ofExporters int                   // of the hints, the first ones
 }
 
 // wire instruments a function, or leaves it exactly as it is and says why. Everything that can stop it is looked at before anything is changed.

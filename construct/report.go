@@ -2,6 +2,7 @@ package construct
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -34,6 +35,11 @@ func (r *reporter) Validate() *[]*string {
 	}
 	r.done = true
 	outcomes := append(slices.Clone(r.sweep.outcomes), r.missed()...)
+	for n, o := range outcomes {
+		if o.Why == ownSettings {
+			outcomes[n] = outcomeOfOwn(o)
+		}
+	}
 	if !r.sweep.begun { // the scope's Stage was synthesised, and its templates are written
 		outcomes = r.late(r.sweep.scope, "was synthesised before InstrumentAll was called, as a CodePipeline's AddStage does", "Call InstrumentAll with the Stage, or the app, before AddStage")
 	}
@@ -59,6 +65,21 @@ func (r *reporter) Validate() *[]*string {
 	}
 	fmt.Fprintln(r.stderr, line)
 	return &[]*string{}
+}
+
+// outcomeOfOwn tells what became of a function that has its own settings: its own aspect knows.
+func outcomeOfOwn(o outcome) outcome {
+	if o.cfn == nil {
+		return o
+	}
+	for _, aspect := range *awscdk.Aspects_Of(o.cfn).All() {
+		if w, ours := aspect.(*wiring); ours && w.done {
+			found := w.outcome
+			found.Path, found.By = o.Path, "Instrument"
+			return found
+		}
+	}
+	return o
 }
 
 // missed finds functions in Stages that came after InstrumentAll.
@@ -104,6 +125,9 @@ func (r *reporter) file() string {
 		name = reportName + ".json"
 		if r.sweep.path != "" {
 			name = reportName + "-" + strings.ReplaceAll(r.sweep.path, "/", "-") + ".json"
+			if strings.Contains(r.sweep.path, "-") { // another scope's path may give the same name
+				name = fmt.Sprintf("%s-%s-%.8x.json", reportName, strings.ReplaceAll(r.sweep.path, "/", "-"), sha256.Sum256([]byte(r.sweep.path)))
+			}
 		}
 	}
 	stage, ok := r.sweep.scope.(awscdk.Stage) // Stage_Of a stage is the one around it
