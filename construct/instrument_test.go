@@ -125,6 +125,20 @@ func TestInstrument(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+	t.Run("a resource with a wrapper and an endpoint", func(t *testing.T) {
+		stack := newStack(t)
+		awslambda.NewCfnFunction(stack, jsii.String("Orders"), &awslambda.CfnFunctionProps{
+			Runtime: jsii.String("python3.13"), Handler: jsii.String("index.handler"), Role: jsii.String("arn:aws:iam::123456789012:role/theirs"),
+			Code: &awslambda.CfnFunction_CodeProperty{ZipFile: jsii.String("#")},
+			Environment: &awslambda.CfnFunction_EnvironmentProperty{Variables: &map[string]*string{
+				"AWS_LAMBDA_EXEC_WRAPPER": jsii.String("/opt/theirs"), "OTEL_EXPORTER_OTLP_ENDPOINT": jsii.String("https://collector.example.com")}},
+		})
+		InstrumentAll(stack, nil)
+		want := map[string]any{"AWS_LAMBDA_EXEC_WRAPPER": layer.ExecWrapper, "AFTERGLOW_EXEC_WRAPPER_NEXT": "/opt/theirs", "OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example.com"}
+		if got := onlyFunction(t, stack).Environment.Variables; !reflect.DeepEqual(got, want) {
+			t.Errorf("environment %v, want %v", got, want)
+		}
+	})
 	t.Run("a resource without a construct", func(t *testing.T) {
 		stack := newStack(t)
 		cfn := awslambda.NewCfnFunction(stack, jsii.String("Orders"), &awslambda.CfnFunctionProps{
@@ -256,6 +270,9 @@ func TestOverrides(t *testing.T) {
 		{"a wrapper", func(fn awslambda.CfnFunction) {
 			fn.AddPropertyOverride(jsii.String("Environment.Variables.AWS_LAMBDA_EXEC_WRAPPER"), "/opt/theirs")
 		}, 1, "/opt/theirs", ""},
+		{"a wrapper that CloudFormation knows", func(fn awslambda.CfnFunction) {
+			fn.AddPropertyOverride(jsii.String("Environment.Variables.AWS_LAMBDA_EXEC_WRAPPER"), map[string]any{"Ref": "AWS::Region"})
+		}, 1, map[string]any{"Ref": "AWS::Region"}, ""},
 		{"another variable", func(fn awslambda.CfnFunction) {
 			fn.AddPropertyOverride(jsii.String("Environment.Variables.STAGE"), "x")
 		}, 1, nil, ""},

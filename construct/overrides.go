@@ -79,7 +79,7 @@ func overrideOf(cfn awslambda.CfnFunction, path ...string) (value any, is bool) 
 		func() any { return *captured.AsString() }, func() any { return *captured.AsArray() }, func() any { return *captured.AsNumber() }, func() any { return *captured.AsObject() },
 	} {
 		if value, is = unlessPanics(as); is {
-			return value, true
+			return unwrap(value), true
 		}
 	}
 	return nil, false

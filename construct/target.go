@@ -38,15 +38,40 @@ func targetOf(cfn awslambda.CfnFunction) target {
 
 // glance reads the properties that do not change any more.
 func (t *target) glance() functionState {
-	return stateOf(t.stack.Resolve(t.given("runtime", "packageType", "architectures", "vpcConfig", "timeout")))
+	return stateOf(unwrap(t.stack.Resolve(t.given("runtime", "packageType", "architectures", "vpcConfig", "timeout"))))
 }
 
 // read gives the resource's properties as they were given.
 func (t *target) read() map[string]any {
 	if t.properties == nil {
-		t.properties = *t.cfn.CfnProperties()
+		t.properties, _ = unwrap(*t.cfn.CfnProperties()).(map[string]any)
 	}
 	return t.properties
+}
+
+// jsiiMap is the key under which jsii hands over a map: it removes it from those whose type it knows, and leaves it in those within a value of any type.
+const jsiiMap = "$jsii.map"
+
+// unwrap removes it everywhere.
+func unwrap(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		if wrapped, is := value[jsiiMap]; is && len(value) == 1 {
+			return unwrap(wrapped)
+		}
+		all := make(map[string]any, len(value))
+		for name, v := range value {
+			all[name] = unwrap(v)
+		}
+		return all
+	case []any:
+		all := make([]any, len(value))
+		for i, v := range value {
+			all[i] = unwrap(v)
+		}
+		return all
+	}
+	return value
 }
 
 // given are some of them.
@@ -77,7 +102,7 @@ func (t *target) look() functionState {
 	if overrides := t.overrides(); overrides != nil {
 		wanted[over] = overrides
 	}
-	properties, _ := t.stack.Resolve(wanted).(map[string]any)
+	properties, _ := unwrap(t.stack.Resolve(wanted)).(map[string]any)
 	overrides, _ := properties[over].(map[string]any)
 	var overridden functionState
 	overridden.override(properties, overrides)
