@@ -108,14 +108,7 @@ func MatchTag(key, value string) Matcher {
 //
 // It panics on wrong settings.
 func InstrumentAll(scope constructs.Construct, props *InstrumentAllProps) {
-	if props == nil {
-		props = &InstrumentAllProps{}
-	}
-	if props.Afterglow == nil {
-		with := *props // not the user's own
-		with.Afterglow = &Instrumentation{}
-		props = &with
-	}
+	props = props.asGiven()
 	variables := map[*Instrumentation]map[string]string{}
 	check := func(property string, i *Instrumentation) {
 		if i == nil {

@@ -42,10 +42,7 @@ func mustInstrument(fn awslambda.IFunction, settings *Instrumentation) *wiring {
 
 // instrument gives nil where nothing is to be done.
 func instrument(fn awslambda.IFunction, i *Instrumentation) (*wiring, error) {
-	w := &wiring{settings: i}
-	if i == nil {
-		w.settings = &Instrumentation{}
-	}
+	w := &wiring{settings: i.asGiven()}
 	var err error
 	if w.variables, err = w.settings.environment(); err != nil {
 		return nil, err
@@ -149,9 +146,6 @@ type outcome struct {
 
 // wire instruments a function, or leaves it exactly as it is and says why. Everything that can stop it is looked at before anything is changed.
 func (t *target) wire(i *Instrumentation, variables map[string]string) (o outcome) {
-	if i.seen == nil {
-		i.seen = &seen{layers: map[layerKey]madeLayer{}, told: map[toldKey]bool{}}
-	}
 	t.seen = i.seen
 	state := t.look()
 	if o.Why, o.Remedy = state.obstacle(); o.Why != "" {

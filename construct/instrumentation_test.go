@@ -1,6 +1,7 @@
 package construct
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/afterglow-lambda/afterglow/settings"
@@ -111,6 +113,9 @@ func TestEnvironment(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := c.i.environment()
+			if err == nil {
+				err = functionState{runtime: "provided.al2023"}.merge(got)
+			}
 			if err != nil || !maps.Equal(got, c.want) {
 				t.Errorf("%v, %v\nwant %v", got, err, c.want)
 			}
@@ -171,5 +176,62 @@ func TestCredentialsAreRefusedUnseen(t *testing.T) {
 				t.Errorf("the error shows the secret: %v", err)
 			}
 		}
+	}
+}
+
+// TestConflicts: what is set in both places is an error where it differs, also from a default that was written out, and theirs where it does not.
+func TestConflicts(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		i      Instrumentation
+		theirs map[string]any
+		want   string // in the error
+	}{
+		{"a default written out", Instrumentation{MaskPreset: MaskPresetDefault}, map[string]any{"AFTERGLOW_MASK_PRESET": "off"}, "AFTERGLOW_MASK_PRESET is set in Environment"},
+		{"an empty list", Instrumentation{MaskAllowKeys: &[]*string{}}, map[string]any{"AFTERGLOW_MASK_ALLOW_KEYS": "password"}, "AFTERGLOW_MASK_ALLOW_KEYS is set"},
+		{"a collector, and theirs to the log", Instrumentation{Exporters: otlpAt(OTLPProps{})}, map[string]any{"AFTERGLOW_EXPORTERS": "log"}, "AFTERGLOW_EXPORTERS is set"},
+		{"a value of CloudFormation's", Instrumentation{LogLevel: LogLevelWarn}, map[string]any{"AFTERGLOW_LOG_LEVEL": map[string]any{"Ref": "Level"}}, "AFTERGLOW_LOG_LEVEL is set"},
+		{"the same, written otherwise", Instrumentation{MaskPreset: MaskPresetStrict, Disabled: jsii.Bool(true), FlushInterval: awscdk.Duration_Seconds(jsii.Number(7))},
+			map[string]any{"AFTERGLOW_MASK_PRESET": "STRICT", "AFTERGLOW_DISABLED": "1", "AFTERGLOW_FLUSH_INTERVAL": "7s"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			wanted, err := c.i.environment()
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = functionState{runtime: "provided.al2023", environment: c.theirs}.merge(wanted)
+			if c.want == "" && (err != nil || len(wanted) > 0) {
+				t.Errorf("%v, %v, want theirs alone", wanted, err)
+			}
+			if c.want != "" {
+				mustHold(t, fmt.Sprint(err), c.want, "keep one of the two")
+			}
+		})
+	}
+}
+
+// TestSettingsAreThoseOfTheCall: settings that are changed for the next function are not changed for the one before.
+func TestSettingsAreThoseOfTheCall(t *testing.T) {
+	stack, props := newStack(t), python()
+	settings := toCollector()
+	all := awscdk.NewNestedStack(stack, jsii.String("All"), nil)
+	awslambda.NewFunction(all, jsii.String("First"), &props)
+	InstrumentAll(all, &InstrumentAllProps{Afterglow: settings})
+	Instrument(awslambda.NewFunction(stack, jsii.String("First"), &props), settings)
+	settings.Exporters = nil
+	Instrument(awslambda.NewFunction(stack, jsii.String("Second"), &props), settings)
+	for id, fn := range functionsOf(t, stack) {
+		xray := fn.Environment.Variables["AFTERGLOW_EXPORTERS"] == "xray"
+		if second := strings.HasPrefix(id, "Second"); xray != second || second == (fn.Environment.Variables["OTEL_EXPORTER_OTLP_ENDPOINT"] != nil) {
+			t.Errorf("%s: %v", id, fn.Environment.Variables)
+		}
+	}
+	for id, fn := range functionsOf(t, all) {
+		if fn.Environment.Variables["OTEL_EXPORTER_OTLP_ENDPOINT"] == nil {
+			t.Errorf("%s: %v", id, fn.Environment.Variables)
+		}
+	}
+	if allowed := statementsOf(t, stack); len(allowed) != 1 {
+		t.Errorf("allowed %q, want X-Ray to one function", allowed)
 	}
 }

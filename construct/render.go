@@ -1,6 +1,7 @@
 package construct
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,8 +24,8 @@ type row struct {
 	value   any
 }
 
-// environment gives the variables of the settings that differ from their defaults. Exporters are nil where they are left to what the function's own
-// environment says.
+// environment gives the variables of the fields that are set, those too that say what the default says: merge looks for conflicts with the function's own
+// environment, and leaves them out then. Exporters are nil where they are left to what that environment says.
 func (i *Instrumentation) environment() (map[string]string, error) {
 	variables := map[string]string{}
 	if err := add(variables, "Afterglow", i.rows()); err != nil {
@@ -50,34 +51,30 @@ func (i *Instrumentation) environment() (map[string]string, error) {
 			return nil, err
 		}
 	}
-	switch {
-	case len(kinds) == 0:
-		variables[envExporters] = "none"
-	case len(kinds) > 1 || kinds[0] != "otlp": // which its endpoint says
-		variables[envExporters] = strings.Join(kinds, ",")
-	}
+	variables[envExporters] = cmp.Or(strings.Join(kinds, ","), "none")
 	return variables, nil
 }
 
 // add renders rows into variables; path is where their fields are.
 func add(variables map[string]string, path string, rows []row) error {
 	for _, r := range rows {
-		value, keep, err := r.text()
+		value, set, err := r.text()
 		if err != nil {
 			return fmt.Errorf("property %s.%s: %w", path, r.field, err)
 		}
-		if keep {
+		if set {
 			variables[r.setting] = value
 		}
 	}
 	return nil
 }
 
-// text renders a row; keep is false where the default says the same.
-func (r row) text() (value string, keep bool, err error) {
+// text renders a row; set is false where its field is not.
+func (r row) text() (value string, set bool, err error) {
 	value, err = render(r.value)
 	if err != nil || value == "" {
-		return "", false, err
+		list, is := r.value.(*[]*string)
+		return "", is && list != nil, err // an empty list says that there is none
 	}
 	setting, ok := settings.Lookup(r.setting)
 	if !ok {
@@ -97,7 +94,7 @@ func (r row) text() (value string, keep bool, err error) {
 		return "", false, &settings.Error{Name: r.setting, Value: value,
 			Problem: "not below /tmp, which is all that a function can write", Remedy: "write a path like " + settings.DefaultSpoolDir}
 	}
-	return value, !isDefault(setting, value), nil
+	return value, true, nil
 }
 
 // checkNoCredentials refuses what would be readable in the template. Its error does not show the value.
@@ -130,14 +127,39 @@ func checkNoCredentials(s settings.Setting, value string) error {
 	return nil
 }
 
-// isDefault tells whether a valid value means the same as leaving the setting out.
-func isDefault(s settings.Setting, value string) bool {
-	if s.Type == settings.Duration {
-		with := settings.Read(func(string) string { return value })
-		without := settings.Read(func(string) string { return "" })
-		return with.Duration(s.Name) == without.Duration(s.Name)
+// isDefault tells whether a setting's value means the same as leaving it out.
+func isDefault(name, value string) bool {
+	if name == envExporters {
+		return value == "otlp" // which its endpoint says
 	}
-	return value == s.Default
+	return sameMeaning(name, value, "")
+}
+
+// sameMeaning tells whether two values of a setting do the same, in whatever way they are written.
+func sameMeaning(name, one, other string) bool {
+	s, known := settings.Lookup(name)
+	return one == other || known && meaning(s, one) == meaning(s, other)
+}
+
+// meaning is what a value is read as; a wrong one, and one that only CloudFormation knows, is itself.
+func meaning(s settings.Setting, value string) any {
+	if s.Check(value) != nil {
+		return value
+	}
+	v := settings.Read(func(string) string { return value })
+	switch s.Type {
+	case settings.Bool:
+		return v.Bool(s.Name)
+	case settings.Bytes:
+		return v.Bytes(s.Name)
+	case settings.Number:
+		return v.Number(s.Name)
+	case settings.Duration:
+		return v.Duration(s.Name)
+	case settings.Enum:
+		return v.String(s.Name)
+	}
+	return cmp.Or(value, s.Default)
 }
 
 // render writes a field as the environment has it, "" for a field that is not set.

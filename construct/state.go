@@ -116,15 +116,17 @@ func (i *Instrumentation) completeFor(s functionState, variables map[string]stri
 func (s functionState) merge(wanted map[string]string) error {
 	for _, name := range sortedKeys(s.environment) {
 		theirs, isText := s.environment[name].(string)
-		if ours, both := wanted[name]; both && (!isText || ours != theirs) {
+		if ours, both := wanted[name]; both && (!isText || !sameMeaning(name, ours, theirs)) {
 			return fmt.Errorf("%s is set in Environment and, to another value, in Afterglow; keep one of the two", name)
 		}
+		delete(wanted, name) // theirs does
 		if isText && strings.HasPrefix(name, "AFTERGLOW_") {
 			if err := settings.Parse(name, theirs); err != nil {
 				return fmt.Errorf("property Environment: %w", err)
 			}
 		}
 	}
+	maps.DeleteFunc(wanted, isDefault) // Lambda allows 4 KB for all of them
 	if s.compiled() {
 		return nil
 	}
