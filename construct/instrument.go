@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/afterglow-lambda/afterglow/construct/layer"
 )
 
 // Types of metadata by which calls know of each other, whatever their order. They tell nothing of the app.
@@ -54,10 +56,16 @@ func instrument(fn awslambda.IFunction, i *Instrumentation) (*wiring, error) {
 		warn(fn, "it is not made in this app: an alias, a version or an import", "Instrument the function itself, where it is made")
 		return nil, nil
 	}
-	switch own := fn.(type) { // which are new, and have no other around their resource
+	switch own := fn.(type) { // which have no other around their resource, and are new unless they are wired
 	case *instrumentedFunction:
+		if own.wiring != nil {
+			return nil, nil
+		}
 		w.fn = own
 	case *instrumentedNodejsFunction:
+		if own.wiring != nil {
+			return nil, nil
+		}
 		w.fn = own
 	default:
 		if has(node, metaInstrument) {
@@ -160,7 +168,7 @@ func (t *target) wire(i *Instrumentation, variables map[string]string) (o outcom
 		warn(t.shown, o.Why, o.Remedy)
 		return o
 	}
-	ours, err := t.seen.layer(t.stack, state.architecture, i.layer())
+	ours, err := t.attach(&state, i.layer())
 	if err != nil {
 		return t.fail(err)
 	}
@@ -169,6 +177,19 @@ func (t *target) wire(i *Instrumentation, variables map[string]string) (o outcom
 	o.Instrumented = true
 	o.Hints, o.ofExporters = t.hints(state, exporters)
 	return o
+}
+
+// attach gives the layer for the function, or none if the function has it: Lambda takes no layer twice.
+func (t *target) attach(s *functionState, source LayerSource) (awslambda.ILayerVersion, error) {
+	if s.environment[envExecWrapper] == layer.ExecWrapper && t.seen.anyMade(t.stack, s.layers) {
+		s.attached = true
+		return nil, nil
+	}
+	ours, err := t.seen.layer(t.stack, s.architecture, source)
+	if err == nil && len(s.layers) > 0 {
+		s.attached = t.seen.among(t.stack, ours, s.layers)
+	}
+	return ours, err
 }
 
 // fail leaves an error on the function. Not a panic: it would leave jsii, which called this, in the middle of a call. The CDK's command line fails with it, and tells

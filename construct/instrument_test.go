@@ -125,6 +125,14 @@ func TestInstrument(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+	t.Run("one that is instrumented", func(t *testing.T) {
+		stack := newStack(t)
+		fn := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: props, Afterglow: toCollector()})
+		Instrument(fn, toCollector())
+		if got := onlyFunction(t, stack); len(got.Layers) != 1 {
+			t.Errorf("layers %v", got.Layers)
+		}
+	})
 	t.Run("a resource with a wrapper and an endpoint", func(t *testing.T) {
 		stack := newStack(t)
 		awslambda.NewCfnFunction(stack, jsii.String("Orders"), &awslambda.CfnFunctionProps{
@@ -159,6 +167,38 @@ func TestInstrument(t *testing.T) {
 			t.Errorf("warnings %q, want the statement to add", w)
 		}
 	})
+}
+
+// TestLayerByHand: a function that has the layer does not get it again.
+func TestLayerByHand(t *testing.T) {
+	const arn = "arn:aws:lambda:eu-west-1:123456789012:layer:afterglow:7"
+	for name, c := range map[string]struct {
+		made      func(awscdk.Stack) awslambda.ILayerVersion
+		wrapper   string
+		afterglow Instrumentation
+	}{
+		"made": {func(stack awscdk.Stack) awslambda.ILayerVersion {
+			return NewInstrumentationLayer(stack, jsii.String("L"), nil)
+		}, layer.ExecWrapper, Instrumentation{}},
+		"by ARN": {func(stack awscdk.Stack) awslambda.ILayerVersion {
+			return awslambda.LayerVersion_FromLayerVersionArn(stack, jsii.String("L"), jsii.String(arn))
+		}, "", Instrumentation{Layer: LayerFromArn(&LayerArns{X86_64: jsii.String(arn)})}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stack, props := newStack(t), python()
+			props.Layers = &[]awslambda.ILayerVersion{c.made(stack)}
+			props.Environment = &map[string]*string{"AWS_LAMBDA_EXEC_WRAPPER": &c.wrapper}
+			awslambda.NewFunction(stack, jsii.String("Orders"), &props)
+			InstrumentAll(stack, &InstrumentAllProps{Afterglow: &c.afterglow})
+			got := onlyFunction(t, stack)
+			if v := got.Environment.Variables; len(got.Layers) != 1 || v["AWS_LAMBDA_EXEC_WRAPPER"] != layer.ExecWrapper || v["AFTERGLOW_EXPORTERS"] != "xray" {
+				t.Errorf("got %+v", got)
+			}
+			if n := len(*assertions.Template_FromStack(stack, nil).FindResources(jsii.String("AWS::Lambda::LayerVersion"), nil)); name == "made" && n != 1 {
+				t.Errorf("%d layers in the stack", n)
+			}
+		})
+	}
 }
 
 func TestWhatIsNotMadeHere(t *testing.T) {

@@ -122,7 +122,7 @@ func (s *functionState) override(properties, overrides map[string]any) {
 
 // outdo puts ours over the user's overrides where these would take it away.
 func (t target) outdo(s functionState, ours awslambda.ILayerVersion, wanted map[string]string) {
-	if s.layersOverridden {
+	if s.layersOverridden && !s.attached {
 		t.cfn.AddPropertyOverride(jsii.String("Layers"), append(s.layers, ours.LayerVersionArn()))
 	}
 	for _, name := range sortedKeys(wanted) {

@@ -1,17 +1,21 @@
 package construct
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/constructs-go/constructs/v10"
 )
 
 // A seen is what functions with the same settings need not ask for twice. What it does not know is found as for the first of them, so that nothing but time depends
 // on it.
 type seen struct {
-	layers  map[layerKey]madeLayer // what was made, or could not be
+	layers  map[layerKey]madeLayer                     // what was made, or could not be
+	arns    map[awslambda.ILayerVersion]any            // resolved
+	made    map[awscdk.Stack][]awslambda.ILayerVersion // in a stack, by hand
 	told    map[toldKey]bool
 	pattern assertions.Matcher
 }
@@ -33,6 +37,10 @@ type toldKey struct {
 	hint  string
 }
 
+func newSeen() *seen {
+	return &seen{layers: map[layerKey]madeLayer{}, arns: map[awslambda.ILayerVersion]any{}, made: map[awscdk.Stack][]awslambda.ILayerVersion{}, told: map[toldKey]bool{}}
+}
+
 // layer gives the layer for a function.
 func (s *seen) layer(stack awscdk.Stack, architecture string, source LayerSource) (awslambda.ILayerVersion, error) {
 	key := layerKey{stack, architecture, source}
@@ -42,6 +50,33 @@ func (s *seen) layer(stack awscdk.Stack, architecture string, source LayerSource
 		s.layers[key] = made
 	}
 	return made.layer, made.err
+}
+
+// among tells whether a layer is one of those whose resolved ARNs are given.
+func (s *seen) among(stack awscdk.Stack, ours awslambda.ILayerVersion, layers []any) bool {
+	arn, known := s.arns[ours]
+	if !known {
+		arn = unwrap(stack.Resolve(ours.LayerVersionArn()))
+		s.arns[ours] = arn
+	}
+	return slices.ContainsFunc(layers, func(l any) bool { return reflect.DeepEqual(l, arn) })
+}
+
+// anyMade tells whether one of them is an InstrumentationLayer that was made in the stack by hand.
+func (s *seen) anyMade(stack awscdk.Stack, layers []any) bool {
+	if len(layers) == 0 {
+		return false
+	}
+	made, known := s.made[stack]
+	if !known {
+		for _, c := range *stack.Node().FindAll(constructs.ConstructOrder_PREORDER) {
+			if l, is := c.(*instrumentationLayer); is {
+				made = append(made, l)
+			}
+		}
+		s.made[stack] = made
+	}
+	return slices.ContainsFunc(made, func(l awslambda.ILayerVersion) bool { return s.among(stack, l, layers) })
 }
 
 // first tells whether a hint was not given to a function of the stack before: an app of hundreds would show nothing else.
@@ -67,7 +102,7 @@ func (i *Instrumentation) asGiven() *Instrumentation {
 		i = &Instrumentation{}
 	}
 	if i.seen == nil {
-		i.seen = &seen{layers: map[layerKey]madeLayer{}, told: map[toldKey]bool{}}
+		i.seen = newSeen()
 	}
 	given := *i
 	if i.Exporters != nil {

@@ -57,6 +57,7 @@ type functionState struct {
 	layers       []any
 	environment  map[string]any // string or an unresolved CloudFormation expression
 	opaque       string         // what cannot be looked into
+	attached     bool           // whether the very layer is among layers, by hand
 
 	layersOverridden bool           // by AddPropertyOverride
 	overridden       map[string]any // variables that are, which are in environment too

@@ -194,8 +194,10 @@ func (t target) whereEdgeIs() bool {
 // change adds the layer and the variables: by the construct if there is one, which makes a new version of the function with every change; else to the resource.
 func (t target) change(s functionState, ours awslambda.ILayerVersion, wanted map[string]string) {
 	if t.fn != nil {
-		t.fn.AddLayers(ours)
-		if len(s.layers) > 0 { // which older versions of the CDK go on giving as they were when look read them
+		if !s.attached {
+			t.fn.AddLayers(ours)
+		}
+		if len(s.layers) > 0 && !s.attached { // which older versions of the CDK go on giving as they were when look read them
 			t.cfn.SetLayers(withLayer(s.layers, ours))
 		}
 		for _, name := range sortedKeys(wanted) {
@@ -204,7 +206,9 @@ func (t target) change(s functionState, ours awslambda.ILayerVersion, wanted map
 		t.outdo(s, ours, wanted)
 		return
 	}
-	t.cfn.AddPropertyOverride(jsii.String("Layers"), append(s.layers, ours.LayerVersionArn()))
+	if !s.attached {
+		t.cfn.AddPropertyOverride(jsii.String("Layers"), append(s.layers, ours.LayerVersionArn()))
+	}
 	for _, name := range sortedKeys(wanted) {
 		t.cfn.AddPropertyOverride(jsii.String("Environment.Variables."+name), wanted[name])
 	}
