@@ -108,6 +108,7 @@ func MatchTag(key, value string) Matcher {
 //
 // It panics on wrong settings.
 func InstrumentAll(scope constructs.Construct, props *InstrumentAllProps) {
+	mustBeGiven(scope != nil, "InstrumentAll", "scope", "give it an app, a stage, a stack or any other construct")
 	props = props.asGiven()
 	variables := map[*Instrumentation]map[string]string{}
 	check := func(property string, i *Instrumentation) {

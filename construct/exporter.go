@@ -167,28 +167,13 @@ func (e *otlp) signals() []otlpSignal {
 }
 
 func (e *otlp) grant(to awsiam.IGrantable) (missing []awsiam.PolicyStatement) {
-	var grant awsiam.Grant
-	secret, parameter := e.props.HeadersFromSecret, e.props.HeadersFromParameter
 	switch {
-	case secret != nil && to != nil:
-		grant = secret.GrantRead(to, nil)
-	case secret != nil:
-		return []awsiam.PolicyStatement{allow(secret.SecretArn(), "secretsmanager:GetSecretValue")}
-	case parameter != nil && to != nil:
-		grant = parameter.GrantRead(to)
-	case parameter != nil:
-		return []awsiam.PolicyStatement{allow(parameter.ParameterArn(), "ssm:GetParameter")}
-	default:
-		return nil
+	case e.props.HeadersFromSecret != nil:
+		return grantSecret(e.props.HeadersFromSecret, to)
+	case e.props.HeadersFromParameter != nil:
+		return grantParameter(e.props.HeadersFromParameter, to)
 	}
-	if *grant.Success() {
-		return nil
-	}
-	return *grant.PrincipalStatements()
-}
-
-func allow(resource *string, actions ...string) awsiam.PolicyStatement {
-	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &[]*string{resource}})
+	return nil
 }
 
 // shortTimeout is the function's default, and not more than a request may take by default.
@@ -221,14 +206,7 @@ func (*xray) grant(to awsiam.IGrantable) (missing []awsiam.PolicyStatement) {
 	if to == nil {
 		return []awsiam.PolicyStatement{statement}
 	}
-	principal, is := to.(awsiam.IPrincipal) // a role is its own
-	if !is {
-		principal = to.GrantPrincipal()
-	}
-	if *principal.AddToPrincipalPolicy(statement).StatementAdded {
-		return nil
-	}
-	return []awsiam.PolicyStatement{statement}
+	return addTo(to, statement)
 }
 
 func (*xray) hint(s functionState) string {

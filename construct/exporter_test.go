@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/jsii-runtime-go"
@@ -47,8 +48,22 @@ func TestExporters(t *testing.T) {
 			secret := awssecretsmanager.NewSecret(stack, jsii.String("Key"), nil)
 			return &[]Exporter{ToOTLP(&OTLPProps{Endpoint: jsii.String(endpoint), HeadersFromSecret: secret, SecretHeader: jsii.String("api-key")})}
 		}, map[string]any{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "AFTERGLOW_OTLP_SECRET": map[string]any{"Ref": "Key961B73FD"}, "AFTERGLOW_OTLP_SECRET_HEADER": "api-key"},
-			[]string{`["secretsmanager:GetSecretValue","secretsmanager:DescribeSecret"] on {"Ref":"Key961B73FD"}`}},
-		{"a parameter", func(stack awscdk.Stack) *[]Exporter {
+			[]string{`"secretsmanager:GetSecretValue" on {"Ref":"Key961B73FD"}`}},
+		{"a secret that is known by its name", func(stack awscdk.Stack) *[]Exporter {
+			secret := awssecretsmanager.Secret_FromSecretPartialArn(stack, jsii.String("Key"), jsii.String("arn:aws:secretsmanager:eu-west-1:123456789012:secret:key"))
+			return otlpAt(OTLPProps{HeadersFromSecret: secret})
+		}, map[string]any{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "AFTERGLOW_OTLP_SECRET": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key"},
+			[]string{`"secretsmanager:GetSecretValue" on "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key-??????"`}},
+		{"a secret with a key of others", func(stack awscdk.Stack) *[]Exporter {
+			key := awskms.Key_FromKeyArn(stack, jsii.String("CMK"), jsii.String("arn:aws:kms:eu-west-1:123456789012:key/1"))
+			return otlpAt(OTLPProps{HeadersFromSecret: awssecretsmanager.NewSecret(stack, jsii.String("Key"), &awssecretsmanager.SecretProps{EncryptionKey: key})})
+		}, map[string]any{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "AFTERGLOW_OTLP_SECRET": map[string]any{"Ref": "Key961B73FD"}},
+			[]string{`"secretsmanager:GetSecretValue" on {"Ref":"Key961B73FD"}`, `"kms:Decrypt" on "arn:aws:kms:eu-west-1:123456789012:key/1"`}},
+		{"a parameter in plain text", func(stack awscdk.Stack) *[]Exporter {
+			return otlpAt(OTLPProps{HeadersFromParameter: awsssm.StringParameter_FromStringParameterName(stack, jsii.String("Key"), jsii.String("/keys/collector"))})
+		}, map[string]any{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "AFTERGLOW_OTLP_SECRET": arnOfParameter},
+			[]string{`"ssm:GetParameter" on ` + inJSON(arnOfParameter)}},
+		{"an encrypted parameter", func(stack awscdk.Stack) *[]Exporter {
 			parameter := awsssm.StringParameter_FromSecureStringParameterAttributes(stack, jsii.String("Key"), &awsssm.SecureStringParameterAttributes{ParameterName: jsii.String("/keys/collector")})
 			return &[]Exporter{ToOTLP(&OTLPProps{Traces: &OTLPSignalProps{Endpoint: jsii.String(endpoint + "/v1/traces")}, HeadersFromParameter: parameter})}
 		}, map[string]any{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": endpoint + "/v1/traces", "AFTERGLOW_OTLP_SECRET": arnOfParameter},
@@ -90,6 +105,20 @@ func TestOwnEnvironmentSaysWhereTo(t *testing.T) {
 			t.Errorf("allowed %q, want nothing", allowed)
 		}
 	}
+}
+
+// TestKeyOfASecret: the key's own policy lets the function decrypt, by Secrets Manager alone.
+func TestKeyOfASecret(t *testing.T) {
+	stack := newStack(t)
+	key := awskms.NewKey(stack, jsii.String("CMK"), nil)
+	secret := awssecretsmanager.NewSecret(stack, jsii.String("Key"), &awssecretsmanager.SecretProps{EncryptionKey: key})
+	NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python(), Afterglow: &Instrumentation{Exporters: otlpAt(OTLPProps{HeadersFromSecret: secret})}})
+	if allowed := statementsOf(t, stack); fmt.Sprint(allowed) != `["secretsmanager:GetSecretValue" on {"Ref":"Key961B73FD"}]` {
+		t.Errorf("allowed %q", allowed)
+	}
+	role := map[string]any{"AWS": map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("OrdersServiceRole")), "Arn"}}}
+	statement := assertions.Match_ObjectLike(&map[string]any{"Action": "kms:Decrypt", "Principal": role, "Condition": map[string]any{"StringEquals": map[string]any{"kms:ViaService": assertions.Match_AnyValue()}}})
+	assertions.Template_FromStack(stack, nil).HasResourceProperties(jsii.String("AWS::KMS::Key"), map[string]any{"KeyPolicy": map[string]any{"Statement": assertions.Match_ArrayWith(&[]any{statement})}})
 }
 
 // TestRoles: once for each role, and a word where a role cannot be changed.

@@ -35,6 +35,7 @@ const late = 900
 func Instrument(fn awslambda.IFunction, settings *Instrumentation) { mustInstrument(fn, settings) }
 
 func mustInstrument(fn awslambda.IFunction, settings *Instrumentation) *wiring {
+	mustBeGiven(fn != nil, "Instrument", "function", "give it one that is made already")
 	w, err := instrument(fn, settings)
 	if err != nil {
 		panic(fmt.Errorf("%s: %w", *fn.Node().Path(), err))
@@ -79,6 +80,7 @@ func instrument(fn awslambda.IFunction, i *Instrumentation) (*wiring, error) {
 
 // Exclude keeps InstrumentAll, but not Instrument, away from all functions in a scope.
 func Exclude(scope constructs.IConstruct) {
+	mustBeGiven(scope != nil, "Exclude", "scope", "give it a function, a stack or any other construct")
 	node := scope.Node()
 	switch made := scope.(type) {
 	case awslambda.CfnFunction:

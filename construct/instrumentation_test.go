@@ -129,6 +129,9 @@ func TestEnvironment(t *testing.T) {
 }
 
 func TestWrongSettingsAreErrors(t *testing.T) {
+	parameters := newStack(t)
+	number := awscdk.NewCfnParameter(parameters, jsii.String("Number"), &awscdk.CfnParameterProps{Type: jsii.String("Number")}).ValueAsNumber()
+	list := awscdk.NewCfnParameter(parameters, jsii.String("List"), &awscdk.CfnParameterProps{Type: jsii.String("CommaDelimitedList")}).ValueAsList()
 	for _, c := range []struct {
 		name string
 		i    Instrumentation
@@ -140,6 +143,11 @@ func TestWrongSettingsAreErrors(t *testing.T) {
 		{"size", Instrumentation{CaptureBodySize: awscdk.Size_Gibibytes(jsii.Number(1))}, []string{"Afterglow.CaptureBodySize", `"1073741824"`, "from 0 to 1048576"}},
 		{"enum", Instrumentation{LogLevel: "loud"}, []string{"Afterglow.LogLevel", `"loud"`, "debug, info, warn, error, off"}},
 		{"list", Instrumentation{MaskKeys: jsii.Strings("a,b")}, []string{"Afterglow.MaskKeys", `"a,b"`, "one entry for each"}},
+		{"no signals", Instrumentation{Signals: &[]*string{}}, []string{"Afterglow.Signals", "empty", "metrics"}},
+		{"a duration of CloudFormation's", Instrumentation{FlushInterval: awscdk.Duration_Seconds(number)}, []string{"Afterglow.FlushInterval", "known at synth"}},
+		{"a size of CloudFormation's", Instrumentation{CaptureBodySize: awscdk.Size_Bytes(number)}, []string{"Afterglow.CaptureBodySize", "known at synth"}},
+		{"a number of CloudFormation's", Instrumentation{PricePerGBSecond: number}, []string{"Afterglow.PricePerGBSecond", "known at synth"}},
+		{"a list of CloudFormation's", Instrumentation{MaskKeys: list}, []string{"Afterglow.MaskKeys", "known at synth"}},
 		{"path", Instrumentation{SpoolDir: jsii.String("spool")}, []string{"Afterglow.SpoolDir", `"spool"`, "starts with /"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -233,5 +241,18 @@ func TestSettingsAreThoseOfTheCall(t *testing.T) {
 	}
 	if allowed := statementsOf(t, stack); len(allowed) != 1 {
 		t.Errorf("allowed %q, want X-Ray to one function", allowed)
+	}
+}
+
+// TestNilIsNamed: what a call works on has to be there.
+func TestNilIsNamed(t *testing.T) {
+	for want, call := range map[string]func(){
+		"Instrument: the function is nil":           func() { Instrument(nil, nil) },
+		"InstrumentAll: the scope is nil":           func() { InstrumentAll(nil, nil) },
+		"Exclude: the scope is nil":                 func() { Exclude(nil) },
+		"NewSharedLayer: the scope is nil":          func() { NewSharedLayer(nil, jsii.String("Layer"), nil) },
+		"NewInstrumentationLayer: the scope is nil": func() { NewInstrumentationLayer(nil, jsii.String("Layer"), nil) },
+	} {
+		mustHold(t, panicOf(t, call), want, "give it")
 	}
 }

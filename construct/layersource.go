@@ -2,7 +2,9 @@ package construct
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -16,6 +18,8 @@ import (
 type LayerSource interface {
 	// of gives the layer for the functions of a stack and an architecture, always the same.
 	of(stack awscdk.Stack, architecture string) (awslambda.ILayerVersion, error)
+	// check finds what would keep a deployment from finding it.
+	check() error
 }
 
 // layerIDs name a stack's layer by its architecture.
@@ -42,6 +46,8 @@ func (ownLayer) of(stack awscdk.Stack, architecture string) (awslambda.ILayerVer
 	}
 	return made, nil
 }
+
+func (ownLayer) check() error { return nil }
 
 func architectureOf(name string) awslambda.Architecture {
 	if name == layer.ARM64 {
@@ -73,6 +79,19 @@ func LayerFromArn(arns *LayerArns) LayerSource {
 	return &layerFromArn{*arns, imports{}}
 }
 
+// versionArn is a layer version's ARN: docs.aws.amazon.com/lambda/latest/api/API_Layer.html.
+var versionArn = regexp.MustCompile(`^arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\d{12}:layer:[a-zA-Z0-9_-]+:\d+$`)
+
+func (l *layerFromArn) check() error {
+	for architecture, arn := range map[string]string{"Arm64": deref(l.arns.Arm64), "X86_64": deref(l.arns.X86_64)} {
+		if arn != "" && !isToken(arn) && !versionArn.MatchString(arn) {
+			return fmt.Errorf("LayerFromArn, %s: %q is no ARN of a layer's version; write one like arn:aws:lambda:eu-west-1:123456789012:layer:afterglow:7, "+
+				"with the version at its end", architecture, arn)
+		}
+	}
+	return nil
+}
+
 func (l *layerFromArn) of(stack awscdk.Stack, architecture string) (awslambda.ILayerVersion, error) {
 	arn := map[string]*string{layer.ARM64: l.arns.Arm64, layer.X86_64: l.arns.X86_64}[architecture]
 	if deref(arn) == "" {
@@ -92,7 +111,25 @@ func LayerFromParameter(prefix *string) LayerSource {
 	if deref(prefix) == "" {
 		prefix = jsii.String(DefaultLayerParameters)
 	}
-	return &layerFromParameter{*prefix, imports{}}
+	return &layerFromParameter{strings.TrimRight(*prefix, "/"), imports{}}
+}
+
+func (l *layerFromParameter) check() error {
+	if err := checkPrefix(l.prefix); err != nil {
+		return fmt.Errorf("LayerFromParameter: %w", err)
+	}
+	return nil
+}
+
+// parameterPrefix are the names that the Parameter Store takes, with a slash in front, as it wants it where there are others in them:
+// docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html.
+var parameterPrefix = regexp.MustCompile(`^(/[a-zA-Z0-9_.-]+)+$`)
+
+func checkPrefix(prefix string) error {
+	if isToken(prefix) || parameterPrefix.MatchString(prefix) {
+		return nil
+	}
+	return fmt.Errorf("%q is no prefix of parameters; write one that begins with a slash and has letters, digits and _.-/ in it, like %s", prefix, DefaultLayerParameters)
 }
 
 func (l *layerFromParameter) of(stack awscdk.Stack, architecture string) (awslambda.ILayerVersion, error) {

@@ -49,6 +49,7 @@ type instrumentationLayer struct {
 //
 // It panics, as the CDK's constructors do, if the layer cannot be built; the message holds what the compiler said.
 func NewInstrumentationLayer(scope constructs.Construct, id *string, props *InstrumentationLayerProps) InstrumentationLayer {
+	mustBeGiven(scope != nil, "NewInstrumentationLayer", "scope", "give it a stack or any other construct")
 	if props == nil {
 		props = &InstrumentationLayerProps{}
 	}

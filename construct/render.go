@@ -31,6 +31,9 @@ func (i *Instrumentation) environment() (map[string]string, error) {
 	if err := add(variables, "Afterglow", i.rows()); err != nil {
 		return nil, err
 	}
+	if err := i.layer().check(); err != nil {
+		return nil, fmt.Errorf("property Afterglow.Layer: %w", err)
+	}
 	if i.Exporters == nil {
 		return variables, nil
 	}
@@ -72,9 +75,16 @@ func add(variables map[string]string, path string, rows []row) error {
 // text renders a row; set is false where its field is not.
 func (r row) text() (value string, set bool, err error) {
 	value, err = render(r.value)
-	if err != nil || value == "" {
+	if err != nil {
+		return "", false, err
+	}
+	if value == "" {
 		list, is := r.value.(*[]*string)
-		return "", is && list != nil, err // an empty list says that there is none
+		set = is && list != nil // an empty list says that there is none
+		if set && r.setting == "AFTERGLOW_SIGNALS" {
+			return "", false, errors.New("the list is empty, which would count as the default; name some of traces, metrics and logs, or give an empty list of Exporters to export nothing")
+		}
+		return "", set, nil
 	}
 	setting, ok := settings.Lookup(r.setting)
 	if !ok {
@@ -162,6 +172,9 @@ func meaning(s settings.Setting, value string) any {
 	return cmp.Or(value, s.Default)
 }
 
+// errUnknown is about values that the CDK can only pass on as they are, and which a setting has in a unit of its own.
+var errUnknown = errors.New("the value is a token, which CloudFormation alone knows, and it must be known at synth; write it into the app")
+
 // render writes a field as the environment has it, "" for a field that is not set.
 func render(value any) (string, error) {
 	switch v := value.(type) {
@@ -184,6 +197,9 @@ func render(value any) (string, error) {
 		if v == nil {
 			return "", nil
 		}
+		if *awscdk.Token_IsUnresolved(*v) {
+			return "", errUnknown
+		}
 		return strconv.FormatFloat(*v, 'g', -1, 64), nil
 	case MaskPreset:
 		return string(v), nil
@@ -194,9 +210,15 @@ func render(value any) (string, error) {
 	case Undelivered:
 		return string(v), nil
 	case awscdk.Duration:
+		if *v.IsUnresolved() {
+			return "", errUnknown
+		}
 		ms, err := whole(v.ToMilliseconds(&awscdk.TimeConversionOptions{Integral: jsii.Bool(false)}), "milliseconds")
 		return ms + "ms", err
 	case awscdk.Size:
+		if *v.IsUnresolved() {
+			return "", errUnknown
+		}
 		return whole(v.ToBytes(&awscdk.SizeConversionOptions{Rounding: awscdk.SizeRoundingBehavior_NONE}), "bytes")
 	case *[]*string:
 		return renderList(v)
@@ -219,6 +241,9 @@ func renderList(list *[]*string) (string, error) {
 	}
 	var entries []string
 	for _, entry := range *list {
+		if strings.Contains(deref(entry), "#{Token[") { // how the CDK writes a list that it does not know
+			return "", errUnknown
+		}
 		if strings.Contains(deref(entry), ",") {
 			return "", fmt.Errorf("%q holds a comma; write one entry for each", *entry)
 		}

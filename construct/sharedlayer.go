@@ -2,6 +2,7 @@ package construct
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -55,13 +56,14 @@ func NewSharedLayer(scope constructs.Construct, id *string, props *SharedLayerPr
 	if props == nil {
 		props = &SharedLayerProps{}
 	}
+	mustBeGiven(scope != nil, "NewSharedLayer", "scope", "give it a stack or any other construct")
 	l := &sharedLayer{prefix: DefaultLayerParameters}
 	constructs.NewConstruct_Override(l, scope, id)
 	if props.ParameterPrefix != nil {
-		l.prefix = strings.TrimSuffix(*props.ParameterPrefix, "/")
+		l.prefix = strings.TrimRight(*props.ParameterPrefix, "/")
 	}
-	if !strings.HasPrefix(l.prefix, "/") {
-		panic(fmt.Errorf("%s: property ParameterPrefix: %q does not begin with a slash; write one like %s", *l.Node().Path(), l.prefix, DefaultLayerParameters))
+	if err := props.check(l.prefix); err != nil {
+		panic(fmt.Errorf("%s: property %w", *l.Node().Path(), err))
 	}
 	architectures := []awslambda.Architecture{awslambda.Architecture_ARM_64(), awslambda.Architecture_X86_64()}
 	if props.Architectures != nil {
@@ -77,6 +79,31 @@ func NewSharedLayer(scope constructs.Construct, id *string, props *SharedLayerPr
 	return l
 }
 
+var (
+	// accountID is what AWS calls an account: docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html.
+	accountID = regexp.MustCompile(`^\d{12}$`)
+	// organizationID is an organisation's: docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html.
+	organizationID = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
+)
+
+// check finds what a deployment would fail with, or share with nobody. Its error begins with the property.
+func (p *SharedLayerProps) check(prefix string) error {
+	if err := checkPrefix(prefix); err != nil {
+		return fmt.Errorf("ParameterPrefix: %w", err)
+	}
+	if p.AccountIds != nil {
+		for n, account := range *p.AccountIds {
+			if id := deref(account); !isToken(id) && !accountID.MatchString(id) {
+				return fmt.Errorf("AccountIds[%d]: %q is no account's id; write its 12 digits", n, id)
+			}
+		}
+	}
+	if id := deref(p.OrganizationId); p.OrganizationId != nil && !isToken(id) && !organizationID.MatchString(id) {
+		return fmt.Errorf("OrganizationId: %q is no organisation's id; write one like o-abcdef1234", id)
+	}
+	return nil
+}
+
 // publish makes the version and the parameter of one architecture.
 func (l *sharedLayer) publish(architecture awslambda.Architecture, policy awscdk.RemovalPolicy, props *SharedLayerProps) {
 	name := *architecture.Name()
@@ -84,8 +111,12 @@ func (l *sharedLayer) publish(architecture awslambda.Architecture, policy awscdk
 		Architecture: architecture, RemovalPolicy: policy, LayerVersionName: jsii.String("afterglow-" + strings.ReplaceAll(name, "_", "-")),
 	})
 	if props.AccountIds != nil {
-		for _, account := range *props.AccountIds {
-			version.AddPermission(jsii.String("Account"+*account), &awslambda.LayerVersionPermission{AccountId: account})
+		for n, account := range *props.AccountIds {
+			id := *account
+			if isToken(id) { // which no construct's id can have in it
+				id = fmt.Sprint("At", n)
+			}
+			version.AddPermission(jsii.String("Account"+id), &awslambda.LayerVersionPermission{AccountId: account})
 		}
 	}
 	if props.OrganizationId != nil {

@@ -1,6 +1,7 @@
 package construct
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -48,12 +49,45 @@ func TestSharedLayer(t *testing.T) {
 			}
 		}
 	})
-	t.Run("wants a prefix that the Parameter Store takes", func(t *testing.T) {
-		message := panicOf(t, func() {
-			NewSharedLayer(stack, jsii.String("Wrong"), &SharedLayerProps{ParameterPrefix: jsii.String("afterglow")})
+	for name, c := range map[string]struct {
+		props SharedLayerProps
+		want  []string
+	}{
+		"a prefix that the Parameter Store does not take": {SharedLayerProps{ParameterPrefix: jsii.String("afterglow")}, []string{"property ParameterPrefix", `"afterglow"`, "slash"}},
+		"a prefix with a space":                           {SharedLayerProps{ParameterPrefix: jsii.String("/a b/")}, []string{"property ParameterPrefix", `"/a b"`}},
+		"no account":                                      {SharedLayerProps{AccountIds: jsii.Strings("111122223333", "x")}, []string{"property AccountIds[1]", `"x"`, "12 digits"}},
+		"no organisation":                                 {SharedLayerProps{OrganizationId: jsii.String("ou-123")}, []string{"property OrganizationId", `"ou-123"`, "o-abcdef1234"}},
+	} {
+		t.Run("refuses "+name, func(t *testing.T) {
+			other := awscdk.NewStack(newApp(t), jsii.String("Shop"), nil)
+			message := panicOf(t, func() { NewSharedLayer(other, jsii.String("Wrong"), &c.props) })
+			mustHold(t, message, append(c.want, "Shop/Wrong")...)
 		})
-		mustHold(t, message, "Shop/Wrong", `"afterglow"`, "slash")
-	})
+	}
+}
+
+func TestWrongLayersAreErrors(t *testing.T) {
+	for arn, fine := range map[string]bool{
+		"hello": false,
+		"arn:aws:lambda:eu-west-1:123456789012:layer:afterglow":                      false, // without its version
+		"arn:aws-cn:lambda:cn-north-1:123456789012:layer:afterglow:7":                true,
+		"arn:aws:lambda:" + *awscdk.Aws_REGION() + ":123456789012:layer:afterglow:7": true,
+	} {
+		_, err := (&Instrumentation{Layer: LayerFromArn(&LayerArns{Arm64: &arn})}).environment()
+		if fine != (err == nil) {
+			t.Errorf("%s: %v", arn, err)
+		}
+		if err != nil {
+			mustHold(t, err.Error(), "property Afterglow.Layer: LayerFromArn, Arm64", arn, "write one like")
+		}
+	}
+	_, err := (&Instrumentation{Layer: LayerFromParameter(jsii.String("team/layer"))}).environment()
+	mustHold(t, fmt.Sprint(err), "property Afterglow.Layer: LayerFromParameter", `"team/layer"`, "slash")
+
+	stack, settings := newStack(t), toNowhere()
+	settings.Layer = LayerFromParameter(jsii.String("/team/layer/"))
+	NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: python(), Afterglow: settings})
+	mustHold(t, templateOf(t, stack), `"Default": "/team/layer/x86_64"`)
 }
 
 func TestLayerFromArn(t *testing.T) {
