@@ -17,11 +17,8 @@ import (
 	"github.com/afterglow-lambda/afterglow/construct/layer"
 )
 
-// CloudFormation's quotas of one template: docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html.
-const (
-	maxResources     = 500
-	maxTemplateBytes = 1 << 20
-)
+// maxTemplateBytes is CloudFormation's quota of one template: docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html.
+const maxTemplateBytes = 1 << 20
 
 // TestThreeHundredFunctions: an app as large as they come, over stacks, a nested stack and a Stage. Each stack gets a layer for each architecture that it has, and
 // stays within CloudFormation's quotas.

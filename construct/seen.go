@@ -18,6 +18,8 @@ type seen struct {
 	made    map[awscdk.Stack][]awslambda.ILayerVersion // in a stack, by hand
 	told    map[toldKey]bool
 	pattern assertions.Matcher
+
+	fullStacks map[awscdk.Stack]bool // those that have no room for a policy more for each function
 }
 
 // A stack is a key by the reference that jsii has given of it, mostly the same one.

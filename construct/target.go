@@ -230,6 +230,9 @@ func withLayer(theirs []any, ours awslambda.ILayerVersion) *[]*string {
 // permit lets the function's role do what the exporters need, and says what has to be added by hand.
 func (t target) permit(exporters []Exporter) {
 	for _, e := range exporters {
+		if t.permitInline(e) {
+			continue
+		}
 		var missing []awsiam.PolicyStatement
 		if t.role != nil {
 			missing = e.grant(t.role)
