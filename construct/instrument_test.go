@@ -320,6 +320,22 @@ func TestOverrides(t *testing.T) {
 			fn.AddPropertyOverride(jsii.String("Environment"), map[string]any{"Fn::If": []any{"C", map[string]any{}, map[string]any{}}})
 		}, 0, nil, "its environment is known"},
 		{"a runtime", func(fn awslambda.CfnFunction) { fn.AddPropertyOverride(jsii.String("Runtime"), "python3.6") }, 0, nil, "no hook for runtime python3.6"},
+		{"variables that only CloudFormation knows", func(fn awslambda.CfnFunction) {
+			fn.AddPropertyOverride(jsii.String("Environment.Variables"), map[string]any{"Fn::If": []any{"C", map[string]any{}, map[string]any{}}})
+		}, 0, nil, "its environment is known"},
+		{"no environment", func(fn awslambda.CfnFunction) { fn.AddPropertyDeletionOverride(jsii.String("Environment")) }, 0, nil, "takes from its environment"},
+		{"no variables", func(fn awslambda.CfnFunction) {
+			fn.AddPropertyDeletionOverride(jsii.String("Environment.Variables"))
+		}, 0, nil, "takes from its environment"},
+		{"no wrapper", func(fn awslambda.CfnFunction) {
+			fn.AddPropertyDeletionOverride(jsii.String("Environment.Variables.AWS_LAMBDA_EXEC_WRAPPER"))
+			fn.AddPropertyOverride(jsii.String("Environment.Variables.STAGE"), "x")
+		}, 0, nil, "takes from its environment"},
+		{"not another variable", func(fn awslambda.CfnFunction) {
+			fn.AddPropertyDeletionOverride(jsii.String("Environment.Variables.STAGE"))
+		}, 1, nil, ""},
+		{"no layers", func(fn awslambda.CfnFunction) { fn.AddPropertyDeletionOverride(jsii.String("Layers")) }, 0, nil, "takes from its list of layers"},
+		{"the first layer", func(fn awslambda.CfnFunction) { fn.AddPropertyOverride(jsii.String("Layers.0"), theirs(1)[0]) }, 0, nil, "its list of layers is known"},
 		{"something else", func(fn awslambda.CfnFunction) { fn.AddOverride(jsii.String("Metadata.team"), "web") }, 1, nil, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -340,6 +356,34 @@ func TestOverrides(t *testing.T) {
 			}
 			if v := got.Environment.Variables; v["AWS_LAMBDA_EXEC_WRAPPER"] != layer.ExecWrapper || inJSON(v["AFTERGLOW_EXEC_WRAPPER_NEXT"]) != inJSON(c.next) {
 				t.Errorf("environment %v", v)
+			}
+		})
+	}
+}
+
+// TestPastTheConstruct: what is set on the resource of a construct takes the construct's place, and what would be added to that.
+func TestPastTheConstruct(t *testing.T) {
+	for name, set := range map[string]func(awslambda.CfnFunction){
+		"nothing": func(awslambda.CfnFunction) {},
+		"variables": func(fn awslambda.CfnFunction) {
+			fn.SetEnvironment(&awslambda.CfnFunction_EnvironmentProperty{Variables: &map[string]*string{"AWS_LAMBDA_EXEC_WRAPPER": jsii.String("/opt/theirs")}})
+		},
+		"variables as a token": func(fn awslambda.CfnFunction) {
+			fn.SetEnvironment(awscdk.Token_AsAny(map[string]any{"variables": map[string]any{"AWS_LAMBDA_EXEC_WRAPPER": "/opt/theirs"}}))
+		},
+		"no layers": func(fn awslambda.CfnFunction) { fn.SetLayers(&[]*string{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			stack, props := newStack(t), python()
+			fn := awslambda.NewFunction(stack, jsii.String("Orders"), &props)
+			set(fn.Node().DefaultChild().(awslambda.CfnFunction))
+			Instrument(fn, toNowhere())
+			want := map[string]any{"AWS_LAMBDA_EXEC_WRAPPER": layer.ExecWrapper, "AFTERGLOW_EXPORTERS": "none"}
+			if strings.HasPrefix(name, "variables") {
+				want["AFTERGLOW_EXEC_WRAPPER_NEXT"] = "/opt/theirs"
+			}
+			if got := onlyFunction(t, stack); len(got.Layers) != 1 || !reflect.DeepEqual(got.Environment.Variables, want) {
+				t.Errorf("got %+v, want one layer and %v", got, want)
 			}
 		})
 	}

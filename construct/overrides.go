@@ -25,10 +25,15 @@ func (t *target) overrides() map[string]any {
 		return nil
 	}
 	cfn := t.cfn
+	if t.removed = t.deleted(); t.removed != "" {
+		return nil
+	}
 	overrides := map[string]any{}
 	for _, name := range overridable {
 		if value, is := overrideOf(cfn, name); is {
 			overrides[name] = value
+		} else if hasOverride(cfn, name) {
+			overrides[name] = map[string]any{"Ref": ""} // which is what CloudFormation alone knows
 		}
 	}
 	if environment, is := overrideOf(cfn, "Environment"); is {
@@ -37,6 +42,55 @@ func (t *target) overrides() map[string]any {
 		overrides["Environment"] = map[string]any{"Variables": variables}
 	}
 	return overrides
+}
+
+// deleted gives the property of which AddPropertyDeletionOverride takes away what we would write, or "".
+func (t *target) deleted() string {
+	switch {
+	case deletes(t.cfn, nil, []string{"Layers"}):
+		return "list of layers"
+	case deletes(t.cfn, nil, []string{"Environment"}), deletes(t.cfn, []string{"Environment"}, []string{"Variables"}),
+		deletes(t.cfn, []string{"Environment", "Variables"}, variablesKnown()):
+		return "environment"
+	}
+	return ""
+}
+
+// deletes tells whether one of some names below a path was put there without a value. No pattern matches that alone, and jsii leaves it out: but it counts as a name
+// too much where none is asked for, and does not where it is asked to be absent.
+func deletes(cfn awslambda.CfnFunction, path, names []string) bool {
+	if len(path) > 0 && !hasOverride(cfn, path...) {
+		return false
+	}
+	absent := map[string]any{}
+	for _, name := range names {
+		absent[name] = assertions.Match_Absent()
+	}
+	unexpected := func(but map[string]any) any {
+		return *below(path, assertions.Match_ObjectEquals(&but)).Test(cfn).FailCount()
+	}
+	// What is there and was made without a prototype the CDK cannot write into its message.
+	others, ok := unlessPanics(func() any { return unexpected(absent) })
+	return ok && others != unexpected(map[string]any{})
+}
+
+// variablesKnown are the variables that mean something to us.
+func variablesKnown() []string {
+	names := append([]string{envExecWrapper}, envEndpoints...)
+	for _, setting := range settings.Table() {
+		names = append(names, setting.Name)
+	}
+	return names
+}
+
+// expression tells whether a value is one that CloudFormation computes, as a whole.
+func expression(value map[string]any) bool {
+	for name := range value {
+		if name == "Ref" && len(value) == 1 || strings.HasPrefix(name, "Fn::") {
+			return true
+		}
+	}
+	return false
 }
 
 // variablesOverridden reads the variables that mean something to us one by one: newer versions of the CDK make the objects on the path to them without a prototype, which
@@ -50,11 +104,7 @@ func variablesOverridden(cfn awslambda.CfnFunction) map[string]any {
 	if !hasOverride(cfn, "Environment", "Variables") {
 		return variables
 	}
-	names := append([]string{envExecWrapper}, envEndpoints...)
-	for _, setting := range settings.Table() {
-		names = append(names, setting.Name)
-	}
-	for _, name := range names {
+	for _, name := range variablesKnown() {
 		if value, is := overrideOf(cfn, "Environment", "Variables", name); is {
 			variables[name] = value
 		}
@@ -111,7 +161,7 @@ func (s *functionState) override(properties, overrides map[string]any) {
 	case nil:
 	case map[string]any:
 		variables, ok := environment["Variables"].(map[string]any)
-		if !ok && environment["Variables"] != nil || len(environment) > 1 || len(environment) == 1 && environment["Variables"] == nil {
+		if !ok && environment["Variables"] != nil || len(environment) > 1 || len(environment) == 1 && environment["Variables"] == nil || expression(variables) {
 			s.opaque = "environment"
 		}
 		s.overridden = variables
@@ -120,13 +170,13 @@ func (s *functionState) override(properties, overrides map[string]any) {
 	}
 }
 
-// outdo puts ours over the user's overrides where these would take it away.
+// outdo puts ours over the user's overrides where these would take it away, and past a construct whose variables nobody reads.
 func (t target) outdo(s functionState, ours awslambda.ILayerVersion, wanted map[string]string) {
 	if s.layersOverridden && !s.attached {
 		t.cfn.AddPropertyOverride(jsii.String("Layers"), append(s.layers, ours.LayerVersionArn()))
 	}
 	for _, name := range sortedKeys(wanted) {
-		if _, is := s.overridden[name]; is {
+		if _, is := s.overridden[name]; is || s.variablesByHand {
 			t.cfn.AddPropertyOverride(jsii.String(fmt.Sprint("Environment.Variables.", name)), wanted[name])
 		}
 	}

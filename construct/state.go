@@ -57,8 +57,10 @@ type functionState struct {
 	layers       []any
 	environment  map[string]any // string or an unresolved CloudFormation expression
 	opaque       string         // what cannot be looked into
+	removed      string         // what an override takes away
 	attached     bool           // whether the very layer is among layers, by hand
 
+	variablesByHand  bool           // set on the resource, past the construct around it
 	layersOverridden bool           // by AddPropertyOverride
 	overridden       map[string]any // variables that are, which are in environment too
 }
@@ -78,6 +80,8 @@ func (s functionState) obstacle() (why, remedy string) {
 		return "there is no hook for runtime " + s.runtime + " yet", supported
 	case s.architecture != layer.ARM64 && s.architecture != layer.X86_64:
 		return "its architecture is " + s.architecture + ", and there is a layer for each architecture", "Set Architecture to ARM_64 or X86_64"
+	case s.removed != "":
+		return "AddPropertyDeletionOverride takes from its " + s.removed + " what would be written there", "Remove that override, or acknowledge this warning"
 	case s.opaque != "":
 		return "its " + s.opaque + " is known to CloudFormation alone, as a whole", "Write it into the app; single values in it may be tokens"
 	case len(s.layers) >= maxLayers:

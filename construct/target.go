@@ -26,6 +26,7 @@ type target struct {
 
 	properties map[string]any // of cfn, as read has found them
 	seen       *seen          // by functions with the same settings
+	removed    string         // what an override takes away, as overrides has found it
 }
 
 func targetOf(cfn awslambda.CfnFunction) target {
@@ -112,13 +113,18 @@ func (t *target) look() functionState {
 	if environment, ok := properties["environment"].(map[string]any); ok {
 		if variables, ok := environment["variables"].(map[string]any); ok {
 			s.environment = variables
+			if expression(variables) {
+				s.opaque = "environment"
+			}
 		} else if environment["variables"] != nil {
 			s.opaque = "environment"
 		}
-		if environment["Fn::If"] != nil || environment["Ref"] != nil {
+		if expression(environment) {
 			s.opaque = "environment"
 		}
 	}
+	s.removed = t.removed
+	s.variablesByHand = t.byHand("environment")
 	if len(s.overridden) > 0 {
 		s.environment = maps.Clone(s.environment)
 		maps.Copy(s.environment, s.overridden)
@@ -131,6 +137,16 @@ func (t *target) look() functionState {
 		s.opaque = "list of layers"
 	}
 	return s
+}
+
+// byHand tells whether a property that is a lazy value of the function's construct was set on the resource: what is added to the construct is then written by nobody.
+// The CDK's own value is one that has no type in Go, the user's are structs or come back as what they were made as.
+func (t *target) byHand(property string) bool {
+	switch t.read()[property].(type) {
+	case map[string]any, awscdk.IResolvable:
+		return true
+	}
+	return false
 }
 
 // stateOf reads resolved properties, as the CDK names them.
@@ -197,11 +213,13 @@ func (t target) change(s functionState, ours awslambda.ILayerVersion, wanted map
 		if !s.attached {
 			t.fn.AddLayers(ours)
 		}
-		if len(s.layers) > 0 && !s.attached { // which older versions of the CDK go on giving as they were when look read them
+		if s.layers != nil && !s.attached { // which were set on the resource, or older versions of the CDK go on giving as they were when look read them
 			t.cfn.SetLayers(withLayer(s.layers, ours))
 		}
 		for _, name := range sortedKeys(wanted) {
-			t.fn.AddEnvironment(jsii.String(name), jsii.String(wanted[name]), nil)
+			if !s.variablesByHand {
+				t.fn.AddEnvironment(jsii.String(name), jsii.String(wanted[name]), nil)
+			}
 		}
 		t.outdo(s, ours, wanted)
 		return
