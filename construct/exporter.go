@@ -36,11 +36,11 @@ const (
 // specification (opentelemetry.io/docs/specs/otel/protocol/exporter).
 type OTLPProps struct {
 	// Base URL of the collector, such as https://collector.example.com:4318; /v1/traces, /v1/metrics or /v1/logs is appended. It must not hold
-	// credentials.
+	// credentials, a query or a fragment, nor be empty.
 	// Default: none. Then at least one of Traces, Metrics and Logs needs an Endpoint.
 	Endpoint *string
 	// Headers of every request, readable in the template and by everybody who may read the function's configuration. A name that sounds like a
-	// credential's is refused.
+	// credential's is refused, unless its whole value is a token.
 	// Default: none.
 	Headers *map[string]*string
 	// A secret with headers, which are read after the first response, never before, and again when the collector refuses them. The function's
