@@ -148,6 +148,8 @@ func TestWrongSettingsAreErrors(t *testing.T) {
 		{"a size of CloudFormation's", Instrumentation{CaptureBodySize: awscdk.Size_Bytes(number)}, []string{"Afterglow.CaptureBodySize", "known at synth"}},
 		{"a number of CloudFormation's", Instrumentation{PricePerGBSecond: number}, []string{"Afterglow.PricePerGBSecond", "known at synth"}},
 		{"a list of CloudFormation's", Instrumentation{MaskKeys: list}, []string{"Afterglow.MaskKeys", "known at synth"}},
+		{"an entry of a variable that is not set", Instrumentation{MaskKeys: jsii.Strings("iban", "")}, []string{"Afterglow.MaskKeys", `entry 1 is ""`, "leave it out"}},
+		{"a way out of /tmp", Instrumentation{SpoolDir: jsii.String("/tmp/../etc")}, []string{"Afterglow.SpoolDir", `"/tmp/../etc"`, "not below /tmp"}},
 		{"path", Instrumentation{SpoolDir: jsii.String("spool")}, []string{"Afterglow.SpoolDir", `"spool"`, "starts with /"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,7 +101,7 @@ func (r row) text() (value string, set bool, err error) {
 	if err := setting.Check(value); err != nil {
 		return "", false, err
 	}
-	if r.setting == "AFTERGLOW_SPOOL_DIR" && !strings.HasPrefix(value, "/tmp/") {
+	if r.setting == "AFTERGLOW_SPOOL_DIR" && !strings.HasPrefix(path.Clean(value), "/tmp/") {
 		return "", false, &settings.Error{Name: r.setting, Value: value,
 			Problem: "not below /tmp, which is all that a function can write", Remedy: "write a path like " + settings.DefaultSpoolDir}
 	}
@@ -240,7 +241,10 @@ func renderList(list *[]*string) (string, error) {
 		return "", nil
 	}
 	var entries []string
-	for _, entry := range *list {
+	for n, entry := range *list {
+		if strings.TrimSpace(deref(entry)) == "" {
+			return "", fmt.Errorf("entry %d is %q, which counts for nothing; a variable of the build may not be set; leave it out", n, deref(entry))
+		}
 		if strings.Contains(deref(entry), "#{Token[") { // how the CDK writes a list that it does not know
 			return "", errUnknown
 		}
