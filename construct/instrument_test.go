@@ -8,8 +8,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfrontorigins"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdanodejs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
@@ -285,126 +283,6 @@ type looks struct{ at map[string]bool }
 
 // Visit implements awscdk.IAspect.
 func (l *looks) Visit(node constructs.IConstruct) { l.at[*node.Node().Path()] = true }
-
-// TestOverrides: AddPropertyOverride has the last word in the template. What it says counts, and does not take half of us away: an exec wrapper without its layer
-// would keep the function from starting.
-func TestOverrides(t *testing.T) {
-	theirs := func(n int) (arns []string) {
-		for i := range n {
-			arns = append(arns, fmt.Sprintf("arn:aws:lambda:eu-west-1:123456789012:layer:theirs:%d", i+1))
-		}
-		return arns
-	}
-	for _, c := range []struct {
-		name     string
-		override func(awslambda.CfnFunction)
-		layers   int    // that it has in the end
-		next     any    // behind our wrapper
-		warning  string // if it is not instrumented
-	}{
-		{"layers", func(fn awslambda.CfnFunction) { fn.AddPropertyOverride(jsii.String("Layers"), theirs(2)) }, 3, nil, ""},
-		{"too many layers", func(fn awslambda.CfnFunction) { fn.AddPropertyOverride(jsii.String("Layers"), theirs(5)) }, 5, nil, "already has 5 layers"},
-		{"layers that only CloudFormation knows", func(fn awslambda.CfnFunction) {
-			fn.AddPropertyOverride(jsii.String("Layers"), map[string]any{"Fn::Split": []any{",", map[string]any{"Ref": "P"}}})
-		}, 0, nil, "its list of layers"},
-		{"a wrapper", func(fn awslambda.CfnFunction) {
-			fn.AddPropertyOverride(jsii.String("Environment.Variables.AWS_LAMBDA_EXEC_WRAPPER"), "/opt/theirs")
-		}, 1, "/opt/theirs", ""},
-		{"a wrapper that CloudFormation knows", func(fn awslambda.CfnFunction) {
-			fn.AddPropertyOverride(jsii.String("Environment.Variables.AWS_LAMBDA_EXEC_WRAPPER"), map[string]any{"Ref": "AWS::Region"})
-		}, 1, map[string]any{"Ref": "AWS::Region"}, ""},
-		{"another variable", func(fn awslambda.CfnFunction) {
-			fn.AddPropertyOverride(jsii.String("Environment.Variables.STAGE"), "x")
-		}, 1, nil, ""},
-		{"an environment that only CloudFormation knows", func(fn awslambda.CfnFunction) {
-			fn.AddPropertyOverride(jsii.String("Environment"), map[string]any{"Fn::If": []any{"C", map[string]any{}, map[string]any{}}})
-		}, 0, nil, "its environment is known"},
-		{"a runtime", func(fn awslambda.CfnFunction) { fn.AddPropertyOverride(jsii.String("Runtime"), "python3.6") }, 0, nil, "no hook for runtime python3.6"},
-		{"variables that only CloudFormation knows", func(fn awslambda.CfnFunction) {
-			fn.AddPropertyOverride(jsii.String("Environment.Variables"), map[string]any{"Fn::If": []any{"C", map[string]any{}, map[string]any{}}})
-		}, 0, nil, "its environment is known"},
-		{"no environment", func(fn awslambda.CfnFunction) { fn.AddPropertyDeletionOverride(jsii.String("Environment")) }, 0, nil, "takes from its environment"},
-		{"no variables", func(fn awslambda.CfnFunction) {
-			fn.AddPropertyDeletionOverride(jsii.String("Environment.Variables"))
-		}, 0, nil, "takes from its environment"},
-		{"no wrapper", func(fn awslambda.CfnFunction) {
-			fn.AddPropertyDeletionOverride(jsii.String("Environment.Variables.AWS_LAMBDA_EXEC_WRAPPER"))
-			fn.AddPropertyOverride(jsii.String("Environment.Variables.STAGE"), "x")
-		}, 0, nil, "takes from its environment"},
-		{"not another variable", func(fn awslambda.CfnFunction) {
-			fn.AddPropertyDeletionOverride(jsii.String("Environment.Variables.STAGE"))
-		}, 1, nil, ""},
-		{"no layers", func(fn awslambda.CfnFunction) { fn.AddPropertyDeletionOverride(jsii.String("Layers")) }, 0, nil, "takes from its list of layers"},
-		{"the first layer", func(fn awslambda.CfnFunction) { fn.AddPropertyOverride(jsii.String("Layers.0"), theirs(1)[0]) }, 0, nil, "its list of layers is known"},
-		{"something else", func(fn awslambda.CfnFunction) { fn.AddOverride(jsii.String("Metadata.team"), "web") }, 1, nil, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			stack, props := newStack(t), python()
-			fn := awslambda.NewFunction(stack, jsii.String("Orders"), &props)
-			Instrument(fn, toNowhere())
-			c.override(fn.Node().DefaultChild().(awslambda.CfnFunction))
-			template, warnings := templateOf(t, stack), warningsOf(t, stack, "/Shop/Orders")
-			if c.warning != "" {
-				if len(warnings) != 1 || !strings.Contains(warnings[0], c.warning) || strings.Contains(template, "fterglow") {
-					t.Errorf("warnings %q, template\n%s", warnings, template)
-				}
-				return
-			}
-			got := onlyFunction(t, stack)
-			if n := len(got.Layers); n != c.layers || !strings.Contains(inJSON(got.Layers[n-1]), "AfterglowLayer") || len(warnings) != 0 {
-				t.Errorf("layers %v, warnings %q", got.Layers, warnings)
-			}
-			if v := got.Environment.Variables; v["AWS_LAMBDA_EXEC_WRAPPER"] != layer.ExecWrapper || inJSON(v["AFTERGLOW_EXEC_WRAPPER_NEXT"]) != inJSON(c.next) {
-				t.Errorf("environment %v", v)
-			}
-		})
-	}
-}
-
-// TestPastTheConstruct: what is set on the resource of a construct takes the construct's place, and what would be added to that.
-func TestPastTheConstruct(t *testing.T) {
-	for name, set := range map[string]func(awslambda.CfnFunction){
-		"nothing": func(awslambda.CfnFunction) {},
-		"variables": func(fn awslambda.CfnFunction) {
-			fn.SetEnvironment(&awslambda.CfnFunction_EnvironmentProperty{Variables: &map[string]*string{"AWS_LAMBDA_EXEC_WRAPPER": jsii.String("/opt/theirs")}})
-		},
-		"variables as a token": func(fn awslambda.CfnFunction) {
-			fn.SetEnvironment(awscdk.Token_AsAny(map[string]any{"variables": map[string]any{"AWS_LAMBDA_EXEC_WRAPPER": "/opt/theirs"}}))
-		},
-		"no layers": func(fn awslambda.CfnFunction) { fn.SetLayers(&[]*string{}) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			stack, props := newStack(t), python()
-			fn := awslambda.NewFunction(stack, jsii.String("Orders"), &props)
-			set(fn.Node().DefaultChild().(awslambda.CfnFunction))
-			Instrument(fn, toNowhere())
-			want := map[string]any{"AWS_LAMBDA_EXEC_WRAPPER": layer.ExecWrapper, "AFTERGLOW_EXPORTERS": "none"}
-			if strings.HasPrefix(name, "variables") {
-				want["AFTERGLOW_EXEC_WRAPPER_NEXT"] = "/opt/theirs"
-			}
-			if got := onlyFunction(t, stack); len(got.Layers) != 1 || !reflect.DeepEqual(got.Environment.Variables, want) {
-				t.Errorf("got %+v, want one layer and %v", got, want)
-			}
-		})
-	}
-}
-
-func TestAtTheEdge(t *testing.T) {
-	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir()), AnalyticsReporting: jsii.Bool(false)})
-	stack := awscdk.NewStack(app, jsii.String("Shop"), &awscdk.StackProps{Env: &awscdk.Environment{Region: jsii.String("us-east-1"), Account: jsii.String("123456789012")}})
-	props := functionProps(awslambda.Runtime_NODEJS_22_X())
-	fn := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: props})
-	awscloudfront.NewDistribution(stack, jsii.String("Site"), &awscloudfront.DistributionProps{DefaultBehavior: &awscloudfront.BehaviorOptions{
-		Origin:      awscloudfrontorigins.NewHttpOrigin(jsii.String("example.com"), nil),
-		EdgeLambdas: &[]*awscloudfront.EdgeLambda{{EventType: awscloudfront.LambdaEdgeEventType_VIEWER_REQUEST, FunctionVersion: fn.CurrentVersion()}},
-	}})
-	if got := onlyFunction(t, stack); len(got.Layers) != 0 || len(got.Environment.Variables) != 0 {
-		t.Errorf("the function was touched: %+v", got)
-	}
-	if w := warningsOf(t, stack, "/Shop/Orders"); len(w) != 1 || !strings.Contains(w[0], "Lambda@Edge") {
-		t.Errorf("warnings %q", w)
-	}
-}
 
 func TestLargeEnvironment(t *testing.T) {
 	for name, size := range map[string]int{"fits": 3800, "does not fit": 4050} {

@@ -204,7 +204,18 @@ const edgePrincipal = "edgelambda.amazonaws.com"
 // whereEdgeIs tells whether functions that CloudFront runs may be in the stack: they all are in one region.
 func (t target) whereEdgeIs() bool {
 	region := *t.stack.Region()
-	return region == "us-east-1" || isToken(region)
+	return region == edgeRegion || isToken(region)
+}
+
+// edgeRegion is where they are: docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/edge-functions-restrictions.html.
+const edgeRegion = "us-east-1"
+
+// edgeUnseen tells whether CloudFront may run the function without a sign of it: of a role that was imported nobody sees whom it trusts.
+func (t target) edgeUnseen() bool {
+	if _, ours := t.role.(awsiam.Role); ours || t.role == nil || *t.stack.Region() != edgeRegion {
+		return false
+	}
+	return t.fn.Node().TryFindChild(jsii.String("CurrentVersion")) != nil // CloudFront runs versions alone
 }
 
 // change adds the layer and the variables: by the construct if there is one, which makes a new version of the function with every change; else to the resource.
@@ -218,7 +229,7 @@ func (t target) change(s functionState, ours awslambda.ILayerVersion, wanted map
 		}
 		for _, name := range sortedKeys(wanted) {
 			if !s.variablesByHand {
-				t.fn.AddEnvironment(jsii.String(name), jsii.String(wanted[name]), nil)
+				t.fn.AddEnvironment(jsii.String(name), jsii.String(wanted[name]), &awslambda.EnvironmentOptions{RemoveInEdge: jsii.Bool(true)})
 			}
 		}
 		t.outdo(s, ours, wanted)
@@ -287,6 +298,10 @@ func (t target) hints(s functionState, exporters []Exporter) (hints []string, of
 		}
 	}
 	ofExporters = len(hints)
+	if t.edgeUnseen() {
+		hints = append(hints, "whether CloudFront runs this function cannot be seen, because its role is imported: if it does, keep the function out by construct.Exclude, "+
+			"as Lambda@Edge takes no layers")
+	}
 	if s.compiled() {
 		hints = append(hints, "its hook for runtime "+s.runtime+" is compiled into the function, which nobody can see from "+
 			"here: build it as github.com/afterglow-lambda/afterglow/wrapper/golang says. Without the hook its invocations are recorded, and its calls are not")
