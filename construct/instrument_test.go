@@ -126,9 +126,12 @@ func TestInstrument(t *testing.T) {
 	t.Run("one that is instrumented", func(t *testing.T) {
 		stack := newStack(t)
 		fn := NewInstrumentedFunction(stack, jsii.String("Orders"), &InstrumentedFunctionProps{FunctionProps: props, Afterglow: toCollector()})
-		Instrument(fn, toCollector())
-		if got := onlyFunction(t, stack); len(got.Layers) != 1 {
-			t.Errorf("layers %v", got.Layers)
+		Instrument(fn, toNowhere()) // which says otherwise, and would be an error
+		if got := onlyFunction(t, stack); !reflect.DeepEqual(got.Environment, want.Environment) || len(got.Layers) != 1 {
+			t.Errorf("got %+v\nwant %+v", got, want)
+		}
+		if errors := *assertions.Annotations_FromStack(stack).FindError(jsii.String("*"), assertions.Match_AnyValue()); len(errors) != 0 {
+			t.Errorf("%d errors", len(errors))
 		}
 	})
 	t.Run("a resource with a wrapper and an endpoint", func(t *testing.T) {
