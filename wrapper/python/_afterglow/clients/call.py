@@ -57,7 +57,8 @@ def expects(owner, methods):
 class Ended:
     """One request and its response, when all is told."""
 
-    # What a call has from its start on: id, invocation, began. The rest is here until something else is known.
+    # What a call has from its start on: id, invocation, and when it began. The rest is here until something else is known.
+    began = None  # an exception of the user's, from a signal's handler, has kept it from being made: it has nothing to tell
     connecting = False  # the request has not been put together
     unsent = True  # its headers have not been sent
     at_hand = False  # the request's body goes into call.start
@@ -88,8 +89,7 @@ class Call(Ended):
 
 @guard.observer
 def _abandoned(call):
-    # A call that an exception of the user's has kept from being made has nothing to tell.
-    if "began" in call.__dict__ and not sys.is_finalizing():
+    if call.began is not None and not sys.is_finalizing():
         end(call, partial=True)
 
 
@@ -202,6 +202,8 @@ def end(call, partial=False, error=None):
         return
     call.ended = True
     call.__class__ = Ended
+    if call.began is None:
+        return
     if call.unwritten is not None:  # the end of what nobody knows of
         state.spool.lost(call.unwritten, 1, 0)
         return
