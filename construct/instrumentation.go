@@ -145,6 +145,11 @@ type Instrumentation struct {
 	// Default: none.
 	MaskHeadersOnlyDomains *[]*string
 
+	// Hosts whose requests get a traceparent header (W3C Trace Context), so that what they lead to names the call as its parent; a leading dot means every host
+	// below, * anything. Requests that have one already, or are signed, stay as they are.
+	// Default: none. No request is changed, and invocations are linked by the ids that AWS draws.
+	PropagationDomains *[]*string
+
 	// Most that is exported of one body, message or stack, after masking, from 64 bytes to 1 MiB. Twice that on failure.
 	// Default: 2 KiB.
 	LimitFieldSize awscdk.Size
@@ -220,6 +225,7 @@ func (i *Instrumentation) rows() []row {
 		{"MaskDetectorsOff", "AFTERGLOW_MASK_DETECTORS_OFF", i.MaskDetectorsOff},
 		{"MaskUnknown", "AFTERGLOW_MASK_UNKNOWN", i.MaskUnknown},
 		{"MaskDomains", "AFTERGLOW_MASK_DOMAINS", i.MaskDomains},
+		{"PropagationDomains", "AFTERGLOW_PROPAGATION_DOMAINS", i.PropagationDomains},
 		{"MaskHeadersOnlyDomains", "AFTERGLOW_MASK_HEADERS_ONLY_DOMAINS", i.MaskHeadersOnlyDomains},
 		{"LimitFieldSize", "AFTERGLOW_LIMIT_FIELD_BYTES", i.LimitFieldSize},
 		{"LimitCallSize", "AFTERGLOW_LIMIT_CALL_BYTES", i.LimitCallSize},

@@ -1,6 +1,9 @@
 package settings
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // parseEntries gives the entries that can mean something, beside an error for one that cannot: a rule of masking that never applies hides nothing, and nobody
 // would notice.
@@ -9,7 +12,12 @@ func (s Setting) parseEntries(value string) (any, error) {
 	var err error
 	for _, entry := range splitList(value) {
 		if s.Type == Hosts {
-			entry = bareHost(entry) // what is taken off may hold keys: no error shows it
+			bare := bareHost(entry) // what is taken off may hold keys: no error shows it
+			if !slices.Contains(s.Readers, Extension) && bare != strings.ToLower(entry) {
+				err = &Error{Name: s.Name, Value: shownURL(bare), Problem: "more than a host", Remedy: "write the host alone, which is all that hooks compare with"}
+				continue
+			}
+			entry = bare
 		}
 		if problem, remedy := s.Type.judge(entry); problem != "" {
 			err = &Error{Name: s.Name, Value: shownURL(entry), Problem: problem, Remedy: remedy}

@@ -248,6 +248,18 @@ func TestHostsAreRead(t *testing.T) {
 	}
 }
 
+// TestHostsOfHooks are written alone: hooks take nothing off them.
+func TestHostsOfHooks(t *testing.T) {
+	for value, wrong := range map[string]string{
+		"pay.example.com,.Example.com, *, [::1]:8080": "", "https://pay.example.com": "pay.example.com", "pay.example.com/x?key=hunter2": "pay.example.com", "me:hunter2@a.test": "a.test", "a b": "not a host",
+	} {
+		err := Parse("AFTERGLOW_PROPAGATION_DOMAINS", value)
+		if (err != nil) != (wrong != "") || err != nil && (!strings.Contains(err.Error(), wrong) || strings.Contains(err.Error(), "hunter2")) {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+}
+
 // TestUnknownNames: what is misspelt does nothing, and is told with the name that was meant.
 func TestUnknownNames(t *testing.T) {
 	environ := []string{"PATH=/bin", "AFTERGLOW_DISABLED=1", "AFTERGLOW_EXEC_WRAPPER_NEXT=", "OTEL_TRACES_SAMPLER=x", "AFTERGLOWING=1", "", "=",

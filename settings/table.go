@@ -52,6 +52,8 @@ func list() []Setting {
 			Doc: "Further hosts whose headers and bodies are never exported; a leading dot means every host below, * anything. Secrets Manager, SSM, KMS and STS always are."},
 		{Name: "AFTERGLOW_MASK_HEADERS_ONLY_DOMAINS", Type: Hosts, Readers: []Reader{Extension},
 			Doc: "Hosts whose bodies are never exported, while headers are; a leading dot means every host below, * anything."},
+		{Name: "AFTERGLOW_PROPAGATION_DOMAINS", Type: Hosts, Readers: []Reader{Hooks},
+			Doc: "Hosts whose requests get a traceparent header, so that what they lead to names the call as its parent; a leading dot means every host below, * anything. Requests that have one, or are signed, stay as they are. Left out, no request is changed."},
 		{Name: "AFTERGLOW_LIMIT_FIELD_BYTES", Type: Bytes, Default: "2048", Min: 64, Max: 1 << 20, Readers: []Reader{Extension},
 			Doc: "Most that is exported of one body, header, attribute, message or stack, after masking. Twice that where the call or the invocation failed. Names have 512 bytes at most."},
 		{Name: "AFTERGLOW_LIMIT_CALL_BYTES", Type: Bytes, Default: "65536", Min: 1 << 10, Max: 1 << 22, Readers: []Reader{Extension},

@@ -41,6 +41,7 @@ func appendHeader(b []byte, h *Header, parts [][]byte) []byte {
 	e.numberUnlessZero("status", int64(h.Status))
 	e.fieldUnlessEmpty("proto", h.Protocol)
 	e.fieldUnlessEmpty("peer", h.Peer)
+	e.fieldUnlessEmpty("span", h.Span)
 	e.numberUnlessZero("resend", int64(h.Resend))
 	e.flag("partial", h.Partial)
 	if h.Error != nil {

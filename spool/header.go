@@ -285,6 +285,8 @@ func (h *Header) text(name string) *string {
 		return &h.Protocol
 	case "peer":
 		return &h.Peer
+	case "span":
+		return &h.Span
 	case "reason":
 		return &h.Reason
 	}

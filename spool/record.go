@@ -83,6 +83,7 @@ type Header struct {
 	Peer     string      `json:"peer,omitempty"`
 	Resend   int         `json:"resend,omitempty"`
 	Partial  bool        `json:"partial,omitempty"`
+	Span     string      `json:"span,omitempty"` // that the request names as its parent, by a header of the hook's
 
 	Error *Error `json:"error,omitempty"`
 

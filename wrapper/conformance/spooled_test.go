@@ -139,7 +139,7 @@ func kind(records []spool.Record, kinds ...string) []spool.Record {
 
 // calls tells the calls among records, a line each, in the order in which they ended; those that did not come last. It also gives what is odd about them.
 //
-//	POST /echo 200 request 7 response 32768 of 100000 partial error
+//	POST /echo 200 request 7 response 32768 of 100000 partial error propagated
 func calls(records []spool.Record) (out, odd []string) {
 	out, open := []string{}, map[string]spool.Record{}
 	for _, r := range kind(records, spool.KindCallStart, spool.KindCallEnd) {
@@ -156,7 +156,14 @@ func calls(records []spool.Record) (out, odd []string) {
 			if start.Method == "" && r.Error == nil && !r.Partial { // FORMAT.md: a connection that was made
 				continue
 			}
-			out = append(out, line(start, &r))
+			text, wrong := line(start, &r), notPropagated(start, r)
+			if wrong == "" && start.Span+r.Span != "" {
+				text += " propagated"
+			}
+			if wrong != "" {
+				odd = append(odd, text+": "+wrong)
+			}
+			out = append(out, text)
 		}
 	}
 	var left []string
@@ -213,3 +220,28 @@ func piece(r spool.Record, of string) string {
 		return fmt.Sprintf(" %s %d", of, *p.Size)
 	}
 }
+
+// notPropagated tells what is wrong with the span that a request is said to name, if it is said: exactly one of the headers names it. That the headers arrived
+// is looked at elsewhere.
+func notPropagated(start, end spool.Record) string {
+	span, headers := start.Span+end.Span, start.Headers
+	if span == "" {
+		return ""
+	}
+	if sent := end.SentHeaders(); len(sent) > 0 {
+		headers = sent
+	}
+	var parents []string
+	for _, h := range headers {
+		if strings.EqualFold(h[0], "traceparent") {
+			parents = append(parents, h[1])
+		}
+	}
+	if len(parents) != 1 || !traceparent.MatchString(parents[0]) || !strings.HasSuffix(parents[0], "-"+span+"-01") {
+		return fmt.Sprintf("traceparent %q, and span %q", parents, span)
+	}
+	return ""
+}
+
+// traceparent is one with the trace of the local Lambda's header.
+var traceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-01$`)

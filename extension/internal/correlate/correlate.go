@@ -44,6 +44,8 @@ const (
 	spaceTrace      = "trace"
 	spaceInvocation = "invocation" // not "request": the span of a call that was answered with this request id is another one
 	spaceCall       = "call"
+
+	spaceTraceparent = "traceparent" // trace-span
 )
 
 // Apply fills Identity of the invocation and of its calls, and Span of messages.
@@ -122,16 +124,33 @@ func link(inv *event.Invocation) {
 	if key := inv.Trigger.Upstream; key != nil {
 		add(*key, inv.Trigger.Trace, nil)
 	}
+	if parent := inv.Trigger.Parent; !parent.Span.IsZero() {
+		inv.Identity.Links = append(inv.Identity.Links, event.Link{Trace: parent.Trace, Span: parent.Span})
+		if inv.Trigger.Upstream == nil { // which both sides would see
+			add(keyOf(parent), inv.Trigger.Trace, nil)
+		}
+	}
 }
 
-// identify gives a call its span: the one that the receiving side will derive, if the call has such an id, else its own. taken holds the
+// keyOf makes a key of a traceparent that both sides saw: of a tracer in the sender's function. Its span is of that tracer's making, the call's span is another.
+func keyOf(p event.Parent) event.Key {
+	return event.Key{Space: spaceTraceparent, ID: fmt.Sprintf("%x-%x", p.Trace, p.Span)}
+}
+
+// identify gives a call its span: the one that its request names as its parent, the one that the receiving side will derive, if the call has such an id, else its own. taken holds the
 // spans that exist already: a FIFO queue answers a repeated message with the id of the first.
 func identify(c *event.Call, parent event.Identity, own event.Key, taken map[event.SpanID]bool) {
 	c.Identity = event.Identity{Trace: parent.Trace, Parent: parent.Span, Span: spanID(own)}
-	if c.Target.Key != nil {
-		if shared := spanID(*c.Target.Key); !taken[shared] {
-			c.Identity.Span = shared
-		}
+	shared := c.Sent
+	switch {
+	case !shared.IsZero():
+	case c.Target.Key != nil:
+		shared = spanID(*c.Target.Key)
+	case !c.Target.Parent.Span.IsZero() && !c.Target.Batch:
+		shared = spanID(keyOf(c.Target.Parent))
+	}
+	if !shared.IsZero() && !taken[shared] {
+		c.Identity.Span = shared
 	}
 	taken[c.Identity.Span] = true
 	for i := range c.Target.Messages {

@@ -21,7 +21,7 @@ type request struct {
 // recogniseCall finds out what a call was for.
 func recogniseCall(call *event.Call) event.Target {
 	r := readRequest(call)
-	t := event.Target{System: "http", RequestID: r.requestID()}
+	t := event.Target{System: "http", RequestID: r.requestID(), Parent: readTraceparent(r.requestHeader("traceparent"))}
 	signed := readScope(r)
 	at := readHost(r.host)
 	id := signed.service

@@ -308,6 +308,7 @@ func readCall(t testing.TB, path string) event.Call {
 func showTrigger(t event.Trigger) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "source %s\nkind %s\nname %s\nhttp %v\ntrace %s\nupstream %s\n", t.Source, t.Kind, t.Name, t.HTTP, t.Trace, showKey(t.Upstream))
+	showParent(&b, t.Parent)
 	showAttributes(&b, "", t.Attributes)
 	showMessages(&b, t.Messages)
 	return b.String()
@@ -317,9 +318,16 @@ func showTarget(t event.Target) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "system %s\nservice %s\noperation %s\nresource %s\nregion %s\nrequest id %s\nfault %s\nkey %s\nbatch %v\n",
 		t.System, t.Service, t.Operation, t.Resource, t.Region, t.RequestID, t.Fault, showKey(t.Key), t.Batch)
+	showParent(&b, t.Parent)
 	showAttributes(&b, "", t.Attributes)
 	showMessages(&b, t.Messages)
 	return b.String()
+}
+
+func showParent(b *strings.Builder, p event.Parent) {
+	if p != (event.Parent{}) {
+		fmt.Fprintf(b, "traceparent %x-%x\n", p.Trace, p.Span)
+	}
 }
 
 func showMessages(b *strings.Builder, messages []event.Message) {

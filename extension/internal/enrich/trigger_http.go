@@ -16,12 +16,12 @@ type proxyRequest struct {
 	port                       string
 	userAgent, protocol        string
 	requestID                  string
-	trace                      string
+	trace, traceparent         string
 }
 
 // trigger makes a trigger of the request. The caller's span is not its parent but the end of a link, see correlate.
 func (r proxyRequest) trigger(source string) event.Trigger {
-	t := event.Trigger{Source: source, Kind: kindHTTP, HTTP: true, Name: r.route, Trace: r.trace}
+	t := event.Trigger{Source: source, Kind: kindHTTP, HTTP: true, Name: r.route, Trace: r.trace, Parent: readTraceparent(r.traceparent)}
 	if isID(r.requestID) {
 		t.Upstream = &event.Key{Space: spaceRequest, ID: r.requestID}
 	}
@@ -62,6 +62,8 @@ func (r *proxyRequest) readHeaders(headers document.Value) {
 		switch {
 		case bytes.EqualFold(name, []byte("x-amzn-trace-id")):
 			r.trace = value.String()
+		case bytes.EqualFold(name, []byte("traceparent")):
+			r.traceparent = value.String()
 		case bytes.EqualFold(name, []byte("x-forwarded-proto")):
 			r.scheme = value.String()
 		case bytes.EqualFold(name, []byte("x-forwarded-port")):

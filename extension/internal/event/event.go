@@ -79,7 +79,8 @@ type Call struct {
 	Protocol string
 	Peer     string
 	Resend   int
-	Status   int // HTTP status; 0 if no response was seen
+	Sent     SpanID // that the request names as its parent because the hook had it do so; zero: none
+	Status   int    // HTTP status; 0 if no response was seen
 	Start    time.Time
 	// FirstByte is the time to the response's headers, Duration to the end of its body.
 	FirstByte, Duration time.Duration
@@ -121,6 +122,7 @@ type Trigger struct {
 	Name       string // of the source: queue name, route, …; becomes the span's name where conventions say so
 	HTTP       bool   // a request-response trigger with HTTP attributes
 	Trace      string // value of a trace header in the event itself (X-Amzn-Trace-Id), if there is one
+	Parent     Parent // that the event's traceparent header names
 	Messages   []Message
 	Upstream   *Key // the caller's call that led here, where the trigger names it (e.g. a request id of API Gateway)
 	Attributes []Attribute
@@ -136,6 +138,7 @@ type Target struct {
 	RequestID  string // x-amzn-requestid / x-amz-request-id
 	Fault      string // name of the error that AWS answered with
 	Key        *Key   // identity that the receiving side will also see, where the call has exactly one
+	Parent     Parent // that the request's traceparent header names
 	Messages   []Message
 	Batch      bool // Messages get spans of their own
 	Attributes []Attribute
@@ -155,6 +158,12 @@ type Message struct {
 type Key struct {
 	Space string // of ids: aws_sqs, aws_sns, request, …
 	ID    string
+}
+
+// A Parent is the span that a traceparent header names, of whoever sent it. The zero Parent means: there was none.
+type Parent struct {
+	Trace TraceID
+	Span  SpanID
 }
 
 // An Attribute is a span attribute to be. Value is a Text or []Text, a plain string or []string (known to hold nothing of the user's),

@@ -21,7 +21,7 @@ func TestEveryFieldArrives(t *testing.T) {
 		rec{Header: spool.Header{Kind: spool.KindInvocationStart, Invocation: "A", Time: 1_000_000, ARN: "arn", Trace: "Root=1", Tenant: "t", Deadline: 4_000, Cold: true,
 			Parts: []spool.Part{{Of: "event", Size: &size, Truncated: true, Shortened: true}}}, parts: []string{`{"a":1}`}},
 		rec{Header: spool.Header{Kind: spool.KindCallStart, Invocation: "A", Call: "17-1", Time: 1_100_000, Library: "http.client", Method: "POST", URL: "https://u:p@x/y?z",
-			Headers: [][2]string{{"A", "1"}, {"A", "2"}}, Resend: 2, Parts: []spool.Part{{Of: "request", Truncated: true}}}, parts: []string{"req"}},
+			Headers: [][2]string{{"A", "1"}, {"A", "2"}}, Resend: 2, Span: "00f067aa0ba902b7", Parts: []spool.Part{{Of: "request", Truncated: true}}}, parts: []string{"req"}},
 		rec{Header: spool.Header{Kind: spool.KindCallEnd, Invocation: "A", Call: "17-1", Time: 1_200_000, Duration: 90_000, FirstByte: 80_000, Status: 201, Protocol: "HTTP/1.1", Peer: "10.0.0.1:443",
 			Partial: true, Headers: [][2]string{{"B", "3"}}, Error: &spool.Error{Type: "E", Message: "m", Stack: "s"}, Parts: []spool.Part{{Of: "response"}}}, parts: []string{"resp"}},
 		rec{Header: spool.Header{Kind: spool.KindInvocationEnd, Invocation: "A", Time: 1_500_000, Duration: 500_000, Status: 502, Streaming: true,
@@ -40,7 +40,7 @@ func TestEveryFieldArrives(t *testing.T) {
 		Response: event.Body{Data: event.BytesOf([]byte("out")), Size: 500}, ResponseStatus: 502, Streaming: true,
 		Error: &event.Error{Type: "F", Message: event.TextOf("n"), Stack: event.TextOf("r")},
 		Calls: []event.Call{{
-			ID: "17-1", Library: "http.client", Method: "POST", URL: event.TextOf("https://u:p@x/y?z"), Protocol: "HTTP/1.1", Peer: "10.0.0.1:443", Resend: 2, Status: 201,
+			ID: "17-1", Library: "http.client", Method: "POST", URL: event.TextOf("https://u:p@x/y?z"), Protocol: "HTTP/1.1", Peer: "10.0.0.1:443", Resend: 2, Status: 201, Sent: event.SpanID{0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7},
 			Start: time.Unix(1, 100_000_000), FirstByte: 80 * time.Millisecond, Duration: 90 * time.Millisecond, Partial: true,
 			Error:          &event.Error{Type: "E", Message: event.TextOf("m"), Stack: event.TextOf("s")},
 			RequestHeaders: []event.Header{{Name: "A", Value: event.TextOf("1")}, {Name: "A", Value: event.TextOf("2")}}, ResponseHeaders: []event.Header{{Name: "B", Value: event.TextOf("3")}},
@@ -143,5 +143,14 @@ func TestConnections(t *testing.T) {
 	}
 	if want := []string{"failed error true partial false open false", "left error false partial true open false", "killed error false partial false open true"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestASpanThatIsNone: what a hook says of a span is taken if it is one.
+func TestASpanThatIsNone(t *testing.T) {
+	for _, digits := range []string{"", "00f067aa0ba902b", "00f067aa0ba902b7ff", "00f067aa0ba902bx", "0000000000000000"} {
+		if got := spanOf(digits); !got.IsZero() {
+			t.Errorf("%q is %x", digits, got)
+		}
 	}
 }

@@ -2,16 +2,11 @@ package intake
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
 	"github.com/afterglow-lambda/afterglow/spool"
 )
-
-// longest is the longest duration that is believed. An invocation takes 15 minutes at most, 90 on Managed Instances; beyond a day a clock or a
-// hook is wrong.
-const longest = 24 * time.Hour
 
 // A joiner puts records together: the two halves of a call, the files of an invocation. What waits for its other half waits in it
 // from round to round.
@@ -278,7 +273,7 @@ func (j *joiner) callStart(r spool.Record) {
 	j.spare = nil
 	*c = openCall{key: key, inv: inv, since: j.turn, Call: event.Call{
 		ID: r.Call, Library: r.Library, Method: r.Method, URL: event.TextOf(r.URL), Resend: r.Resend,
-		Start: time.UnixMicro(r.Time), Open: true,
+		Start: time.UnixMicro(r.Time), Open: true, Sent: spanOf(r.Span),
 		RequestHeaders: headersOf(r.Headers), Request: bodyOf(r, spool.PartRequest), Response: event.Body{Size: -1},
 	}}
 	c.draft = j.latest[draftKey{inv, key.past}]
@@ -296,6 +291,9 @@ func (j *joiner) callEnd(r spool.Record) {
 		return
 	}
 	c.Open = false
+	if c.Sent.IsZero() {
+		c.Sent = spanOf(r.Span)
+	}
 	c.Status, c.Protocol, c.Peer, c.Partial = r.Status, r.Protocol, r.Peer, r.Partial
 	c.FirstByte, c.Duration = micros(r.FirstByte), micros(r.Duration)
 	c.Error = errorOf(r.Error)
@@ -330,53 +328,4 @@ func (j *joiner) leftOut(r spool.Record) {
 			c.missing = true
 		}
 	}
-}
-
-// reasonOf takes a hook's word for a reason if it looks like one: it is shown as it stands.
-func reasonOf(s string) string {
-	if s == "" || len(s) > 40 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz-") != "" {
-		return "unknown"
-	}
-	return s
-}
-
-func micros(us int64) time.Duration {
-	if us <= 0 {
-		return 0
-	}
-	return min(time.Duration(min(us, longest.Microseconds()))*time.Microsecond, longest)
-}
-
-func errorOf(e *spool.Error) *event.Error {
-	if e == nil {
-		return nil
-	}
-	return &event.Error{Type: e.Type, Message: event.TextOf(e.Message), Stack: event.TextOf(e.Stack)}
-}
-
-func headersOf(hs [][2]string) []event.Header {
-	if len(hs) == 0 {
-		return nil
-	}
-	out := make([]event.Header, len(hs))
-	for i, h := range hs {
-		out[i] = event.Header{Name: h[0], Value: event.TextOf(h[1])}
-	}
-	return out
-}
-
-// bodyOf gives the record's part of that name; a body without data and of unknown size where there is none.
-func bodyOf(r spool.Record, of string) event.Body {
-	p, data, ok := r.Part(of)
-	if !ok {
-		return event.Body{Size: -1}
-	}
-	b := event.Body{Data: event.BytesOf(data), Size: -1, Truncated: p.Truncated, Shortened: p.Shortened}
-	switch {
-	case p.Size != nil && *p.Size >= 0:
-		b.Size = *p.Size
-	case !p.Truncated:
-		b.Size = int64(len(data))
-	}
-	return b
 }

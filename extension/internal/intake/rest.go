@@ -155,8 +155,8 @@ func bared(r spool.Record) spool.Record {
 }
 
 // texts are those of a record that is of no list.
-func texts(r *spool.Record) [12]*string {
-	return [...]*string{&r.Invocation, &r.ARN, &r.Trace, &r.Tenant, &r.Handler, &r.Call, &r.Library, &r.Method, &r.URL, &r.Protocol, &r.Peer, &r.Reason}
+func texts(r *spool.Record) [13]*string {
+	return [...]*string{&r.Invocation, &r.ARN, &r.Trace, &r.Tenant, &r.Handler, &r.Call, &r.Library, &r.Method, &r.URL, &r.Protocol, &r.Peer, &r.Reason, &r.Span}
 }
 
 // beginning gives the beginning of a text, in memory of its own.

@@ -48,6 +48,7 @@ class Invocations:
         self.spool = None
         self.settings = None
         self.current = "none"  # a request id, "init" or "none"; kept after the end, for what was left running
+        self.trace = None  # its X-Amzn-Trace-Id
         self.pid = 0
         self.cold = True
         self.failed_init = False
@@ -79,6 +80,7 @@ class Invocations:
         if self.started is not None:  # answered in a way that is not known here
             self.end({})
         self.current = str(request.invoke_id)
+        self.trace = request.x_amzn_trace_id
         of_context.set(self.current)
         self.spool.begin(self.current)
         fields = {

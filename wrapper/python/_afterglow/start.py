@@ -27,6 +27,7 @@ class Settings:
         self.body_bytes = self._bytes("AFTERGLOW_CAPTURE_BODY_BYTES", 32768, 0, 1 << 20)
         self.event_bytes = self._bytes("AFTERGLOW_CAPTURE_EVENT_BYTES", 65536, 0, 1 << 20)
         self.header_bytes = self._bytes("AFTERGLOW_CAPTURE_HEADER_BYTES", 16384, 0, 1 << 16)
+        self.propagation_domains = env.get("AFTERGLOW_PROPAGATION_DOMAINS", "")
 
     def _bytes(self, name, default, least, most):
         text = self._env.get(name, "").strip()

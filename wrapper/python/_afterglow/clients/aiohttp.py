@@ -104,6 +104,8 @@ def _connects(args, kwargs):
         return None
     headers = calls.lines([(str.__str__(name), str.__str__(value)) for name, value in request.headers.items()])
     call = calls.start(request.__dict__, "aiohttp", str.__str__(request.method), str(url), headers, _body(request))
+    if call.parent is not None:
+        request.headers["traceparent"] = call.parent
     call.connecting = True  # until the head of the response is there
     call.key = request._timer
     _state.timed[id(call.key)] = call

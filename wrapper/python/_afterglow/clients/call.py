@@ -31,6 +31,7 @@ class _State:
     spool = None
     settings = None
     runtime_api = (None, None)  # host and port
+    propagation = None  # where the setting asks for it
 
 
 state = _State()
@@ -42,6 +43,10 @@ def prepare(settings):
     state.spool = handler.invocations.open(settings, "none")
     host, _, port = os.environ.get("AWS_LAMBDA_RUNTIME_API", "").rpartition(":")
     state.runtime_api = host, port
+    if settings.propagation_domains and state.propagation is None:
+        from .propagation import Propagation
+
+        state.propagation = Propagation(settings.propagation_domains)
 
 
 def expects(owner, methods):
@@ -67,6 +72,7 @@ class Ended:
     head = None  # status, protocol and time of the response's head
     lines = None  # those of the response's head
     peer = None  # its address
+    parent = None  # value of the traceparent header that its client is to add
     unwritten = None  # why the start was not written
     busy = False  # between a method's beginning and its end a connection may be closed as part of it
     nested = False  # in a method that may call others which are looked at, too
@@ -101,6 +107,9 @@ def start(noted, library, method, url, lines, body):
     name = call.id = f"{spool.pid}-{next(spool.calls)}"
     invocation = call.invocation = handler.belongs_to()
     call.began = _monotonic_ns()
+    span = ""
+    if state.propagation is not None:
+        lines, span = _propagates(call, url, lines)
     if len(lines) > settings.header_bytes:
         lines = headers(lines)
     length = size = len(lines)
@@ -121,13 +130,23 @@ def start(noted, library, method, url, lines, body):
         url = url[:URL_BYTES]
     unwritten = spool.write(
         f'{{"kind":"call.start","inv":{_quote(invocation)},"t":{_time_ns() // 1000},"call":"{name}","lib":"{library}","method":{_quote(method)},'
-        f'"url":{_quote(url)},"parts":[{{"of":"headers","len":{size}}}{parts}]}}',
+        f'"url":{_quote(url)}{span},"parts":[{{"of":"headers","len":{size}}}{parts}]}}',
         bodies,
         length,
     )
     if unwritten is not None:
         call.unwritten = unwritten
     return call
+
+
+def _propagates(call, url, lines):
+    """Give the lines of a head with those that are to be added, and the field that tells of it."""
+    found = state.propagation.span(url, lines, call.invocation)
+    if found is None:
+        return lines, ""
+    span, call.parent = found
+    added = ("traceparent: " + call.parent).encode("ascii")
+    return lines + b"\n" + added if lines else added, ',"span":"%s"' % span
 
 
 def request(call):

@@ -327,6 +327,9 @@ def _begins(connection, body):
         if head.count(b"\n") > len(lines) - 2:  # a header was given several lines, which are one here
             head = b"\n".join([line.replace(b"\r\n", b" ") for line in lines[1:]])
         call = calls.start(noted, "http.client", method, url, head, ahead if body is None else body)
+    if call.parent is not None:
+        lines.append(b"traceparent: " + call.parent.encode("ascii"))
+        call.parent = None
     call.connecting = False
     call.busy = True
     return call

@@ -101,7 +101,10 @@ def _started(request):
         host = "[%s]" % host if ":" in host and not host.startswith("[") else host
         place = host if port in (None, 443 if secure else 80) else "%s:%d" % (host, port)
         target = ("https://" if secure else "http://") + place + target
-    return calls.start(noted, "httpcore", method, target, calls.lines(request.headers, b": "), _body(request.stream))
+    call = calls.start(noted, "httpcore", method, target, calls.lines(request.headers, b": "), _body(request.stream))
+    if call.parent is not None:
+        request.headers = [*request.headers, (b"traceparent", call.parent.encode("ascii"))]
+    return call
 
 
 def _body(stream):
