@@ -73,12 +73,12 @@ func (h *Handler) Invocation(ctx context.Context) *Invocation {
 
 // Begin records that an invocation was handed to the runtime client, which is about to call the handler. header gives a header of Lambda's answer.
 func (h *Handler) Begin(header func(name string) string, event *Event) {
-	i := &Invocation{ID: header(headerID), begun: time.Now()}
+	i := &Invocation{ID: header(headerID), trace: header(headerTrace), begun: time.Now()}
 	if i.ID == "" {
 		i.ID = spool.InvocationNone
 	}
 	deadline, _ := strconv.ParseInt(header(headerDeadline), 10, 64) // none is left out
-	record := &spool.Header{Kind: spool.KindInvocationStart, ARN: header(headerARN), Deadline: deadline, Trace: header(headerTrace), Tenant: header(headerTenant), Handler: h.name}
+	record := &spool.Header{Kind: spool.KindInvocationStart, ARN: header(headerARN), Deadline: deadline, Trace: i.trace, Tenant: header(headerTenant), Handler: h.name}
 	h.mu.Lock()
 	record.Cold, h.cold = h.cold, false
 	if !h.many {

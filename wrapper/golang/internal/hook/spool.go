@@ -57,6 +57,7 @@ type loss struct {
 // An Invocation is what a record can belong to.
 type Invocation struct {
 	ID    string
+	trace string // X-Amzn-Trace-Id
 	begun time.Time
 	file  *file
 	over  bool

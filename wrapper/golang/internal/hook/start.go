@@ -44,6 +44,7 @@ type Settings struct {
 	BodyBytes       int
 	EventBytes      int
 	HeaderBytes     int
+	Propagation     Propagation
 }
 
 // Process gives the hook of this process, which is started by the first who asks for it, or nil if there is to be none.
@@ -102,6 +103,7 @@ func (h *Hook) read(getenv func(string) string) {
 		BodyBytes:       v.Bytes("AFTERGLOW_CAPTURE_BODY_BYTES"),
 		EventBytes:      v.Bytes("AFTERGLOW_CAPTURE_EVENT_BYTES"),
 		HeaderBytes:     v.Bytes("AFTERGLOW_CAPTURE_HEADER_BYTES"),
+		Propagation:     v.List("AFTERGLOW_PROPAGATION_DOMAINS"),
 	}
 	for _, warning := range v.Warnings() {
 		var e *settings.Error

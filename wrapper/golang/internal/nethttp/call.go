@@ -59,13 +59,13 @@ func Begin(h *hook.Hook, req *http.Request, t http.RoundTripper) (*http.Request,
 	if h.Off() || req == nil || req.URL == nil || req.URL.Host == h.API || req.Context().Value(mark{}) != nil {
 		return req, nil
 	}
-	if c := begin(h, req, asks(t)); c != nil {
+	if c := begin(h, req, t); c != nil {
 		return c.sent, c
 	}
 	return req, nil
 }
 
-func begin(h *hook.Hook, req *http.Request, asks bool) (began *Call) {
+func begin(h *hook.Hook, req *http.Request, t http.RoundTripper) (began *Call) {
 	defer h.Catch("call")
 	ctx := req.Context()
 	c := &Call{Context: ctx, hook: h, made: req, id: h.Calls.Next(), begun: time.Now(), invocation: h.Handler.Invocation(ctx)}
@@ -75,8 +75,25 @@ func begin(h *hook.Hook, req *http.Request, asks bool) (began *Call) {
 		c.Context = httptrace.WithClientTrace(ctx, &c.trace)
 	}
 	c.sent = req.WithContext(c) //nolint:contextcheck // it is the request's, with a mark on it
-	c.start(asks)
+	span := ""
+	if t != nil { // a client repeats the headers where it is sent to another host
+		span = c.propagate()
+	}
+	c.start(asks(t), span)
 	return c
+}
+
+// propagate has the request that is sent name a span as its parent, which it gives, if it is one of those that are to.
+func (c *Call) propagate() (span string) {
+	span, value := c.hook.Settings.Propagation.Span(c.invocation, c.made.URL, c.made.Header)
+	if span != "" {
+		c.sent.Header = c.made.Header.Clone()
+		if c.sent.Header == nil {
+			c.sent.Header = http.Header{}
+		}
+		c.sent.Header[hook.HeaderTraceparent] = []string{value}
+	}
+	return span
 }
 
 func (c *Call) connected(info httptrace.GotConnInfo) {
@@ -85,11 +102,11 @@ func (c *Call) connected(info httptrace.GotConnInfo) {
 }
 
 // start records the request. If its body is in memory, it is at hand; else it is looked at when the round tripper reads it.
-func (c *Call) start(asks bool) {
+func (c *Call) start(asks bool, span string) {
 	s := scratches.Get().(*scratch)
 	defer s.done()
-	req, budget := c.made, c.hook.Settings.BodyBytes
-	h := spool.Header{Kind: spool.KindCallStart, Call: c.id, Library: library, Method: req.Method, URL: address(req), Headers: c.bounded(s.keep(requestHeaders(s.headers[:0], req, asks)))}
+	req, budget := c.sent, c.hook.Settings.BodyBytes
+	h := spool.Header{Kind: spool.KindCallStart, Call: c.id, Span: span, Library: library, Method: req.Method, URL: address(req), Headers: c.bounded(s.keep(requestHeaders(s.headers[:0], req, asks)))}
 	if h.Method == "" {
 		h.Method = http.MethodGet
 	}
