@@ -49,13 +49,13 @@ func (a actor) sees(calls []string) []string {
 	}
 	seen := slices.Clone(calls)
 	for i, call := range seen {
-		seen[i] = ofBody.ReplaceAllString(call, "$1")
+		seen[i] = ofBody.ReplaceAllString(call, "$1$2")
 	}
 	return seen
 }
 
 // ofBody is what a line of an answered call tells of its response's body: how much there was, that it was not read to its end, that reading failed.
-var ofBody = regexp.MustCompile(`^([A-Z]+ \S+ \d{3}(?: request \d+(?: of (?:\d+|\?))?)?)(?: response \d+(?: of (?:\d+|\?))?)?(?: partial)?(?: error)?$`)
+var ofBody = regexp.MustCompile(`^([A-Z]+ \S+ \d{3}(?: request \d+(?: of (?:\d+|\?))?)?)(?: response \d+(?: of (?:\d+|\?))?)?(?: partial)?(?: error)?( propagated)?$`)
 
 // checkSaid looks at the lines of Afterglow's own. Whatever is wrong is said once.
 func (s story) checkSaid(said []string) []string {

@@ -46,6 +46,7 @@ namespace Afterglow
         private readonly object gate = new object();
         private readonly List<Run> running = new List<Run>(); // one, but for managed instances
         private string last = "init"; // the invocation that began last
+        private string trace; // its X-Amzn-Trace-Id
         private bool cold = true, failedInit;
         private int looks;
         private Timer timer;
@@ -80,6 +81,15 @@ namespace Afterglow
                     Started(run, false); // a start comes before its calls
                 }
                 return running.Count > 1 ? "none" : last;
+            }
+        }
+
+        // Gives the trace of an invocation, null if that is not known any more.
+        public string Trace(string invocation)
+        {
+            lock (gate)
+            {
+                return invocation == last ? trace : null;
             }
         }
 
@@ -143,12 +153,13 @@ namespace Afterglow
                 spool.Anchor();
                 spool.Begin(id, running.Count == 0);
                 last = id;
+                trace = Headers.Find(headers, "Lambda-Runtime-Trace-Id");
                 var start = new Text(Room).Field("arn", Headers.Find(headers, "Lambda-Runtime-Invoked-Function-Arn"));
                 if (long.TryParse(Headers.Find(headers, "Lambda-Runtime-Deadline-Ms"), out var deadline))
                 {
                     start.Field("deadline", deadline);
                 }
-                start.Field("trace", Headers.Find(headers, "Lambda-Runtime-Trace-Id")).Field("tenant", Headers.Find(headers, "Lambda-Runtime-Aws-Tenant-Id"))
+                start.Field("trace", trace).Field("tenant", Headers.Find(headers, "Lambda-Runtime-Aws-Tenant-Id"))
                     .Field("handler", name).Raw(cold ? ",\"cold\":true" : "");
                 cold = false;
                 running.Add(new Run { Id = id, Begun = Spool.Ticks(), Start = start, Event = response.Content });

@@ -13,6 +13,7 @@ namespace Afterglow
         public readonly int BodyBytes;
         public readonly int EventBytes;
         public readonly int HeaderBytes;
+        public readonly Propagation Propagation; // null: no request gets a traceparent
 
         // dir is a directory that is not the environment's, or null.
         public Settings(string dir = null)
@@ -28,6 +29,8 @@ namespace Afterglow
             BodyBytes = (int)Bytes("AFTERGLOW_CAPTURE_BODY_BYTES", 32768, 0, 1 << 20);
             EventBytes = (int)Bytes("AFTERGLOW_CAPTURE_EVENT_BYTES", 65536, 0, 1 << 20);
             HeaderBytes = (int)Bytes("AFTERGLOW_CAPTURE_HEADER_BYTES", 16384, 0, 1 << 16);
+            var domains = Value("AFTERGLOW_PROPAGATION_DOMAINS");
+            Propagation = domains.Length == 0 ? null : Propagation.To(domains);
         }
 
         private static string Value(string name)

@@ -23,7 +23,40 @@ namespace Afterglow
             View();
             Full();
             Replaced();
+            Propagated();
             return wrong;
+        }
+
+        // Which requests name their call's span as parent.
+        private static void Propagated()
+        {
+            const string trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
+            foreach (var c in new[]
+            {
+                ("a.test, pay.example.com", "https://pay.example.com:8443/x", "", trace, true),
+                ("pay.example.com:8443", "https://PAY.example.com:8443/x", "", trace, true),
+                ("pay.example.com:8443", "https://pay.example.com/x", "", trace, false),
+                (".example.com", "https://a.pay.example.com/", "", trace, true),
+                (".example.com", "https://example.com/", "", trace, false),
+                ("example.com", "https://pay.example.com/", "", trace, false),
+                ("pay.*.com", "https://pay.example.com/", "", trace, true),
+                ("[::1]", "http://[::1]:8080/", "", trace, true),
+                ("*", "https://a/", "Traceparent: x", trace, false),
+                ("*", "https://a/", "Authorization: AWS4-HMAC-SHA256 Credential=x", trace, false),
+                ("*", "https://a/", "Authorization: OAuth oauth_signature=x", trace, false),
+                ("*", "https://a/", "Authorization: Bearer x", trace, true),
+                ("*", "https://a/", "Signature-Input: x", trace, false),
+                ("*", "https://a/?X-Amz-Signature=x", "", trace, false),
+                ("*", "https://a/", "", null, false),
+                ("*", "https://a/", "", "Root=1-5759e988", false)
+            })
+            {
+                string domains = c.Item1, url = c.Item2, header = c.Item3, of = c.Item4;
+                var headers = new List<string>(header.Split(new[] { ": " }, StringSplitOptions.RemoveEmptyEntries));
+                var span = Propagation.To(domains).Span(new Uri(url), headers, of, out var value);
+                Same(domains + " " + url + " " + header + " " + of, value, c.Item5 ? "00-5759e988bd862e3fe1be46a994272793-" + span + "-01" : null);
+            }
+            Same("no host", Propagation.To(" , ") == null ? "none" : "some", "none");
         }
 
         private static void Same(string what, string got, string want)
@@ -218,11 +251,11 @@ namespace Afterglow
                 spool.Begin("one", true);
                 var calls = new Calls(settings, spool, new Handler(settings, spool, "127.0.0.1:1"));
                 var none = new List<string>();
-                var begun = calls.Start("lib", "GET", "http://a/", none, default(Bytes));
+                var begun = calls.Start("lib", "GET", "http://a/", null, none, default(Bytes));
                 while (spool.Write("call.start", "one", new Text(64), new[] { Part.Cut("request", new Bytes { Data = new byte[1000], Length = 1000 }, 1000) }) == null)
                 {
                 }
-                var refused = calls.Start("lib", "GET", "http://b/", none, new Bytes { Data = new byte[1000], Length = 1000 });
+                var refused = calls.Start("lib", "GET", "http://b/", null, none, new Bytes { Data = new byte[1000], Length = 1000 });
                 Same("the start of a call", refused.Lost, "invocation-full");
                 calls.End(refused, 200, none, "HTTP/1.1");
                 calls.End(begun, 200, new List<string> { "Name", new string('v', 1000) }, "HTTP/1.1");

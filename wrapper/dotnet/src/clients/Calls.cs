@@ -16,6 +16,8 @@ namespace Afterglow
         private readonly Handler handler;
         private int count;
 
+        public Propagation Propagation => settings.Propagation;
+
         public Calls(Settings settings, Spool spool, Handler handler)
         {
             this.settings = settings;
@@ -32,13 +34,13 @@ namespace Afterglow
             public string Lost; // why its start was not written
         }
 
-        public Call Start(string lib, string method, string url, List<string> headers, Bytes body)
+        public Call Start(string lib, string method, string url, string span, List<string> headers, Bytes body)
         {
             var call = new Call
             {
                 Id = spool.ProcessId + "-" + Interlocked.Increment(ref count), Invocation = handler.Invocation(), Begun = Spool.Ticks()
             };
-            var text = new Text(Room).Field("call", call.Id).Field("lib", lib).Field("method", method).Field("url", url);
+            var text = new Text(Room).Field("call", call.Id).Field("span", span).Field("lib", lib).Field("method", method).Field("url", url);
             Headers(text, headers);
             call.Lost = spool.Write("call.start", call.Invocation, text, body.Data == null || body.Length == 0 ? null : new[] { Part.Cut("request", body, settings.BodyBytes) });
             return call;

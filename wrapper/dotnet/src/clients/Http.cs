@@ -57,6 +57,7 @@ namespace Afterglow
         {
             public HttpRequestMessage Request;
             public Calls.Call Call; // null for one of the runtime client's
+            public string Span; // of the traceparent that it was given; null if it was not
         }
 
         public Http(Handler handler, Calls calls)
@@ -139,13 +140,34 @@ namespace Afterglow
             else
             {
                 var content = sent.Request.Content;
-                sent.Call = calls.Start("HttpClient", sent.Request.Method.Method, Url(sent.Request.RequestUri),
-                    Joined(Headers.Of(sent.Request.Headers, content?.Headers)), content == null ? default(Bytes) : Bytes.Of(content));
+                var headers = Headers.Of(sent.Request.Headers, content?.Headers);
+                if (calls.Propagation != null)
+                {
+                    sent.Span = Propagate(sent.Request, ref headers);
+                }
+                sent.Call = calls.Start("HttpClient", sent.Request.Method.Method, Url(sent.Request.RequestUri), sent.Span,
+                    Joined(headers), content == null ? default(Bytes) : Bytes.Of(content));
             }
             lock (open)
             {
                 open[id] = sent;
             }
+        }
+
+        // Has a request name a span as its parent, which it gives, if it is one of those that are to. Where an Activity is current HttpClient does so itself.
+        private string Propagate(HttpRequestMessage message, ref List<string> headers)
+        {
+            if (Activity.Current != null)
+            {
+                return null;
+            }
+            var span = calls.Propagation.Span(message.RequestUri, headers, handler.Trace(handler.Invocation()), out var value);
+            if (span == null || !message.Headers.TryAddWithoutValidation(Propagation.Header, value))
+            {
+                return null;
+            }
+            headers = Headers.Of(message.Headers, message.Content?.Headers);
+            return span;
         }
 
         // As it is sent, and with the user's name, if there is one; without what stands behind #.
@@ -198,6 +220,10 @@ namespace Afterglow
             if (sent == null)
             {
                 return; // sent before there was a listener
+            }
+            if (sent.Span != null)
+            {
+                sent.Request.Headers.Remove(Propagation.Header); // the message is the function's, and may lead on
             }
             var answer = message as HttpResponseMessage;
             if (sent.Call == null)
