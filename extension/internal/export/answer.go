@@ -1,6 +1,7 @@
 package export
 
 import (
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,6 +14,15 @@ import (
 
 // maxText is how much of a collector's words is kept: enough for a sentence in the log.
 const maxText = 200
+
+// readAnswer reads what came behind a head. Behind that of a 101 comes another protocol than HTTP, over a connection that is not net/http's any more: no context would
+// end the reading.
+func readAnswer(r *http.Response) ([]byte, error) {
+	if r.StatusCode == http.StatusSwitchingProtocols {
+		return nil, nil
+	}
+	return io.ReadAll(io.LimitReader(r.Body, maxAnswer)) //nolint:wrapcheck // whoever asks tells whose answer it is
+}
 
 // parseSuccess reads an ExportTraceServiceResponse, or that of metrics or logs, which differ in the name of what was rejected alone:
 //

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -239,7 +238,7 @@ func roundTrip(t *http.Transport, r *http.Request) (status int, answer []byte, e
 	response, err := t.RoundTrip(r.WithContext(ctx))
 	if err == nil {
 		defer response.Body.Close()
-		answer, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+		answer, err = readAnswer(response)
 	}
 	if ended := outer.Err(); err != nil && ended != nil {
 		err = ended

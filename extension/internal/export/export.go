@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -350,7 +349,7 @@ func (w *way) post(ctx context.Context, body []byte) (result Result, dead bool, 
 	timer := time.AfterFunc(longestAnswer, connecting.end)
 	defer timer.Stop()
 	// Whether it can be read or not: the status has told what became of the records. Sent again they would be there twice.
-	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	answer, _ := readAnswer(response)
 	if response.StatusCode/100 != 2 {
 		e := refusal(response, answer, known)
 		if e.IsNoEndpoint() { // what was asked for tells what is wrong
