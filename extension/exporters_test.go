@@ -291,6 +291,33 @@ func TestKeysFromSSM(t *testing.T) {
 	}
 }
 
+// TestACollectorDoesNotWriteTheLog: what it sends behind its answer, such as the request with its headers, is nothing for the function's log.
+func TestACollectorDoesNotWriteTheLog(t *testing.T) {
+	sent := make(chan bool, 10)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\napi-key: "+r.Header.Get("Api-Key")+"\r\n")
+		_, _ = io.Copy(io.Discard, conn) // until it is noticed
+		sent <- true
+	}))
+	defer s.Close()
+	l := newLambda(t, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="+s.URL, "OTEL_EXPORTER_OTLP_HEADERS=api-key=hunter2").start()
+	l.ready()
+	l.hook("A", true)
+	l.invoke("A", patience)
+	l.awaitNext()
+	wait(t, sent, "the end of the connection")
+	l.shutdown()
+	if l.output.String() != "" {
+		t.Errorf("said: %s", l.output.String())
+	}
+}
+
 // TestGoesOut: what nobody takes need not be heard of.
 func TestGoesOut(t *testing.T) {
 	for _, test := range []struct {

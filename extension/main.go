@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -32,6 +33,7 @@ const release = "0.1.0"
 
 func main() {
 	ignoreSignals()
+	log.SetOutput(io.Discard) // package net/http writes there what a server sends without being asked: into the function's log, with whatever is in it
 	os.Exit(run(context.Background(), os.Args, os.Getenv, os.Environ, os.Stdout, stepBack))
 }
 
