@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/internal/otlptest"
@@ -125,7 +126,7 @@ func collectorRows() []row {
 		{name: "dies for good", does: "Is gone after the first invocation.", lost: []string{"undelivered"}, story: diesForGood},
 		{name: "dies for good, with the log", does: "The same, with AFTERGLOW_UNDELIVERED=log.", inLog: true, set: setting{env: map[string]string{"AFTERGLOW_UNDELIVERED": "log"}}, story: diesForGood},
 	}
-	return append(rows, statusRows()...)
+	return slices.Concat(rows, keyRows(), statusRows())
 }
 
 // statusRows are the answers with a status that is no success.
