@@ -13,7 +13,7 @@ module AfterglowHook
     PARSE_BYTES = 16_384
     TOKEN = /"(?:[^"\\]|\\.)*"|[{}\[\]]/mn
 
-    attr_reader :settings, :spool
+    attr_reader :settings, :spool, :current, :trace
 
     def initialize
       @settings = nil
@@ -60,6 +60,7 @@ module AfterglowHook
     def begin(id, response)
       finish({}, Guard.now) if @started # answered in a way that is not known here
       @current = id.to_s
+      @trace = response['Lambda-Runtime-Trace-Id']
       belong(@current)
       @spool.begin(@current)
       fields = facts(response)
@@ -108,7 +109,7 @@ module AfterglowHook
     def facts(response)
       deadline = response['Lambda-Runtime-Deadline-Ms'].to_i
       { 'arn' => response['Lambda-Runtime-Invoked-Function-Arn'], 'deadline' => (deadline if deadline.positive?),
-        'trace' => response['Lambda-Runtime-Trace-Id'], 'tenant' => response['Lambda-Runtime-Aws-Tenant-Id'],
+        'trace' => @trace, 'tenant' => response['Lambda-Runtime-Aws-Tenant-Id'],
         'handler' => ENV.fetch('_HANDLER', nil), 'cold' => (true if @cold) }
     end
 

@@ -3,7 +3,7 @@
 module AfterglowHook
   # The settings of docs/settings.md that hooks read. A wrong value is a warning and the default.
   class Settings
-    attr_reader :directory, :directory_bytes, :invocation_bytes, :body_bytes, :event_bytes, :header_bytes
+    attr_reader :directory, :directory_bytes, :invocation_bytes, :body_bytes, :event_bytes, :header_bytes, :propagation
 
     def initialize(env)
       @env = env
@@ -14,6 +14,7 @@ module AfterglowHook
       @body_bytes = bytes('AFTERGLOW_CAPTURE_BODY_BYTES', 32_768, 0, 1 << 20)
       @event_bytes = bytes('AFTERGLOW_CAPTURE_EVENT_BYTES', 65_536, 0, 1 << 20)
       @header_bytes = bytes('AFTERGLOW_CAPTURE_HEADER_BYTES', 16_384, 0, 1 << 16)
+      @propagation = read_propagation
     end
 
     private
@@ -36,6 +37,15 @@ module AfterglowHook
 
       refuse('AFTERGLOW_SPOOL_DIR') unless directory.empty?
       '/tmp/afterglow'
+    end
+
+    # Gives nothing where no request is to get a traceparent.
+    def read_propagation
+      domains = text('AFTERGLOW_PROPAGATION_DOMAINS')
+      return if domains.empty?
+
+      AfterglowHook.part('clients/propagation')
+      Propagation.new(domains)
     end
 
     def bytes(name, default, least, most)

@@ -14,7 +14,7 @@ module AfterglowHook
   PARTS = {
     'guard' => :Guard, 'settings' => :Settings, 'json' => :Json, 'spool' => :Spool, 'shorten' => :Shorten, 'handler' => :Handler,
     'clients/call' => :Call, 'clients/wire' => :Wire, 'clients/net_http' => :NetHTTP, 'clients/excon' => :ExconClient, 'clients/httpx' => :HttpxClient,
-    'clients/ethon' => :EthonClient
+    'clients/ethon' => :EthonClient, 'clients/propagation' => :Propagation
   }.freeze
 
   # What is waited for, and the file that looks into it when all of it is there.

@@ -103,8 +103,8 @@ module AfterglowHook
     end
 
     # The request is about to be sent, with a body that is at hand (or a copy of it), or with one that may come by piece by piece. headers are the
-    # lines of its head.
-    def start(method, url, headers, body = nil)
+    # lines of its head, span the one that it names as its parent because the hook had it do so.
+    def start(method, url, headers, body = nil, span = nil)
       @started = true
       headers = within_budget(headers)
       url = url.byteslice(0, Spool::URL_BYTES) if url.bytesize > Spool::URL_BYTES
@@ -112,7 +112,7 @@ module AfterglowHook
       part = body ? at_hand(body, bodies) : nil
       @request = Copy.new(@settings.body_bytes) unless body
       @lost = record('call.start', ",\"call\":\"#{@id}\",\"lib\":\"#{@library}\",\"method\":#{METHODS[method] || Json.quote(method)}," \
-                                   "\"url\":#{Json.quote(url)}#{",\"resend\":#{@resend}" unless @resend.zero?}," \
+                                   "\"url\":#{Json.quote(url)}#{",\"span\":\"#{span}\"" if span}#{",\"resend\":#{@resend}" unless @resend.zero?}," \
                                    "\"parts\":[{\"of\":\"headers\",\"len\":#{headers.bytesize}}#{part}]", bodies)
     end
 

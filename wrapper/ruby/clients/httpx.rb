@@ -27,7 +27,8 @@ module AfterglowHook
         return if @call
 
         @call = Call.new('httpx', @attempts)
-        @call.start(@request.verb, url, HttpxClient.lines(@request.headers))
+        span = propagate if INVOCATIONS.settings.propagation
+        @call.start(@request.verb, url, HttpxClient.lines(@request.headers), nil, span)
       end
 
       # It is going to be sent once more.
@@ -55,6 +56,15 @@ module AfterglowHook
       def answered? = !@call.nil? && @call.answered?
 
       private
+
+      # Has the request name a span as its parent, which it gives, if it is one of those that are to. One that is sent again gets a new one.
+      def propagate
+        headers = @request.headers.instance_variable_get(:@headers)
+        headers.delete(Propagation::HEADER) if @parent && headers[Propagation::HEADER] == [@parent]
+        span, @parent = Propagation.span(url, headers)
+        headers[Propagation::HEADER] = [@parent] if span
+        span
+      end
 
       def url = "#{@request.origin}#{@request.path}"
 

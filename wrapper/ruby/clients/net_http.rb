@@ -79,6 +79,7 @@ module AfterglowHook
 
       # Nothing more will come. response is what the library gives to the function; nil if something was raised.
       def finish(response)
+        keep_to_itself if @parent
         if response && !@call.answered? # sent past the methods that are looked at
           connects
           @call.answered(response.code.to_i, response.each_header.map { |name, value| "#{name}: #{value}\r\n" }.join)
@@ -98,6 +99,21 @@ module AfterglowHook
         @wire = Wire.new(@call)
         @socket = nil # what it was sent on
         @error = nil
+        propagate if INVOCATIONS.settings.propagation
+      end
+
+      # Has the request name a span as its parent, if it is one of those that are to. One that is sent again gets a new one.
+      def propagate
+        headers = ivar(:@header)
+        keep_to_itself
+        @span, @parent = Propagation.span(url(ivar(:@path).to_s), headers)
+        headers[Propagation::HEADER] = [@parent] if @span
+      end
+
+      # The request is the function's.
+      def keep_to_itself
+        headers = ivar(:@header)
+        headers.delete(Propagation::HEADER) if @parent && headers[Propagation::HEADER] == [@parent]
       end
 
       # The request was sent, and is going to be sent once more.
@@ -108,7 +124,7 @@ module AfterglowHook
       end
 
       def start(method, target, headers)
-        @call.start(method, url(target), headers, @body)
+        @call.start(method, url(target), headers, @body, @span)
       end
 
       def url(target)
