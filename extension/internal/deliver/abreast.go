@@ -28,7 +28,7 @@ func (r *run) abreast(ctx context.Context) {
 		for _, it := range items {
 			parts = append(parts, r.parts(it)...)
 		}
-		payload := join(parts[:r.together(parts)])
+		parts = parts[:r.together(parts)]
 		wait.Add(1)
 		go func() {
 			defer wait.Done()
@@ -37,7 +37,7 @@ func (r *run) abreast(ctx context.Context) {
 					outcomes[n].err = &export.Error{Retry: true, Text: fmt.Sprintf("the exporter broke: %T", broke)} // its text may quote what was to be sent
 				}
 			}()
-			outcomes[n] = r.ask(ctx, items[0].signal, payload, limit)
+			outcomes[n] = r.ask(ctx, items[0].signal, parts, limit)
 		}()
 	}
 	wait.Wait()

@@ -73,9 +73,11 @@ type Sender interface {
 	Send(ctx context.Context, signal string, payload []byte) (export.Result, error)
 }
 
-// A Preparer is a Sender to whom the beginning of a request can be told before it is sent. What is sent may be another one.
+// A Preparer is a Sender that takes a request in pieces. The first of them can be told before it is sent; what is sent may be another one.
 type Preparer interface {
-	Ahead(signal string, payload []byte)
+	Sender
+	Ahead(signal string, piece []byte)
+	SendPieces(ctx context.Context, signal string, pieces [][]byte) (export.Result, error)
 }
 
 // An Exporter is a Sender with its name and what its receiver takes.

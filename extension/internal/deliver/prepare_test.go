@@ -1,6 +1,8 @@
 package deliver
 
 import (
+	"bytes"
+	"context"
 	"strings"
 	"testing"
 
@@ -20,6 +22,10 @@ func (p *preparing) Ahead(_ string, payload []byte) {
 	if p.breaks {
 		panic("broken")
 	}
+}
+
+func (p *preparing) SendPieces(ctx context.Context, signal string, pieces [][]byte) (export.Result, error) {
+	return p.Send(ctx, signal, bytes.Join(pieces, nil))
 }
 
 // TestPrepareTellsTheBeginningOfTheNextRequest, where it is known which that will be.

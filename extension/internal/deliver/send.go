@@ -148,8 +148,7 @@ func (r *run) bring(ctx context.Context, parts []part) (left []part, ok bool) {
 	if r.ahead == nil && !r.mayGoOn(ctx) {
 		return parts, false
 	}
-	payload := join(parts)
-	result, err := r.try(ctx, payload)
+	result, err := r.try(ctx, parts)
 	for _, p := range parts {
 		p.of.doubtful = r.breaker.doubtful
 	}
@@ -172,8 +171,8 @@ func (r *run) bring(ctx context.Context, parts []part) (left []part, ok bool) {
 	case !errors.As(err, &e) || e.Retry:
 		r.say(remark{what: failing, signal: r.signal, err: err})
 		return parts, false
-	case e.IsTooLarge() && len(payload) > smallestRequest:
-		r.most = max(smallestRequest, min(r.most, len(payload)/2))
+	case e.IsTooLarge() && length(parts) > smallestRequest:
+		r.most = max(smallestRequest, min(r.most, length(parts)/2))
 		if first, second, ok := halves(parts); ok {
 			return r.both(ctx, first, second)
 		}
@@ -242,7 +241,7 @@ type outcome struct {
 }
 
 // try makes one request within the time that the exporter has deserved, and tells the breaker.
-func (r *run) try(ctx context.Context, payload []byte) (export.Result, error) {
+func (r *run) try(ctx context.Context, parts []part) (export.Result, error) {
 	if o := r.ahead; o != nil {
 		r.ahead = nil
 		r.learn(*o)
@@ -252,13 +251,13 @@ func (r *run) try(ctx context.Context, payload []byte) (export.Result, error) {
 	if r.last {
 		limit = r.Timeout // the Sender's own
 	}
-	o := r.ask(ctx, r.signal, payload, limit)
+	o := r.ask(ctx, r.signal, parts, limit)
 	r.learn(o)
 	return o.result, o.err
 }
 
 // ask makes a request. It touches nothing of the lane's.
-func (r *run) ask(ctx context.Context, signal string, payload []byte, limit time.Duration) (o outcome) {
+func (r *run) ask(ctx context.Context, signal string, parts []part, limit time.Duration) (o outcome) {
 	o.limit = limit
 	start, within := wall(time.Now()), ctx
 	if !r.last {
@@ -267,11 +266,24 @@ func (r *run) ask(ctx context.Context, signal string, payload []byte, limit time
 		within = l.UntilConnected(within)
 		defer func() { o.froze = l.Froze(); l.Stop() }()
 	}
-	o.result, o.err = r.Sender.Send(within, signal, payload)
+	o.result, o.err = r.send(within, signal, parts)
 	o.took = max(0, wall(time.Now()).Sub(start))
 	o.unwanted = ctx.Err() != nil
 	o.cut = within.Err() != nil || errors.Is(o.err, context.DeadlineExceeded)
 	return o
+}
+
+// send sends parts in one request.
+func (l *lane) send(ctx context.Context, signal string, parts []part) (export.Result, error) {
+	p, ok := l.Sender.(Preparer)
+	if !ok {
+		return l.Sender.Send(ctx, signal, join(parts)) //nolint:wrapcheck // learn and bring look into it
+	}
+	pieces := make([][]byte, 0, len(parts))
+	for _, part := range parts {
+		pieces = append(pieces, part.payload)
+	}
+	return p.SendPieces(ctx, signal, pieces) //nolint:wrapcheck // learn and bring look into it
 }
 
 // learn tells the breaker of a request. An attempt in which the environment stood still for long tells nothing of the exporter; but the next one has to.
@@ -315,14 +327,11 @@ func (r *run) settle(items []*item, left []part) {
 		parts[p.of] = append(parts[p.of], p)
 	}
 	for _, it := range items {
-		rest, size := parts[it], 0
-		for _, p := range rest {
-			size += len(p.payload)
-		}
+		rest := parts[it]
 		switch {
 		case len(rest) == 0:
 			r.drop(it)
-		case size != len(it.payload):
+		case length(rest) != len(it.payload):
 			it.payload, it.records, it.changed = join(rest), 0, true
 			for _, p := range rest {
 				it.records += p.records
@@ -333,16 +342,19 @@ func (r *run) settle(items []*item, left []part) {
 	}
 }
 
+func length(parts []part) (bytes int) {
+	for _, p := range parts {
+		bytes += len(p.payload)
+	}
+	return bytes
+}
+
 // join makes one request of parts.
 func join(parts []part) []byte {
 	if len(parts) == 1 {
 		return parts[0].payload
 	}
-	size := 0
-	for _, p := range parts {
-		size += len(p.payload)
-	}
-	all := make([]byte, 0, size)
+	all := make([]byte, 0, length(parts))
 	for _, p := range parts {
 		all = append(all, p.payload...)
 	}

@@ -63,12 +63,12 @@ func TestWhatIsBeingWrittenIsLeftAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := client(t, Endpoint{URL: "http://127.0.0.1:1", Compress: true})
 			w := c.ways[otlplog.Traces]
-			first, _, err := c.body(w, bytes.Repeat([]byte("a"), 2*smallest))
+			first, _, err := c.body(w, [][]byte{bytes.Repeat([]byte("a"), 2*smallest)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			w.writing.Add(test.writing)
-			second, _, err := c.body(w, bytes.Repeat([]byte("b"), 2*smallest))
+			second, _, err := c.body(w, [][]byte{bytes.Repeat([]byte("b"), 2*smallest)})
 			if err != nil {
 				t.Fatal(err)
 			}

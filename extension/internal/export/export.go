@@ -209,6 +209,11 @@ type Result struct {
 
 // Send sends an encoded request of a signal: an ExportTraceServiceRequest for traces. The error is an *Error.
 func (c *Client) Send(ctx context.Context, signal string, payload []byte) (Result, error) {
+	return c.SendPieces(ctx, signal, [][]byte{payload})
+}
+
+// SendPieces is Send for a request in pieces: to put a megabyte together takes as long as to compress a part of it, and as much memory.
+func (c *Client) SendPieces(ctx context.Context, signal string, pieces [][]byte) (Result, error) {
 	w := c.ways[signal]
 	if w == nil {
 		err := fmt.Errorf("there is no endpoint for %s", signal)
@@ -219,7 +224,7 @@ func (c *Client) Send(ctx context.Context, signal string, payload []byte) (Resul
 		ctx, limit = NewLimit(ctx, w.timeout)
 		defer limit.Stop()
 	}
-	body, zipped, err := c.body(w, payload)
+	body, zipped, err := c.body(w, pieces)
 	if err != nil {
 		return Result{}, &Error{Text: err.Error(), cause: err}
 	}
