@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -141,6 +142,9 @@ func InstrumentAll(scope constructs.Construct, props *InstrumentAllProps) {
 
 // stagesIn finds the Stages below a scope, which aspects do not reach (github.com/aws/aws-cdk/issues/20468).
 func stagesIn(scope constructs.Construct) (stages []constructs.Construct) {
+	if !hasStages(scope) {
+		return nil
+	}
 	for _, c := range *scope.Node().FindAll(constructs.ConstructOrder_PREORDER) {
 		// Go's types are asked first: it is a way to another process and back for each construct otherwise.
 		if stage, maybe := c.(awscdk.Stage); maybe && *awscdk.Stage_IsStage(c) && *c.Node().Path() != *scope.Node().Path() {
@@ -150,12 +154,28 @@ func stagesIn(scope constructs.Construct) (stages []constructs.Construct) {
 	return stages
 }
 
+// hasStages tells whether there may be Stages below a scope: each makes a directory of its own (cloud-assembly-api, createNestedAssembly) when it is made. To look through
+// an app of hundreds of functions takes longer than to look there.
+func hasStages(scope constructs.Construct) bool {
+	dirs, err := filepath.Glob(filepath.Join(outdirOf(scope), "assembly-*"))
+	return err != nil || len(dirs) > 0
+}
+
+// outdirOf is where the templates of a scope go.
+func outdirOf(scope constructs.Construct) string {
+	stage, ok := scope.(awscdk.Stage) // Stage_Of a stage is the one around it
+	if !ok {
+		stage = awscdk.Stage_Of(scope)
+	}
+	return *stage.Outdir()
+}
+
 func instrumentScope(scope constructs.Construct, props *InstrumentAllProps, variables map[*Instrumentation]map[string]string) {
 	if has(scope.Node(), metaInstrumentAll) {
 		return // by a scope around it, or a second call
 	}
 	scope.Node().AddMetadata(jsii.String(metaInstrumentAll), true, nil)
-	a := &sweep{props: props, variables: variables, scope: scope, path: *scope.Node().Path(), known: map[string]bool{}, around: map[string]marks{}}
+	a := &sweep{props: props, variables: variables, scope: scope, path: *scope.Node().Path(), known: map[string]bool{}, marks: map[string]marks{}, stacks: map[string]awscdk.Stack{}}
 	awscdk.Aspects_Of(scope).Add(a, &awscdk.AspectOptions{Priority: jsii.Number(late)})
 	r := &reporter{sweep: a, stderr: os.Stderr}
 	scope.Node().AddValidation(r)
@@ -170,8 +190,9 @@ type sweep struct {
 	variables map[*Instrumentation]map[string]string // that settings make
 	scope     constructs.Construct
 	path      string
-	known     map[string]bool  // functions that were looked at: a second synthesis comes upon them again
-	around    map[string]marks // scopes by their paths
+	known     map[string]bool         // resources that were looked at: a second synthesis comes upon them again
+	marks     map[string]marks        // of scopes, by their paths
+	stacks    map[string]awscdk.Stack // of what is in scopes
 	outcomes  []outcome
 	begun     bool // it was shown something
 }
@@ -180,20 +201,23 @@ type sweep struct {
 func (a *sweep) Visit(node constructs.IConstruct) {
 	defer tell(node)
 	a.begun = true
-	var t target
-	switch resource := node.(type) {
-	case awslambda.CfnFunction:
-		t = targetOf(resource)
-	case samFunction:
-		t = target{shown: node, node: node.Node()}
-	default:
+	cfn, isLambdas := node.(awslambda.CfnFunction)
+	if _, isSAMs := node.(samFunction); !isLambdas && !isSAMs {
 		return
 	}
-	path := *t.node.Path()
+	resource := node.Node()
+	path := *resource.Path()
 	if a.known[path] {
 		return
 	}
 	a.known[path] = true
+	t := target{shown: node}
+	if isLambdas {
+		t = targetOf(cfn, resource)
+	}
+	if t.fn != nil {
+		path = around(path)
+	}
 	o, others := a.judge(&t, path)
 	if others { // its own report, or none
 		return
@@ -215,7 +239,7 @@ func (a *sweep) judge(t *target, path string) (o outcome, others bool) {
 			o, others = t.fail(fmt.Errorf("%v", r)), false
 		}
 	}()
-	why, others := a.leave(*t, path)
+	why, others := a.leave(t, path)
 	switch {
 	case others || why != "":
 		return outcome{Why: why, cfn: t.cfn}, others
@@ -227,6 +251,7 @@ func (a *sweep) judge(t *target, path string) (o outcome, others bool) {
 
 // wire instruments a function that nothing but its properties may keep from it.
 func (a *sweep) wire(t *target, path string) outcome {
+	t.stack = a.stackOf(t, path)
 	c := Candidate{Path: path, Runtime: unresolved, Resource: t.cfn}
 	if runtime, ok := t.read()["runtime"].(string); ok {
 		c.Runtime = text(&runtime)
@@ -252,7 +277,7 @@ func marksOn(node constructs.Node) (m marks) {
 			m.excluded = true
 		case metaInstrumentAll:
 			m.all = true
-		case "aws:cdk:is-custom-resource-handler-singleton", "aws:cdk:is-custom-resource-handler-runtime-family":
+		case metaCDKs + "singleton", metaCDKs + "runtime-family":
 			m.cdks = true
 		}
 	}
@@ -260,8 +285,8 @@ func marksOn(node constructs.Node) (m marks) {
 }
 
 // leave tells why a function is none of this sweep's; others, that it is another one's.
-func (a *sweep) leave(t target, path string) (why string, others bool) {
-	at, on := path, marksOn(t.node)
+func (a *sweep) leave(t *target, path string) (why string, others bool) {
+	at, on := path, a.marksOf(t)
 	if on.instrument {
 		return ownSettings, false
 	}
@@ -277,21 +302,44 @@ func (a *sweep) leave(t target, path string) (why string, others bool) {
 		if at == "" {
 			return "", true
 		}
-		parent := at[:max(0, strings.LastIndexByte(at, '/'))]
-		if _, known := a.around[parent]; !known {
+		at = around(at)
+		if _, known := a.marks[at]; !known {
 			a.lookAround(t)
 		}
-		at, on = parent, a.around[parent]
+		on = a.marks[at]
 	}
 }
 
+// around gives the path of the scope that something is in, by its own path.
+func around(path string) string { return path[:max(0, strings.LastIndexByte(path, '/'))] }
+
+// marksOf reads the marks of a function itself.
+func (a *sweep) marksOf(t *target) marks {
+	if w, _ := ownWiring(t.fn); w != nil {
+		return marks{instrument: true}
+	}
+	if t.fit(a.props.Afterglow.seen.unmarked()) {
+		return marks{}
+	}
+	return marksOn(t.shown.Node())
+}
+
+// stackOf gives the stack that a function is in.
+func (a *sweep) stackOf(t *target, path string) awscdk.Stack {
+	scope := around(path)
+	if a.stacks[scope] == nil {
+		a.stacks[scope] = t.cfn.Stack()
+	}
+	return a.stacks[scope]
+}
+
 // lookAround reads the marks of the scopes around a function, as far as they are not known.
-func (a *sweep) lookAround(t target) {
-	for _, scope := range *t.node.Scopes() {
+func (a *sweep) lookAround(t *target) {
+	for _, scope := range *t.shown.Node().Scopes() {
 		node := scope.Node()
 		path := *node.Path()
-		if _, known := a.around[path]; !known {
-			a.around[path] = marksOn(node)
+		if _, known := a.marks[path]; !known {
+			a.marks[path] = marksOn(node)
 		}
 	}
 }

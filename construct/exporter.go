@@ -18,6 +18,8 @@ type Exporter interface {
 	rows() []row
 	// check finds what no single setting shows to be wrong.
 	check() error
+	// needsPermission tells whether grant has anything to do.
+	needsPermission() bool
 	// grant lets a function's role do what the exporter needs, and gives the statements that it could not add. nil is a role that nothing is known of.
 	grant(to awsiam.IGrantable) (missing []awsiam.PolicyStatement)
 	// hint says what would keep this function from exporting, and what helps; "" if nothing is known to.
@@ -166,6 +168,10 @@ func (e *otlp) signals() []otlpSignal {
 	return []otlpSignal{{"Traces", "TRACES", e.props.Traces}, {"Metrics", "METRICS", e.props.Metrics}, {"Logs", "LOGS", e.props.Logs}}
 }
 
+func (e *otlp) needsPermission() bool {
+	return e.props.HeadersFromSecret != nil || e.props.HeadersFromParameter != nil
+}
+
 func (e *otlp) grant(to awsiam.IGrantable) (missing []awsiam.PolicyStatement) {
 	switch {
 	case e.props.HeadersFromSecret != nil:
@@ -201,6 +207,8 @@ func (*xray) check() error { return nil }
 // xrayAction is what X-Ray's OTLP endpoint asks for, as AWS's managed policy AWSXrayWriteOnlyAccess has it. X-Ray knows no resources for it.
 const xrayAction = "xray:PutTraceSegments"
 
+func (*xray) needsPermission() bool { return true }
+
 func (*xray) grant(to awsiam.IGrantable) (missing []awsiam.PolicyStatement) {
 	statement := allow(jsii.String("*"), xrayAction)
 	if to == nil {
@@ -225,5 +233,6 @@ func ToLog() Exporter { return &toLog{} }
 func (*toLog) kind() string                                     { return "log" }
 func (*toLog) rows() []row                                      { return nil }
 func (*toLog) check() error                                     { return nil }
+func (*toLog) needsPermission() bool                            { return false }
 func (*toLog) grant(awsiam.IGrantable) []awsiam.PolicyStatement { return nil }
 func (*toLog) hint(functionState) string                        { return "" }

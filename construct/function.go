@@ -99,7 +99,8 @@ func instrumentable(fn awslambda.Function, w *wiring, layers *[]awslambda.ILayer
 	if !ok {
 		return jsii.Bool(false)
 	}
-	t := targetOf(cfn)
+	t := targetOf(cfn, cfn.Node())
+	t.stack = cfn.Stack()
 	state := t.glance()
 	if layers != nil {
 		state.layers = make([]any, len(*layers))

@@ -46,11 +46,11 @@ func (s *seen) full(stack awscdk.Stack) bool {
 
 // permitInline lets the function's role do what an exporter needs without a resource more, where there is no room for one, and tells whether it could. Only what X-Ray needs is
 // known without the CDK: who may read a secret goes by its key too.
-func (t target) permitInline(e Exporter) bool {
+func (t *target) permitInline(e Exporter) bool {
 	if _, is := e.(*xray); !is {
 		return false
 	}
-	role, own := t.role.(awsiam.Role)
+	role, own := t.ofRole().(awsiam.Role)
 	return own && t.seen.full(t.stack) && allowInline(role, xrayAction)
 }
 

@@ -13,12 +13,16 @@ import (
 
 // Types of metadata by which calls know of each other, whatever their order. They tell nothing of the app.
 const (
-	// metaInstrument is on a function that Instrument was called with.
-	metaInstrument = "afterglow:instrument"
+	// metaOurs begins all of ours.
+	metaOurs = "afterglow:"
+	// metaCDKs begins that of the CDK on handlers of its own.
+	metaCDKs = "aws:cdk:is-custom-resource-handler-"
+	// metaInstrument is on a function that Instrument was called with; functions of ours know it themselves.
+	metaInstrument = metaOurs + "instrument"
 	// metaInstrumentAll is on a scope that InstrumentAll was called with.
-	metaInstrumentAll = "afterglow:instrument-all"
+	metaInstrumentAll = metaOurs + "instrument-all"
 	// metaExclude is on a scope that Exclude was called with.
-	metaExclude = "afterglow:exclude"
+	metaExclude = metaOurs + "exclude"
 )
 
 // late is the priority of our aspects: behind those that change something (200) and those without a priority (500), which may add layers and variables that have
@@ -57,25 +61,28 @@ func instrument(fn awslambda.IFunction, i *Instrumentation) (*wiring, error) {
 		warn(fn, "it is not made in this app: an alias, a version or an import", "Instrument the function itself, where it is made")
 		return nil, nil
 	}
-	switch own := fn.(type) { // which have no other around their resource, and are new unless they are wired
-	case *instrumentedFunction:
-		if own.wiring != nil {
-			return nil, nil
-		}
-		w.fn = own
-	case *instrumentedNodejsFunction:
-		if own.wiring != nil {
-			return nil, nil
-		}
-		w.fn = own
+	wired, own := ownWiring(fn)
+	switch {
+	case wired != nil, !own && has(node, metaInstrument):
+		return nil, nil
+	case own:
+		w.fn = fn.(awslambda.Function) // there is no other around its resource
 	default:
-		if has(node, metaInstrument) {
-			return nil, nil
-		}
+		node.AddMetadata(jsii.String(metaInstrument), true, nil)
 	}
-	node.AddMetadata(jsii.String(metaInstrument), true, nil)
 	awscdk.Aspects_Of(cfn).Add(w, &awscdk.AspectOptions{Priority: jsii.Number(late)})
 	return w, nil
+}
+
+// ownWiring gives the wiring of a function of ours; own, that it is one, which is new if it has none.
+func ownWiring(fn awslambda.IFunction) (w *wiring, own bool) {
+	switch made := fn.(type) {
+	case *instrumentedFunction:
+		return made.wiring, true
+	case *instrumentedNodejsFunction:
+		return made.wiring, true
+	}
+	return nil, false
 }
 
 // Exclude keeps InstrumentAll, but not Instrument, away from all functions in a scope.
@@ -84,7 +91,7 @@ func Exclude(scope constructs.IConstruct) {
 	node := scope.Node()
 	switch made := scope.(type) {
 	case awslambda.CfnFunction:
-		node = targetOf(made).node
+		node = targetOf(made, made.Node()).shown.Node()
 	case awslambda.IFunction: // that of a singleton is elsewhere, as for instrument
 		node = made.PermissionsNode()
 	}
@@ -118,10 +125,11 @@ func (w *wiring) Visit(node constructs.IConstruct) {
 		return
 	}
 	w.done = true
-	t := target{cfn: cfn, stack: cfn.Stack(), fn: w.fn, shown: w.fn}
+	t := target{cfn: cfn, fn: w.fn, shown: w.fn}
 	if w.fn == nil {
-		t = targetOf(cfn)
+		t = targetOf(cfn, cfn.Node())
 	}
+	t.stack = cfn.Stack()
 	w.outcome = t.wire(w.settings, w.variables)
 	for n, hint := range w.outcome.Hints {
 		const once = " Other functions of this stack may be like it; this is said once."

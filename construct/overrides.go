@@ -21,7 +21,7 @@ var overridable = []string{"Runtime", "PackageType", "Architectures", "VpcConfig
 
 // overrides gives what was put over those of the resource's properties that are looked at, not resolved; nil if nothing was.
 func (t *target) overrides() map[string]any {
-	if !*t.seen.untouched().Test(t.cfn).HasFailed() {
+	if t.ordinary || !*t.seen.untouched().Test(t.cfn).HasFailed() {
 		return nil
 	}
 	cfn := t.cfn

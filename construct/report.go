@@ -96,7 +96,7 @@ func (r *reporter) missed() (all []outcome) {
 func (r *reporter) late(stage constructs.Construct, why, remedy string) (all []outcome) {
 	for _, c := range *stage.Node().FindAll(constructs.ConstructOrder_PREORDER) {
 		if cfn, ok := c.(awslambda.CfnFunction); ok {
-			all = append(all, outcome{Path: *targetOf(cfn).node.Path(), Why: "its Stage " + why, Remedy: remedy})
+			all = append(all, outcome{Path: *targetOf(cfn, cfn.Node()).shown.Node().Path(), Why: "its Stage " + why, Remedy: remedy})
 		}
 	}
 	if len(all) == 0 {
@@ -130,11 +130,7 @@ func (r *reporter) file() string {
 			}
 		}
 	}
-	stage, ok := r.sweep.scope.(awscdk.Stage) // Stage_Of a stage is the one around it
-	if !ok {
-		stage = awscdk.Stage_Of(r.sweep.scope)
-	}
-	return filepath.Join(*stage.Outdir(), name)
+	return filepath.Join(outdirOf(r.sweep.scope), name)
 }
 
 func (r *reporter) write(outcomes []outcome) error {

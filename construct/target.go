@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -20,21 +21,42 @@ type target struct {
 	cfn   awslambda.CfnFunction
 	fn    awslambda.Function    // nil for a resource without one, as of an included template
 	shown constructs.IConstruct // where annotations go: what the user made
-	node  constructs.Node       // of shown, where targetOf has made it
 	stack awscdk.Stack
-	role  awsiam.IRole // of fn; nil if there is none. look asks for it
 
 	properties map[string]any // of cfn, as read has found them
 	seen       *seen          // by functions with the same settings
 	removed    string         // what an override takes away, as overrides has found it
+
+	ordinary, fitted bool // as fit has found it, and whether it was asked
+	role             awsiam.IRole
+	asked            bool // for the role
 }
 
-func targetOf(cfn awslambda.CfnFunction) target {
-	t := target{cfn: cfn, shown: cfn, node: cfn.Node(), stack: cfn.Stack()}
-	if fn, ok := t.node.Scope().(awslambda.Function); ok {
-		t.fn, t.shown, t.node = fn, fn, fn.Node()
+// targetOf finds the construct around a resource. The stack is left to who needs it.
+func targetOf(cfn awslambda.CfnFunction, node constructs.Node) target {
+	t := target{cfn: cfn, shown: cfn}
+	if fn, ok := node.Scope().(awslambda.Function); ok {
+		t.fn, t.shown = fn, fn
 	}
 	return t
+}
+
+// fit tells whether a function that has a construct around it is ordinary, by a pattern of such.
+func (t *target) fit(pattern assertions.Matcher) bool {
+	t.fitted = true
+	if t.fn != nil {
+		failed, ok := unlessPanics(func() any { return *pattern.Test(t.cfn).HasFailed() })
+		t.ordinary = ok && failed == false
+	}
+	return t.ordinary
+}
+
+// ofRole gives the function's role, nil if there is none.
+func (t *target) ofRole() awsiam.IRole {
+	if t.fn != nil && !t.asked {
+		t.role, t.asked = t.fn.Role(), true
+	}
+	return t.role
 }
 
 // glance reads the properties that do not change any more.
@@ -91,12 +113,12 @@ func (t *target) given(names ...string) map[string]any {
 func (t *target) look() functionState {
 	wanted := t.given("runtime", "packageType", "architectures", "vpcConfig", "timeout", "environment", "layers")
 	const trust = "trust"
-	if t.fn != nil {
-		t.role = t.fn.Role()
-		if role, ok := t.role.(awsiam.Role); ok {
-			if policy := role.AssumeRolePolicy(); policy != nil {
-				wanted[trust] = policy
-			}
+	if !t.fitted {
+		t.fit(t.seen.ordinary())
+	}
+	if role, ok := t.roleToLookAt().(awsiam.Role); ok {
+		if policy := role.AssumeRolePolicy(); policy != nil {
+			wanted[trust] = policy
 		}
 	}
 	const over = "over"
@@ -137,6 +159,14 @@ func (t *target) look() functionState {
 		s.opaque = "list of layers"
 	}
 	return s
+}
+
+// roleToLookAt is the function's role if it may be one that CloudFront runs a function with.
+func (t *target) roleToLookAt() awsiam.IRole {
+	if t.ordinary {
+		return nil
+	}
+	return t.ofRole()
 }
 
 // byHand tells whether a property that is a lazy value of the function's construct was set on the resource: what is added to the construct is then written by nobody.
@@ -211,8 +241,9 @@ func (t target) whereEdgeIs() bool {
 const edgeRegion = "us-east-1"
 
 // edgeUnseen tells whether CloudFront may run the function without a sign of it: of a role that was imported nobody sees whom it trusts.
-func (t target) edgeUnseen() bool {
-	if _, ours := t.role.(awsiam.Role); ours || t.role == nil || *t.stack.Region() != edgeRegion {
+func (t *target) edgeUnseen() bool {
+	role := t.roleToLookAt()
+	if _, ours := role.(awsiam.Role); ours || role == nil || *t.stack.Region() != edgeRegion {
 		return false
 	}
 	return t.fn.Node().TryFindChild(jsii.String("CurrentVersion")) != nil // CloudFront runs versions alone
@@ -257,13 +288,13 @@ func withLayer(theirs []any, ours awslambda.ILayerVersion) *[]*string {
 }
 
 // permit lets the function's role do what the exporters need, and says what has to be added by hand.
-func (t target) permit(exporters []Exporter) {
+func (t *target) permit(exporters []Exporter) {
 	for _, e := range exporters {
-		if t.permitInline(e) {
+		if !e.needsPermission() || t.permitInline(e) {
 			continue
 		}
 		var missing []awsiam.PolicyStatement
-		if t.role != nil {
+		if t.ofRole() != nil {
 			missing = e.grant(t.role)
 		}
 		if t.role == nil || !t.takesPolicies() {
@@ -291,7 +322,7 @@ func (t target) takesPolicies() bool {
 }
 
 // hints tell what is known to get in the way of exports, and what there is to do by hand.
-func (t target) hints(s functionState, exporters []Exporter) (hints []string, ofExporters int) {
+func (t *target) hints(s functionState, exporters []Exporter) (hints []string, ofExporters int) {
 	for _, e := range exporters {
 		if hint := e.hint(s); hint != "" {
 			hints = append(hints, hint)
