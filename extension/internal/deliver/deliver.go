@@ -6,7 +6,7 @@
 // cannot, memory does, in a smaller bound.
 //
 // It promises that a request which was accepted is not sent to the same exporter again, unless the process is killed before the Flush is over
-// or nobody heard the answer; that what is dropped is counted once, with a reason; and that a Flush ends when its context does.
+// or nobody heard the answer, which over a reset, too, brings nothing else twice; that what is dropped is counted once, with a reason; and that a Flush ends when its context does.
 package deliver
 
 import (

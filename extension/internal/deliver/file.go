@@ -18,11 +18,14 @@ import (
 // born is in milliseconds since 1970, bytes the size of the payload, sha256 the first 16 bytes of its hash in hexadecimal. Its name tells exporter, signal
 // and born too, so that files of an earlier life can be put in order without being opened:
 //
-//	<born, 13 digits>-<count and random>.<exporter>.<signal>.otlp
+//	<born, 13 digits>-<count and random>[-asked].<exporter>.<signal>.otlp
+//
+// asked: it was sent, and nobody heard the answer, so that it may have been accepted.
 const (
 	fileMark   = "AFTERGLOW-OUTBOX/"
 	fileLine   = fileMark + "1"
 	fileSuffix = ".otlp"
+	askedMark  = "-asked"
 	tempSuffix = ".tmp" // behind the whole name, while it is written
 	// longestHead is more than a first line takes.
 	longestHead = 256
@@ -86,4 +89,20 @@ func parseFileName(name string) (h head, ok bool) {
 		return head{}, false
 	}
 	return head{exporter: f[1], signal: f[2], born: time.UnixMilli(born)}, true
+}
+
+// isAsked tells whether a file's name says that its request was sent, and nobody heard the answer.
+func isAsked(name string) bool {
+	first, _, _ := strings.Cut(name, ".")
+	return strings.HasSuffix(first, askedMark)
+}
+
+// asked gives a file's name as it tells so, or does not.
+func asked(name string, doubtful bool) string {
+	first, rest, _ := strings.Cut(name, ".")
+	first = strings.TrimSuffix(first, askedMark)
+	if doubtful {
+		first += askedMark
+	}
+	return first + "." + rest
 }

@@ -266,6 +266,7 @@ func (d *Lanes) keep() {
 	for _, l := range d.lanes {
 		l.merge(d.o.Batch)
 		for _, it := range l.items {
+			d.outbox.mark(it)
 			if it.payload == nil || it.name != "" && !it.changed {
 				it.payload = nil
 				continue

@@ -30,12 +30,11 @@ const (
 // An item is what one exporter lacks: a request, in memory or in a file of the outbox.
 type item struct {
 	head
-	payload []byte // nil: only in the file
-	name    string // of the file; "": there is none
-	size    int64  // of the file, in blocks
-	changed bool   // payload is less than the file holds
-	// doubtful: it was sent, and nobody heard the answer. Not kept over a reset.
-	doubtful bool
+	payload  []byte // nil: only in the file
+	name     string // of the file; "": there is none
+	size     int64  // of the file, in blocks
+	changed  bool   // payload is less than the file holds
+	doubtful bool   // it was sent, and nobody heard the answer; the file's name tells the next process
 	// recorded and carried are the Batch's, until it is in a file.
 	recorded bool
 	carried  []event.Loss
@@ -73,7 +72,7 @@ func (o outbox) open() ([]*item, error) {
 		if err != nil || !info.Mode().IsRegular() || !isOurs(info) || info.Size() == int64(len(gone)) {
 			continue // a link, a pipe, a directory, somebody else's: nothing that was written here; or what remove left
 		}
-		items = append(items, &item{head: h, name: name, size: blocks(info.Size())})
+		items = append(items, &item{head: h, name: name, size: blocks(info.Size()), doubtful: isAsked(name)})
 	}
 	slices.SortFunc(items, func(a, b *item) int { return strings.Compare(a.name, b.name) })
 	return items, err
@@ -128,7 +127,7 @@ func (o outbox) names() (names []string, err error) {
 func (o outbox) write(it *item, n int) error {
 	name := it.name
 	if name == "" {
-		name = fileName(it.head, fmt.Sprintf("%06d%s", n, rand.Text()[:8]))
+		name = asked(fileName(it.head, fmt.Sprintf("%06d%s", n, rand.Text()[:8])), it.doubtful)
 	}
 	b := appendFile(make([]byte, 0, longestHead+len(it.payload)), it.head, it.payload)
 	if err := o.put(name, b); err != nil {
@@ -137,6 +136,15 @@ func (o outbox) write(it *item, n int) error {
 	it.name, it.size, it.payload, it.changed = name, blocks(int64(len(b))), nil, false
 	it.recorded, it.carried = false, nil
 	return nil
+}
+
+// mark has the name of an item's file tell whether it is doubtful. Where that cannot be, what goes with it in the next life may arrive twice as well.
+func (o outbox) mark(it *item) {
+	name := asked(it.name, it.doubtful)
+	if it.name == "" || name == it.name || os.Rename(o.path(it.name), o.path(name)) != nil {
+		return
+	}
+	it.name = name
 }
 
 // put writes a file, whole or not at all. A directory that is gone is made anew.
