@@ -281,16 +281,17 @@ class Spool:
     def write(self, header, bodies, length, vital=False, look=True):
         """Write one record, whose header is made, with bodies of so many bytes. Give the reason why it was not written; None if it was.
         Looking whether somebody has deleted the file may be left to the next record."""
-        if self.pid != _getpid():  # forked past Python
+        if look and self.pid != _getpid():  # forked past Python
             self._anew()
         size = len(header) + length
         file = self.file
-        if file is not None and file.fd >= 0 and size < LARGE and not self.losses and (vital or self.written + size <= self.most) and (not look or _access(file.open, 0)):
+        if file is not None and size < LARGE and not self.losses and (vital or self.written + size <= self.most) and (not look or _access(file.open, 0)):
             # What File.append does, for nearly all records of calls: each function less is a microsecond less between two waits.
-            data = b"".join((f"{file.at} {length} {header}\n".encode("ascii"), *bodies, b"\n"))
+            fd = file.fd
             try:
-                if _lseek(file.fd, 0, 1) == file.place:
-                    written = _pwrite(file.fd, data, 0)
+                if fd >= 0 and _lseek(fd, 0, 1) == file.place:
+                    data = b"".join([f"{file.at} {length} {header}\n".encode("ascii"), *bodies, b"\n"])
+                    written = _pwrite(fd, data, 0)
                     file.size += written
                     if written == len(data):
                         file.records += 1

@@ -23,8 +23,15 @@ MARK = "_afterglow_call"
 # What an end takes beside what is counted: names of fields, times, lengths.
 MOST_FIELDS = 400
 
+# Of what nearly all calls of a function have in common, this many are remembered: addresses of peers, origins.
+MOST_KNOWN = 64
+
 _monotonic_ns = time.monotonic_ns
 _time_ns = time.time_ns
+_belongs_to = handler.of_context.get  # as handler.belongs_to asks it, for a call less
+_invocations = handler.invocations
+
+_peers = {}  # an address: the field that tells it
 
 
 class _State:
@@ -105,7 +112,7 @@ def start(noted, library, method, url, lines, body):
     spool, settings = state.spool, state.settings
     call = noted[MARK] = Call()
     name = call.id = f"{spool.pid}-{next(spool.calls)}"
-    invocation = call.invocation = handler.belongs_to()
+    invocation = call.invocation = _belongs_to(_invocations.current)
     call.began = _monotonic_ns()
     span = ""
     if state.propagation is not None:
@@ -113,10 +120,10 @@ def start(noted, library, method, url, lines, body):
     if len(lines) > settings.header_bytes:
         lines = headers(lines)
     length = size = len(lines)
-    parts, bodies, kind = "", (lines,), type(body)
-    if kind in BYTES:
+    parts, bodies = "", (lines,)
+    if type(body) in BYTES:
         call.at_hand = True
-        if kind is not bytes:
+        if type(body) is not bytes:
             body = memoryview(body).cast("B")
         whole = len(body)
         if whole <= settings.body_bytes:
@@ -199,11 +206,21 @@ def lines(pairs, separator=": "):
         return text.encode("utf-8", "replace")
 
 
-def peer(address):
-    """Give a socket's address as text."""
+def remember(known, key, value):
+    """Keep what is asked for again and again, of a few."""
+    if len(known) >= MOST_KNOWN:
+        known.clear()
+    known[key] = value
+    return value
+
+
+def _peer(address):
+    """Give the field that tells a socket's address."""
     if type(address) is tuple and len(address) > 1:
-        return ("%s:%d" if ":" not in address[0] else "[%s]:%d") % address[:2]
-    return str(address)
+        text = ("%s:%d" if ":" not in address[0] else "[%s]:%d") % address[:2]
+    else:
+        text = str(address)
+    return remember(_peers, address, ',"peer":' + _quote(text))
 
 
 def responded(call, status, proto, lines):
@@ -226,11 +243,11 @@ def end(call, partial=False, error=None):
     if call.unwritten is not None:  # the end of what nobody knows of
         state.spool.lost(call.unwritten, 1, 0)
         return
-    began, head, address, response, parts, bodies, length = call.began, call.head, call.peer, call.response, "", [], 0
+    began, head, address, response, parts, bodies, length = call.began, call.head, call.peer, call.response, "", (), 0
     duration = (_monotonic_ns() - began) // 1000
     fields = "" if head is None else f',"status":{head[0]},"proto":"{head[1]}","ttfb":{(head[2] - began) // 1000}'
     if address is not None:
-        fields += ',"peer":' + _quote(f"{address[0]}:{address[1]}" if type(address) is tuple and len(address) == 2 else peer(address))
+        fields += _peers.get(address) or _peer(address)
     if error is None:
         error = call.trouble
     if error is not None:
@@ -239,25 +256,23 @@ def end(call, partial=False, error=None):
     if partial:
         fields += ',"partial":true'
     if call.request is not None and (call.request.size or not call.request.measured):
-        parts = "," + call.request.part("request")
-        bodies.append(call.request.kept)
-        length = len(call.request.kept)
+        parts, bodies, length = call.request.part("request"), (call.request.kept,), len(call.request.kept)
     if response is not None:
         lines, kept = call.lines, response.kept
-        if lines:
-            parts += f',{{"of":"headers","len":{len(lines)}}}'
-            bodies.append(lines)
-            length += len(lines)
         if partial:
             response.measured = False
-        parts += "," + response.part("response")
-        bodies.append(kept)
-        length += len(kept)
+        if lines:
+            parts = f'{parts}{{"of":"headers","len":{len(lines)}}},'
+        if response.measured and len(kept) == response.size:
+            parts = f'{parts}{{"of":"response","len":{len(kept)},"size":{len(kept)}}},'
+        else:
+            parts += response.part("response")
+        bodies, length = (*bodies, lines or b"", kept), length + len(lines or b"") + len(kept)
     spool = state.spool
     if spool.written + length + len(fields) + MOST_FIELDS > spool.most:  # past the cap an end is told without what passed
-        parts, bodies, length = "".join(["," + _nothing_of(call, of) for of in ("request", "response") if '"of":"%s"' % of in parts]), (), 0
+        parts, bodies, length = "".join([_nothing_of(call, of) for of in ("request", "response") if '"of":"%s"' % of in parts]), (), 0
     spool.write(
-        f'{{"kind":"call.end","inv":{_quote(call.invocation)},"t":{_time_ns() // 1000},"call":"{call.id}"{fields},"dur":{duration},"parts":[{parts[1:]}]}}',
+        f'{{"kind":"call.end","inv":{_quote(call.invocation)},"t":{_time_ns() // 1000},"call":"{call.id}"{fields},"dur":{duration},"parts":[{parts[:-1]}]}}',
         bodies,
         length,
         True,
@@ -308,11 +323,11 @@ class Copy:
         self.size += len(data)
 
     def part(self, of):
-        """Describe what is kept, in JSON."""
+        """Describe what is kept, in JSON, with a comma behind it."""
         kept = len(self.kept)
         if not self.measured:
-            return f'{{"of":"{of}","len":{kept},"truncated":true}}'
-        return f'{{"of":"{of}","len":{kept},"size":{self.size}}}' if kept == self.size else f'{{"of":"{of}","len":{kept},"size":{self.size},"truncated":true}}'
+            return f'{{"of":"{of}","len":{kept},"truncated":true}},'
+        return f'{{"of":"{of}","len":{kept},"size":{self.size}}},' if kept == self.size else f'{{"of":"{of}","len":{kept},"size":{self.size},"truncated":true}},'
 
 
 class Framing:

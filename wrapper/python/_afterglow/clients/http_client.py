@@ -9,6 +9,7 @@ each call of a function and each object made costs several times what it does in
 
 from _io import BytesIO
 from _socket import socket as _socket  # what http.client has loaded
+from _weakref import ref
 
 from .. import guard
 from . import call as calls
@@ -19,6 +20,9 @@ AHEAD = "_afterglow_ahead"
 
 _NONE = {}
 _getpeername = _socket.getpeername
+
+_peers = {}  # a socket's id: a weak reference to it, and whom it is connected to
+_origins = {}  # of connections: how their URLs begin, or "" for Lambda's own Runtime API
 
 
 class _State:
@@ -136,11 +140,11 @@ def _getresponse(original):
             if call is not None:
                 call.busy = True
                 sock = self.__dict__.get("sock")
-                if issubclass(type(sock), _socket):
-                    try:
-                        call.peer = _getpeername(sock)
-                    except OSError:
-                        pass  # gone already; the library will say so
+                known = _peers.get(id(sock))
+                if known is not None and known[0]() is sock:
+                    call.peer = known[1]
+                else:
+                    _meets(call, sock)
             response = original(self)
             if call is not None:
                 try:
@@ -320,7 +324,7 @@ def _begins(connection, body):
         if call is not None:  # the one before, whose answer nobody has asked for
             del noted[MARK]
             calls.end(call, partial=True)
-        url, method = _url(connection, noted, lines[0])
+        url, method = _url(connection, noted, lines[0].decode("latin-1"))
         if url is None:
             return None
         head = b"\n".join(lines[1:])
@@ -344,7 +348,7 @@ def expect(connection, method, target, headers, body):
     noted = connection.__dict__
     if connection.default_port == 443 and MARK not in noted:
         given = calls.lines([(_text(name), _text(value)) for name, value in headers.items()]) if headers else b""
-        url, method = _url(connection, noted, ("%s %s " % (method, target)).encode("latin-1", "replace"))
+        url, method = _url(connection, noted, ("%s %s " % (method, target)).encode("latin-1", "replace").decode("latin-1"))
         if url is not None:
             calls.start(noted, "http.client", method, url, given, body).connecting = True
 
@@ -364,22 +368,38 @@ def expect_no_more(connection, error):
 
 def _url(connection, noted, line):
     """Give a request's absolute URL, or None if it goes to Lambda's own Runtime API, and its method."""
-    method, target = line.decode("latin-1").split(" ", 2)[:2]
-    host, port = connection.host, connection.port
-    if host == calls.state.runtime_api[0] and calls.is_runtime_api(host, port):
+    method, target, _ = line.split(" ", 2)
+    host, port, tunnel = connection.host, connection.port, noted.get("_tunnel_host")
+    origin = None
+    if type(host) is str and type(port) is int and not tunnel:  # of no class that has its own idea of what is the same
+        known = host, port, connection.default_port == 443
+        origin = _origins.get(known)
+        if origin is None:
+            origin = calls.remember(_origins, known, _origin(*known))
+    elif calls.is_runtime_api(host, port):
+        origin = ""
+    elif tunnel:
+        origin = _origin(tunnel, noted.get("_tunnel_port"), connection.default_port == 443)
+    else:
+        origin = _origin(host, port, connection.default_port == 443)
+    if not origin:
         return None, method
     if target[:1] != "/" and "://" in target:  # to a proxy
         return target, method
-    if noted.get("_tunnel_host"):
-        host, port = noted["_tunnel_host"], noted.get("_tunnel_port")
-    secure = connection.default_port == 443
+    return origin + target, method
+
+
+def _origin(host, port, secure):
+    """Give how URLs of a connection begin, nothing if it goes to Lambda's own Runtime API."""
+    if calls.is_runtime_api(host, port):
+        return ""
     if type(host) is bytes:
         host = host.decode("latin-1")
     if ":" in host and host[0] != "[":
         host = "[" + host + "]"
     if port is None or port == (443 if secure else 80):
-        return ("https://" if secure else "http://") + host + target, method
-    return "%s%s:%s%s" % ("https://" if secure else "http://", host, port, target), method
+        return ("https://" if secure else "http://") + host
+    return "%s%s:%s" % ("https://" if secure else "http://", host, port)
 
 
 @guard.observer
@@ -433,6 +453,17 @@ def _in_trouble(call, error):
 
 
 @guard.observer
+def _meets(call, sock):
+    """Note whom a socket is connected to: with the call, and for the next ones on it."""
+    if issubclass(type(sock), _socket):
+        try:
+            call.peer = _getpeername(sock)
+        except OSError:
+            return  # gone already; the library will say so
+        calls.remember(_peers, id(sock), (ref(sock), call.peer))
+
+
+@guard.observer
 def _responded(connection, call, response):
     call.busy = False
     connection.__dict__.pop(MARK, None)
@@ -465,7 +496,12 @@ def _not_responded(connection, call, error):
 @guard.observer
 def _has_read(response, call, data):
     if type(data) is bytes:
-        call.response.add(data)
+        copy = call.response
+        if copy.size or len(data) > copy.budget:
+            copy.add(data)
+        else:  # as it would, for a call less: nearly all bodies come in one piece
+            copy.kept = data
+            copy.size = len(data)
         if response.fp is None:
             del response.__dict__[MARK]
             calls.end(call, bool(response.length))  # read() with a size takes an early end for the end
