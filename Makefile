@@ -56,8 +56,9 @@ fmt: tools-go ## format the Go code
 	gofmt -w $$(git ls-files '*.go')
 
 layer: tools-go ## write dist/afterglow-layer-{arm64,x86_64}.zip for those who deploy by other means
-	@# The program runs here, whatever GOOS and flags are set for functions.
-	@GOFLAGS= GOOS="$$($(GO) env GOHOSTOS)" GOARCH="$$($(GO) env GOHOSTARCH)" $(GO) run ./infra/layer -o dist -cache .afterglow/cache/layer $(ARGS)
+	@# The program runs here, whatever is set for functions: in the environment, and by `go env -w`, which an empty variable would not overrule.
+	@export GOFLAGS=-mod=readonly GO111MODULE=on GOWORK=off CGO_ENABLED=0; \
+	GOOS="$$($(GO) env GOHOSTOS)" GOARCH="$$($(GO) env GOHOSTARCH)" $(GO) run ./infra/layer -o dist -cache .afterglow/cache/layer $(ARGS)
 
 agent: tools-go ## build wrapper/java/afterglow-agent.jar from its source, with Java 17 and Maven
 	$(GO) test ./wrapper/java -run TestJar -update

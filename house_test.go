@@ -95,7 +95,7 @@ func TestOneVersion(t *testing.T) {
 	version := regexp.MustCompile(`(?:release|VERSION) = ["']([0-9.]+)["']`)
 	for _, file := range []string{
 		"extension/main.go", "wrapper/python/_afterglow/__init__.py", "wrapper/node/spool.cjs", "wrapper/ruby/spool.rb", "wrapper/java/src/main/java/afterglow/hook/Spool.java",
-		"wrapper/golang/internal/hook/spool.go",
+		"wrapper/golang/internal/hook/spool.go", "construct/layer/sbom.go",
 	} {
 		m := version.FindStringSubmatch(read(t, file))
 		if m == nil || m[1] != release {

@@ -2,6 +2,7 @@ package construct
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -68,7 +69,10 @@ func newLayer(scope constructs.Construct, id string, props *InstrumentationLayer
 	name := *architecture.Name()
 	// CDK has no context to pass on; Ctrl-C ends the whole app, and the go command with it.
 	file, hash, err := layer.Archive(context.Background(),
-		layer.Options{Arch: name, CacheDir: cacheDir(scope), Progress: os.Stderr})
+		layer.Options{Arch: name, CacheDir: cacheDir(scope), SpareDir: spareDir(scope), Progress: os.Stderr})
+	if errors.Is(err, layer.ErrNotKept) {
+		err = fmt.Errorf("%w\nname a directory that has room for it by the context %s (cdk synth -c %[2]s=DIR)", err, contextCacheDir)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -92,30 +96,18 @@ func newLayer(scope constructs.Construct, id string, props *InstrumentationLayer
 // LayerHash implements InstrumentationLayer. (jsii also needs one exported method on the pointer to accept the type.)
 func (l *instrumentationLayer) LayerHash() *string { return &l.hash }
 
-// cacheDir is where the layer's zip is kept. It must outlive the app: with asset staging turned off, the CDK uploads the file
-// from there.
+// cacheDir is where the app says that the layer's zip is kept. It must outlive the app: with asset staging turned off, the CDK
+// uploads the file from there.
 func cacheDir(scope constructs.Construct) string {
 	if dir, ok := scope.Node().TryGetContext(jsii.String(contextCacheDir)).(string); ok && dir != "" {
 		if absolute, err := filepath.Abs(dir); err == nil {
 			return absolute
 		}
 	}
-	if dir := layer.DefaultCacheDir(); dir != "" && writable(dir) {
-		return dir
-	}
-	// A build container without a home of its own: the cloud assembly is the one directory that is certain to be writable.
-	return filepath.Join(*awscdk.Stage_Of(scope).Outdir(), ".afterglow")
+	return "" // the user's own
 }
 
-func writable(dir string) bool {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return false
-	}
-	probe, err := os.CreateTemp(dir, ".probe-*")
-	if err != nil {
-		return false
-	}
-	probe.Close()
-	os.Remove(probe.Name())
-	return true
+// spareDir is inside the cloud assembly, the one directory that is certain to be written: a build container may have no home, and a cache be full.
+func spareDir(scope constructs.Construct) string {
+	return filepath.Join(*awscdk.Stage_Of(scope).Outdir(), ".afterglow")
 }

@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
-
-	"github.com/afterglow-lambda/afterglow/construct/layer"
 )
 
 // The asset that the CDK uploads, from two synths with nothing in common but the source: neither cache nor output directory.
@@ -72,22 +69,28 @@ func TestCacheDir(t *testing.T) {
 	stack, home := newStack(t), t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", home)
 	t.Setenv("HOME", home) // where XDG_CACHE_HOME has no meaning
-	if got, err := filepath.Abs("../.afterglow/cache/layer"); err != nil || cacheDir(stack) != got {
-		t.Errorf("%s, %v, want what the context says", got, err)
+	inCheckout, err := filepath.Abs("../.afterglow/cache/layer")
+	if err != nil || cacheDir(stack) != inCheckout {
+		t.Errorf("%s, %v, want what the context says", inCheckout, err)
 	}
 	stack.Node().SetContext(jsii.String(contextCacheDir), jsii.String(""))
-	if got := cacheDir(stack); got != layer.DefaultCacheDir() || !strings.HasPrefix(got, home) {
+	if got := cacheDir(stack); got != "" {
 		t.Errorf("%s, want the user's own", got)
 	}
-	blocked := filepath.Join(home, "file")
-	if err := os.WriteFile(blocked, nil, 0o644); err != nil {
-		t.Fatal(err)
+}
+
+// A container without a home, a cache that is full: the assembly takes the layer, unless it does not either.
+func TestLayerThatIsKeptNowhere(t *testing.T) {
+	stack := newStack(t)
+	blocked, spare := filepath.Join(t.TempDir(), "file"), filepath.Join(*awscdk.Stage_Of(stack).Outdir(), ".afterglow")
+	for _, name := range []string{blocked, spare} {
+		if err := os.WriteFile(name, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	t.Setenv("XDG_CACHE_HOME", blocked)
-	t.Setenv("HOME", blocked)
-	if got, want := cacheDir(stack), filepath.Join(*awscdk.Stage_Of(stack).Outdir(), ".afterglow"); got != want {
-		t.Errorf("%s, want %s in a container without a home", got, want)
-	}
+	stack.Node().SetContext(jsii.String(contextCacheDir), &blocked)
+	message := panicOf(t, func() { NewInstrumentationLayer(stack, jsii.String("Layer"), nil) })
+	mustHold(t, message, "Shop/Layer", "cannot be kept", blocked, spare, "cdk synth -c afterglow:cacheDir=DIR")
 }
 
 func TestOneLayerForEachStackAndArchitecture(t *testing.T) {

@@ -27,47 +27,78 @@ func DefaultCacheDir() string {
 	return filepath.Join(dir, "afterglow")
 }
 
-// Archive gives the path of the layer's zip and the layer's hash. The zip is kept in o.CacheDir by content, so that the path
-// stays valid after the process has ended; unlike Build it needs that directory.
+// ErrNotKept is why Archive fails where no directory takes the zip: none was given, it cannot be written, or it is full.
+var ErrNotKept = errors.New("the layer's zip cannot be kept")
+
+// Archive gives the path of the layer's zip and the layer's hash. The zip is kept in o.CacheDir or o.SpareDir by content, so that
+// the path stays valid after the process has ended; unlike Build it needs one of these directories.
 func Archive(ctx context.Context, o Options) (file, hash string, err error) {
-	if o.CacheDir == "" {
-		o.CacheDir = DefaultCacheDir()
-	}
-	if o.CacheDir == "" {
-		return "", "", fmt.Errorf("keep the layer's zip: this user has no cache directory and none was given")
+	o = o.completed()
+	if len(o.caches()) == 0 {
+		return "", "", fmt.Errorf("%w: this user has no cache directory and none was given", ErrNotKept)
 	}
 	l, err := Make(ctx, o)
 	if err != nil {
 		return "", "", err
 	}
+	return l.archive(o)
+}
+
+// archive is Archive with the layer made.
+func (l Layer) archive(o Options) (file, hash string, err error) {
 	hash = l.Hash()
-	file = filepath.Join(o.CacheDir, "layer-"+o.Arch+"-"+hash[:32]+".zip")
-	if intact(file) {
-		used(file)
+	name := "layer-" + l.Arch + "-" + hash[:32] + ".zip"
+	for _, dir := range o.caches() {
+		file = filepath.Join(dir, name)
+		used(file) // before it is read: another process that was about to drop it has done so by then
 		used(file + sumSuffix)
-		return file, hash, nil
+		if intact(file) {
+			return file, hash, nil
+		}
 	}
 	var archive bytes.Buffer
 	if err := l.WriteZip(&archive); err != nil {
 		return "", "", err
 	}
 	sum := sha256.Sum256(archive.Bytes())
-	if err := errors.Join(keep(file, archive.Bytes()), keep(file+sumSuffix, sum[:])); err != nil {
-		return "", "", err
+	dir, err := keep(o.caches(), File{Name: name, Data: archive.Bytes()}, File{Name: name + sumSuffix, Data: sum[:]})
+	if err != nil {
+		return "", "", fmt.Errorf("%w: %w", ErrNotKept, err)
 	}
-	return file, hash, nil
+	return filepath.Join(dir, name), hash, nil
 }
 
-// keep puts a file into the cache and drops those that were not used for long.
-func keep(name string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+// caches are the directories that built extensions and zips are looked for and kept in, in this order.
+func (o Options) caches() []string {
+	return slices.DeleteFunc([]string{o.CacheDir, o.SpareDir}, func(dir string) bool { return dir == "" })
+}
+
+// keep puts files into the first directory that takes them all, and gives it. Without directories it keeps nothing.
+func keep(dirs []string, files ...File) (string, error) {
+	var failed []error
+	for _, dir := range dirs {
+		err := fill(dir, files)
+		if err == nil {
+			return dir, nil
+		}
+		failed = append(failed, err)
+	}
+	return "", errors.Join(failed...)
+}
+
+// fill puts files into a cache and drops those that were not used for long.
+func fill(dir string, files []File) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make cache: %w", err)
 	}
-	if err := replaceFile(name, File{Mode: modePlain, Data: data}); err != nil {
-		return fmt.Errorf("fill cache: %w", err)
+	for _, f := range files {
+		f.Mode = modePlain
+		// Dated before it has its name: another process's trim would take the epoch for its age.
+		if err := replaceFile(filepath.Join(dir, f.Name), f, time.Now()); err != nil {
+			return fmt.Errorf("fill cache: %w", err)
+		}
 	}
-	used(name)
-	trim(filepath.Dir(name))
+	trim(dir)
 	return nil
 }
 

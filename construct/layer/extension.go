@@ -42,8 +42,8 @@ var seldomRun = []string{
 // A built extension is its binary and the licences of what is in it.
 type built struct{ binary, notices []byte }
 
-// extension gives the extension: from the cache if the same source was built with the same toolchain before.
-func extension(ctx context.Context, source moduleSource, goarch, cacheDir string, progress io.Writer) (built, error) {
+// extension gives the extension: from a cache if the same source was built with the same toolchain before.
+func extension(ctx context.Context, source moduleSource, goarch string, caches []string, progress io.Writer) (built, error) {
 	toolchain, err := findToolchain(ctx, source)
 	if err != nil {
 		return built{}, err
@@ -52,15 +52,15 @@ func extension(ctx context.Context, source moduleSource, goarch, cacheDir string
 	if err != nil {
 		return built{}, fmt.Errorf("read source: %w", err)
 	}
-	name := ""
-	if cacheDir != "" {
-		key := digestOf(fmt.Appendln(nil, digest, toolchain.version, goarch, buildFlags()))
-		name = filepath.Join(cacheDir, "extension-"+goarch+"-"+key[:32])
-		binary, whole := unseal(name)
-		notices, too := unseal(name + noticesSuffix)
+	key := digestOf(fmt.Appendln(nil, digest, toolchain.version, goarch, buildFlags()))
+	name := "extension-" + goarch + "-" + key[:32]
+	for _, dir := range caches {
+		file := filepath.Join(dir, name)
+		binary, whole := unseal(file)
+		notices, too := unseal(file + noticesSuffix)
 		if whole && too {
-			used(name)
-			used(name + noticesSuffix)
+			used(file)
+			used(file + noticesSuffix)
 			return built{binary, notices}, nil
 		}
 	}
@@ -74,16 +74,15 @@ func extension(ctx context.Context, source moduleSource, goarch, cacheDir string
 		return built{}, err
 	}
 	fmt.Fprintf(progress, "afterglow: built in %.1f s\n", time.Since(start).Seconds())
-	if name != "" {
-		if err := errors.Join(keep(name, seal(made.binary)), keep(name+noticesSuffix, seal(made.notices))); err != nil {
-			fmt.Fprintf(progress, "afterglow: the next build will not be faster: %v\n", err)
-		}
+	if _, err := keep(caches, File{Name: name, Data: seal(made.binary)}, File{Name: name + noticesSuffix, Data: seal(made.notices)}); err != nil {
+		fmt.Fprintf(progress, "afterglow: the next build will not be faster: %v\n", err)
 	}
 	return made, nil
 }
 
-// noticesSuffix is behind the name of a cached binary.
-const noticesSuffix = "-notices"
+// noticesSuffix is behind the name of a cached binary. It is another one whenever what the notices tell of the same source is: those
+// of an earlier version must not count.
+const noticesSuffix = "-notices2"
 
 func digestOf(data []byte) string {
 	sum := sha256.Sum256(data)

@@ -5,12 +5,14 @@ import (
 	"debug/buildinfo"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -18,7 +20,7 @@ import (
 // The same source in two directories, built by two users: one in peace, one with everything set that the go command knows.
 func TestBuildIsReproducible(t *testing.T) {
 	first, second := copySource(t), copySource(t)
-	plain, err := extension(t.Context(), first, "arm64", "", t.Output())
+	plain, err := extension(t.Context(), first, "arm64", nil, t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +33,7 @@ func TestBuildIsReproducible(t *testing.T) {
 	}
 	t.Setenv("GOENV", filepath.Join(t.TempDir(), "env"))
 	writeFile(t, os.Getenv("GOENV"), "GOFLAGS=-race\nGOEXPERIMENT=arenas\n")
-	other, err := extension(t.Context(), second, "arm64", "", t.Output())
+	other, err := extension(t.Context(), second, "arm64", nil, t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,20 +53,34 @@ func tellsMaterials(t *testing.T, made built) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bill, err := sbom(made.binary)
+	bill, err := sbom(made)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var document struct {
 		SPDXVersion string `json:"spdxVersion"`
-		Packages    []struct{ Name, VersionInfo, SPDXID string }
+		Packages    []struct {
+			Name, VersionInfo, SPDXID, LicenseDeclared string
+			ExternalRefs                               []struct{ ReferenceLocator string }
+		}
 	}
 	if err := json.Unmarshal(bill, &document); err != nil || document.SPDXVersion != "SPDX-2.3" {
 		t.Fatalf("%v: %s", err, bill)
 	}
-	named := map[string]string{}
+	named, licences, purls := map[string]string{}, map[string]string{}, map[string]string{}
 	for _, p := range document.Packages {
-		named[p.Name] = p.VersionInfo
+		named[p.Name], licences[p.Name], purls[p.Name] = p.VersionInfo, p.LicenseDeclared, p.ExternalRefs[0].ReferenceLocator
+	}
+	for name, want := range map[string][3]string{
+		modulePath:                      {"v" + release, "Apache-2.0", "pkg:golang/" + modulePath + "@v" + release},
+		"go":                            {strings.TrimPrefix(info.GoVersion, "go"), "BSD-3-Clause", "pkg:golang/stdlib@" + strings.TrimPrefix(info.GoVersion, "go")},
+		"github.com/rs/zerolog":         {named["github.com/rs/zerolog"], "MIT", "pkg:golang/github.com/rs/zerolog@" + named["github.com/rs/zerolog"]},
+		"github.com/aws/smithy-go":      {named["github.com/aws/smithy-go"], "Apache-2.0 AND BSD-3-Clause", "pkg:golang/github.com/aws/smithy-go@" + named["github.com/aws/smithy-go"]},
+		"github.com/klauspost/compress": {named["github.com/klauspost/compress"], noAssertion, "pkg:golang/github.com/klauspost/compress@" + named["github.com/klauspost/compress"]}, // several in one file
+	} {
+		if got := [3]string{named[name], licences[name], purls[name]}; got != want {
+			t.Errorf("%s is %q in the bill of materials, want %q", name, got, want)
+		}
 	}
 	if len(info.Deps) == 0 || len(named) != len(info.Deps)+2 {
 		t.Errorf("%d packages for %d modules, Afterglow and Go", len(named), len(info.Deps))
@@ -77,9 +93,9 @@ func tellsMaterials(t *testing.T, made built) {
 			t.Errorf("%s %s has no licence in the notices", module.Path, module.Version)
 		}
 	}
-	for _, words := range []string{"Redistribution and use in source and binary forms", "Apache License", "Permission is hereby granted"} {
+	for _, words := range []string{"Redistribution and use in source and binary forms", "Apache License", "Permission is hereby granted", "\n--> internal/sync/singleflight/LICENSE\n"} {
 		if !bytes.Contains(made.notices, []byte(words)) {
-			t.Errorf("no licence in the notices says %q", words)
+			t.Errorf("nothing in the notices says %q", words)
 		}
 	}
 }
@@ -89,7 +105,7 @@ func TestExtensionCache(t *testing.T) {
 	built := func() bool {
 		t.Helper()
 		var progress bytes.Buffer
-		made, err := extension(t.Context(), source, "amd64", cache, &progress)
+		made, err := extension(t.Context(), source, "amd64", []string{cache}, &progress)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,6 +139,51 @@ func TestExtensionCache(t *testing.T) {
 	}
 }
 
+// TestKeptFilesAreNew: what is kept is new when others see its name, or another process would drop it from the cache.
+func TestKeptFilesAreNew(t *testing.T) {
+	dir := t.TempDir()
+	var writers sync.WaitGroup
+	for range 4 {
+		writers.Go(func() {
+			for n := range 500 {
+				name := fmt.Sprintf("layer-arm64-%d.zip", n%20)
+				if _, err := keep([]string{dir}, File{Name: name}); err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+					t.Errorf("after %d files: %v", n, err)
+					return
+				}
+			}
+		})
+	}
+	writers.Wait()
+}
+
+func TestWhatACacheDoesNotTakeIsKeptElsewhere(t *testing.T) {
+	blocked, spare := filepath.Join(t.TempDir(), "file"), t.TempDir()
+	writeFile(t, blocked, "not a directory")
+	small := Layer{Arch: ARM64, Files: []File{{Name: "afterglow/file", Mode: modePlain, Data: []byte("text")}}}
+	for range 2 { // written, found
+		file, _, err := small.archive(Options{CacheDir: blocked, SpareDir: spare})
+		if err != nil || filepath.Dir(file) != spare || !intact(file) {
+			t.Errorf("%s, %v, want the zip in %s", file, err, spare)
+		}
+	}
+	if _, _, err := small.archive(Options{CacheDir: blocked, SpareDir: filepath.Join(blocked, "too")}); !errors.Is(err, ErrNotKept) || !strings.Contains(err.Error(), blocked) {
+		t.Errorf("%v, want that it is not kept, and where not", err)
+	}
+
+	source := tinySource(t)
+	for _, want := range []bool{true, false} {
+		var progress bytes.Buffer
+		if _, err := extension(t.Context(), source, "arm64", []string{blocked, spare}, &progress); err != nil || (progress.Len() > 0) != want {
+			t.Errorf("built %v, want %v: %v", !want, want, err)
+		}
+	}
+}
+
 func TestCacheTrimsItself(t *testing.T) {
 	dir := t.TempDir()
 	for name, age := range map[string]time.Duration{
@@ -135,7 +196,7 @@ func TestCacheTrimsItself(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := keep(filepath.Join(dir, "layer-arm64-now.zip"), nil); err != nil {
+	if _, err := keep([]string{dir}, File{Name: "layer-arm64-now.zip"}); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(dir)
@@ -156,7 +217,7 @@ func TestExtensionWithoutCache(t *testing.T) {
 	blocked := filepath.Join(t.TempDir(), "file")
 	writeFile(t, blocked, "not a directory")
 	var progress bytes.Buffer
-	if _, err := extension(t.Context(), source, "arm64", filepath.Join(blocked, "cache"), &progress); err != nil {
+	if _, err := extension(t.Context(), source, "arm64", []string{filepath.Join(blocked, "cache")}, &progress); err != nil {
 		t.Fatalf("a cache that cannot be written is no reason to fail: %v", err)
 	}
 	if !strings.Contains(progress.String(), "next build will not be faster") {
@@ -187,7 +248,7 @@ func TestExtensionErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			source := tinySource(t)
 			c.setup(t, source)
-			_, err := extension(t.Context(), source, "amd64", "", io.Discard)
+			_, err := extension(t.Context(), source, "amd64", nil, io.Discard)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -286,6 +347,7 @@ func tinySource(t *testing.T) moduleSource {
 	for name, content := range map[string]string{
 		"go.mod":            "module " + modulePath + "\n\ngo 1.24\n",
 		"go.sum":            "",
+		licenseFile:         "",
 		"extension/main.go": "package main\n\nimport \"" + modulePath + "/spool\"\n\nfunc main() { println(spool.Version) }\n",
 		"spool/spool.go":    "package spool\n\nconst Version = 1\n",
 	} {
@@ -296,9 +358,16 @@ func tinySource(t *testing.T) moduleSource {
 
 // TestDamagedCacheIsNotUsed: what a power failure leaves of a cached file under its full name is built anew.
 func TestDamagedCacheIsNotUsed(t *testing.T) {
-	cache := t.TempDir()
+	source, cache := tinySource(t), t.TempDir()
 	o := Options{Arch: "x86_64", CacheDir: cache, Progress: io.Discard}
-	file, hash, err := Archive(t.Context(), o)
+	archive := func() (file, hash string, err error) {
+		l, err := makeFrom(t.Context(), source, "amd64", o)
+		if err != nil {
+			return "", "", err
+		}
+		return l.archive(o)
+	}
+	file, hash, err := archive()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +377,7 @@ func TestDamagedCacheIsNotUsed(t *testing.T) {
 	}
 	damages := map[string]func(name string) error{
 		"emptied": func(name string) error { return os.Truncate(name, 0) },
-		"cut":     func(name string) error { return os.Truncate(name, 10_000) },
+		"cut":     func(name string) error { return os.Truncate(name, 10) },
 		"zeroed": func(name string) error {
 			data, err := os.ReadFile(name)
 			if err != nil {
@@ -329,7 +398,7 @@ func TestDamagedCacheIsNotUsed(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			again, hashAgain, err := Archive(t.Context(), o)
+			again, hashAgain, err := archive()
 			if err != nil {
 				t.Fatal(err)
 			}

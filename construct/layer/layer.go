@@ -56,6 +56,8 @@ type Options struct {
 	// CacheDir keeps built extensions and zips, by content. Default: afterglow below the user's cache directory; without one
 	// the extension is built each time.
 	CacheDir string
+	// SpareDir is for what CacheDir does not take, because it is full or cannot be written. Default: none.
+	SpareDir string
 	// Progress is told when the extension really is built, which takes seconds. Default: silent.
 	Progress io.Writer
 }
@@ -97,12 +99,7 @@ func Make(ctx context.Context, o Options) (Layer, error) {
 	if err != nil {
 		return Layer{}, err
 	}
-	if o.Progress == nil {
-		o.Progress = io.Discard
-	}
-	if o.CacheDir == "" {
-		o.CacheDir = DefaultCacheDir()
-	}
+	o = o.completed()
 	source, err := findSource(ctx)
 	if err != nil {
 		return Layer{}, fmt.Errorf("find Afterglow's source: %w", err)
@@ -110,13 +107,24 @@ func Make(ctx context.Context, o Options) (Layer, error) {
 	return makeFrom(ctx, source, goarch, o)
 }
 
+// completed fills in what was left out.
+func (o Options) completed() Options {
+	if o.Progress == nil {
+		o.Progress = io.Discard
+	}
+	if o.CacheDir == "" {
+		o.CacheDir = DefaultCacheDir()
+	}
+	return o
+}
+
 // makeFrom is Make with the module's source already found.
 func makeFrom(ctx context.Context, source moduleSource, goarch string, o Options) (Layer, error) {
-	made, err := extension(ctx, source, goarch, o.CacheDir, o.Progress)
+	made, err := extension(ctx, source, goarch, o.caches(), o.Progress)
 	if err != nil {
 		return Layer{}, fmt.Errorf("build Afterglow's extension for linux/%s: %w", goarch, err)
 	}
-	materials, err := sbom(made.binary)
+	materials, err := sbom(made)
 	if err != nil {
 		return Layer{}, err
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// epoch is the time of every file: the earliest that a zip can tell, and the one that CDK gives to what it zips itself.
+// epoch is the time of every file of a layer: the earliest that a zip can tell, and the one that CDK gives to what it zips itself.
 var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // WriteZip writes the layer as a zip. Modes are those of the Layer on every platform: a zip made from files on disk would lose
@@ -53,7 +53,7 @@ func (l Layer) WriteDir(dir string) error {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			return fmt.Errorf("lay out layer: %w", err)
 		}
-		if err := replaceFile(name, f); err != nil {
+		if err := replaceFile(name, f, epoch); err != nil {
 			return fmt.Errorf("lay out %s: %w", f.Name, err)
 		}
 		for d := filepath.Dir(name); d != filepath.Clean(dir) && !directories[d]; d = filepath.Dir(d) {
@@ -70,8 +70,8 @@ func (l Layer) WriteDir(dir string) error {
 }
 
 // replaceFile writes beside the file and renames, so that an extension that is still running from an earlier layout is no
-// obstacle ("text file busy") and nobody sees half a file.
-func replaceFile(name string, f File) (err error) {
+// obstacle ("text file busy") and nobody sees half a file, or one of another time than modified.
+func replaceFile(name string, f File, modified time.Time) (err error) {
 	temporary, err := os.CreateTemp(filepath.Dir(name), ".afterglow-*")
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func replaceFile(name string, f File) (err error) {
 	if err = os.Chmod(temporary.Name(), f.Mode); err != nil {
 		return err
 	}
-	if err = os.Chtimes(temporary.Name(), epoch, epoch); err != nil {
+	if err = os.Chtimes(temporary.Name(), modified, modified); err != nil {
 		return err
 	}
 	return os.Rename(temporary.Name(), name)

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -52,15 +53,24 @@ func write(ctx context.Context, arch, out, cache string, stdout, stderr io.Write
 		return err
 	}
 	name := filepath.Join(out, "afterglow-layer-"+arch+".zip")
-	if err := os.MkdirAll(out, 0o755); err != nil {
+	if err := makeDir(out); err != nil {
 		return fmt.Errorf("make directory: %w", err)
 	}
-	if err := os.WriteFile(name, archive.Bytes(), 0o644); err != nil {
+	// The mode after a umask is for others than this user too: somebody else, or another container, deploys the zip.
+	if err := errors.Join(os.WriteFile(name, archive.Bytes(), 0o644), os.Chmod(name, 0o644)); err != nil {
 		return fmt.Errorf("write layer: %w", err)
 	}
 	_, err = fmt.Fprintf(stdout, "%x  %s  %.2f MiB zipped, %.2f MiB unzipped\n",
 		sha256.Sum256(archive.Bytes()), name, mebibytes(archive.Len()), mebibytes(made.Size()))
 	return err
+}
+
+// makeDir makes a directory that others may read, whatever the umask. One that is there already stays as it is.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	return errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o755))
 }
 
 func mebibytes(n int) float64 { return float64(n) / (1 << 20) }

@@ -4,27 +4,11 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 )
-
-func TestRunWritesBothLayers(t *testing.T) {
-	var stdout, stderr strings.Builder
-	out := filepath.Join(t.TempDir(), "dist")
-	if code := run(t.Context(), []string{"-o", out, "-cache", "../../.afterglow/cache/layer"}, &stdout, &stderr); code != 0 {
-		t.Fatalf("exit code %d: %s", code, stderr.String())
-	}
-	for _, name := range []string{"afterglow-layer-arm64.zip", "afterglow-layer-x86_64.zip"} {
-		data, err := os.ReadFile(filepath.Join(out, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := fmt.Sprintf("%x  %s", sha256.Sum256(data), filepath.Join(out, name)); !strings.Contains(stdout.String(), want) {
-			t.Errorf("did not print %q but %q", want, stdout.String())
-		}
-	}
-}
 
 func TestRunTellsWhatIsWrong(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
@@ -46,5 +30,38 @@ func TestRunTellsWhatIsWrong(t *testing.T) {
 				t.Errorf("exit code %d, %q, want %d, %q", code, stderr.String(), c.code, c.want)
 			}
 		})
+	}
+}
+
+// TestMakeLayer: the target writes both layers, whatever a user has set for the go command, and others may read them.
+func TestMakeLayer(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		lacking(t, err)
+	}
+	env, out := filepath.Join(t.TempDir(), "env"), filepath.Join(t.TempDir(), "dist")
+	if err := os.WriteFile(env, []byte("GOFLAGS=-race -mod=vendor\nGOOS=plan9\nGO111MODULE=off\nCGO_ENABLED=1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), "sh", "-c", `umask 077; exec make -C ../.. layer ARGS="-o $0"`, out)
+	command.Env = append(os.Environ(), "GOENV="+env, "GOWORK=/nonexistent/go.work", "GOARCH=mips", "GOFLAGS=-mod=vendor")
+	said, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	if info, err := os.Stat(out); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("the directory: %v, %v", info, err)
+	}
+	for _, name := range []string{"afterglow-layer-arm64.zip", "afterglow-layer-x86_64.zip"} {
+		name := filepath.Join(out, name)
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("%x  %s", sha256.Sum256(data), name); !strings.Contains(string(said), want) {
+			t.Errorf("did not print %q but %q", want, said)
+		}
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o644 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
 	}
 }
