@@ -2,6 +2,7 @@ package afterglow.clients;
 
 import afterglow.hook.Call;
 import afterglow.hook.Calls;
+import afterglow.hook.Propagation;
 import afterglow.hook.Streams;
 import java.net.InetAddress;
 import org.apache.http.Header;
@@ -84,7 +85,11 @@ public final class Apache4 extends Streams {
     private Call start(HttpRequest request, HttpHost target) {
         String uri = request.getRequestLine().getUri();
         String url = uri.startsWith("/") && target != null ? target.toURI() + uri : uri;
-        return calls.start("Apache HttpClient 4", null, request.getRequestLine().getMethod(), url, pairs(request.getAllHeaders()), null, 0);
+        String parent = calls.propagates() ? calls.parent(url, null, pairs(request.getAllHeaders())) : null;
+        if (parent != null) { // the client's own copy of what the function gave it
+            request.setHeader(Propagation.HEADER, parent);
+        }
+        return calls.start("Apache HttpClient 4", null, request.getRequestLine().getMethod(), url, parent, pairs(request.getAllHeaders()), null, 0);
     }
 
     private static void answered(Call call, HttpRequest request, HttpResponse response, Object connection) {

@@ -2,6 +2,7 @@ package afterglow.clients;
 
 import afterglow.hook.Call;
 import afterglow.hook.Calls;
+import afterglow.hook.Propagation;
 import afterglow.hook.Streams;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -96,7 +97,17 @@ public final class Apache5 extends Streams {
     }
 
     private Call start(HttpRequest request, HttpHost target) {
-        return calls.start("Apache HttpClient 5", null, request.getMethod(), address(request, target), pairs(request.getHeaders()), null, 0);
+        return start(calls, request, target);
+    }
+
+    /** Records a request that a client has taken up: its own copy of what the function gave it. */
+    static Call start(Calls calls, HttpRequest request, HttpHost target) {
+        String url = address(request, target);
+        String parent = calls.propagates() ? calls.parent(url, null, pairs(request.getHeaders())) : null;
+        if (parent != null) {
+            request.setHeader(Propagation.HEADER, parent);
+        }
+        return calls.start("Apache HttpClient 5", null, request.getMethod(), url, parent, pairs(request.getHeaders()), null, 0);
     }
 
     static String address(HttpRequest request, HttpHost target) {

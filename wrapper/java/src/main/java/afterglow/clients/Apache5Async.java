@@ -113,7 +113,7 @@ public final class Apache5Async extends Probe {
     }
 
     private void start(HttpRequest request, HttpHost target) {
-        Call call = calls.start("Apache HttpClient 5", null, request.getMethod(), Apache5.address(request, target), Apache5.pairs(request.getHeaders()), null, 0);
+        Call call = Apache5.start(calls, request, target);
         if (call != null) {
             known.put(request, call);
         }

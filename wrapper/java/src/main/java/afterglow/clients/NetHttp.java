@@ -5,6 +5,7 @@ import afterglow.hook.Call;
 import afterglow.hook.Calls;
 import afterglow.hook.Field;
 import afterglow.hook.Known;
+import afterglow.hook.Propagation;
 import java.net.URI;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
@@ -205,6 +206,10 @@ public final class NetHttp extends Probe {
         URI uri = request.uri();
         String url = uri.toString();
         int end = url.indexOf('#');
+        if (end >= 0) {
+            url = url.substring(0, end);
+        }
+        String parent = calls.propagates() ? propagate(exchange, url) : null;
         List<String> headers = new ArrayList<>();
         StringBuilder cookies = new StringBuilder();
         pairs((Map<?, ?>) headersMap.of(systemHeaders.of(request)), headers, cookies);
@@ -213,8 +218,21 @@ public final class NetHttp extends Probe {
             headers.add("Cookie");
             headers.add(cookies.toString());
         }
-        exchange.call = calls.start("java.net.http", exchange.invocation, request.method(), end < 0 ? url : url.substring(0, end),
-            headers.toArray(new String[0]), null, 0);
+        exchange.call = calls.start("java.net.http", exchange.invocation, request.method(), url, parent, headers.toArray(new String[0]), null, 0);
+    }
+
+    /** Adds a traceparent to those headers that the client adds to the function's, and gives it; null if the request is to stay as it is. */
+    @SuppressWarnings("unchecked")
+    private String propagate(Exchange exchange, String url) {
+        Map<String, List<String>> added = (Map<String, List<String>>) headersMap.of(systemHeaders.of(exchange.request));
+        added.remove(Propagation.HEADER); // of an attempt before
+        List<String> given = new ArrayList<>();
+        pairs(exchange.request.headers().map(), given, null);
+        String parent = calls.parent(url, exchange.invocation, given.toArray(new String[0]));
+        if (parent != null) {
+            added.put(Propagation.HEADER, List.of(parent));
+        }
+        return parent;
     }
 
     private static void pairs(Map<?, ?> from, List<String> into, StringBuilder cookies) {

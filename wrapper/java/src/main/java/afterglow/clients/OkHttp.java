@@ -2,7 +2,9 @@ package afterglow.clients;
 
 import afterglow.hook.Call;
 import afterglow.hook.Calls;
+import afterglow.hook.Field;
 import afterglow.hook.Known;
+import afterglow.hook.Propagation;
 import afterglow.hook.Streams;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -41,6 +43,7 @@ public final class OkHttp extends Streams {
     }
 
     private final Known<Passing> bodies = new Known<>();
+    private final Field headers = new Field("headers");
 
     public OkHttp(Calls calls) {
         super(calls);
@@ -51,7 +54,7 @@ public final class OkHttp extends Streams {
         switch (point) {
             case TAKE_UP: {
                 Request request = ((Interceptor.Chain) a).request();
-                push().call = calls.start("OkHttp", null, request.method(), request.url().toString(), pairs(request.headers()), null, 0);
+                push().call = start(request);
                 break;
             }
             case RECEIVE:
@@ -127,6 +130,15 @@ public final class OkHttp extends Streams {
                 body.call.fail(error);
             }
         }
+    }
+
+    private Call start(Request request) {
+        String url = request.url().toString();
+        String parent = calls.propagates() ? calls.parent(url, null, pairs(request.headers())) : null;
+        if (parent != null) { // the library's own copy of what the function gave it, which it has completed
+            headers.set(request, request.headers().newBuilder().set(Propagation.HEADER, parent).build());
+        }
+        return calls.start("OkHttp", null, request.method(), url, parent, pairs(request.headers()), null, 0);
     }
 
     private static void answered(Sending sending, Response response) {

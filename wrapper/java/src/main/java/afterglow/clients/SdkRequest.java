@@ -16,7 +16,7 @@ final class SdkRequest {
 
     /** Records a request that a client has taken up. */
     static Call start(Calls calls, String lib, SdkHttpRequest request) {
-        return calls.start(lib, null, request.method().name(), request.getUri().toString(), pairs(request.headers()), null, 0);
+        return calls.start(lib, null, request.method().name(), request.getUri().toString(), null, pairs(request.headers()), null, 0);
     }
 
     static String[] pairs(Map<String, List<String>> headers) {

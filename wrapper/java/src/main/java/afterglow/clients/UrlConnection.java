@@ -5,6 +5,7 @@ import afterglow.hook.Call;
 import afterglow.hook.Calls;
 import afterglow.hook.Inside;
 import afterglow.hook.Known;
+import afterglow.hook.Propagation;
 import java.io.ByteArrayOutputStream;
 import java.net.HttpURLConnection;
 import java.net.Socket;
@@ -153,8 +154,14 @@ public final class UrlConnection extends Probe {
             method = "POST"; // it will be by the time that it is sent
         }
         byte[] bytes = body == null ? null : (byte[]) Inside.read(body, buffer);
-        Call call = calls.start("java.net.HttpURLConnection", null, method, address(connection.getURL()), pairs(headers), bytes,
-            body == null ? 0 : body.size());
+        String url = address(connection.getURL());
+        String[] pairs = pairs(headers);
+        String parent = calls.propagates() ? calls.parent(url, null, pairs) : null;
+        if (parent != null) {
+            headers.set(Propagation.HEADER, parent);
+            pairs = pairs(headers);
+        }
+        Call call = calls.start("java.net.HttpURLConnection", null, method, url, parent, pairs, bytes, body == null ? 0 : body.size());
         Exchange exchange = new Exchange(call, method.equals("HEAD"));
         Known.Entry entry = exchanges.put(connection, exchange);
         if (call != null) {

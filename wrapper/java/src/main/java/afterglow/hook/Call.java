@@ -40,13 +40,14 @@ public final class Call {
         begun = Spool.ticks();
     }
 
-    void start(String method, String url, String[] headers, byte[] body, int length) {
+    void start(String method, String url, String parent, String[] headers, byte[] body, int length) {
         Part[] parts = null;
         if (body != null && length > 0) {
             parts = new Part[] {request.whole("request", body, length)};
             atHand = true;
         }
-        Text text = calls.spool.text().field("call", id).field("lib", lib).field("method", method).field("url", url);
+        Text text = calls.spool.text().field("call", id).field("lib", lib).field("method", method).field("url", url)
+            .field("span", parent == null ? null : Propagation.span(parent));
         calls.headers(text, headers);
         unwritten = calls.spool.write("call.start", invocation, text, parts, false);
     }

@@ -26,17 +26,31 @@ public final class Calls {
 
     /**
      * Records that a request is about to be sent, and gives its call; null if it is one that nobody is to see. headers are names and
-     * values in turn; body is null where it is not at hand. invocation is who started it, null for who runs now.
+     * values in turn; body is null where it is not at hand. invocation is who started it, null for who runs now. parent is the traceparent that
+     * it has got, null for none.
      */
-    public Call start(String lib, String invocation, String method, String url, String[] headers, byte[] body, int length) {
+    public Call start(String lib, String invocation, String method, String url, String parent, String[] headers, byte[] body, int length) {
         if (isApi(url)) {
             return null;
         }
         String inv = invocation == null ? handler.invocation() : invocation;
         Call call = new Call(this, lib, spool.pid() + "-" + count.incrementAndGet(), inv, settings.bodyBytes);
         open.add(call);
-        call.start(method, url, headers, body, length);
+        call.start(method, url, parent, headers, body, length);
         return call;
+    }
+
+    /**
+     * Gives the traceparent that a request is to get before it is sent, and its call at its start; null if it is to stay as it is. headers are those
+     * that it has.
+     */
+    public String parent(String url, String invocation, String[] headers) {
+        return settings.propagation.parent(url, headers, handler.trace(invocation == null ? handler.invocation() : invocation));
+    }
+
+    /** Tells whether there are requests that are to get a traceparent. */
+    public boolean propagates() {
+        return settings.propagation != null;
     }
 
     /** Gives the invocation that what happens now belongs to. */

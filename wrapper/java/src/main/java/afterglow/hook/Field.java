@@ -25,6 +25,11 @@ public final class Field {
         return Inside.read(object, place(object.getClass()));
     }
 
+    /** Gives the field of the object another value. */
+    public void set(Object object, Object value) {
+        Inside.write(object, place(object.getClass()), value);
+    }
+
     public int ofInt(Object object) {
         return Inside.readInt(object, place(object.getClass()));
     }

@@ -22,6 +22,7 @@ public final class Handler extends Probe {
     private static final class Run {
         final String id;
         final long begun = Spool.ticks();
+        String trace; // X-Amzn-Trace-Id
         byte[] response;
         String[] error; // type, message, stack
         long ended;
@@ -66,6 +67,12 @@ public final class Handler extends Probe {
 
     String invocation() {
         return work.current();
+    }
+
+    /** Gives the X-Amzn-Trace-Id of an invocation that runs, null if there is none. */
+    String trace(String invocation) {
+        Run run = running.get(invocation);
+        return run == null ? null : run.trace;
     }
 
     @Override
@@ -130,12 +137,13 @@ public final class Handler extends Probe {
         work.starts(id);
         Run run = new Run(id);
         running.put(id, run);
+        run.trace = fields.text(request, fields.trace);
         Text text = spool.text().field("arn", fields.text(request, fields.arn));
         long deadline = fields.deadline(request);
         if (deadline > 0) {
             text.field("deadline", deadline);
         }
-        text.field("trace", fields.text(request, fields.trace)).field("tenant", fields.text(request, fields.tenant)).field("handler", name);
+        text.field("trace", run.trace).field("tenant", fields.text(request, fields.tenant)).field("handler", name);
         if (first) {
             text.raw(",\"cold\":true");
         }

@@ -41,6 +41,19 @@ public final class Inside {
         return UNSAFE.getObjectVolatile(object, field);
     }
 
+    @SuppressWarnings("removal")
+    static void write(Object object, long field, Object value) {
+        if (!before12) {
+            try {
+                UNSAFE.putReferenceVolatile(object, field, value);
+                return;
+            } catch (NoSuchMethodError e) {
+                before12 = true;
+            }
+        }
+        UNSAFE.putObjectVolatile(object, field, value);
+    }
+
     private static long optional(String fieldOfString) {
         try {
             return field(String.class, fieldOfString);

@@ -8,6 +8,7 @@ public final class Settings {
     public final int bodyBytes;
     public final int eventBytes;
     public final int headerBytes;
+    final Propagation propagation; // null: no request gets a traceparent
     private final Guard guard;
 
     Settings(Guard guard) {
@@ -27,6 +28,8 @@ public final class Settings {
         bodyBytes = (int) bytes("AFTERGLOW_CAPTURE_BODY_BYTES", 32768, 0, 1 << 20);
         eventBytes = (int) bytes("AFTERGLOW_CAPTURE_EVENT_BYTES", 65536, 0, 1 << 20);
         headerBytes = (int) bytes("AFTERGLOW_CAPTURE_HEADER_BYTES", 16384, 0, 1 << 16);
+        String domains = value("AFTERGLOW_PROPAGATION_DOMAINS");
+        propagation = domains.isEmpty() ? null : Propagation.to(domains);
     }
 
     private static String value(String name) {
