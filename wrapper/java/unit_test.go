@@ -22,6 +22,7 @@ func TestUnits(t *testing.T) {
 		for name, args := range map[string][]string{
 			"Edit":    glob(t, filepath.Join(rt.Dir, "lib", "aws-lambda-java-*.jar")),
 			"Guards":  nil,
+			"Parents": nil,
 			"Shorter": nil,
 		} {
 			t.Run(name, func(t *testing.T) {
