@@ -93,6 +93,7 @@ function arm(addon) {
       const handler = load('handler.cjs').create(settings, guard, spool);
       handler.attach(addon);
       const calls = load('clients/call.cjs').create(settings, guard, handler.writer(), handler);
+      if (settings.propagationDomains !== '') calls.parent = load('clients/propagation.cjs').create(settings.propagationDomains, handler);
       // One line for each library that sends requests.
       const http = guard.run('http', () => load('clients/http.cjs'));
       guard.run('http', () => http.attach(guard, calls, handler));
@@ -166,6 +167,7 @@ function read(guard) {
     bodyBytes: bytes(guard, 'AFTERGLOW_CAPTURE_BODY_BYTES', 32768, 0, 1 << 20),
     eventBytes: bytes(guard, 'AFTERGLOW_CAPTURE_EVENT_BYTES', 65536, 0, 1 << 20),
     headerBytes: bytes(guard, 'AFTERGLOW_CAPTURE_HEADER_BYTES', 16384, 0, 1 << 16),
+    propagationDomains: process.env.AFTERGLOW_PROPAGATION_DOMAINS || '',
   };
 }
 

@@ -90,6 +90,12 @@ class Handler {
     return this.follow.invocation(this.last);
   }
 
+  // trace gives the X-Amzn-Trace-Id of an invocation that runs, '' if it is not known.
+  trace(id) {
+    const run = this.concurrent ? this.runs.get(id) : this.run;
+    return run && run.id === id ? run.trace : '';
+  }
+
   // writer gives what calls are written with: the spool, which goes to the right file first where there are several. What goes
   // on after its invocation has a file of its own there.
   writer() {
@@ -114,7 +120,7 @@ class Handler {
   begin(headers, payload) {
     const { spool } = this;
     const id = headers['lambda-runtime-aws-request-id'] || 'none';
-    const run = { id, begun: ticks(), start: this.facts(headers), outcome: null, body: '', stream: null, unhook: null };
+    const run = { id, trace: headers['lambda-runtime-trace-id'] || '', begun: ticks(), start: this.facts(headers), outcome: null, body: '', stream: null, unhook: null };
     spool.anchor();
     if (this.concurrent) {
       if (this.cold) spool.begin(id);

@@ -40,7 +40,7 @@ function create(settings, guard, spool, handler) {
       const lines = within(spool, settings.headerBytes, call.headers);
       const body = call.ready ? call.request : null;
       call.unwritten = spool.put('call.start', call.invocation, call.begun, ',"call":"' + call.id + '","lib":"' + call.lib + '","method":' + methods.text(call.method) +
-        ',"url":' + text(call.url), join(head('headers', lines), body === null ? '' : body.told('request', body.kept)), lines, body, null, false);
+        ',"url":' + text(call.url) + (call.span === '' ? '' : ',"span":"' + call.span + '"'), join(head('headers', lines), body === null ? '' : body.told('request', body.kept)), lines, body, null, false);
       call.headers = '';
     },
     ended(call) {
@@ -53,6 +53,7 @@ function create(settings, guard, spool, handler) {
     },
   };
   return {
+    parent: null, // gives a request's traceparent, where the setting asks for it: clients/propagation.cjs
     // open makes a call whose request is about to be sent. to is a recorder of another kind for the runtime's own traffic.
     open(lib, to) {
       return to ? new Call(lib, to, to.budget, true) : new Call(lib, recorder, settings.bodyBytes, false);
@@ -91,6 +92,7 @@ class Call {
     this.unwritten = ''; // why the start was not
     this.method = this.url = '';
     this.headers = ''; // lines, as
+    this.span = ''; // that its request names as its parent
     this.sentHeaders = ''; // these, where headers were not all there were
     this.request = lasting ? new Body(budget) : null;
     this.response = lasting ? new Body(budget) : null;

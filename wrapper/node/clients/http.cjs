@@ -87,7 +87,17 @@ function going(calls, handler, req) {
   call.method = req.method;
   call.url = address(req, call.url);
   call.headers = block.slice(block.indexOf('\r\n') + 2, -2); // behind the request's line, without the empty one
+  if (calls.parent !== null && !call.lasting) propagate(calls, req, call);
   call.start();
+}
+
+// propagate has a request name its call's span as parent, if it is one of those that are to. The function's own headers stay as they are.
+function propagate(calls, req, call) {
+  const parent = calls.parent(call);
+  if (parent === '') return;
+  const line = `traceparent: ${parent}\r\n`;
+  req._header = req._header.slice(0, -2) + line + '\r\n';
+  call.headers += line;
 }
 
 // address gives the URL as it is sent. A request through a proxy has it as its path.

@@ -45,10 +45,19 @@ function attach(guard, calls, handler, { Known, peer }) {
     call.method = request.method;
     call.url = from + request.path;
     call.headers = given(request.headers);
+    if (calls.parent !== null && typeof request.addHeader === 'function') propagate(calls, request, call);
     const { body } = request;
     if (typeof body === 'string' || body instanceof Uint8Array) call.whole(body);
     call.start();
   };
+}
+
+// propagate has a request name its call's span as parent, if it is one of those that are to.
+function propagate(calls, request, call) {
+  const parent = calls.parent(call);
+  if (parent === '') return;
+  request.addHeader('traceparent', parent);
+  call.headers = given(request.headers);
 }
 
 // tapBodies taps the methods through which the pieces of bodies pass, and tells whether there are any.
