@@ -108,9 +108,9 @@ func lifeRows() []row {
 		}},
 		{name: "frozen while an answer is on its way", does: "The collector takes 150 ms, invocations follow each other within less, and the environment stands still for a second in the middle.",
 			repeats: true, // on a busy machine the answer may take longer than it is waited for
-			set:     setting{env: oftenFlushed()}, root: true, story: frozenBeside},
+			set:     setting{env: densely()}, root: true, story: frozenBeside},
 		{name: "frozen while an answer is on its way that is lost", does: "The same, and each freeze cuts every connection.", repeats: true,
-			set: setting{env: oftenFlushed(), options: func(o *lambdalocal.Options) { o.CutConnections = true }}, root: true, story: frozenBeside},
+			set: setting{env: densely(), options: func(o *lambdalocal.Options) { o.CutConnections = true }}, root: true, story: frozenBeside},
 		{name: "SHUTDOWN while an answer is on its way", does: "The environment ends while an answer is awaited beside the next invocation.", set: setting{env: oftenFlushed()}, story: func(s *stage) {
 			s.collector.Otherwise(otlptest.Answer{Slow: 150 * time.Millisecond})
 			s.begin()
@@ -313,6 +313,12 @@ func oftenFlushed() map[string]string {
 	return map[string]string{"AFTERGLOW_FLUSH": "interval", "AFTERGLOW_FLUSH_INTERVAL": "100ms"}
 }
 
+// densely has data exported every half a second. Answers come beside the next invocations once five have begun within a tenth of a second of each other, and a flush that waits for an
+// answer of 150 ms is longer than that: so there is room for five in between, also on a machine where each takes all but 100 ms.
+func densely() map[string]string {
+	return map[string]string{"AFTERGLOW_FLUSH": "interval", "AFTERGLOW_FLUSH_INTERVAL": "500ms"}
+}
+
 // frozenBeside leaves the environment alone for a second whenever an invocation is over and the collector has not answered a request yet. Its answer comes meanwhile.
 func frozenBeside(s *stage) {
 	var open atomic.Int64
@@ -323,17 +329,27 @@ func frozenBeside(s *stage) {
 		return false
 	})
 	s.begin()
-	s.busy(5) // as many as it takes until answers come beside, and one more
-	freezes := 0
-	for n := 0; freezes < 3 && n < 100; n++ {
-		s.busy(1)
+	const enough, most = 2, 100 // freezes, and invocations if there was one: where connections are lost, the collector is soon left alone for longer than this
+	freezes, row, longestRow := 0, 0, 0
+	began := time.Now()
+	for n := 0; freezes < enough && (n < most || freezes == 0 && time.Since(began) < patience/3); n++ {
+		start := time.Now()
+		s.invoke(get("/a"))
 		if open.Load() > 0 {
 			freezes++
 			time.Sleep(time.Second) // of the freeze: nothing can be waited for
-			s.busy(5)
 		}
+		if row++; time.Since(start) > 90*time.Millisecond {
+			row = 0
+		}
+		longestRow = max(longestRow, row)
 	}
-	if freezes == 0 { // where connections are lost, the collector is soon left alone for longer than this
+	s.busy(5)
+	switch {
+	case freezes > 0:
+	case longestRow < 100: // a flush falls into the middle of so many, whatever they take
+		s.Log("NOT TESTED: on this machine invocations do not follow each other closely enough for an answer to come beside the next one")
+	default:
 		s.Error("no request was under way when an invocation was over")
 	}
 }
