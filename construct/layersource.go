@@ -97,7 +97,20 @@ func (l *layerFromArn) of(stack awscdk.Stack, architecture string) (awslambda.IL
 	if deref(arn) == "" {
 		return nil, fmt.Errorf("property Afterglow.Layer: there is no ARN for the architecture %s; give LayerFromArn one", architecture)
 	}
+	if err := ofRegion(*arn, *stack.Region()); err != nil {
+		return nil, fmt.Errorf("property Afterglow.Layer: LayerFromArn: %w", err)
+	}
 	return l.known.of(stack, architecture, func() *string { return arn }), nil
+}
+
+// ofRegion finds a layer of another region than the function's, as far as both are known. Lambda takes none:
+// docs.aws.amazon.com/lambda/latest/dg/adding-layers.html.
+func ofRegion(arn, region string) error {
+	parts := strings.Split(arn, ":")
+	if len(parts) < 4 || isToken(parts[3]) || isToken(region) || parts[3] == region {
+		return nil
+	}
+	return fmt.Errorf("%s is in %s, the function in %s, and Lambda takes layers of the function's region alone; publish the layer there too, and name that version", arn, parts[3], region)
 }
 
 type layerFromParameter struct {
