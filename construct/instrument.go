@@ -70,7 +70,9 @@ func instrument(fn awslambda.IFunction, i *Instrumentation) (*wiring, error) {
 	default:
 		node.AddMetadata(jsii.String(metaInstrument), true, nil)
 	}
-	awscdk.Aspects_Of(cfn).Add(w, &awscdk.AspectOptions{Priority: jsii.Number(late)})
+	shared := w.settings.seen.wirings
+	shared.of[cfn] = w
+	awscdk.Aspects_Of(cfn).Add(shared, &awscdk.AspectOptions{Priority: jsii.Number(late)})
 	return w, nil
 }
 
@@ -108,7 +110,34 @@ func has(node constructs.Node, kind string) bool {
 	return false
 }
 
-// A wiring is the aspect of one function.
+// A wirings is the aspect of functions with the same settings: to make one for each takes jsii longer than to look it up here.
+type wirings struct {
+	of map[awslambda.CfnFunction]*wiring
+}
+
+// Visit implements awscdk.IAspect.
+func (a *wirings) Visit(node constructs.IConstruct) {
+	defer tell(node)
+	if cfn, ok := node.(awslambda.CfnFunction); ok {
+		a.find(cfn).visit(cfn)
+	}
+}
+
+// find gives the wiring of a function. jsii gives the same reference of it as before; if it ever gives another one, the path tells.
+func (a *wirings) find(cfn awslambda.CfnFunction) *wiring {
+	if w := a.of[cfn]; w != nil {
+		return w
+	}
+	path := *cfn.Node().Path()
+	for other, w := range a.of {
+		if *other.Node().Path() == path {
+			return w
+		}
+	}
+	panic(fmt.Errorf("nothing is known of %s, which was instrumented", path))
+}
+
+// A wiring is what one function is to be instrumented with.
 type wiring struct {
 	settings  *Instrumentation
 	variables map[string]string  // that the settings make
@@ -117,11 +146,8 @@ type wiring struct {
 	outcome   outcome
 }
 
-// Visit implements awscdk.IAspect.
-func (w *wiring) Visit(node constructs.IConstruct) {
-	defer tell(node)
-	cfn, ok := node.(awslambda.CfnFunction)
-	if !ok || w.done {
+func (w *wiring) visit(cfn awslambda.CfnFunction) {
+	if w.done {
 		return
 	}
 	w.done = true

@@ -73,7 +73,11 @@ func outcomeOfOwn(o outcome) outcome {
 		return o
 	}
 	for _, aspect := range *awscdk.Aspects_Of(o.cfn).All() {
-		if w, ours := aspect.(*wiring); ours && w.done {
+		shared, ours := aspect.(*wirings)
+		if !ours {
+			continue
+		}
+		if w := shared.find(o.cfn); w.done {
 			found := w.outcome
 			found.Path, found.By = o.Path, "Instrument"
 			return found

@@ -14,10 +14,11 @@ import (
 // A seen is what functions with the same settings need not ask for twice. What it does not know is found as for the first of them, so that nothing but time depends
 // on it.
 type seen struct {
-	layers map[layerKey]madeLayer                     // what was made, or could not be
-	arns   map[awslambda.ILayerVersion]any            // resolved
-	made   map[awscdk.Stack][]awslambda.ILayerVersion // in a stack, by hand
-	told   map[toldKey]bool
+	layers  map[layerKey]madeLayer                     // what was made, or could not be
+	arns    map[awslambda.ILayerVersion]any            // resolved
+	made    map[awscdk.Stack][]awslambda.ILayerVersion // in a stack, by hand
+	told    map[toldKey]bool
+	wirings *wirings
 
 	untouchedPattern, ordinaryPattern, unmarkedPattern assertions.Matcher
 
@@ -42,7 +43,7 @@ type toldKey struct {
 }
 
 func newSeen() *seen {
-	return &seen{layers: map[layerKey]madeLayer{}, arns: map[awslambda.ILayerVersion]any{}, made: map[awscdk.Stack][]awslambda.ILayerVersion{}, told: map[toldKey]bool{}}
+	return &seen{layers: map[layerKey]madeLayer{}, arns: map[awslambda.ILayerVersion]any{}, made: map[awscdk.Stack][]awslambda.ILayerVersion{}, told: map[toldKey]bool{}, wirings: &wirings{of: map[awslambda.CfnFunction]*wiring{}}}
 }
 
 // layer gives the layer for a function.

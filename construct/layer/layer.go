@@ -120,6 +120,13 @@ func (o Options) completed() Options {
 
 // makeFrom is Make with the module's source already found.
 func makeFrom(ctx context.Context, source moduleSource, goarch string, o Options) (Layer, error) {
+	var hooks []wrapper.File
+	var hooksErr error
+	unpacked := make(chan struct{})
+	go func() { // which takes as long as to find and read a built extension
+		defer close(unpacked)
+		hooks, hooksErr = wrapper.Files()
+	}()
 	made, err := extension(ctx, source, goarch, o.caches(), o.Progress)
 	if err != nil {
 		return Layer{}, fmt.Errorf("build Afterglow's extension for linux/%s: %w", goarch, err)
@@ -132,9 +139,8 @@ func makeFrom(ctx context.Context, source moduleSource, goarch string, o Options
 	if err != nil {
 		return Layer{}, fmt.Errorf("read licence: %w", err)
 	}
-	hooks, err := wrapper.Files()
-	if err != nil {
-		return Layer{}, err
+	if <-unpacked; hooksErr != nil {
+		return Layer{}, hooksErr
 	}
 	l := Layer{Arch: o.Arch, Files: []File{
 		{Name: extensionFile, Mode: modeExecutable, Data: made.binary},
