@@ -116,9 +116,10 @@ func TestBeside(t *testing.T) {
 // nothing, and the end of an invocation is told late.
 func TestPrepare(t *testing.T) {
 	const ms = time.Millisecond
-	dense, far := [recent]time.Time{}, [recent]time.Time{}
+	dense, denser, far := [recent]time.Time{}, [recent]time.Time{}, [recent]time.Time{}
 	for i := range dense {
-		dense[i] = time.Unix(1_000_000, 0).Add(time.Duration(i) * 20 * ms)
+		dense[i] = time.Unix(1_000_000, 0).Add(time.Duration(i) * cpuPeriod)
+		denser[i] = time.Unix(1_000_000, 0).Add(time.Duration(i) * (cpuPeriod - 1))
 		far[i] = time.Unix(1_000_000, 0).Add(time.Duration(i) * (besideGap + ms))
 	}
 	for name, test := range map[string]struct {
@@ -131,6 +132,9 @@ func TestPrepare(t *testing.T) {
 		"at the end of each": {AtEnd, Moment{Due: true, Left: time.Second, Recent: dense, Unread: 8, Each: portion / 8}, false},
 		"not yet":            {Adaptive, Moment{Due: true, Left: time.Second, Recent: dense, Unread: 7, Each: portion / 8}, false},
 		"too few":            {Adaptive, Moment{Due: true, Left: time.Second, Recent: dense, Unread: fewest - 1, Each: portion}, false},
+		"a few":              {Adaptive, Moment{Due: true, Left: time.Second, Recent: dense, Unread: fewest, Each: portion}, true},
+		"too few for many":   {Adaptive, Moment{Due: true, Left: time.Second, Recent: denser, Unread: crowd - 1, Each: portion}, false},
+		"many":               {Adaptive, Moment{Due: true, Left: time.Second, Recent: denser, Unread: crowd, Each: portion}, true},
 		"nothing to read":    {Adaptive, Moment{Due: true, Left: time.Second, Recent: dense, Unread: 200}, false},
 		"far apart":          {Adaptive, Moment{Due: true, Left: time.Second, Recent: far, Unread: 8, Each: portion / 8}, false},
 		"nobody to ask":      {Adaptive, Moment{Left: time.Second, Recent: dense, Unread: 8, Each: portion / 8}, false},

@@ -32,7 +32,7 @@ const (
 	lastWait = 4
 	// mostPanics of stages, and what they are fed is not worth the trouble any more: it is only counted.
 	mostPanics = 3
-	// room for what one more portion adds is left in a request: a second one for a handful of invocations takes as much of everything but bytes.
+	// room is left in a request for what is only estimated of it: a second one for a handful of invocations takes as much of everything but bytes.
 	room = 8
 	// maxAnnounced bounds what is remembered of invocations whose data waits: several times what waits before it is flushed, should a flush get stuck. Hooks write
 	// all that is in an announcement, and Lambda's telemetry tells most of it, so what is dropped costs nothing but functions that have neither.
@@ -146,7 +146,7 @@ func (p *Pipeline) moment(now, deadline time.Time) Moment {
 		left = deadline.Add(-p.margin(now, deadline)).Sub(now)
 	}
 	m := p.traffic.moment(now, left, p.Delivery == nil || p.Delivery.Due(now))
-	m.Ready = p.Batch > 0 && p.added.Load() >= int64(p.Batch-p.Batch/room)
+	m.Ready = p.Batch > 0 && p.traffic.whole(p.added.Load()) >= int64(p.Batch-p.Batch/room)
 	return m
 }
 

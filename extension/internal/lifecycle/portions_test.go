@@ -86,7 +86,7 @@ func TestPortionsFitIntoAPeriod(t *testing.T) {
 		}
 	}
 	now := time.Now()
-	m := Moment{Now: now, Left: time.Second, Due: true, Recent: [recent]time.Time{now, now, now, now}, Unread: 5, Each: 200 * time.Microsecond}
+	m := Moment{Now: now, Left: time.Second, Due: true, Recent: [recent]time.Time{now, now, now, now}, Unread: crowd, Each: 120 * time.Microsecond}
 	if (Policy{}).Prepare(m) || !(Policy{Portion: PortionOf(128)}).Prepare(m) {
 		t.Error("a millisecond of work is a portion with 128 MB, and none without a limit")
 	}
@@ -176,4 +176,19 @@ func TestOneFlushAtATime(t *testing.T) {
 		s.flush = nil
 		s.finish()
 	})
+}
+
+// TestARequestIsEstimated by what is ready of it.
+func TestARequestIsEstimated(t *testing.T) {
+	for name, test := range map[string]struct{ waiting, unread, ready, want int64 }{
+		"nothing is ready":    {8, 8, 0, 0},
+		"half of them":        {8, 4, 100, 200},
+		"all of them":         {8, 0, 100, 100},
+		"of those before":     {1, 1, 100, 100},
+		"the last is running": {3, 1, 100, 150},
+	} {
+		if got := (&traffic{waiting: int(test.waiting), unread: int(test.unread)}).whole(test.ready); got != test.want {
+			t.Errorf("%s: %d bytes, want %d", name, got, test.want)
+		}
+	}
 }

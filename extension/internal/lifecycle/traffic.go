@@ -47,6 +47,14 @@ func (t *traffic) prepared(f flushed) {
 	t.read += f.bytes
 }
 
+// whole estimates what a request of all that waits comes to, if so many bytes of it were made ready: what is unread is taken to be like the rest.
+func (t *traffic) whole(ready int64) int64 {
+	if t.unread >= t.waiting {
+		return ready
+	}
+	return ready + ready/int64(t.waiting-t.unread)*int64(t.unread)
+}
+
 // learn notes what it took to make ready what was unread. Where no hook writes there is nothing to prepare, and the end of an invocation is dear to wait for.
 func (t *traffic) learn(f flushed) {
 	each := f.took / time.Duration(max(1, t.unread))
