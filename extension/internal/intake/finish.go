@@ -54,8 +54,8 @@ func (j *joiner) finish(d *draft, final bool) event.Invocation {
 	return inv
 }
 
-// isRecorded tells whether files tell of it.
-func (d *draft) isRecorded() bool { return d.main || d.Error != nil || len(d.Calls) > 0 }
+// isRecorded tells whether files tell of it that another process would find.
+func (d *draft) isRecorded() bool { return !d.gone && (d.main || d.Error != nil || len(d.Calls) > 0) }
 
 // finishLate gives what came for an invocation after it was given: calls. What a hook says of the invocation itself is too late then; it happens only if
 // its file could not be seen when Lambda told of the end.

@@ -193,6 +193,7 @@ func (in *Intake) Release(r Round) {
 	for _, name := range r.files {
 		in.remove(name)
 	}
+	in.join.deleted(r.files)
 	in.goesOn = r.More
 }
 

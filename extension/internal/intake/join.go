@@ -64,15 +64,17 @@ type draftKey struct {
 type draft struct {
 	event.Invocation
 	life     life
-	source   fileKey  // file in which start or end stood
-	main     bool     // start or end was seen
-	ended    bool     // end was seen
-	complete bool     // source will not grow any more
-	renamed  bool     // source says that the invocation ended, even if its last record did not make it
-	since    int      // the turn in which the draft began
-	records  int      // of start and end that were seen
-	attempt  *attempt // that it is of, once that is settled
-	told     bool     // Lambda told that it is over, and no hook will
+	source   fileKey   // file in which start or end stood
+	others   []fileKey // files in which its calls stood
+	gone     bool      // one of those was released: what it told is here alone
+	main     bool      // start or end was seen
+	ended    bool      // end was seen
+	complete bool      // source will not grow any more
+	renamed  bool      // source says that the invocation ended, even if its last record did not make it
+	since    int       // the turn in which the draft began
+	records  int       // of start and end that were seen
+	attempt  *attempt  // that it is of, once that is settled
+	told     bool      // Lambda told that it is over, and no hook will
 	given    bool
 }
 
@@ -84,6 +86,8 @@ type openCall struct {
 	draft   *draft   // of the attempt that it was begun in, if there was one yet
 	attempt *attempt // else that attempt itself, of this life
 	since   int      // turn
+	source  fileKey  // file in which its start stood
+	gone    bool     // that was released
 	held    bool     // over a round, its content copied
 	missing bool     // its end may be among what the hook left out
 }
@@ -271,7 +275,7 @@ func (j *joiner) callStart(r spool.Record) {
 		c = new(openCall)
 	}
 	j.spare = nil
-	*c = openCall{key: key, inv: inv, since: j.turn, Call: event.Call{
+	*c = openCall{key: key, inv: inv, since: j.turn, source: keyOf(j.file.name), Call: event.Call{
 		ID: r.Call, Library: r.Library, Method: r.Method, URL: event.TextOf(r.URL), Resend: r.Resend,
 		Start: time.UnixMicro(r.Time), Open: true, Sent: spanOf(r.Span),
 		RequestHeaders: headersOf(r.Headers), Request: bodyOf(r, spool.PartRequest), Response: event.Body{Size: -1},

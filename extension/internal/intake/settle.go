@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
+	"github.com/afterglow-lambda/afterglow/spool"
 )
 
 // close moves a call to its invocation. It stays open in name if its end was not seen, unless that may have been left out.
@@ -27,7 +28,36 @@ func (j *joiner) close(c *openCall) {
 		d.Calls = make([]event.Call, 0, j.usual)
 	}
 	d.Calls = append(d.Calls, c.Call)
+	d.comesFrom(c.source, c.gone)
 	j.kept++
+}
+
+// comesFrom notes a file that told of it.
+func (d *draft) comesFrom(f fileKey, gone bool) {
+	d.gone = d.gone || gone
+	if f != d.source && !slices.Contains(d.others, f) {
+		d.others = append(d.others, f)
+	}
+}
+
+// deleted notes which files are no more. What they told and has not been given yet, as a child's calls whose parent has not told, no other process can read again.
+func (j *joiner) deleted(files []string) {
+	for _, name := range files {
+		n, ok := spool.ParseName(name)
+		if !ok {
+			continue
+		}
+		f := keyOf(n)
+		for _, c := range j.waiting {
+			c.gone = c.gone || c.source == f
+		}
+		for _, d := range j.drafts {
+			d.gone = d.gone || d.source == f || slices.Contains(d.others, f)
+		}
+		for _, d := range j.inits {
+			d.gone = d.gone || slices.Contains(d.others, f)
+		}
+	}
 }
 
 // home gives the draft that a call belongs to: that of the attempt in which it began, whatever has begun since with the same id. It gives nil if there are more than
@@ -196,6 +226,10 @@ func (j *joiner) lives() []life {
 
 func merge(d, from *draft) {
 	d.Calls = append(from.Calls, d.Calls...)
+	d.gone = d.gone || from.gone
+	for _, f := range from.others {
+		d.comesFrom(f, false)
+	}
 	if d.Error == nil {
 		d.Error = from.Error
 	}
