@@ -95,20 +95,35 @@ func cutAWSDomain(host string) (rest string, ok bool) {
 
 // isRegion tells whether a label looks like a region: eu-west-1, us-gov-west-1, cn-north-1, us-iso-east-1, eusc-de-east-1.
 func isRegion(label string) bool {
-	parts := strings.Split(label, "-")
-	n := len(parts)
-	if n < 3 || n > 4 || len(parts[0]) < 2 || len(parts[0]) > 4 || len(parts[n-1]) != 1 || parts[n-1][0] < '0' || parts[n-1][0] > '9' {
+	last := strings.LastIndexByte(label, '-')
+	if last < 0 {
 		return false
 	}
-	for _, p := range parts[:n-1] {
-		if p == "" || strings.Trim(p, "abcdefghijklmnopqrstuvwxyz") != "" {
+	words, number := label[:last], label[last+1:]
+	if len(number) != 1 || number[0] < '0' || number[0] > '9' {
+		return false
+	}
+	first, rest, _ := strings.Cut(words, "-")
+	second, third, more := strings.Cut(rest, "-")
+	return len(first) >= 2 && len(first) <= 4 && isLower(first) && isLower(second) && (!more || isLower(third))
+}
+
+// isLower tells whether s is of lower-case letters.
+func isLower(s string) bool {
+	for i := range len(s) {
+		if s[i] < 'a' || s[i] > 'z' {
 			return false
 		}
 	}
-	return true
+	return s != ""
 }
 
 // isName tells whether s can be the name of a service or region: nothing else may come into a span's name out of a header.
 func isName(s string) bool {
-	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
+	for i := range len(s) {
+		if c := s[i]; (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
 }

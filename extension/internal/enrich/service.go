@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/event"
@@ -9,10 +10,13 @@ import (
 // A service is one of AWS's that is known in detail.
 type service struct {
 	name      string                           // as AWS's SDKs name it; becomes the first half of the span's name
-	ids       []string                         // what requests to it are signed for, or its host is called
+	ids       [mostIDs]string                  // what requests to it are signed for, or its host is called
 	target    string                           // what stands before the operation in its x-amz-target
 	recognise func(r request, t *event.Target) // fills Operation, Resource, Key, Messages, Attributes
 }
+
+// mostIDs of a service. They are looked through for each call, so that all services are put on the stack, and nothing on the heap.
+const mostIDs = 4
 
 // services gives the services that are known in detail.
 func services() [8]service {
@@ -20,12 +24,10 @@ func services() [8]service {
 }
 
 func (s service) matches(id, target string) bool {
-	for _, known := range s.ids {
-		if id == known {
-			return true
-		}
+	if id == "" {
+		return s.target != "" && strings.HasPrefix(target, s.target)
 	}
-	return id == "" && s.target != "" && strings.HasPrefix(target, s.target)
+	return slices.Contains(s.ids[:], id)
 }
 
 // serviceName gives the name that SDKs use for a service; what is not listed keeps the name it is signed for. Masking knows the services

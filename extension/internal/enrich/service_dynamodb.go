@@ -12,7 +12,7 @@ const maxTables = 100
 
 // dynamoDB speaks JSON: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
 func dynamoDB() service {
-	return service{name: "DynamoDB", ids: []string{"dynamodb", "dax"}, target: "DynamoDB_", recognise: recogniseDynamoDB}
+	return service{name: "DynamoDB", ids: [mostIDs]string{"dynamodb", "dax"}, target: "DynamoDB_", recognise: recogniseDynamoDB}
 }
 
 func recogniseDynamoDB(r request, t *event.Target) {

@@ -9,7 +9,7 @@ import (
 
 // eventBridge speaks JSON: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
 func eventBridge() service {
-	return service{name: "EventBridge", ids: []string{"events"}, target: "AWSEvents", recognise: recogniseEventBridgeCall}
+	return service{name: "EventBridge", ids: [mostIDs]string{"events"}, target: "AWSEvents", recognise: recogniseEventBridgeCall}
 }
 
 func recogniseEventBridgeCall(r request, t *event.Target) {

@@ -9,7 +9,7 @@ import (
 
 // kinesis speaks JSON: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 func kinesis() service {
-	return service{name: "Kinesis", ids: []string{"kinesis", "data-kinesis", "control-kinesis"}, target: "Kinesis_", recognise: recogniseKinesisCall}
+	return service{name: "Kinesis", ids: [mostIDs]string{"kinesis", "data-kinesis", "control-kinesis"}, target: "Kinesis_", recognise: recogniseKinesisCall}
 }
 
 func recogniseKinesisCall(r request, t *event.Target) {

@@ -8,7 +8,7 @@ import (
 
 // lambda speaks REST: the function is in the path. https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 func lambda() service {
-	return service{name: "Lambda", ids: []string{"lambda"}, recognise: recogniseLambda}
+	return service{name: "Lambda", ids: [mostIDs]string{"lambda"}, recognise: recogniseLambda}
 }
 
 // recogniseLambda reads an Invoke of any kind. The id of its answer is the one that the function has for its invocation.

@@ -11,7 +11,7 @@ import (
 // s3 speaks REST: bucket and key are in host and path, the operation is in the method and in names of the query.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
 func s3() service {
-	return service{name: "S3", ids: []string{"s3", "s3express", "s3-object-lambda", "s3-outposts"}, recognise: recogniseS3}
+	return service{name: "S3", ids: [mostIDs]string{"s3", "s3express", "s3-object-lambda", "s3-outposts"}, recognise: recogniseS3}
 }
 
 func recogniseS3(r request, t *event.Target) {

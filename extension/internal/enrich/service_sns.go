@@ -8,7 +8,7 @@ import (
 
 // sns speaks the query protocol: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 func sns() service {
-	return service{name: "SNS", ids: []string{"sns"}, target: "AmazonSimpleNotificationService", recognise: recogniseSNSCall}
+	return service{name: "SNS", ids: [mostIDs]string{"sns"}, target: "AmazonSimpleNotificationService", recognise: recogniseSNSCall}
 }
 
 func recogniseSNSCall(r request, t *event.Target) {

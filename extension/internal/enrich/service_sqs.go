@@ -10,7 +10,7 @@ import (
 // sqs speaks the JSON protocol today and the query protocol with older SDKs:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html
 func sqs() service {
-	return service{name: "SQS", ids: []string{"sqs"}, target: "AmazonSQS", recognise: recogniseSQSCall}
+	return service{name: "SQS", ids: [mostIDs]string{"sqs"}, target: "AmazonSQS", recognise: recogniseSQSCall}
 }
 
 func recogniseSQSCall(r request, t *event.Target) {

@@ -9,7 +9,7 @@ import (
 // states speaks JSON: https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html. What a state machine hands to the functions that it
 // calls is the user's own; so nothing on their side leads back here but the trace.
 func states() service {
-	return service{name: "SFN", ids: []string{"states"}, target: "AWSStepFunctions", recognise: recogniseStates}
+	return service{name: "SFN", ids: [mostIDs]string{"states"}, target: "AWSStepFunctions", recognise: recogniseStates}
 }
 
 func recogniseStates(r request, t *event.Target) {

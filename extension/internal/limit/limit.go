@@ -126,8 +126,10 @@ func shortenHeaders(headers []mask.Header, n int, d *mask.Dropped) {
 
 func shortenAttributes(attributes []mask.Attribute, n int, d *mask.Dropped) {
 	for i, a := range attributes {
-		attributes[i] = a.Shorten(n)
-		d.Bytes += int64(a.Len() - attributes[i].Len())
+		if size := a.Len(); size > n {
+			attributes[i] = a.Shorten(n)
+			d.Bytes += int64(size - attributes[i].Len())
+		}
 	}
 }
 

@@ -54,24 +54,32 @@ func appendAttributes(to []otlp.KeyValue, from []mask.Attribute) []otlp.KeyValue
 	return to
 }
 
-// appendContent adds an event or a response of the function.
-func appendContent(to []otlp.KeyValue, prefix string, b mask.Body) []otlp.KeyValue {
-	to = appendText(to, prefix+suffixContent, b.Text)
-	to = appendCount(to, prefix+suffixSize, max(0, b.Size))
-	return appendFate(to, prefix, b)
+// contentNames are those of the attributes of an event, a response of the function's, or a body of HTTP.
+type contentNames struct{ content, size, truncated, hidden string }
+
+func namesOfEvent() contentNames {
+	return contentNames{prefixEvent + suffixContent, prefixEvent + suffixSize, prefixEvent + suffixTruncated, prefixEvent + suffixHidden}
 }
 
-// appendBody adds a body of HTTP, message being request or response. The conventions have a name for its size, and none for what is in it.
-func appendBody(to []otlp.KeyValue, message, ours string, b mask.Body) []otlp.KeyValue {
-	to = appendText(to, ours+suffixContent, b.Text)
-	to = appendCount(to, "http."+message+".body.size", max(0, b.Size))
-	return appendFate(to, ours, b)
+func namesOfResult() contentNames {
+	return contentNames{prefixResponse + suffixContent, prefixResponse + suffixSize, prefixResponse + suffixTruncated, prefixResponse + suffixHidden}
 }
 
-// appendFate adds what became of content.
-func appendFate(to []otlp.KeyValue, prefix string, b mask.Body) []otlp.KeyValue {
-	to = appendFlag(to, prefix+suffixTruncated, b.Truncated)
-	return appendText(to, prefix+suffixHidden, b.Hidden)
+// namesOfRequest: for the size of a body the conventions have a name, and none for what is in it.
+func namesOfRequest() contentNames {
+	return contentNames{prefixRequestBody + suffixContent, "http.request.body.size", prefixRequestBody + suffixTruncated, prefixRequestBody + suffixHidden}
+}
+
+func namesOfResponse() contentNames {
+	return contentNames{prefixResponseBody + suffixContent, "http.response.body.size", prefixResponseBody + suffixTruncated, prefixResponseBody + suffixHidden}
+}
+
+// appendContent adds one of these, and what became of it.
+func appendContent(to []otlp.KeyValue, names contentNames, b mask.Body) []otlp.KeyValue {
+	to = appendText(to, names.content, b.Text)
+	to = appendCount(to, names.size, max(0, b.Size))
+	to = appendFlag(to, names.truncated, b.Truncated)
+	return appendText(to, names.hidden, b.Hidden)
 }
 
 // fewHeaders are compared with each other; of more of them a map is made.

@@ -34,9 +34,9 @@ func (b *Builder) appendCall(to []otlp.Span, c *mask.Call, end time.Time, well b
 	s.Attributes = appendTarget(s.Attributes, &c.Target)
 	s.Attributes = appendHTTP(s.Attributes, c)
 	s.Attributes = b.appendHeaders(s.Attributes, "http.request.header.", c.RequestHeaders)
-	s.Attributes = appendBody(s.Attributes, "request", prefixRequestBody, c.Request)
+	s.Attributes = appendContent(s.Attributes, namesOfRequest(), c.Request)
 	s.Attributes = b.appendHeaders(s.Attributes, "http.response.header.", c.ResponseHeaders)
-	s.Attributes = appendBody(s.Attributes, "response", prefixResponseBody, c.Response)
+	s.Attributes = appendContent(s.Attributes, namesOfResponse(), c.Response)
 	s.Attributes = appendText(s.Attributes, attrLibrary, c.Library)
 	if c.FirstByte > 0 {
 		s.Attributes = append(s.Attributes, otlp.Double(attrFirstByte, c.FirstByte.Seconds()))
@@ -172,15 +172,16 @@ func appendServer(to []otlp.KeyValue, masked string) []otlp.KeyValue {
 		return to
 	}
 	to = append(to, otlp.String("server.address", u.Hostname()))
-	port, err := strconv.ParseUint(u.Port(), 10, 16)
-	switch {
-	case err == nil:
-	case scheme == "https":
+	port := int64(80)
+	if scheme == "https" {
 		port = 443
-	default:
-		port = 80
 	}
-	return append(to, otlp.Int("server.port", int64(port)))
+	if own := u.Port(); own != "" {
+		if n, err := strconv.ParseUint(own, 10, 16); err == nil {
+			port = int64(n)
+		}
+	}
+	return append(to, otlp.Int("server.port", port))
 }
 
 // httpMethod gives the method as the conventions know it, and the one that was sent where that is another.

@@ -139,8 +139,8 @@ func invocationSpan(inv mask.Invocation, r Resource, start, end time.Time) otlp.
 	if inv.Trigger.HTTP && inv.ResponseStatus > 0 {
 		s.Attributes = append(s.Attributes, otlp.Int("http.response.status_code", int64(inv.ResponseStatus)))
 	}
-	s.Attributes = appendContent(s.Attributes, prefixEvent, inv.Event)
-	s.Attributes = appendContent(s.Attributes, prefixResponse, inv.Response)
+	s.Attributes = appendContent(s.Attributes, namesOfEvent(), inv.Event)
+	s.Attributes = appendContent(s.Attributes, namesOfResult(), inv.Response)
 	s.Attributes = appendFlag(s.Attributes, attrStreaming, inv.Streaming)
 	s.Attributes = appendFlag(s.Attributes, attrOpen, inv.Open)
 	s.Attributes = appendText(s.Attributes, attrOutcome, inv.Outcome)
