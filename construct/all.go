@@ -176,15 +176,34 @@ func instrumentScope(scope constructs.Construct, props *InstrumentAllProps, vari
 	}
 	scope.Node().AddMetadata(jsii.String(metaInstrumentAll), true, nil)
 	a := &sweep{props: props, variables: variables, scope: scope, path: *scope.Node().Path(), known: map[string]bool{}, marks: map[string]marks{}, stacks: map[string]awscdk.Stack{}}
-	awscdk.Aspects_Of(scope).Add(a, &awscdk.AspectOptions{Priority: jsii.Number(late)})
+	awscdk.Aspects_Of(scope).Add(newTaggables(a), &awscdk.AspectOptions{Priority: jsii.Number(late)})
 	r := &reporter{sweep: a, stderr: os.Stderr}
 	scope.Node().AddValidation(r)
 	if root := scope.Node().Root(); *root.Node().Path() != a.path {
-		root.Node().AddValidation(r) // which a Stage that was synthesised before does not keep from telling
+		root.Node().AddValidation(&belated{r}) // which a Stage that was synthesised before does not keep from telling
 	}
 }
 
-// A sweep is the aspect of a scope.
+// A taggables is the aspect that shows a sweep what takes tags, as functions do. It is that of the CDK which adds a tag, with another thing done: the CDK itself leaves out
+// what takes none. A function is ten constructs with two such among them, and an aspect made in Go alone is asked of all, which takes longer than most that a sweep does.
+type taggables struct {
+	awscdk.Tag
+	sweep *sweep
+}
+
+func newTaggables(s *sweep) *taggables {
+	a := &taggables{sweep: s}
+	awscdk.NewTag_Override(a, jsii.String("afterglow"), jsii.String("never written"), nil)
+	return a
+}
+
+// ApplyTag implements awscdk.Tag.
+func (a *taggables) ApplyTag(resource awscdk.ITaggable) { a.sweep.visit(resource) }
+
+// ApplyTagV2 implements awscdk.Tag.
+func (a *taggables) ApplyTagV2(resource awscdk.ITaggableV2) { a.sweep.visit(resource) }
+
+// A sweep is the instrumenting of a scope.
 type sweep struct {
 	props     *InstrumentAllProps
 	variables map[*Instrumentation]map[string]string // that settings make
@@ -194,13 +213,17 @@ type sweep struct {
 	marks     map[string]marks        // of scopes, by their paths
 	stacks    map[string]awscdk.Stack // of what is in scopes
 	outcomes  []outcome
-	begun     bool // it was shown something
+	begun     bool // it was shown something, or there was nothing to show
 }
 
-// Visit implements awscdk.IAspect.
-func (a *sweep) Visit(node constructs.IConstruct) {
-	defer tell(node)
+// visit looks at what takes tags.
+func (a *sweep) visit(taggable any) {
 	a.begun = true
+	node, isConstruct := taggable.(constructs.IConstruct)
+	if !isConstruct { // of a package that the app does not import, which is none of Lambda
+		return
+	}
+	defer tell(node)
 	cfn, isLambdas := node.(awslambda.CfnFunction)
 	if _, isSAMs := node.(samFunction); !isLambdas && !isSAMs {
 		return

@@ -29,9 +29,25 @@ type reporter struct {
 
 // Validate implements constructs.IValidation.
 func (r *reporter) Validate() *[]*string {
+	r.sweep.begun = true // aspects come before validations of the same Stage
+	r.report()
+	return &[]*string{}
+}
+
+// A belated is the reporter as a validation of the app, which comes after those of its Stages.
+type belated struct{ of *reporter }
+
+// Validate implements constructs.IValidation.
+func (b *belated) Validate() *[]*string {
+	b.of.report()
+	return &[]*string{}
+}
+
+// report writes the report, once.
+func (r *reporter) report() {
 	defer tell(r.sweep.scope)
 	if r.done {
-		return &[]*string{}
+		return
 	}
 	r.done = true
 	outcomes := append(slices.Clone(r.sweep.outcomes), r.missed()...)
@@ -64,7 +80,6 @@ func (r *reporter) Validate() *[]*string {
 		line += "; why not the others, and the hints, are in " + r.file()
 	}
 	fmt.Fprintln(r.stderr, line)
-	return &[]*string{}
 }
 
 // outcomeOfOwn tells what became of a function that has its own settings: its own aspect knows.
