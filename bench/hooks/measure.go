@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -43,7 +44,8 @@ type initCost struct {
 	spread                         [2]time.Duration
 }
 
-// A handoverCost is the CPU that it takes to get rid of a megabyte.
+// A handoverCost is the CPU that it takes to get rid of a megabyte, beyond what it takes with an answer of 2 KB: the invocation's own records, the call's, and the
+// making and ending of a file are there with both.
 type handoverCost struct {
 	library        string
 	append, hooked time.Duration
@@ -105,12 +107,33 @@ func measure(ctx context.Context, shop *workshop, l language, opt options) (r re
 
 // A turn is what one function does in each round, and what came of it.
 type turn struct {
-	launch  launch
-	payload func(f *function) []byte
-	warm    func(f *function) []byte // instead of it in the rounds that do not count; nil for the same
-	f       *function
-	took    []time.Duration
-	bytes   int64
+	launch   launch
+	payload  func(f *function) []byte
+	baseline func(f *function) []byte // of a second invocation, whose cost is taken off; nil for none
+	warm     func(f *function) []byte // instead of payload in the rounds that do not count; nil for the same
+	f        *function
+	took     []time.Duration
+	bytes    int64
+}
+
+// play has the function invoked once, and once more for the baseline. It gives the CPU time, and the bytes in the spool of the first.
+func (t *turn) play(ctx context.Context, counts bool) (took time.Duration, bytes int64, err error) {
+	payload := t.payload
+	if !counts && t.warm != nil {
+		payload = t.warm
+	}
+	if took, err = t.f.invoke(ctx, payload(t.f)); err != nil {
+		return 0, 0, err
+	}
+	if bytes, err = t.f.collect(); err != nil || t.baseline == nil {
+		return took, bytes, err
+	}
+	base, err := t.f.invoke(ctx, t.baseline(t.f))
+	if err != nil {
+		return 0, 0, err
+	}
+	_, err = t.f.collect()
+	return took - base, bytes, err
 }
 
 // takeTurns starts the functions, and has each of them invoked once in each round, in an order that changes with the round.
@@ -130,17 +153,9 @@ func takeTurns(ctx context.Context, shop *workshop, turns []*turn, warmup, round
 	for round := range warmup + rounds {
 		for i := range turns {
 			t := turns[(i+round)%len(turns)]
-			payload := t.payload
-			if round < warmup && t.warm != nil {
-				payload = t.warm
-			}
-			took, err := t.f.invoke(ctx, payload(t.f))
+			took, bytes, err := t.play(ctx, round >= warmup)
 			if err != nil {
 				return fmt.Errorf("%s: %w", t.launch.variant, err)
-			}
-			bytes, err := t.f.collect()
-			if err != nil {
-				return err
 			}
 			if round >= warmup {
 				t.took, t.bytes = append(t.took, took), t.bytes+bytes
@@ -152,6 +167,7 @@ func takeTurns(ctx context.Context, shop *workshop, turns []*turn, warmup, round
 
 func measureCalls(ctx context.Context, shop *workshop, l language, p program, library string, opt options) (c callCost, err error) {
 	payload := encode(event{URL: shop.url + "/small", Library: library, Calls: opt.calls, Body: sizeOfBody})
+	none := encode(event{URL: shop.url + "/small", Library: library, Body: sizeOfBody}) // what an invocation costs is no call's
 	variants, least := []variant{plain, hook, other}, int64(2*sizeOfBody)
 	if l.noOther != "" {
 		variants = variants[:2]
@@ -161,7 +177,8 @@ func measureCalls(ctx context.Context, shop *workshop, l language, p program, li
 	}
 	turns := make([]*turn, len(variants))
 	for i, v := range variants {
-		turns[i] = &turn{launch: launch{program: p, variant: v, handler: p.caller, library: library}, payload: func(*function) []byte { return payload }}
+		turns[i] = &turn{launch: launch{program: p, variant: v, handler: p.caller, library: library},
+			payload: func(*function) []byte { return payload }, baseline: func(*function) []byte { return none }}
 	}
 	if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds); err != nil {
 		return c, err
@@ -213,16 +230,19 @@ func measureInit(ctx context.Context, shop *workshop, p program, opt options) (*
 func measureHandover(ctx context.Context, shop *workshop, l language, p program, share *host.Share, opt options) (*handoverCost, error) {
 	library := l.libraries[0]
 	env := map[string]string{"AFTERGLOW_CAPTURE_BODY_BYTES": fmt.Sprint(sizeOfHandover)}
-	get := func(calls int, file string) []byte {
-		return encode(event{URL: shop.url + "/large", Library: library, Calls: calls, Append: file})
+	get := func(what string, calls int, file string) []byte {
+		return encode(event{URL: shop.url + what, Library: library, Calls: calls, Append: file})
 	}
+	warm := max(l.warmHandovers, 1)
 	turns := make([]*turn, 3)
 	for i, v := range []variant{plain, plain, hook} {
 		turns[i] = &turn{launch: launch{program: p, variant: v, handler: p.caller, library: library, share: share, env: env},
-			payload: func(*function) []byte { return get(1, "") }, warm: func(*function) []byte { return get(max(l.warmHandovers, 1), "") }}
+			payload: func(*function) []byte { return get("/large", 1, "") }, baseline: func(*function) []byte { return get("/small", 1, "") },
+			warm: func(*function) []byte { return get("/large", warm, "") }}
 	}
-	turns[1].payload = func(f *function) []byte { return get(1, f.appended()) }
-	turns[1].warm = func(f *function) []byte { return get(max(l.warmHandovers, 1), f.appended()) }
+	turns[1].payload = func(f *function) []byte { return get("/large", 1, f.appended()) }
+	turns[1].baseline = func(f *function) []byte { return get("/small", 1, f.appended()) }
+	turns[1].warm = func(f *function) []byte { return get("/large", warm, f.appended()) }
 	if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds); err != nil {
 		return nil, err
 	}
@@ -243,12 +263,12 @@ func measureEvents(ctx context.Context, shop *workshop, l language, p program, o
 		for i, v := range []variant{plain, hook} {
 			turns[i] = &turn{launch: launch{program: p, variant: v, handler: p.idle}, payload: func(*function) []byte { return payload }}
 		}
-		if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds); err != nil {
+		if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds*roundsOfEvents); err != nil {
 			return nil, err
 		}
 		added[i] = differences(turns[1], turns[0], 1)
 	}
-	return &eventCost{small: median(added[0]), large: median(added[1]), smallQ: quartiles(added[0]), largeQ: quartiles(added[1])}, nil
+	return &eventCost{small: median(added[0]), large: median(added[1]), smallQ: certain(added[0]), largeQ: certain(added[1])}, nil
 }
 
 // batch is an event of SQS's shape, of messages with 1 KB each.
@@ -288,6 +308,14 @@ func subtract(a, b []time.Duration, n time.Duration) []time.Duration {
 
 func median[T time.Duration | float64](values []T) T {
 	return quantile(values, 2)
+}
+
+// certain are the bounds between which the median lies, 19 of 20 times: the values as many places from the middle as the square root of their number, which is
+// two standard deviations of a fair coin's throws.
+func certain(values []time.Duration) [2]time.Duration {
+	sorted := slices.Sorted(slices.Values(values))
+	away := int(math.Sqrt(float64(len(sorted))))
+	return [2]time.Duration{sorted[max(len(sorted)/2-away, 0)], sorted[min(len(sorted)/2+away, len(sorted)-1)]}
 }
 
 // quartiles are the first and the third.

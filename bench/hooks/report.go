@@ -36,7 +36,7 @@ func write(results []result, opt options, load float64) string {
 }
 
 func writeCalls(b *strings.Builder, results []result) {
-	fmt.Fprintf(b, "\n## A call with bodies of 2 KB\n\nCPU µs of the function's process. OTel is OpenTelemetry's instrumentation of the same library.\n\n")
+	fmt.Fprintf(b, "\n## A call with bodies of 2 KB\n\nCPU µs of the function's process, without what an invocation costs that makes no call. OTel is OpenTelemetry's instrumentation of the same library.\n\n")
 	b.WriteString("| runtime | library | without | with hook | the hook adds (quartiles) | mark | OTel adds | hook of OTel | mark |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, r := range results {
 		for _, c := range r.calls {
@@ -69,7 +69,7 @@ func writeInit(b *strings.Builder, results []result) {
 }
 
 func writeHandover(b *strings.Builder, results []result, opt options) {
-	fmt.Fprintf(b, "\n## Handing over 1 MB\n\nAt %s. CPU µs that an answer of 1 MB costs beyond getting it: appended to a file with one write, or kept whole by the hook.\n\n",
+	fmt.Fprintf(b, "\n## Handing over 1 MB\n\nAt %s. CPU µs that an answer of 1 MB costs beyond getting it, and more than one of 2 KB: appended to a file with one write, or kept whole by the hook.\n\n",
 		strings.ToLower(host.ShareTitle(opt.memory)[:1])+host.ShareTitle(opt.memory)[1:])
 	b.WriteString("| runtime | library | bare append (quartiles) | hook (quartiles) | ratio | mark |\n|---|---|---|---|---|---|\n")
 	for _, r := range results {
@@ -81,8 +81,8 @@ func writeHandover(b *strings.Builder, results []result, opt options) {
 }
 
 func writeEvents(b *strings.Builder, results []result) {
-	b.WriteString("\n## A large event\n\nCPU µs that the hook adds to an invocation, by the size of its event.\n\n")
-	b.WriteString("| runtime | 10 KB (quartiles) | 1 MB (quartiles) | ratio | mark |\n|---|---|---|---|---|\n")
+	b.WriteString("\n## A large event\n\nCPU µs that the hook adds to an invocation, by the size of its event. In brackets is where the median lies, 19 of 20 times.\n\n")
+	b.WriteString("| runtime | 10 KB | 1 MB | ratio | mark |\n|---|---|---|---|---|\n")
 	for _, r := range results {
 		if c := r.event; c != nil {
 			ratio := float64(c.large) / float64(max(c.small, 1))
@@ -113,5 +113,5 @@ const explanation = `
 - OpenTelemetry makes its spans, collects them into batches, and throws them away: what exporting them costs comes on top, in the function's process.
   It keeps neither headers nor bodies. The hook keeps both, whole, and writes them where the extension finds them.
 - At a small share of the CPU time is CPU: a function that has used up its share stands still until the next period of 20 ms.
-- A handler with a large event parses it, with a hook or without: what is shown is the difference between two much larger figures, so look at the quartiles.
+- A handler with a large event parses it, with a hook or without: what is shown is the difference between two much larger figures, so look at the brackets.
 `

@@ -10,7 +10,9 @@ module AfterglowHook
   # It has a high number, so that the function's own have those that they would have without it. The function may close it and be
   # given its number for something of its own, or delete the file; so the file is looked at before each use.
   class Descriptor
-    LEAST = 800 # Lambda's limit is 1024
+    # High, and below the 64 of the table that every process begins with: to have that grow in a process with threads, as Ruby is one, the kernel
+    # waits until all cores have passed (expand_fdtable in its fs/file.c), for 5 to 20 ms of a cold start.
+    LEAST = 60
     DUPLICATE = 1030 # F_DUPFD_CLOEXEC (fcntl(2)), the same on every architecture that Lambda has
 
     # Gives one for a file that is open; nil where there is none to be had.

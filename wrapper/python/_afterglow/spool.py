@@ -20,8 +20,9 @@ MOST_BODY = 16777216
 LARGE = 16384
 
 # A descriptor that stays open gets a number from here on, so that those of the function are what they are without it, and not the one
-# that the file before had: another thread may be about to write to that. A table of this size is the kernel's next but one.
-NUMBER = 200
+# that the file before had: another thread may be about to write to that. All are below 64, where the table that every process begins with
+# ends: to have it grow in a process with threads, the kernel waits for all cores (expand_fdtable in its fs/file.c), for 5 to 20 ms.
+NUMBER = 56
 NUMBERS = 8
 
 ERROR_BYTES = 16384  # of an error's message and of its stack
