@@ -137,17 +137,25 @@ function subscribe(guard, channel, load) {
 }
 
 // firstStream has the first client stream of HTTP/2 hand over its class, which nothing exports: see clients/http2.cjs. Sockets
-// are corked as well, so that they are told apart first.
+// are corked as well, with every request: they are told apart by a comparison, where the method is looked up.
 function firstStream(guard, use) {
   const { prototype } = require('stream').Duplex;
-  const { cork } = prototype;
-  const watching = guard.tap('http2', cork, (stream) => {
+  const plain = Object.getOwnPropertyDescriptor(prototype, 'cork');
+  let other = prototype; // what was seen last and is none
+  const see = (stream) => {
     const own = Reflect.getPrototypeOf(stream);
-    if (!Object.hasOwn(own, 'constructor') || own.constructor.name !== 'ClientHttp2Stream') return;
-    if (prototype.cork === watching) prototype.cork = cork;
+    if (own === other) return;
+    other = own;
+    if (own === null || !Object.hasOwn(own, 'constructor') || own.constructor.name !== 'ClientHttp2Stream') return;
+    Object.defineProperty(prototype, 'cork', plain);
     use(own);
+  };
+  const tapped = guard.tap('http2', plain.value, see); // for whoever wraps the method
+  guard.accessor(prototype, 'cork', (stream) => {
+    if (stream === prototype) return tapped;
+    guard.run('http2', see, stream);
+    return plain.value;
   });
-  prototype.cork = watching;
 }
 
 // forget takes the two files that Node.js has loaded out of its cache of modules: the function's view of that is its own.

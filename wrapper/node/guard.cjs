@@ -5,7 +5,7 @@
 // unchanged, that no stack trace shows a frame of the hook's, and that a hook which keeps failing switches itself off.
 
 const { writeSync } = require('fs');
-const { apply } = Reflect;
+const { apply, defineProperty } = Reflect;
 
 // Past this many failures the cause will not go away, and what is recorded would mislead.
 const MOST_FAILURES = 8;
@@ -89,11 +89,45 @@ function tap(what, original, observe, current) {
 
 // shadow puts a tap before an inherited method. inherited looks that up with each call, so that whoever replaces it where it is
 // inherited from, as node:domain does with emit, is still asked. Whoever lists what an object inherits finds the name as before.
-function shadow(prototype, name, observe, inherited) {
-  const value = tap(name, prototype[name], observe, Object.hasOwn(prototype, name) ? undefined : inherited);
-  let owner = prototype;
-  while (!Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner);
-  Object.defineProperty(prototype, name, { ...Object.getOwnPropertyDescriptor(owner, name), value });
+//
+// glance, if given, is asked on whose behalf the method is looked up, which is right before its call. Where it has seen what
+// there is to see and gives true, the caller gets the method itself: a tap whose code has left the processor's caches costs
+// several times as much as a call that finds it there, and most calls of most methods have nothing to tell. It may be asked
+// any number of times, by whoever looks at the property.
+function shadow(prototype, name, observe, inherited, glance) {
+  const own = Object.hasOwn(prototype, name);
+  const original = prototype[name];
+  const value = tap(name, original, observe, own ? undefined : inherited);
+  if (glance === undefined) {
+    Object.defineProperty(prototype, name, { ...described(prototype, name), value });
+    return;
+  }
+  const untapped = own ? () => original : inherited;
+  accessor(prototype, name, (self) => {
+    try {
+      if (failures < MOST_FAILURES && glance(self)) return untapped() || original;
+    } catch (error) {
+      failed(name, error);
+    }
+    return value;
+  });
+}
+
+// accessor has get asked for a property's value, with the object on whose behalf. Whoever assigns to it finds what he would find otherwise.
+function accessor(prototype, name, get) {
+  const { enumerable } = described(prototype, name);
+  Object.defineProperty(prototype, name, {
+    configurable: true,
+    enumerable,
+    get() { return get(this); },
+    set(value) { defineProperty(this, name, { configurable: true, enumerable: true, writable: true, value }); },
+  });
+}
+
+// described gives the descriptor of a property where it is inherited from.
+function described(object, name) {
+  while (!Object.hasOwn(object, name)) object = Object.getPrototypeOf(object);
+  return Object.getOwnPropertyDescriptor(object, name);
 }
 
 const MODULE = [
@@ -128,4 +162,4 @@ function trap(look) {
   return (target, thisArg, args) => apply(look(target, thisArg, args), thisArg, args);
 }
 
-module.exports = { run, tap, shadow, say, level, off };
+module.exports = { run, tap, shadow, accessor, say, level, off };

@@ -21,6 +21,7 @@ const MOST_BODY = 16777216; // and larger ones
 const PLAIN = /^[ !#-[\]-~]*$/; // what JSON text holds as it is
 const NOT_ASCII = /[^\x00-\x7e]/g;
 const LINE_FEED = 10;
+const SECOND = 1000000; // microseconds
 const LINE_END = Buffer.from('\n');
 const NAME = /^[A-Za-z0-9-]{1,64}$/;
 const MARK_BYTES = 8;
@@ -45,7 +46,10 @@ class Spool {
     this.mostFile = settings.spoolInvocationBytes;
     this.mostAll = settings.spoolDirBytes;
     this.invocation = 'none';
-    this.named = this.quoted = ''; // an invocation, and the same as JSON text
+    this.named = ''; // an invocation, and
+    this.opening = ''; // what stands in a header behind the kind, up to the time
+    this.second = -1; // of the last record's time, and
+    this.seconds = ''; // its digits
     this.why = ''; // the last record was not written
     this.length = this.size = 0; // of its bodies, and of all of it
     this.file = null; // the one that is being written
@@ -105,7 +109,8 @@ class Spool {
         // libuv adds O_CLOEXEC
         const fd = openSync(`${stem}.open`, O_APPEND | O_CREAT | O_EXCL | O_WRONLY, 0o600);
         const { dev, ino } = fstatSync(fd);
-        return { fd, dev, ino, stem, mark: this.mark(), bytes: 0, records: -1 }; // the first one is the process' description
+        const mark = this.mark();
+        return { fd, dev, ino, stem, head: HEAD + mark + '\n', start: '@' + mark + ' ', bytes: 0, records: -1 }; // the first one is the process' description
       } catch (error) {
         if (error.code === 'ENOENT' && !made) {
           made = true;
@@ -242,17 +247,30 @@ class Spool {
     const { file } = this;
     if (invocation !== this.named) {
       this.named = invocation;
-      this.quoted = quote(invocation);
+      this.opening = '","inv":' + quote(invocation) + ',"t":';
     }
-    const header = '{"kind":"' + kind + '","inv":' + this.quoted + ',"t":' + (this.wall + at - this.ticks) + fields + (parts === '' ? '}' : ',"parts":[' + parts + ']}');
+    const header = '{"kind":"' + kind + this.opening + this.time(at) + fields + (parts === '' ? '}' : ',"parts":[' + parts + ']}');
     const body = lines.length + length;
     this.length = length;
     this.size = header.length + body;
     if (file === null) return this.refuse(kind, this.keptBytes >= this.mostAll ? 'spool-full' : 'write-failed');
     if (!vital && file.bytes + this.size > this.mostFile) return this.refuse(kind, 'invocation-full');
     if (header.length > MOST_HEADER || body > MOST_BODY) return this.refuse(kind, 'too-large');
-    const text = '@' + file.mark + ' ' + body + ' ' + header + '\n' + lines;
-    return file.bytes === 0 ? HEAD + file.mark + '\n' + text : text;
+    const text = file.start + body + ' ' + header + '\n' + lines;
+    return file.bytes === 0 ? file.head + text : text;
+  }
+
+  // time gives the digits of the wall clock's time, in microseconds. A number beyond 32 bits costs a microsecond to make text of.
+  time(at) {
+    const t = this.wall + at - this.ticks;
+    const second = Math.floor(t / SECOND);
+    if (second !== this.second) {
+      this.second = second;
+      this.seconds = String(second);
+    }
+    if (second < 1) return String(t); // JSON's numbers do not begin with 0
+    const rest = (t - second * SECOND) | 0;
+    return this.seconds + (rest >= SECOND / 10 ? rest : String(SECOND + rest).slice(1));
   }
 
   refuse(kind, why) {
@@ -293,11 +311,16 @@ class Spool {
       if (two !== null) two.each(pieces);
       return this.gather(text, pieces);
     }
-    const b = this.room(text.length + this.length + 1);
-    let n = b.latin1Write(text, 0);
-    if (one !== null) n += one.copy(b, n);
-    if (two !== null) n += two.copy(b, n);
-    b[n++] = LINE_FEED;
+    const n = text.length + this.length + 1;
+    const b = this.room(n);
+    if (two === null && (one === null || one.plain)) {
+      b.latin1Write(one === null ? text + '\n' : text + one.given + '\n', 0);
+      return append(this.file.fd, b, 0, n);
+    }
+    let at = b.latin1Write(text, 0);
+    if (one !== null) at += one.copy(b, at);
+    if (two !== null) at += two.copy(b, at);
+    b[at] = LINE_FEED;
     return append(this.file.fd, b, 0, n);
   }
 

@@ -25,9 +25,11 @@ class Quoted {
 }
 
 const methods = new Quoted();
+const urls = new Quoted();
 const peers = new Quoted();
 const protocols = new Quoted();
 
+const SMALL = 2 ** 31;
 const MOST_FIELDS = 512; // what a record takes beside what is counted: names of fields, times, lengths
 
 function create(settings, guard, spool, handler) {
@@ -40,7 +42,7 @@ function create(settings, guard, spool, handler) {
       const lines = within(spool, settings.headerBytes, call.headers);
       const body = call.ready ? call.request : null;
       call.unwritten = spool.put('call.start', call.invocation, call.begun, ',"call":"' + call.id + '","lib":"' + call.lib + '","method":' + methods.text(call.method) +
-        ',"url":' + text(call.url) + (call.span === '' ? '' : ',"span":"' + call.span + '"'), join(head('headers', lines), body === null ? '' : body.told('request', body.kept)), lines, body, null, false);
+        ',"url":' + urls.text(call.url) + (call.span === '' ? '' : ',"span":"' + call.span + '"'), join(head('headers', lines), body === null ? '' : body.told('request', body.kept)), lines, body, null, false);
       call.headers = '';
     },
     ended(call) {
@@ -69,7 +71,7 @@ function end(settings, spool, call) {
   const { error, status } = call;
   const now = ticks();
   const fields = ',"call":"' + call.id + (status > 0 ? '","status":' + status : '"') + (call.proto === '' ? '' : ',"proto":' + protocols.text(call.proto)) +
-    (call.peer === '' ? '' : ',"peer":' + peers.text(call.peer)) + (status > 0 ? ',"ttfb":' + (call.first - call.begun) : '') + ',"dur":' + (now - call.begun) +
+    (call.peer === '' ? '' : ',"peer":' + peers.text(call.peer)) + (status > 0 ? ',"ttfb":' + whole(call.first - call.begun) : '') + ',"dur":' + whole(now - call.begun) +
     (error === null ? '' : failure(error.type, error.message, error.stack)) + (call.partial ? ',"partial":true' : '');
   const kept = (request === null ? 0 : request.kept) + (response === null ? 0 : response.kept);
   if (spool.fits(call.invocation, kept + sent.length + lines.length + fields.length + MOST_FIELDS)) {
@@ -178,6 +180,11 @@ class Call {
     this.partial = true;
     this.end();
   }
+}
+
+// whole gives a whole number as one that costs little to make text of, if it is small enough.
+function whole(n) {
+  return n < SMALL ? n | 0 : n;
 }
 
 function join(a, b) {

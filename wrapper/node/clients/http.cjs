@@ -9,7 +9,8 @@
 //	               emit         response, upgrade, connect, error, close
 //	IncomingMessage push        the response's body, piece by piece, and its end
 //
-// No listener is added, no stream is read, no header is set.
+// Most of the times when one of them is called, it has nothing to tell but that it is called, or what is told has been: see
+// guard.shadow. No listener is added, no stream is read, no header is set.
 
 const http = require('http');
 const { lines } = require('./call.cjs');
@@ -49,9 +50,9 @@ function attach(guard, calls, handler) {
   // Each has a function of its own that looks the method up: one for all would be slower.
   guard.shadow(request, 'write', (req, args) => sent(calls, handler, req, args, false), () => outgoing.write);
   guard.shadow(request, 'end', (req, args) => sent(calls, handler, req, args, true), () => outgoing.end);
-  guard.shadow(request, '_send', (req) => going(calls, handler, req), () => outgoing._send);
-  guard.shadow(request, 'emit', (req, args) => told(req, args), () => outgoing.emit);
-  guard.shadow(response, 'push', (res, args) => received(res, args[0]), () => readable.push);
+  guard.shadow(request, '_send', (req) => going(calls, handler, req), () => outgoing._send, (req) => goes(calls, handler, req));
+  guard.shadow(request, 'emit', (req, args) => told(req, args), () => outgoing.emit, tells);
+  guard.shadow(response, 'push', (res, args) => received(res, args[0]), () => readable.push, ended);
 }
 
 // of gives a request's call, or null if nobody is to see it. It is made with the first thing that happens to the request.
@@ -77,6 +78,14 @@ function sent(calls, handler, req, args, last) {
   const encoding = typeof args[1] === 'string' ? args[1] : undefined;
   if (last && call.begun < 0 && !call.pending) call.whole(chunk, encoding);
   else call.sent(chunk, encoding);
+}
+
+// goes is going for a request that is known.
+function goes(calls, handler, req) {
+  const call = Known.get(req);
+  if (call === undefined) return false;
+  if (call !== null && call.begun < 0) going(calls, handler, req);
+  return true;
 }
 
 function going(calls, handler, req) {
@@ -108,6 +117,22 @@ function address(req, host) {
   return /^https?:\/\//i.test(path) ? path : `${origin}/${path}`;
 }
 
+// tells is told for the two events that are seen by what Node.js has put on the request before: the answer, or that it is closed.
+function tells(req) {
+  const call = Known.get(req);
+  if (call === undefined) return false;
+  if (call === null || call.over) return true;
+  if (call.status > 0) {
+    if (req._closed !== true) return false;
+    call.closed();
+    return true;
+  }
+  const { res } = req;
+  if (!(res instanceof http.IncomingMessage) || res.upgrade || req.aborted || req.destroyed) return false;
+  responded(call, req, res);
+  return true;
+}
+
 function told(req, args) {
   const event = args[0];
   if (event !== 'response' && event !== 'error' && event !== 'close' && event !== 'upgrade' && event !== 'connect') return;
@@ -115,8 +140,7 @@ function told(req, args) {
   if (!call) return;
   switch (event) {
     case 'response':
-      answered(call, req, args[1]);
-      Known.set(args[1], call);
+      responded(call, req, args[1]);
       break;
     case 'upgrade': // from here on the socket is the function's
     case 'connect':
@@ -130,6 +154,12 @@ function told(req, args) {
       call.closed();
       break;
   }
+}
+
+function responded(call, req, res) {
+  if (call.status > 0 && Known.get(res) === call) return; // seen already
+  answered(call, req, res);
+  Known.set(res, call);
 }
 
 function answered(call, req, res) {
@@ -150,6 +180,16 @@ function peer(host, port) {
 }
 
 const last = { host: '', port: 0, text: '' };
+
+// ended is received for the end of an answer that has come to it: Node.js notes that first.
+function ended(res) {
+  const call = Known.get(res);
+  if (call === undefined) return false;
+  if (call === null || call.over) return true;
+  if (res.complete !== true) return false;
+  call.end();
+  return true;
+}
 
 function received(res, chunk) {
   const call = Known.get(res);

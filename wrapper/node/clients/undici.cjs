@@ -11,6 +11,9 @@ const { lines } = require('./call.cjs');
 // HTTP/1's headers begin with a line that ends so; over HTTP/2 there are headers only.
 const REQUEST_LINE = ' HTTP/1.1';
 
+const { latin1Slice } = Buffer.prototype;
+const { apply } = Reflect;
+
 const tapped = new WeakSet(); // prototypes of undici's Requests
 let prototype = null; // the last one that was tapped
 let untapped = false; // a copy has no such methods
@@ -18,23 +21,24 @@ let untapped = false; // a copy has no such methods
 // attach gives what takes the messages of undici:request:create.
 function attach(guard, calls, handler, { Known, peer }) {
   const api = handler.api && `http://${handler.api}`;
-  // The first argument of run is what a message says something about.
-  const on = (name, use) => channels.subscribe(`undici:${name}`, (message) => {
-    guard.run('undici', use, Known.get(message.request), message);
-  });
-  on('client:sendHeaders', (call, message) => { if (call) sending(call, message, peer); });
-  on('request:headers', (call, { response }) => { if (call) call.answered(response.statusCode, received(response.headers)); });
-  on('request:trailers', (call) => { if (call) call.end(); });
+  // use gets what a message says something about, if that is known. Anybody may publish anything.
+  const take = (use, message) => {
+    const call = Known.get(message.request);
+    if (call) use(call, message);
+  };
+  const on = (name, use) => channels.subscribe(`undici:${name}`, (message) => guard.run('undici', take, use, message));
+  on('client:sendHeaders', (call, message) => sending(call, message, peer));
+  on('request:headers', (call, { response }) => call.answered(response.statusCode, received(response.headers)));
+  on('request:trailers', (call) => call.end());
   on('request:error', (call, { error }) => {
-    if (!call) return;
     call.fail(error);
     call.partial = call.status > 0;
     call.end();
   });
   const pieces = () => {
     untapped = true;
-    on('request:bodyChunkSent', (call, { request, chunk }) => { if (call && !tapped.has(Object.getPrototypeOf(request))) call.sent(chunk); });
-    on('request:bodyChunkReceived', (call, { request, chunk }) => { if (call && !tapped.has(Object.getPrototypeOf(request))) call.received(chunk); });
+    on('request:bodyChunkSent', (call, { request, chunk }) => { if (!tapped.has(Object.getPrototypeOf(request))) call.sent(chunk); });
+    on('request:bodyChunkReceived', (call, { request, chunk }) => { if (!tapped.has(Object.getPrototypeOf(request))) call.received(chunk); });
   };
   return ({ request }) => {
     const from = origin(request);
@@ -101,7 +105,7 @@ function received(headers) {
   let size = headers.length / 2 * 4 - 2; // ": " and line ends, but for the last one
   for (let i = 0; i < headers.length; i++) size += headers[i].length;
   if (last.byteOffset + last.byteLength - first.byteOffset !== size) return lines(headers);
-  return Buffer.from(first.buffer, first.byteOffset, size).latin1Slice() + '\r\n';
+  return apply(latin1Slice, new Uint8Array(first.buffer, first.byteOffset, size), []) + '\r\n';
 }
 
 // sending takes what goes out. The request's own headers were told when it was made; undici adds some, and so do other
