@@ -84,7 +84,14 @@ function tap(what, original, observe, current) {
     }
     return become;
   };
-  return new Proxy(original, { apply: trap(look) });
+  return new Proxy(original, {
+    // Made with the first call: WebAssembly takes two milliseconds to begin with, and many functions never send a request.
+    get apply() {
+      const value = trap(look);
+      defineProperty(this, 'apply', { value });
+      return value;
+    },
+  });
 }
 
 // shadow puts a tap before an inherited method. inherited looks that up with each call, so that whoever replaces it where it is
@@ -145,11 +152,12 @@ const MODULE = [
   0x0b,
 ];
 
-const compiled = compile();
+const { Module, Instance } = globalThis.WebAssembly || {};
+let compiled;
 
 function compile() {
   try {
-    return new WebAssembly.Module(new Uint8Array(MODULE));
+    return new Module(new Uint8Array(MODULE));
   } catch {
     return null;
   }
@@ -158,7 +166,12 @@ function compile() {
 // trap gives the trap around look: an instance of its own, because the trap is not told whose it is, and two taps may be on one
 // function. Without WebAssembly (node --jitless) it is an ordinary function: it shows in stack traces, and nothing else changes.
 function trap(look) {
-  if (compiled !== null) return new WebAssembly.Instance(compiled, { a: { l: look, c: apply } }).exports.t;
+  try {
+    if (compiled === undefined) compiled = compile();
+    if (compiled !== null) return new Instance(compiled, { a: { l: look, c: apply } }).exports.t;
+  } catch {
+    // No memory, or no stack.
+  }
   return (target, thisArg, args) => apply(look(target, thisArg, args), thisArg, args);
 }
 
