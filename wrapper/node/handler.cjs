@@ -16,9 +16,12 @@ const { Following } = require('./following.cjs');
 const { apply } = Reflect;
 const { then } = Promise.prototype;
 const parse = JSON.parse;
+const { keys } = Object;
 
 const MOST_ERROR = 1048576; // longer error bodies are not taken apart; the longest that carries what is kept is far below
 const MOST_STATUS = 65536; // longer responses are not searched for a status; the extension has what was kept of them
+const SMALL_MESSAGE = 2048; // characters: see spool/FORMAT.md
+const MOST_NAMES = 600; // members of an event: one of more is a batch itself
 const MOST_COUNTED = 1048576; // counting the bytes of a string costs a millisecond for each megabyte
 const INVOCATION = '/2018-06-01/runtime/invocation/';
 const EXIT = 'Runtime.ExitError'; // Lambda's own word
@@ -142,7 +145,7 @@ class Handler {
         return id;
       }
     }
-    run.unhook = eventBytes > 0 ? intercept(this.guard, payload, (event) => this.shortened(run, event)) : null;
+    run.unhook = eventBytes > 0 ? intercept(this.guard, payload, (event) => this.shortened(run, payload, event)) : null;
     if (!run.unhook) this.begun(run, null);
     return id;
   }
@@ -164,10 +167,15 @@ class Handler {
     this.spool.write('invocation.start', run.id, start, parts);
   }
 
-  // shortened records the start with an event that is too large to be kept whole. The client has just parsed it.
-  shortened(run, event) {
+  // shortened records the start with an event that is too large to be kept whole: its text, and what the client has just made of it.
+  shortened(run, payload, event) {
+    const budget = this.settings.eventBytes;
+    if (small(event, payload.length)) {
+      this.begun(run, [{ of: 'event', data: beginning(payload, budget), size: -1, truncated: true }]);
+      return;
+    }
     if (shorten === null) ({ shorten } = require('./shorten.cjs')); // most functions never need it
-    const data = shorten(event, this.settings.eventBytes);
+    const data = shorten(event, budget);
     this.begun(run, [{ of: 'event', data, size: -1, truncated: true, shortened: true }]);
   }
 
@@ -302,6 +310,21 @@ function intercept(guard, source, use) {
   return undo;
 }
 
+// small tells whether an event of so many characters is a batch of small messages: as it begins, it holds about as many as if it
+// were shortened, which takes a walk.
+function small(event, length) {
+  if (typeof event !== 'object' || event === null) return false;
+  if (Array.isArray(event)) return length <= SMALL_MESSAGE * event.length;
+  const names = keys(event);
+  if (names.length > MOST_NAMES) return true;
+  for (const name of names) if (Array.isArray(event[name]) && length <= SMALL_MESSAGE * event[name].length) return true;
+  return false;
+}
+
+function beginning(text, budget) {
+  return Buffer.from(text.slice(0, budget)).subarray(0, budget);
+}
+
 function withoutFrame(error) {
   error.stack = error.stack.split('\n').filter((line) => !line.includes(__filename)).join('\n');
 }
@@ -313,7 +336,7 @@ function answered(run, budget) {
   const { body } = run;
   const size = body.length <= MOST_COUNTED ? Buffer.byteLength(body) : -1;
   const whole = size >= 0 && size <= budget;
-  const data = whole ? body : Buffer.from(body.slice(0, budget)).subarray(0, budget);
+  const data = whole ? body : beginning(body, budget);
   return { status: status(body), parts: budget > 0 ? [{ of: 'response', data, size, truncated: !whole }] : null };
 }
 

@@ -225,7 +225,7 @@ func TestProcess(t *testing.T) {
 	})
 }
 
-// TestLargeEvent looks at what is kept of an event that is larger than the budget: whole JSON with the ids of all messages.
+// TestLargeEvent looks at what is kept of an event that is larger than the budget: whole JSON with the ids of all messages, or the beginning of a batch of small ones.
 func TestLargeEvent(t *testing.T) {
 	type message struct {
 		ID   string `json:"messageId"`
@@ -244,14 +244,19 @@ func TestLargeEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	batch := `{"story":"value","list":[],"Records":[` + strings.Repeat(`{"messageId":"small"},`, 5000) + `0]}`
 	eachRuntime(t, func(t *testing.T, rt runtimes.Runtime) {
 		dir := filepath.Join(t.TempDir(), "spool")
-		run(t, rt, story{handler: "styles.handler", events: []string{string(text), string(text)}}, true, dir)
+		run(t, rt, story{handler: "styles.handler", events: []string{string(text), string(text), batch}}, true, dir)
 		starts := of(spooled(t, dir), spool.KindInvocationStart)
-		if len(starts) != 2 {
-			t.Fatalf("%d starts, want 2", len(starts))
+		if len(starts) != 3 {
+			t.Fatalf("%d starts, want 3", len(starts))
 		}
-		for _, r := range starts {
+		part, data, _ := starts[2].Part(spool.PartEvent)
+		if string(data) != batch[:1<<16] || !part.Truncated || part.Shortened {
+			t.Errorf("kept %+v of the batch of small messages: %.60s", part, data)
+		}
+		for _, r := range starts[:2] {
 			part, data, ok := r.Part(spool.PartEvent)
 			event.Records = nil
 			if err := json.Unmarshal(data, &event); !ok || err != nil || !part.Truncated || !part.Shortened || len(data) > 1<<16 {

@@ -142,3 +142,44 @@ test('no frame of the hook is in a stack trace', () => {
   const line = (s) => s.split('\n').map((l) => l.replace(/:\d+:\d+\)?$/, ''));
   assert.deepStrictEqual(line(outer()), line(without));
 });
+
+// shadowed gives a class whose method m is inherited and shadowed, with what is seen of it.
+function shadowed(glance) {
+  const { guard, lines } = load();
+  class Parent { m(a) { return a; } }
+  class Child extends Parent {}
+  const seen = [];
+  guard.shadow(Child.prototype, 'm', (self, args) => seen.push(args[0]), () => Parent.prototype.m, glance);
+  return { Parent, Child, seen, lines };
+}
+
+test('who has glanced is not asked again', () => {
+  const { Parent, Child, seen } = shadowed((self) => self.known === true);
+  const known = Object.assign(new Child(), { known: true });
+  assert.deepStrictEqual([new Child().m(1), known.m(2), Child.prototype.m(3)], [1, 2, 3]);
+  assert.deepStrictEqual(seen, [1, 3]);
+  assert.strictEqual(known.m, Parent.prototype.m);
+  Parent.prototype.m = () => 'replaced';
+  assert.deepStrictEqual([new Child().m(4), known.m(5)], ['replaced', 'replaced']);
+});
+
+test('a glance that throws leaves the tap', () => {
+  const { Child, seen, lines } = shadowed(() => { throw new Error('ours'); });
+  assert.strictEqual(new Child().m(1), 1);
+  assert.deepStrictEqual([seen, lines.length], [[1], 1]);
+});
+
+test('who assigns to a method that is glanced at finds what he has assigned', () => {
+  const { Child, seen } = shadowed(() => true);
+  const object = new Child();
+  const own = () => 'own';
+  object.m = own;
+  assert.deepStrictEqual(Object.getOwnPropertyDescriptor(object, 'm'), { configurable: true, enumerable: true, writable: true, value: own });
+  assert.strictEqual(new Child().m(1), 1);
+  const { m } = Child.prototype;
+  Child.prototype.m = function (...args) { return ['wrapped', m.apply(this, args)]; };
+  assert.deepStrictEqual(new Child().m(2), ['wrapped', 2]);
+  Object.freeze(object);
+  assert.strictEqual(object.m(), 'own');
+  assert.deepStrictEqual(seen, []);
+});

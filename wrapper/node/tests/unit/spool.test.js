@@ -278,3 +278,11 @@ for (const lines of ['', 'a: \xe4\r\n', `long: ${'x'.repeat(9000)}\r\n`]) {
     }
   });
 }
+
+for (const [wall, digits] of [[1763889000000, '1763889000000000'], [1763889000007, '1763889000007000'], [1763889000999, '1763889000999000'], [7, '7000'], [0, '0'], [-1500, '-1500000']]) {
+  test(`the wall clock at ${wall} ms, in microseconds`, (t) => {
+    const { spool } = open(t);
+    spool.wall = wall * 1000;
+    assert.strictEqual(spool.time(spool.ticks), digits);
+  });
+}

@@ -77,3 +77,22 @@ test('an http that is not the known one is said and left alone', () => {
   assert.strictEqual(Object.hasOwn(http.ClientRequest.prototype, 'emit'), false);
   assert.match(f.lines.join(''), /http is not as the hook knows it/);
 });
+
+test('whatever somebody publishes for undici throws nothing', () => {
+  const { channel } = require('diagnostics_channel');
+  const f = fresh();
+  const guard = f.load('guard.cjs');
+  const undici = f.load('clients/undici.cjs');
+  const http = f.load('clients/http.cjs');
+  f.done();
+  const uncaught = [];
+  const { nextTick } = process;
+  process.nextTick = (report) => uncaught.push(report); // where diagnostics_channel throws what a subscriber has thrown
+  try {
+    undici.attach(guard, {}, { api: '' }, http);
+    for (const message of [undefined, null, 17, {}, { request: 'text' }]) channel('undici:request:headers').publish(message);
+  } finally {
+    process.nextTick = nextTick;
+  }
+  assert.deepStrictEqual(uncaught, []);
+});
