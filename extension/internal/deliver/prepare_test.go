@@ -14,17 +14,21 @@ import (
 type preparing struct {
 	fake
 	told   []string
+	pieces [][]byte // that it was told of
+	sent   [][]byte // of the last request
 	breaks bool
 }
 
 func (p *preparing) Ahead(_ string, payload []byte) {
 	p.told = append(p.told, names(payload)...)
+	p.pieces = append(p.pieces, payload)
 	if p.breaks {
 		panic("broken")
 	}
 }
 
 func (p *preparing) SendPieces(ctx context.Context, signal string, pieces [][]byte) (export.Result, error) {
+	p.sent = pieces
 	return p.Send(ctx, signal, bytes.Join(pieces, nil))
 }
 
@@ -74,4 +78,17 @@ func TestPrepareBeginsAnew(t *testing.T) {
 		t.Errorf("told of %q", got)
 	}
 	s.want(&p.fake, "a x y")
+}
+
+// TestPiecesAreSentAsTheyWereTold: the same memory, so that nobody has to compare them.
+func TestPiecesAreSentAsTheyWereTold(t *testing.T) {
+	p := new(preparing)
+	s := newStand(t, nil, Exporter{Name: "otlp", Signals: []string{otlplog.Traces}, Sender: p})
+	s.invoke("a")
+	s.add("x", "y")
+	s.Prepare()
+	s.invoke("z")
+	if len(p.pieces) != 2 || len(p.sent) != 3 || &p.sent[0][0] != &p.pieces[0][0] || &p.sent[1][0] != &p.pieces[1][0] {
+		t.Errorf("told of %d pieces, sent %d", len(p.pieces), len(p.sent))
+	}
 }

@@ -79,6 +79,46 @@ func TestAheadIsUsed(t *testing.T) {
 	}
 }
 
+// TestPieces arrive as one, and those that were compressed ahead are not compressed again: their bytes are changed afterwards, which nobody may.
+func TestPieces(t *testing.T) {
+	a, b, c := text(100_000), text(3_000), text(2_000)
+	tests := map[string]struct {
+		compress bool
+		ahead    int // pieces that were
+		used     bool
+	}{
+		"as they are":   {false, 0, false},
+		"compressed":    {true, 0, false},
+		"one ahead":     {true, 1, true},
+		"all ahead":     {true, 3, true},
+		"too many were": {true, 4, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got []byte
+			s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = unzipped(t, r) }))
+			defer s.Close()
+			client := client(t, Endpoint{URL: s.URL, Compress: test.compress})
+			first := bytes.Clone(a)
+			pieces := [][]byte{first, b, c}
+			for _, piece := range append(pieces[:3:3], b)[:test.ahead] {
+				client.Ahead(otlplog.Traces, piece)
+			}
+			first[0]++
+			want := bytes.Join(pieces, nil)
+			if test.used {
+				want[0]--
+			}
+			if _, err := client.SendPieces(t.Context(), otlplog.Traces, pieces); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%d bytes arrived that are not the %d expected", len(got), len(want))
+			}
+		})
+	}
+}
+
 // TestAheadOfWhatIsNotCompressed does nothing, nor does it for a signal that goes nowhere.
 func TestAheadOfWhatIsNotCompressed(t *testing.T) {
 	c := client(t, Endpoint{URL: "http://127.0.0.1:1"})
