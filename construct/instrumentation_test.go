@@ -258,3 +258,14 @@ func TestNilIsNamed(t *testing.T) {
 		mustHold(t, panicOf(t, call), want, "give it")
 	}
 }
+
+// TestPairsAroundTokens: what is written around a token is one value with it, not another pair.
+func TestPairsAroundTokens(t *testing.T) {
+	const name = "shop"
+	unknown := *awscdk.Fn_ImportValue(jsii.String("x"))
+	for value, want := range map[string]string{"a,b=c " + unknown + " 100%": "k=a%2Cb=c%20" + unknown + "%20100%25", name + ",x": "k=" + name + "%2Cx", unknown: "k=" + unknown} {
+		if got := renderPairs(&map[string]*string{"k": &value}); got != want {
+			t.Errorf("%q is %q, want %q", value, got, want)
+		}
+	}
+}

@@ -36,9 +36,9 @@ func (i *Instrumentation) layer() LayerSource {
 type ownLayer struct{}
 
 func (ownLayer) of(stack awscdk.Stack, architecture string) (awslambda.ILayerVersion, error) {
-	id := layerIDs[architecture]
-	if made, ok := stack.Node().TryFindChild(jsii.String(id)).(awslambda.ILayerVersion); ok {
-		return made, nil
+	id, there := freeID(stack, architecture)
+	if there != nil {
+		return there, nil
 	}
 	made, err := newLayer(stack, id, &InstrumentationLayerProps{Architecture: architectureOf(architecture)})
 	if err != nil {
@@ -48,6 +48,22 @@ func (ownLayer) of(stack awscdk.Stack, architecture string) (awslambda.ILayerVer
 }
 
 func (ownLayer) check() error { return nil }
+
+// freeID gives an id for a layer of an architecture that nothing in the stack has, another source's layer or a construct of the user's, or the stack's own layer that stands
+// before it.
+func freeID(stack awscdk.Stack, architecture string) (id string, own *instrumentationLayer) {
+	id = layerIDs[architecture]
+	for n := 2; ; n++ {
+		child := stack.Node().TryFindChild(&id)
+		if child == nil {
+			return id, nil
+		}
+		if made, is := child.(*instrumentationLayer); is && made.architecture == architecture {
+			return id, made
+		}
+		id = layerIDs[architecture] + strconv.Itoa(n)
+	}
+}
 
 func architectureOf(name string) awslambda.Architecture {
 	if name == layer.ARM64 {

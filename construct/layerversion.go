@@ -42,7 +42,7 @@ type InstrumentationLayerProps struct {
 
 type instrumentationLayer struct {
 	awslambda.LayerVersion
-	hash string
+	hash, architecture string
 }
 
 // NewInstrumentationLayer makes a layer for one architecture from an asset that is built here and now, or taken from the cache.
@@ -76,7 +76,7 @@ func newLayer(scope constructs.Construct, id string, props *InstrumentationLayer
 	if err != nil {
 		return nil, err
 	}
-	l := &instrumentationLayer{hash: hash}
+	l := &instrumentationLayer{hash: hash, architecture: name}
 	awslambda.NewLayerVersion_Override(l, scope, &id, &awslambda.LayerVersionProps{
 		// A zip, because modes on disk get lost (Windows, a umask); a hash of our own, because the CDK's leaves modes out.
 		Code: awslambda.Code_FromAsset(jsii.String(file), &awss3assets.AssetOptions{

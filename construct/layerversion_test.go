@@ -120,3 +120,25 @@ func TestLayerErrorNamesThePath(t *testing.T) {
 	message := panicOf(t, func() { NewInstrumentationLayer(stack, jsii.String("Layer"), nil) })
 	mustHold(t, message, "Shop/Layer", "no go command", "install Go")
 }
+
+// TestTheOwnLayerBesideOthers: another source's layer of the same stack, or a construct of the user's, may have the name that the stack's own would have.
+func TestTheOwnLayerBesideOthers(t *testing.T) {
+	stack := newStack(t)
+	awscdk.NewCfnCondition(stack, jsii.String("AfterglowLayerArm64"), nil)
+	shared := &Instrumentation{Layer: LayerFromArn(&LayerArns{X86_64: jsii.String("arn:aws:lambda:us-east-1:123456789012:layer:x:1")})}
+	props := python()
+	Instrument(awslambda.NewFunction(stack, jsii.String("Imported"), &props), shared)
+	for _, architecture := range []awslambda.Architecture{awslambda.Architecture_X86_64(), awslambda.Architecture_ARM_64()} {
+		for n := range 2 {
+			props := python()
+			props.Architecture = architecture
+			Instrument(awslambda.NewFunction(stack, jsii.String(fmt.Sprint("Own", *architecture.Name(), n)), &props), nil)
+		}
+	}
+	template := assertions.Template_FromStack(stack, nil)
+	template.ResourceCountIs(jsii.String("AWS::Lambda::LayerVersion"), jsii.Number(2))
+	template.ResourcePropertiesCountIs(jsii.String("AWS::Lambda::Function"), map[string]any{"Layers": assertions.Match_AnyValue()}, jsii.Number(5))
+	if errs := assertions.Annotations_FromStack(stack).FindError(jsii.String("*"), assertions.Match_AnyValue()); len(*errs) > 0 {
+		t.Errorf("%v", *(*errs)[0].Entry)
+	}
+}

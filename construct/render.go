@@ -262,13 +262,20 @@ func renderPairs(pairs *map[string]*string) string {
 	}
 	var entries []string
 	for _, key := range sortedKeys(*pairs) {
-		value := deref((*pairs)[key])
-		if !isToken(value) {
-			value = url.PathEscape(value) // commas and percent signs have a meaning there
-		}
-		entries = append(entries, key+"="+value)
+		entries = append(entries, key+"="+escape(deref((*pairs)[key])))
 	}
 	return strings.Join(entries, ",")
+}
+
+// escape writes a value of a pair, where commas and percent signs have a meaning, as it is written around tokens.
+func escape(value string) string {
+	var b strings.Builder
+	at := 0
+	for _, token := range tokens.FindAllStringIndex(value, -1) {
+		b.WriteString(url.PathEscape(value[at:token[0]]) + value[token[0]:token[1]])
+		at = token[1]
+	}
+	return b.String() + url.PathEscape(value[at:])
 }
 
 // isToken tells whether a text holds a token, by the mark that the CDK's encoding puts there: to ask the CDK takes a way to another process and back.
