@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/jsii-runtime-go"
@@ -238,5 +239,16 @@ func TestHints(t *testing.T) {
 	mustHold(t, infos("/Shop/First"), "its timeout is 3 s", "said once")
 	if got := infos("/Shop/Second"); got != "" {
 		t.Errorf("hints %q, want them once for functions with the same settings", got)
+	}
+}
+
+// TestXRayOfTheEnvironment: who names X-Ray in the function's own environment needs the permission as well.
+func TestXRayOfTheEnvironment(t *testing.T) {
+	for exporters, want := range map[string]float64{"xray": 1, "log, xray": 1, "log": 0} {
+		stack := newStack(t)
+		props := python()
+		props.Environment = &map[string]*string{envExporters: &exporters}
+		Instrument(awslambda.NewFunction(stack, jsii.String("F"), &props), nil)
+		assertions.Template_FromStack(stack, nil).ResourceCountIs(jsii.String("AWS::IAM::Policy"), &want)
 	}
 }

@@ -108,10 +108,14 @@ func (i *Instrumentation) completeFor(s functionState, variables map[string]stri
 	if i.Exporters != nil {
 		return wanted, *i.Exporters
 	}
+	byDefault := ToXRay()
 	if s.exporting() {
+		named, _ := s.environment[envExporters].(string)
+		if slices.Contains(strings.FieldsFunc(named, func(r rune) bool { return r == ',' || r == ' ' }), byDefault.kind()) { // which needs a permission, whoever names it
+			return wanted, []Exporter{byDefault}
+		}
 		return wanted, nil
 	}
-	byDefault := ToXRay()
 	wanted[envExporters] = byDefault.kind()
 	return wanted, []Exporter{byDefault}
 }
