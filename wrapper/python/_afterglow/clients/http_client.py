@@ -460,7 +460,10 @@ def _meets(call, sock):
             call.peer = _getpeername(sock)
         except OSError:
             return  # gone already; the library will say so
-        calls.remember(_peers, id(sock), (ref(sock), call.peer))
+        try:
+            calls.remember(_peers, id(sock), (ref(sock), call.peer))
+        except TypeError:
+            pass  # of a class with slots and no place for references: it is asked each time
 
 
 @guard.observer
