@@ -19,6 +19,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"go/version"
 	"io"
 	"io/fs"
 	"os"
@@ -40,10 +41,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	out := flags.String("o", "", "`folder` for the overlay (default: one of this program's own in the user's cache)")
 	source := flags.String("source", "", "`folder` with Afterglow's source, instead of a released version")
+	tags := flags.String("tags", "", "the `list` of tags that go build is given, if package main or what it imports depends on them")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	o := overlay{ctx: ctx, main: ".", out: *out, source: *source, stderr: stderr, replace: map[string]string{}}
+	o := overlay{ctx: ctx, main: ".", out: *out, source: *source, tags: "-tags=" + *tags, replace: map[string]string{}}
 	if flags.NArg() > 0 {
 		o.main = flags.Arg(0)
 	}
@@ -60,7 +62,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type overlay struct {
 	ctx               context.Context
 	main, out, source string
-	stderr            io.Writer
+	tags              string            // the flag
+	work              string            // the go.work that go build goes by, if any
 	replace           map[string]string // files as go build sees them: files with what it reads
 }
 
@@ -68,14 +71,21 @@ func (o *overlay) make() (file string, err error) {
 	if o.main, err = filepath.Abs(o.main); err != nil {
 		return "", fmt.Errorf("find package main: %w", err)
 	}
-	var env struct{ GOROOT, GOVERSION, GOMOD string }
-	if text, err := o.command("go", "env", "-json", "GOROOT", "GOVERSION", "GOMOD"); err != nil {
+	var env struct{ GOROOT, GOVERSION, GOMOD, GOMODCACHE, GOWORK string }
+	if text, err := o.command("go", "env", "-json", "GOROOT", "GOVERSION", "GOMOD", "GOMODCACHE", "GOWORK"); err != nil {
 		return "", err
 	} else if err := json.Unmarshal(text, &env); err != nil {
 		return "", fmt.Errorf("read go env: %w", err)
 	}
 	if env.GOMOD == "" || env.GOMOD == os.DevNull {
 		return "", fmt.Errorf("%s is in no module: run this where the function's go.mod is", o.main)
+	}
+	if below(env.GOROOT, env.GOMODCACHE) {
+		return "", fmt.Errorf("%s is one that the go command has fetched for this module into %s, where it lets no overlay replace anything: install %[1]s, as by copying %s to another folder, and have go in PATH be that one's bin/go",
+			env.GOVERSION, env.GOMODCACHE, env.GOROOT)
+	}
+	if o.work = env.GOWORK; o.work == "off" {
+		o.work = ""
 	}
 	if o.out == "" {
 		cache, err := os.UserCacheDir()
@@ -116,12 +126,12 @@ var AfterglowSee func(*Transport, *Request) (*Request, func(*Response, error) (*
 	answers = `package main
 
 import (
-	afterglowHTTP "net/http"
+	_afterglowHTTP "net/http"
 
-	afterglow "` + overlaid + `"
+	_afterglowHook "` + overlaid + `"
 )
 
-var _ = afterglow.Install(&afterglowHTTP.AfterglowSee)
+var _ = _afterglowHook.Install(&_afterglowHTTP.AfterglowSee)
 `
 )
 
@@ -143,7 +153,7 @@ func (o *overlay) see(dir, version string) error {
 
 // answer has package main answer, from a file that is initialised before the others.
 func (o *overlay) answer() error {
-	name, err := o.command("go", "list", "-f", "{{.Name}}", ".")
+	name, err := o.command("go", "list", o.tags, "-f", "{{.Name}}", ".")
 	if err != nil {
 		return err
 	}
@@ -160,17 +170,19 @@ func (o *overlay) require(goMod string) error {
 	}
 	dir := filepath.Dir(goMod)
 	if _, err := os.Stat(filepath.Join(dir, "vendor")); err == nil {
-		return fmt.Errorf("%s has a vendor folder: run go get -tool %s there, which has it in that folder as well, and then this again", dir, overlaid)
+		return fmt.Errorf("%s has a vendor folder: run go get -tool %s and go mod vendor there, which has it in that folder as well, and then this again", dir, overlaid)
 	}
-	copied := filepath.Join(o.out, "go.mod")
+	if o.work != "" {
+		return fmt.Errorf("%s is part of %s, where the go command takes go.mod from no other place: run go get -tool %s there, or set GOWORK=off for this and for go build", dir, o.work, overlaid)
+	}
+	copied, sum := filepath.Join(o.out, "go.mod"), strings.TrimSuffix(goMod, ".mod")+".sum"
 	if err := copyFile(goMod, copied); err != nil {
 		return err
 	}
-	sum := strings.TrimSuffix(goMod, ".mod") + ".sum"
 	if err := copyFile(sum, filepath.Join(o.out, "go.sum")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	edit := []string{"mod", "edit", "-require=" + module + "@" + o.version()}
+	edit := []string{"-require=" + module + "@" + o.version()}
 	if o.source != "" {
 		source, err := filepath.Abs(o.source)
 		if err != nil {
@@ -178,43 +190,58 @@ func (o *overlay) require(goMod string) error {
 		}
 		edit = append(edit, "-replace="+module+"="+source)
 	}
-	if _, err := o.command("go", append(edit, copied)...); err != nil {
+	if err := o.resolve(copied, edit); err != nil {
+		return err
+	}
+	keep, err := o.kept(goMod, copied)
+	if err != nil {
+		return err
+	}
+	if len(keep) > 0 {
+		if err := o.resolve(copied, keep); err != nil {
+			return err
+		}
+	}
+	o.replace[goMod], o.replace[sum] = copied, filepath.Join(o.out, "go.sum")
+	return nil
+}
+
+// resolve edits a go.mod, and has the go command add what is missing in it and its go.sum, which it does where it is asked with leave what the program imports.
+func (o *overlay) resolve(mod string, edit []string) error {
+	if _, err := o.command("go", append(append([]string{"mod", "edit"}, edit...), mod)...); err != nil {
 		return err
 	}
 	file, err := o.write()
 	if err != nil {
 		return err
 	}
-	// To be asked what the program imports, with leave to add it, has the go command add what is missing in both files.
-	if _, err := o.command("go", "list", "-overlay", file, "-modfile", copied, "-mod=mod", "-deps", "."); err != nil {
-		return err
-	}
-	o.replace[goMod], o.replace[sum] = copied, filepath.Join(o.out, "go.sum")
-	return o.compare(goMod, copied)
+	_, err = o.command("go", "list", o.tags, "-overlay", file, "-modfile", mod, "-mod=mod", "-deps", ".")
+	return err
 }
 
-// compare refuses a go.mod that has had to change the version of Go, on which it depends what the function's code means, and tells of a runtime client that
-// is another one.
-func (o *overlay) compare(before, after string) error {
+// kept gives the edits by which the function's modules stay in the versions that they had: Afterglow requires some of them too, but what the hook takes of them,
+// which is one function of the runtime client's, all versions have. It refuses a go.mod whose version of the language, on which it depends what code means, had to change.
+func (o *overlay) kept(before, after string) (edits []string, err error) {
 	was, err := o.versions(before)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	is, err := o.versions(after)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if was["go"] != is["go"] {
-		return fmt.Errorf("%s says go %s, and Afterglow needs %s: run go get go@%s there first", before, was["go"], is["go"], is["go"])
+	if version.Lang("go"+was["go"]) != version.Lang("go"+is["go"]) {
+		return nil, fmt.Errorf("%s says go %s, and Afterglow needs %s: run go get go@%s there first", before, was["go"], is["go"], is["go"])
 	}
-	const client = "github.com/aws/aws-lambda-go"
-	if was[client] != "" && was[client] != is[client] {
-		fmt.Fprintf(o.stderr, "overlay: the function is built with %s %s, the oldest that Afterglow knows, instead of %s\n", client, is[client], was[client])
+	for path, v := range was {
+		if is[path] != "" && is[path] != v && path != "go" {
+			edits = append(edits, "-replace="+path+"@"+is[path]+"="+path+"@"+v)
+		}
 	}
-	return nil
+	return edits, nil
 }
 
-// versions gives the versions that a go.mod requires, and its Go's.
+// versions gives the versions that a go.mod requires, but of what it replaces, and its Go's.
 func (o *overlay) versions(file string) (map[string]string, error) {
 	text, err := o.command("go", "mod", "edit", "-json", file)
 	if err != nil {
@@ -223,6 +250,7 @@ func (o *overlay) versions(file string) (map[string]string, error) {
 	var mod struct {
 		Go      string
 		Require []struct{ Path, Version string }
+		Replace []struct{ Old struct{ Path string } }
 	}
 	if err := json.Unmarshal(text, &mod); err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
@@ -230,6 +258,9 @@ func (o *overlay) versions(file string) (map[string]string, error) {
 	versions := map[string]string{"go": mod.Go}
 	for _, r := range mod.Require {
 		versions[r.Path] = r.Version
+	}
+	for _, r := range mod.Replace {
+		delete(versions, r.Old.Path) // it is what the function says, whoever requires it
 	}
 	return versions, nil
 }
@@ -276,6 +307,12 @@ func (o *overlay) command(name string, args ...string) ([]byte, error) {
 		return nil, fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, complaint.Bytes())
 	}
 	return text, nil
+}
+
+// below tells whether a folder is in another one.
+func below(dir, other string) bool {
+	rel, err := filepath.Rel(other, dir)
+	return err == nil && other != "" && filepath.IsLocal(rel)
 }
 
 func copyFile(from, to string) error {

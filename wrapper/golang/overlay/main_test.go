@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"debug/buildinfo"
 	"encoding/json"
 	"maps"
 	"os"
@@ -41,6 +42,7 @@ func TestRefusals(t *testing.T) {
 		{"no package main", map[string]string{"go.mod": "module m\n\ngo 1.25.0\n", "a.go": "package a\n"}, nil, "give the folder of the function's package main"},
 		{"a vendor folder", map[string]string{"go.mod": "module m\n\ngo 1.25.0\n", "main.go": function, "vendor/modules.txt": ""}, nil, "vendor folder: run go get"},
 		{"an older language", map[string]string{"go.mod": "module m\n\ngo 1.21\n", "main.go": function}, []string{"-source", filepath.Join("..", "..", "..")}, "says go 1.21, and Afterglow needs 1.25.0: run go get go@1.25.0"},
+		{"a workspace", map[string]string{"go.mod": "module m\n\ngo 1.25.0\n", "main.go": function, "go.work": "go 1.25.0\n\nuse .\n"}, nil, "set GOWORK=off"},
 		{"no such flag", nil, []string{"-x"}, "flag provided but not defined"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -71,11 +73,12 @@ func TestAnotherNetHTTPIsRefused(t *testing.T) {
 
 // TestOverlay: a function whose module knows nothing of Afterglow can be built with it, keeps its line numbers, and no file of it is changed.
 func TestOverlay(t *testing.T) {
-	dir := lay(t, map[string]string{"go.mod": "module m\n\ngo 1.25.0\n", "cmd/main.go": function})
+	dir := lay(t, map[string]string{"go.mod": "module m\n\ngo 1.25\n\nrequire github.com/aws/aws-lambda-go v1.47.0\n", "cmd/main.go": "//go:build odd\n\npackage main\n\nimport _ \"github.com/aws/aws-lambda-go/lambdacontext\"\n\nvar afterglow, afterglowHTTP int\n\nfunc main() {}\n",
+		"go.sum": "github.com/aws/aws-lambda-go v1.47.0 h1:0H8s0vumYx/YKs4sE7YM0ktwL2eWse+kfopsRI1sXVI=\ngithub.com/aws/aws-lambda-go v1.47.0/go.mod h1:dpMpZgvWx5vuQJfBt0zqBha60q7Dd7RfgJv23DymV8A=\n"})
 	before := tree(t, dir)
 	out := t.TempDir()
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"-o", out, "-source", filepath.Join("..", "..", ".."), filepath.Join(dir, "cmd")}, &stdout, &stderr); code != 0 {
+	if code := run(t.Context(), []string{"-o", out, "-tags", "odd", "-source", filepath.Join("..", "..", ".."), filepath.Join(dir, "cmd")}, &stdout, &stderr); code != 0 {
 		t.Fatal(stderr.String())
 	}
 	file := strings.TrimSpace(stdout.String())
@@ -85,11 +88,22 @@ func TestOverlay(t *testing.T) {
 	} else if err := json.Unmarshal(data, &overlay); err != nil {
 		t.Fatal(err)
 	}
-	list := exec.CommandContext(t.Context(), "go", "list", "-overlay", file, "-deps", "./cmd")
+	list := exec.CommandContext(t.Context(), "go", "build", "-tags", "odd", "-overlay", file, "-o", filepath.Join(out, "function"), "./cmd")
 	list.Dir = dir
-	listed, err := list.Output()
-	if err != nil || !bytes.Contains(listed, []byte(overlaid)) {
+	if listed, err := list.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, listed)
+	}
+	built, err := buildinfo.ReadFile(filepath.Join(out, "function"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range built.Deps {
+		if m.Path == "github.com/aws/aws-lambda-go" && (m.Version != "v1.47.0" && (m.Replace == nil || m.Replace.Version != "v1.47.0")) {
+			t.Errorf("the function's runtime client has become %s", m.Version)
+		}
+	}
+	if len(built.Deps) != 2 {
+		t.Errorf("it is built of %d modules", len(built.Deps))
 	}
 	if after := tree(t, dir); !maps.Equal(before, after) {
 		t.Errorf("the module has changed: %v", after)
