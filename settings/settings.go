@@ -86,7 +86,7 @@ func find(table []Setting, name string) (Setting, bool) {
 func Parse(name, value string) error {
 	s, ok := Lookup(name)
 	if !ok {
-		return &Error{Name: name, Value: value, Problem: "there is no such setting", Remedy: remedyFor(name, prefix)}
+		return &Error{Name: name, Value: "…", Problem: "there is no such setting", Remedy: remedyFor(name, prefix)}
 	}
 	return s.Check(value)
 }
@@ -162,42 +162,13 @@ func (s Setting) parse(value string) (any, error) {
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return nil, &Error{Name: s.Name, Value: shownURL(value), Problem: "not an absolute http or https URL", Remedy: "write one like https://collector.example.com:4318"}
 		}
+		if port := u.Port(); port != "" && !isPort(port) {
+			return nil, &Error{Name: s.Name, Value: shownURL(value), Problem: "its port is none", Remedy: "write one from 1 to 65535"}
+		}
 		return strings.TrimSpace(value), nil
 	default:
 		return value, nil
 	}
-}
-
-// shown is a value as an error may show it: somebody may have mistaken one variable for another, and put a secret into it. What is too long for a word or a
-// number, or holds what none of them does, is left out.
-func shown(value string) string {
-	const longest = 20 // no issuer's key is as short
-	if len(value) > longest {
-		return "…"
-	}
-	for _, c := range []byte(value) {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("@?=&%;:/", c) >= 0 {
-			return "…"
-		}
-	}
-	return value
-}
-
-// shownURL is shown for what was meant to be a URL: one with a scheme or a port is shown too, if no credentials can stand in it.
-func shownURL(value string) string {
-	const longest = 100 // names of hosts are shorter
-	for _, c := range []byte(value) {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("@?=&%;", c) >= 0 {
-			return "…"
-		}
-	}
-	host, _, _ := strings.Cut(value, "/")
-	port := host[strings.LastIndexByte(host, ':')+1:]
-	_, err := strconv.ParseUint(port, 10, 16)
-	if len(value) <= longest && (strings.Contains(value, "://") || err == nil && port != host) {
-		return value
-	}
-	return shown(value)
 }
 
 // parseSet gives the entries that are right, beside an error for one that is not.

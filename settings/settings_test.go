@@ -62,6 +62,8 @@ func TestCheck(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "https://c.example.com:4318", true},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "c.example.com:4318", false},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://c.example.com", false},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://[::1]:65535", true},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://c.example.com:65536", false},
 		{"AFTERGLOW_EXPORTERS", "otlp, XRay,log", true},
 		{"AFTERGLOW_EXPORTERS", "none", true},
 		{"AFTERGLOW_EXPORTERS", "otlp,zipkin", false},
@@ -108,9 +110,25 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 		{"AFTERGLOW_MASK_PRESET", "Bearer hunter2"},
 		{"AFTERGLOW_MASK_ALL", "query,me:hunter2"},
 		{"AFTERGLOW_SPOOL_DIR", "s3://me:hunter2@h/"},
+		{"AFTERGLOW_API_KEY", "hunter2"},
+		{"AFTERGLOW_MASK_PRESET", "sk-hunter2hunter2345"},
+		{"OTEL_EXPORTER_OTLP_COMPRESSION", "Xhunter2hunter2"},
+		{"AFTERGLOW_MASK_ALL", "query,AKIAhunter212345678"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://collector/sk-hunter2hunter2345"},
 	} {
 		if err := Parse(c.name, c.value); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s=%s: the error shows it, or there is none: %v", c.name, c.value, err)
+		}
+	}
+}
+
+func TestLooksSecret(t *testing.T) {
+	for value, want := range map[string]bool{
+		"": false, "production": false, "a b": false, "sk-learn": false, "task-12345678": false, "eyJ": false, "basic": false, "hf_space": false, "https://collector.example.com:4318/v1": false,
+		"sk-SECRETSECRET12345": true, "Bearer x": true, "basic YTpi": true, "prod,api-key=sk-ABCDEFGH1234": true, "-----BEGIN PRIVATE KEY-----": true, "https://c.example.com/v1/ghp_abcdefgh1": true,
+	} {
+		if LooksSecret(value) != want {
+			t.Errorf("%q: want %v", value, want)
 		}
 	}
 }
