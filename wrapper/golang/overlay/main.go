@@ -81,7 +81,7 @@ func (o *overlay) make() (file string, err error) {
 		return "", fmt.Errorf("%s is in no module: run this where the function's go.mod is", o.main)
 	}
 	if below(env.GOROOT, env.GOMODCACHE) {
-		return "", fmt.Errorf("%s is one that the go command has fetched for this module into %s, where it lets no overlay replace anything: install %[1]s, as by copying %s to another folder, and have go in PATH be that one's bin/go",
+		return "", fmt.Errorf("%s is one that the go command has fetched for this module into %s, where it lets no overlay replace anything: install %[1]s, as by copying %[3]s to another folder, and have go in PATH be that one's bin/go",
 			env.GOVERSION, env.GOMODCACHE, env.GOROOT)
 	}
 	if o.work = env.GOWORK; o.work == "off" {
