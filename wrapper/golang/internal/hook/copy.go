@@ -81,6 +81,9 @@ func (c *Copy) Add(p []byte) {
 	c.kept = append(c.kept, p...)
 }
 
+// Within gives what has passed of p according to whoever read or wrote it. What he says may be out of bounds, and is for the function to find wrong.
+func Within(p []byte, n int) []byte { return p[:min(max(n, 0), len(p))] }
+
 // Bytes gives what was kept.
 func (c *Copy) Bytes() []byte { return c.kept }
 

@@ -52,9 +52,15 @@ func (h *Handler) Identify(id func(context.Context) string) {
 // that runs or ran last; if several run, none is better than a wrong one.
 func (h *Handler) Invocation(ctx context.Context) *Invocation {
 	h.mu.Lock()
+	identify := h.identify
+	h.mu.Unlock()
+	id := ""
+	if identify != nil {
+		id = identify(ctx) // outside the lock: a context may be the function's own, with a lock of its own
+	}
+	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.identify != nil {
-		id := h.identify(ctx)
+	if identify != nil {
 		if id == h.last.ID {
 			return h.last
 		}

@@ -2,6 +2,7 @@ package hook
 
 import (
 	"context"
+	"maps"
 	"sync"
 )
 
@@ -33,15 +34,19 @@ func (h *Hook) Ended(call abandoner) {
 
 // abandon ends the calls whose contexts are done. The runtime client ends an invocation's context with it; what is then not read to its end was forgotten.
 func (h *Hook) abandon() {
-	var done []abandoner
 	h.pending.mu.Lock()
-	for call, ctx := range h.pending.calls {
-		if ctx.Err() != nil {
-			done = append(done, call)
+	calls := maps.Clone(h.pending.calls)
+	h.pending.mu.Unlock()
+	for call, ctx := range calls {
+		if h.isDone(ctx) {
+			call.Abandon()
 		}
 	}
-	h.pending.mu.Unlock()
-	for _, call := range done {
-		call.Abandon()
-	}
+}
+
+// isDone asks a context, which may be the function's own, with a lock of its own: so none of ours is to be held. One that cannot tell is done.
+func (h *Hook) isDone(ctx context.Context) (done bool) {
+	defer h.Catch("call")
+	done = true
+	return ctx.Err() != nil
 }

@@ -86,7 +86,7 @@ func (w *watched) Write(p []byte) (int, error) {
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if n > 0 && !w.hook.Off() {
-		w.received(p[:n])
+		w.received(p, n)
 	}
 	return n, err
 }
@@ -101,11 +101,11 @@ func (w *watched) sent(p []byte) {
 	w.request.add(p)
 }
 
-func (w *watched) received(p []byte) {
+func (w *watched) received(p []byte, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.hook.Catch("runtime api")
-	w.response.add(p)
+	w.response.add(Within(p, n))
 }
 
 // expect prepares for a request and its response. The client sends no second request before it has the first one's response.

@@ -76,7 +76,7 @@ type seen struct {
 
 func (s *seen) Read(p []byte) (int, error) {
 	n, err := s.original.Read(p)
-	s.passed(p[:max(n, 0)], err)
+	s.passed(p, n, err)
 	return n, err
 }
 
@@ -86,10 +86,10 @@ func (s *seen) Close() error {
 	return err
 }
 
-func (s *seen) passed(p []byte, err error) {
+func (s *seen) passed(p []byte, n int, err error) {
 	defer s.call.hook.Catch("body")
-	if len(p) > 0 {
-		s.body.add(p)
+	if n > 0 {
+		s.body.add(hook.Within(p, n))
 	}
 	if err != nil && s.body == &s.call.response {
 		if errors.Is(err, io.EOF) {
@@ -115,9 +115,9 @@ type seenWriterTo struct {
 func (s *seenWriterTo) WriteTo(w io.Writer) (int64, error) {
 	n, err := s.writerTo.WriteTo(&tee{w, s.body, s.call.hook})
 	if err == nil {
-		s.passed(nil, io.EOF)
+		s.passed(nil, 0, io.EOF)
 	} else {
-		s.passed(nil, err)
+		s.passed(nil, 0, err)
 	}
 	return n, err
 }
@@ -131,13 +131,13 @@ type tee struct {
 
 func (t *tee) Write(p []byte) (int, error) {
 	n, err := t.to.Write(p)
-	t.wrote(p[:max(n, 0)])
+	t.wrote(p, n)
 	return n, err
 }
 
-func (t *tee) wrote(p []byte) {
+func (t *tee) wrote(p []byte, n int) {
 	defer t.hook.Catch("body")
-	t.body.add(p)
+	t.body.add(hook.Within(p, n))
 }
 
 // seenWriter is one that can also be written to.

@@ -70,14 +70,14 @@ type passing struct {
 
 func (p *passing) Read(b []byte) (int, error) {
 	n, err := p.ReadCloser.Read(b)
-	p.passed(b[:max(n, 0)], err)
+	p.passed(b, n, err)
 	return n, err
 }
 
-func (p *passing) passed(b []byte, err error) {
+func (p *passing) passed(b []byte, n int, err error) {
 	defer p.hook.Catch("runtime api")
-	if !p.over && len(b) > 0 {
-		p.add(b)
+	if !p.over && n > 0 {
+		p.add(hook.Within(b, n))
 	}
 	if err == io.EOF && !p.over { //nolint:errorlint // a reader returns it as it is
 		p.over = true
