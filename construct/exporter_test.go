@@ -184,10 +184,25 @@ func TestWrongExportersAreErrors(t *testing.T) {
 		{"a personal token", otlpWith(headed("x_pat", "geheim")), []string{`"x_pat"`}},
 		{"a credential before a token", otlpWith(headed("Authorization", "Basic geheim"+*awscdk.Aws_REGION())), []string{`"Authorization"`, "HeadersFromSecret"}},
 		{"two lines", otlpWith(headed("x-dataset", "a\r\nb: c")), []string{`"x-dataset"`, "one line"}},
-		{"no name", otlpWith(headed("a=b,c d", "1")), []string{`"a=b,c d"`, "write one like"}},
+		{"no name", otlpWith(headed("a=b,c d", "1")), []string{`"a…"`, "write one like"}},
+		{"a name and its value", otlpWith(headed("api-key: geheim", "x")), []string{`"api-key…"`, "value as the value"}},
+		{"a value for a name", otlpWith(headed("sk-geheim1234567890", "x")), []string{`"…"`, "write one like"}},
+		{"a token under any name", otlpWith(headed("x-dataset", "sk-geheim1234567890")), []string{`"x-dataset"`, "looks like a credential"}},
+		{"a bearer under any name", otlpWith(headed("x-forward", "Bearer geheim")), []string{`"x-forward"`, "HeadersFromSecret"}},
+		{"one name twice", otlpWith(OTLPProps{Endpoint: endpoint, Headers: &map[string]*string{"x-a": endpoint, "X-A": endpoint}}), []string{`"X-A" and "x-a"`, "keep one"}},
+		{"a key for its file", otlpWith(OTLPProps{Endpoint: endpoint, ClientKeyFile: jsii.String("-----BEGIN PRIVATE KEY-----\ngeheim")}), []string{"property ClientKeyFile", "set ClientCertificateFile"}},
+		{"the same of one signal", otlpWith(OTLPProps{Endpoint: endpoint, Traces: &OTLPSignalProps{ClientKeyFile: jsii.String("geheim")}}), []string{"property Traces.ClientKeyFile", "set ClientCertificateFile"}},
+		{"a header without a store", otlpWith(OTLPProps{Endpoint: endpoint, SecretHeader: jsii.String("Authorization: Bearer geheim")}), []string{"property SecretHeader", `"Authorization…"`, "set one of them"}},
+		{"a key for its header", func(stack awscdk.Stack) []Exporter {
+			return []Exporter{ToOTLP(&OTLPProps{Endpoint: endpoint, HeadersFromSecret: awssecretsmanager.NewSecret(stack, jsii.String("Key"), nil), SecretHeader: jsii.String("sk-geheim1234567890")})}
+		}, []string{"property SecretHeader", "what the secret holds"}},
+		{"a URL with a key in its path", otlpWith(OTLPProps{Endpoint: jsii.String("https://c.example.com/v1/sk-geheim1234567890")}), []string{".Endpoint", "looks like a key"}},
+		{"an unknown compression", otlpWith(OTLPProps{Endpoint: endpoint, Compression: "sk-geheim1234567890"}), []string{".Compression", "gzip"}},
+		{"a URL of one signal for all", otlpWith(OTLPProps{Endpoint: jsii.String("https://c.example.com/v1/traces/")}), []string{".Endpoint", "ends in /v1/traces", "Traces.Endpoint"}},
+		{"a port that is none", otlpWith(OTLPProps{Endpoint: jsii.String("https://c.example.com:70000")}), []string{".Endpoint", "65535"}},
 		{"a secret's header with spaces", func(stack awscdk.Stack) []Exporter {
 			return []Exporter{ToOTLP(&OTLPProps{Endpoint: endpoint, HeadersFromSecret: awssecretsmanager.NewSecret(stack, jsii.String("Key"), nil), SecretHeader: jsii.String("a b\n")})}
-		}, []string{"property SecretHeader", `"a b\n"`, "write one like"}},
+		}, []string{"property SecretHeader", `"a…"`, "write one like"}},
 		{"a certificate without a key", otlpWith(OTLPProps{Endpoint: endpoint, ClientCertificateFile: jsii.String("/opt/c.pem")}), []string{"property ClientCertificateFile", `"/opt/c.pem"`, "set ClientKeyFile"}},
 		{"a key without a certificate", otlpWith(OTLPProps{Endpoint: endpoint, Logs: &OTLPSignalProps{ClientKeyFile: jsii.String("/opt/k.pem")}}), []string{"property Logs.ClientKeyFile", `"/opt/k.pem"`, "set ClientCertificateFile"}},
 		{"a header of nothing", func(awscdk.Stack) []Exporter {

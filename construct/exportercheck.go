@@ -5,15 +5,9 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-)
 
-// sensitive are names of headers whose values nobody should read in a template: what credentials are called everywhere, and what backends call theirs:
-//   - team: Honeycomb's key of an environment, x-honeycomb-team (docs.honeycomb.io/send-data/opentelemetry)
-//   - dsn: Uptrace's, a URL with a token in it, uptrace-dsn (uptrace.dev/ingest/opentelemetry)
-//   - ingest: keys that may only send, such as x-ingest of several backends' gateways
-//   - license: New Relic's and others' licence keys are keys for sending
-//   - pat as a word: a personal access token
-var sensitive = regexp.MustCompile(`(?i)auth|key|token|secret|passw|credential|cookie|session|signature|team|dsn|ingest|licen[cs]e|(^|[^a-z])pat([^a-z]|$)`)
+	"github.com/afterglow-lambda/afterglow/settings"
+)
 
 // headerName is a token of RFC 9110, section 5.6.2.
 var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
@@ -73,25 +67,16 @@ func (e *otlp) checkHeaders() error {
 		if headers[field] == nil {
 			continue
 		}
+		written := map[string]string{}
 		for _, name := range sortedKeys(*headers[field]) {
+			if other, twice := written[strings.ToLower(name)]; twice {
+				return fmt.Errorf("property %s: %q and %q are one header, whose name knows no case; keep one of the two", field, other, name)
+			}
+			written[strings.ToLower(name)] = name
 			if err := checkHeader(name, deref((*headers[field])[name])); err != nil {
 				return fmt.Errorf("property %s: %w", field, err)
 			}
 		}
-	}
-	return nil
-}
-
-// checkHeader does not show the value: it may be what nobody should see.
-func checkHeader(name, value string) error {
-	switch {
-	case !headerName.MatchString(name):
-		return fmt.Errorf("%q is no header's name; write one like x-dataset", name)
-	case strings.ContainsAny(value, "\r\n\x00"):
-		return fmt.Errorf("the value of %q has a line end in it, which no header can have; write it in one line", name)
-	case sensitive.MatchString(name) && !isWholeToken(value):
-		return fmt.Errorf("%q sounds like a credential, and everyone who may read the template could read it; put it into a secret "+
-			"and give that as HeadersFromSecret or HeadersFromParameter", name)
 	}
 	return nil
 }
@@ -104,9 +89,9 @@ func (e *otlp) checkStored() error {
 	case deref(p.SecretHeader) == "":
 		return nil
 	case !stored:
-		return fmt.Errorf("property SecretHeader: there is no HeadersFromSecret and no HeadersFromParameter whose header %q could be; set one of them", *p.SecretHeader)
-	case !isToken(*p.SecretHeader) && !headerName.MatchString(*p.SecretHeader):
-		return fmt.Errorf("property SecretHeader: %q is no header's name; write one like api-key", *p.SecretHeader)
+		return fmt.Errorf("property SecretHeader: there is no HeadersFromSecret and no HeadersFromParameter whose header %s could be; set one of them", shownName(*p.SecretHeader))
+	case !isToken(*p.SecretHeader) && !headerName.MatchString(*p.SecretHeader), settings.LooksSecret(*p.SecretHeader):
+		return fmt.Errorf("property SecretHeader: %s is no header's name; write one like api-key; its value is what the secret holds", shownName(*p.SecretHeader))
 	}
 	return nil
 }
@@ -117,9 +102,9 @@ func (e *otlp) checkClientFiles() error {
 	half := func(field string, certificate, key *string) error {
 		switch {
 		case deref(certificate) != "" && deref(key) == "":
-			return fmt.Errorf("property %sClientCertificateFile: %q cannot be shown without its key; set ClientKeyFile too", field, *certificate)
+			return fmt.Errorf("property %sClientCertificateFile: %s cannot be shown without its key; set ClientKeyFile too", field, shownPath(*certificate))
 		case deref(key) != "" && deref(certificate) == "":
-			return fmt.Errorf("property %sClientKeyFile: %q is the key of no certificate; set ClientCertificateFile too", field, *key)
+			return fmt.Errorf("property %sClientKeyFile: %s is the key of no certificate; set ClientCertificateFile too", field, shownPath(*key))
 		}
 		return nil
 	}

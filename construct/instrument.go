@@ -200,6 +200,9 @@ func (t *target) wire(i *Instrumentation, variables map[string]string) (o outcom
 	if err := state.merge(wanted); err != nil {
 		return t.fail(err)
 	}
+	if err := checkResolved(exporters, t.stack.Resolve); err != nil {
+		return t.fail(err)
+	}
 	if o.Why, o.Remedy = state.crowded(wanted); o.Why != "" {
 		warn(t.shown, o.Why, o.Remedy)
 		return o

@@ -128,7 +128,7 @@ type Instrumentation struct {
 	// Default: none.
 	MaskPaths *[]*string
 	// Parts of which every value is hidden, but those of allowed keys: event, response, request_headers, request_body, response_headers, response_body, query,
-	// errors.
+	// errors, logs.
 	// Default: none.
 	MaskAll *[]*string
 	// Kinds of credentials that are not looked for in values: aws, jwt, auth, pem, cards, urls, vendors.

@@ -3,6 +3,7 @@ package construct
 import (
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -150,6 +151,12 @@ func TestWrongSettingsAreErrors(t *testing.T) {
 		{"a list of CloudFormation's", Instrumentation{MaskKeys: list}, []string{"Afterglow.MaskKeys", "known at synth"}},
 		{"an entry of a variable that is not set", Instrumentation{MaskKeys: jsii.Strings("iban", "")}, []string{"Afterglow.MaskKeys", `entry 1 is ""`, "leave it out"}},
 		{"a way out of /tmp", Instrumentation{SpoolDir: jsii.String("/tmp/../etc")}, []string{"Afterglow.SpoolDir", `"/tmp/../etc"`, "not below /tmp"}},
+		{"a number that is none", Instrumentation{PricePerGBSecond: jsii.Number(math.NaN())}, []string{"Afterglow.PricePerGBSecond", "NaN", "write one like"}},
+		{"a number without end", Instrumentation{PricePerGBSecond: jsii.Number(math.Inf(-1))}, []string{"Afterglow.PricePerGBSecond", "-Inf", "write one like"}},
+		{"a key that would be two", Instrumentation{ResourceAttributes: &map[string]*string{"a=b": jsii.String("c")}}, []string{"Afterglow.ResourceAttributes", `"a…"`, "no key can have"}},
+		{"a blank name", Instrumentation{ServiceName: jsii.String(" ")}, []string{"Afterglow.ServiceName", `" "`, "leave the property out"}},
+		{"a path with a line end", Instrumentation{SpoolDir: jsii.String("/tmp/a\n")}, []string{"Afterglow.SpoolDir", `"/tmp/a\n"`, "white space"}},
+		{"a URL around a token for a host", Instrumentation{PropagationDomains: jsii.Strings("https://" + *awscdk.Aws_REGION() + ".example.com")}, []string{"Afterglow.PropagationDomains", "host alone"}},
 		{"path", Instrumentation{SpoolDir: jsii.String("spool")}, []string{"Afterglow.SpoolDir", `"spool"`, "starts with /"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

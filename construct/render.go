@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -94,6 +95,9 @@ func (r row) text() (value string, set bool, err error) {
 	if err := checkNoCredentials(setting, value); err != nil {
 		return "", false, err
 	}
+	if err := r.checkForm(value); err != nil {
+		return "", false, err
+	}
 	// A value that only CloudFormation knows cannot be checked any further here; the extension falls back to the default at run time.
 	if isToken(value) {
 		return value, true, nil
@@ -108,32 +112,52 @@ func (r row) text() (value string, set bool, err error) {
 	return value, true, nil
 }
 
+// checkForm refuses what the type of a setting allows, and what does not do there what was meant.
+func (r row) checkForm(value string) error {
+	switch r.setting {
+	case "OTEL_SERVICE_NAME":
+		if strings.TrimSpace(value) == "" {
+			return fmt.Errorf("%q is blank; a variable of the build may not be set; write a name, or leave the property out", value)
+		}
+	case "AFTERGLOW_SPOOL_DIR":
+		if strings.ContainsFunc(value, unicode.IsSpace) {
+			return fmt.Errorf("%q has white space in it; write a path like %s", value, settings.DefaultSpoolDir)
+		}
+	case "OTEL_EXPORTER_OTLP_ENDPOINT":
+		for _, s := range (&otlp{}).signals() {
+			if own := "/v1/" + strings.ToLower(s.field); strings.HasSuffix(strings.TrimRight(value, "/"), own) {
+				return fmt.Errorf("the URL ends in %s, which is appended to it once more; leave that out, or give the URL as %s.Endpoint", own, s.field)
+			}
+		}
+	case "AFTERGLOW_PROPAGATION_DOMAINS": // hooks compare with hosts alone; what stands within a token nobody knows here
+		for entry := range strings.SplitSeq(value, ",") {
+			if isToken(entry) && strings.ContainsAny(tokens.ReplaceAllString(entry, ""), "/@?#") {
+				return errors.New("an entry has more than a host around its token; write the host alone, which is all that hooks compare with")
+			}
+		}
+	}
+	return nil
+}
+
 // checkNoCredentials refuses what would be readable in the template. Its error does not show the value.
 func checkNoCredentials(s settings.Setting, value string) error {
 	if s.Type != settings.URL {
 		return nil
 	}
-	var user, query, fragment bool
-	if isToken(value) { // and no URL yet: what is written around tokens is looked at, wherever in the URL it will come to stand
-		written := tokens.ReplaceAllString(value, "")
-		user, query, fragment = strings.Contains(written, "@"), strings.Contains(written, "?"), strings.Contains(written, "#")
-	} else {
-		u, err := url.Parse(value)
-		if err != nil {
-			return nil //nolint:nilerr // Check will say what is wrong, without showing the value
-		}
-		user, query, fragment = u.User != nil, u.RawQuery != "", u.Fragment != ""
+	if isToken(value) { // and no URL yet
+		return checkWritten(tokens.ReplaceAllString(value, ""))
 	}
-	switch {
-	case user:
-		return errors.New("the URL holds credentials, and everyone who may read the template could read them; " +
-			"remove user and password from it")
-	case query:
-		return errors.New("the URL has a query, which is where keys of collectors stand, and everyone who may read the template could " +
-			"read it; remove the query")
-	case fragment:
-		return errors.New("the URL has a fragment, which reaches no collector, and everyone who may read the template could read it; " +
-			"remove # and what comes after it")
+	switch u, err := url.Parse(value); {
+	case err != nil:
+		return nil // Check will say what is wrong, without showing the value
+	case u.User != nil:
+		return errUser
+	case u.RawQuery != "":
+		return errQuery
+	case u.Fragment != "":
+		return errFragment
+	case settings.LooksSecret(value):
+		return errKey
 	}
 	return nil
 }
@@ -198,6 +222,9 @@ func render(value any) (string, error) {
 		if v == nil {
 			return "", nil
 		}
+		if math.IsNaN(*v) || math.IsInf(*v, 0) { // which the CDK's process does not survive being asked about
+			return "", fmt.Errorf("%v is no number that can be written; write one like 0.0000166667", *v)
+		}
 		if *awscdk.Token_IsUnresolved(*v) {
 			return "", errUnknown
 		}
@@ -224,6 +251,13 @@ func render(value any) (string, error) {
 	case *[]*string:
 		return renderList(v)
 	case *map[string]*string:
+		if v != nil {
+			for _, key := range sortedKeys(*v) {
+				if !headerName.MatchString(key) && !isToken(key) {
+					return "", fmt.Errorf("the key %s has a character that no key can have; write it in letters, digits, dots and dashes, and its value as the value", shownName(key))
+				}
+			}
+		}
 		return renderPairs(v), nil
 	}
 	return "", fmt.Errorf("no way to write a %T", value)
