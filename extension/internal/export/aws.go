@@ -49,7 +49,7 @@ func NewAWS(getenv func(string) string) *AWS {
 	}
 	// Calls are rare, so each has a connection of its own: a kept one would be dead after the next freeze.
 	transport := func() *http.Transport {
-		return &http.Transport{DialContext: dial, Protocols: http1(), DisableKeepAlives: true, MaxResponseHeaderBytes: maxAnswer}
+		return &http.Transport{DialContext: dial, Protocols: http1(), DisableKeepAlives: true, TLSHandshakeTimeout: longestHandshake, MaxResponseHeaderBytes: maxAnswer}
 	}
 	a := &AWS{getenv: getenv, region: region, signer: v4.NewSigner(), proxied: transport(), direct: transport()}
 	a.proxied.Proxy = http.ProxyFromEnvironment

@@ -160,6 +160,9 @@ func newWay(e Endpoint) (*way, error) {
 	return &way{url: u, header: header, auth: e.Authorize, secrets: secrets, compress: e.Compress, timeout: e.Timeout, writing: new(atomic.Int64)}, nil
 }
 
+// longestHandshake bounds a handshake that nobody waits for any more: net/http goes on with one whose request has got another connection, or was given up. Requests have shorter limits.
+const longestHandshake = 30 * time.Second
+
 func newLine(e Endpoint) (*line, error) {
 	config, err := tlsConfig(e)
 	if err != nil {
@@ -172,6 +175,7 @@ func newLine(e Endpoint) (*line, error) {
 		TLSClientConfig:        config,
 		Protocols:              http1(),
 		DisableCompression:     true,
+		TLSHandshakeTimeout:    longestHandshake,
 		MaxIdleConnsPerHost:    1, // not MaxIdleConns: what is one too many of those is closed even if its answer has not been handed on yet
 		MaxResponseHeaderBytes: maxAnswer,
 	}}, nil
