@@ -116,7 +116,7 @@ func (o *overlay) make() (file string, err error) {
 // What net/http has where every request of a transport's passes, and what it gets instead: in the same line, so that stack traces stay as they are.
 const (
 	passes = "\treturn t.roundTrip(req)\n"
-	sees   = "\tif AfterglowSee != nil { if sent, told := AfterglowSee(t, req); told != nil { return told(t.roundTrip(sent)) } }; return t.roundTrip(req)\n"
+	sees   = "\tif AfterglowSee != nil { if sent, told := AfterglowSee(t, req); told != nil { back := false; defer func() { if !back { told(nil, nil) } }(); resp, err := t.roundTrip(sent); back = true; return told(resp, err) } }; return t.roundTrip(req)\n"
 
 	asks = `package http
 

@@ -74,6 +74,8 @@ type seen struct {
 	body     *body
 }
 
+func (s *seen) self() *seen { return s }
+
 func (s *seen) Read(p []byte) (int, error) {
 	n, err := s.original.Read(p)
 	s.passed(p, n, err)
@@ -193,12 +195,22 @@ type onlyReader struct{ io.Reader }
 
 const tracking = "*http.readTrackingBody"
 
+// tracked gives the body that an http.Transport has put its own around.
+func tracked(body io.ReadCloser) (within io.ReadCloser, ok bool) {
+	v := reflect.ValueOf(body)
+	if v.Kind() != reflect.Pointer || v.Type().String() != tracking || v.Elem().NumField() == 0 || !v.Elem().Field(0).CanInterface() {
+		return nil, false
+	}
+	within, ok = v.Elem().Field(0).Interface().(io.ReadCloser)
+	return within, ok
+}
+
 // atHand gives the body if it is in memory.
 func atHand(body io.ReadCloser) (source, bool) {
-	v := reflect.ValueOf(body)
-	if v.Kind() == reflect.Pointer && v.Type().String() == tracking && v.Elem().NumField() > 0 && v.Elem().Field(0).CanInterface() {
-		v = reflect.ValueOf(v.Elem().Field(0).Interface())
+	if within, ok := tracked(body); ok {
+		body = within
 	}
+	v := reflect.ValueOf(body)
 	if t := v.Type(); t != nopCloser && t != nopCloserWriterTo || v.NumField() == 0 || !v.Field(0).CanInterface() {
 		return source{}, false
 	}

@@ -40,6 +40,7 @@ type Call struct {
 	proto      string
 	peer       net.Addr
 	trace      httptrace.ClientTrace
+	told       bool // what became of it
 }
 
 // mark is the key under which a request's context says that it is seen already, by somebody further up.
@@ -135,15 +136,17 @@ func (c *Call) start(asks bool, span string) {
 	c.lost = c.hook.Handler.Record(c.invocation, &h)
 }
 
-// Answer tells what became of a request. It gives what the caller is to get.
-func (c *Call) Answer(resp *http.Response, err error) (*http.Response, error) {
+// Answer tells what became of a request; with neither answer nor error, that the round trip did not come back. It gives what the caller is to get.
+func (c *Call) Answer(resp *http.Response, err error) (same *http.Response, failed error) {
+	same, failed = resp, err // whatever fails in here
 	defer c.hook.Catch("call")
+	c.told = true
 	if err != nil || resp == nil {
-		c.end(false, err)
+		c.end(err == nil, err)
 		return resp, err
 	}
-	if resp.Request == c.sent { // it is another one behind redirects
-		resp.Request = c.made
+	if of := c.asked(resp.Request); of != resp.Request { // else it is not touched: a round tripper of the function's may give it to several at a time
+		resp.Request = of
 	}
 	c.first = time.Since(c.begun)
 	c.status, c.answer, c.proto = resp.StatusCode, resp.Header, resp.Proto
@@ -153,10 +156,51 @@ func (c *Call) Answer(resp *http.Response, err error) (*http.Response, error) {
 	}
 	c.response.copy.Reset(c.hook.Settings.BodyBytes, resp.ContentLength)
 	c.response.size = resp.ContentLength
-	c.answered = seen{original: resp.Body, call: c, body: &c.response}
+	c.answered = seen{original: c.unseen(resp.Body), call: c, body: &c.response}
 	resp.Body = sees(&c.answered)
 	c.hook.Answered(c, c.made.Context())
 	return resp, err
+}
+
+// asked gives the request that an answer is of, in the place of the one that was sent or of a copy of it: the transport sends a copy of one with a body where
+// HTTP/2 is spoken. Behind redirects it is another one. Where the transport has handed its copy to us, in dispatch, the function's own is out of reach, and the
+// copy gets the body that it has.
+func (c *Call) asked(of *http.Request) *http.Request {
+	switch {
+	case of == nil:
+	case of == c.sent:
+		if body, ok := tracked(c.made.Body); ok {
+			made := c.made.WithContext(c.made.Context())
+			made.Body = body
+			return made
+		}
+		return c.made
+	case of.URL == c.sent.URL && of.Context() == context.Context(c):
+		return c.made
+	}
+	return of
+}
+
+// unseen gives the body of an answer without what an earlier call has put around it: a round tripper of the function's may give the same answer out again.
+// One of a call within this one stays, for it is seen too.
+func (c *Call) unseen(body io.ReadCloser) io.ReadCloser {
+	ours, ok := body.(interface{ self() *seen })
+	if !ok {
+		return body
+	}
+	s := ours.self()
+	if s.body != &s.call.response || !s.call.begun.Before(c.begun) {
+		return body
+	}
+	s.call.end(true, nil)
+	return s.original
+}
+
+// Left is deferred before the round trip: if that panics, or its goroutine ends, nothing more comes. The panic goes on.
+func (c *Call) Left() {
+	if !c.told {
+		c.Abandon()
+	}
 }
 
 // Abandon is called when the context of the request is done, and its answer was neither read to the end nor closed.

@@ -55,6 +55,7 @@ func (d *dispatch) tripper(before http.RoundTripper) *http2.Transport {
 		copied, c := Begin(d.hook, req, d.transport)
 		switch {
 		case c != nil:
+			defer c.Left()
 			return c.Answer(d.transport.RoundTrip(copied))
 		case before != nil:
 			return before.RoundTrip(req)

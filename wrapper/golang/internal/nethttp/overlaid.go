@@ -9,7 +9,7 @@ import (
 )
 
 // A See is what net/http calls for every request of every transport, in a program that was built with the overlay: it gives the request to send in its
-// place, and who is to be told of what became of it, or nil.
+// place, and who is to be told of what became of it, or nil. With neither answer nor error he is told that the round trip did not come back.
 type See = func(t *http.Transport, req *http.Request) (*http.Request, func(*http.Response, error) (*http.Response, error))
 
 // Overlay gives what is to be called, in a program that was built with the overlay. There the Runtime API is seen as any other peer is, and nothing of
@@ -37,7 +37,7 @@ func exchange(h *hook.Hook, req *http.Request) (*http.Request, func(*http.Respon
 	switch {
 	case event != nil:
 		return req, func(resp *http.Response, err error) (*http.Response, error) {
-			if err == nil && resp.StatusCode == http.StatusOK {
+			if err == nil && resp != nil && resp.StatusCode == http.StatusOK {
 				event.Expect(resp.Header.Get("Content-Length"))
 				resp.Body = &passing{ReadCloser: resp.Body, hook: h, add: event.Add, end: func() { h.Handler.Begin(resp.Header.Get, event) }}
 			}
@@ -49,7 +49,7 @@ func exchange(h *hook.Hook, req *http.Request) (*http.Request, func(*http.Respon
 		copied.GetBody = nil // the client has none
 		return copied, func(resp *http.Response, err error) (*http.Response, error) {
 			defer h.Catch("runtime api")
-			if err == nil && resp.StatusCode == http.StatusAccepted {
+			if err == nil && resp != nil && resp.StatusCode == http.StatusAccepted {
 				outcome.Trailer = req.Trailer.Get(hook.TrailerError)
 				h.Handler.End(*outcome)
 			}

@@ -42,7 +42,15 @@ var ways = map[string]func(h *hook.Hook, t *http.Transport) http.RoundTripper{
 		see := Overlay(h)
 		return &http2.Transport{CloseIdle: t.CloseIdleConnections, Trip: func(req *http.Request) (*http.Response, error) {
 			if sent, told := see(t, req); told != nil {
-				return told(t.RoundTrip(sent))
+				back := false
+				defer func() {
+					if !back {
+						told(nil, nil)
+					}
+				}()
+				resp, err := t.RoundTrip(sent)
+				back = true
+				return told(resp, err)
 			}
 			return t.RoundTrip(req)
 		}}

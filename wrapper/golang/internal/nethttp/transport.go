@@ -13,11 +13,11 @@ func RoundTripper(h *hook.Hook, base http.RoundTripper) http.RoundTripper {
 		Trip: func(req *http.Request) (*http.Response, error) {
 			t := orDefault(base)
 			copied, c := Begin(h, req, t)
-			resp, err := t.RoundTrip(copied)
 			if c == nil {
-				return resp, err
+				return t.RoundTrip(copied)
 			}
-			return c.Answer(resp, err)
+			defer c.Left()
+			return c.Answer(t.RoundTrip(copied))
 		},
 		CloseIdle: func() {
 			if closer, ok := orDefault(base).(interface{ CloseIdleConnections() }); ok {
@@ -51,9 +51,9 @@ func NewClient(h *hook.Hook, doer Doer) *Client { return &Client{h, doer} }
 // Do implements Doer.
 func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	copied, call := Begin(c.hook, req, nil)
-	resp, err := c.doer.Do(copied)
 	if call == nil {
-		return resp, err
+		return c.doer.Do(copied)
 	}
-	return call.Answer(resp, err)
+	defer call.Left()
+	return call.Answer(c.doer.Do(copied))
 }
