@@ -268,6 +268,7 @@ var stories = []struct{ do, want string }{
 	{"default", "start GET /text 200 end"},
 	{"without a context", "start GET /text 200 end"},
 	{"a transport of its own", "start GET /text 200 end"},
+	{"a transport that panics", "start GET /text 0 end"},
 	{"v2", "start POST / 200 end"},
 	{"v1", "start POST / 200 end"},
 	{"error", "start end errorString it went wrong"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -22,8 +23,8 @@ import (
 )
 
 func main() {
-	if url := os.Getenv("CALL_AT_INIT"); url != "" {
-		if _, err := get(context.Background(), http.DefaultClient, url); err != nil {
+	if address := os.Getenv("CALL_AT_INIT"); address != "" {
+		if _, err := get(context.Background(), http.DefaultClient, address); err != nil {
 			panic(err)
 		}
 	}
@@ -45,6 +46,8 @@ func handle(ctx context.Context, e event) (any, error) {
 		return get(context.Background(), http.DefaultClient, e.Peer+"/text")
 	case "a transport of its own":
 		return get(ctx, &http.Client{Transport: transport(&http.Transport{})}, e.Peer+"/text")
+	case "a transport that panics":
+		return recovered(ctx, e.Peer)
 	case "v2":
 		return v2(ctx, e.Peer)
 	case "v1":
@@ -68,8 +71,8 @@ func handle(ctx context.Context, e event) (any, error) {
 	return e, nil
 }
 
-func get(ctx context.Context, client *http.Client, url string) (any, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func get(ctx context.Context, client *http.Client, address string) (any, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +83,11 @@ func get(ctx context.Context, client *http.Client, url string) (any, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	return string(body), err
+}
+
+func recovered(ctx context.Context, peer string) (raised any, err error) {
+	defer func() { raised = recover() }()
+	return get(ctx, &http.Client{Transport: transport(&http.Transport{Proxy: func(*http.Request) (*url.URL, error) { panic("it broke") }})}, peer+"/text")
 }
 
 func v2(ctx context.Context, peer string) (any, error) {
