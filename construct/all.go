@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -283,6 +284,9 @@ func (a *sweep) wire(t *target, path string) outcome {
 		return outcome{Why: why}
 	}
 	settings := a.settingsFor(c)
+	if len(a.props.Include)+len(a.props.Exclude)+len(a.props.Overrides) > 0 {
+		t.properties, t.ordinary, t.fitted = nil, false, false // a matcher has the resource in its hands, and may have changed it
+	}
 	return t.wire(settings, a.variables[settings])
 }
 
@@ -390,13 +394,18 @@ func (a *sweep) leaveByProps(c Candidate) (why string) {
 // cluster (aws-ecs/lib/drain-hook/instance-drain-hook.ts).
 func isUnmarked(c Candidate) bool {
 	switch {
-	case strings.Contains(c.Path, "/framework-"):
-		return strings.HasPrefix(text(c.Resource.Handler()), "framework.")
+	case slices.ContainsFunc(frameworks, func(name string) bool { return strings.HasSuffix(c.Path, "/framework-"+name) }):
+		_, name, _ := strings.Cut(path.Base(c.Path), "-")
+		return (strings.HasPrefix(c.Runtime, "nodejs") || c.Runtime == unresolved) && text(c.Resource.Handler()) == "framework."+name
 	case strings.HasSuffix(c.Path, "/DrainECSHook/Function"):
 		return text(c.Resource.Handler()) == "index.lambda_handler"
 	}
 	return false
 }
+
+// frameworks are the handlers of the provider framework (custom-resources/lib/provider-framework/runtime/consts.ts), which the constructs are named after. Their runtime is
+// the region's newest Node.js, which CloudFormation alone may know.
+var frameworks = []string{"onEvent", "isComplete", "onTimeout"}
 
 func matches(matchers []Matcher, c Candidate) bool {
 	for _, m := range matchers {

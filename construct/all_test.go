@@ -2,6 +2,7 @@ package construct
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -305,5 +306,50 @@ func TestInstrumentAllRefuses(t *testing.T) {
 			stack := newStack(t)
 			mustHold(t, panicOf(t, func() { InstrumentAll(stack, &c.props) }), c.want...)
 		})
+	}
+}
+
+// TestLooksLikeTheCDKsOwn: a user's function in a place like that of the provider framework's is the user's.
+func TestLooksLikeTheCDKsOwn(t *testing.T) {
+	stack := newStack(t)
+	want := map[string]string{"Shop/Provider/framework-onEvent": cdksOwn}
+	for n, c := range []struct {
+		id, handler string
+		runtime     awslambda.Runtime
+	}{
+		{"framework-api", "framework.handler", awslambda.Runtime_NODEJS_22_X()},
+		{"framework-onEvent", "framework.handler", awslambda.Runtime_NODEJS_22_X()},
+		{"framework-onEvent", "framework.onEvent", awslambda.Runtime_PYTHON_3_13()},
+		{"framework-onEvent/Orders", "framework.onEvent", awslambda.Runtime_NODEJS_22_X()},
+	} {
+		scope, parent, id := constructs.NewConstruct(stack, jsii.String(fmt.Sprint("In", n))), "", c.id
+		if before, after, deeper := strings.Cut(c.id, "/"); deeper {
+			scope, parent, id = constructs.NewConstruct(scope, &before), before+"/", after
+		}
+		props := functionProps(c.runtime)
+		props.Handler = &c.handler
+		awslambda.NewFunction(scope, &id, &props)
+		want[fmt.Sprint("Shop/In", n, "/", parent, id)] = "instrumented"
+	}
+	own := plainFunction(stack, "Own", awslambda.Runtime_PYTHON_3_13())
+	want["Shop/Own"] = "instrumented"
+	customresources.NewProvider(stack, jsii.String("Provider"), &customresources.ProviderProps{OnEventHandler: own})
+	InstrumentAll(stack, &InstrumentAllProps{Afterglow: toNowhere(), ReportFile: jsii.String("report.json")})
+	awscdk.Stage_Of(stack).Synth(nil)
+	compare(t, reportOf(t, filepath.Join(*awscdk.Stage_Of(stack).Outdir(), "report.json")), want)
+}
+
+// TestMatcherThatChanges: what a matcher does to the function that it is shown counts.
+func TestMatcherThatChanges(t *testing.T) {
+	stack := newStack(t)
+	plainFunction(stack, "Orders", awslambda.Runtime_PYTHON_3_13())
+	InstrumentAll(stack, &InstrumentAllProps{Afterglow: toNowhere(), Include: []Matcher{func(c Candidate) bool {
+		c.Resource.AddPropertyOverride(jsii.String("Layers"), []string{"arn:aws:lambda:eu-west-1:123456789012:layer:theirs:1"})
+		c.Resource.SetEnvironment(&awslambda.CfnFunction_EnvironmentProperty{Variables: &map[string]*string{envExecWrapper: jsii.String("/opt/theirs")}})
+		return true
+	}}})
+	got := onlyFunction(t, stack)
+	if v := got.Environment.Variables; len(got.Layers) != 2 || v[envExecWrapper] != layer.ExecWrapper || v[envExecWrapperNext] != "/opt/theirs" {
+		t.Errorf("got %+v", got)
 	}
 }

@@ -163,26 +163,41 @@ func (s functionState) merge(wanted map[string]string) error {
 func (s functionState) crowded(wanted map[string]string) (why, remedy string) {
 	before := 0
 	for name, value := range s.environment {
-		if text, ok := value.(string); ok {
-			before += len(name) + len(text)
-		}
+		before += len(name) + literal(value)
 	}
 	after := before
 	for name, value := range wanted {
 		if _, set := s.environment[name]; !set {
 			after += len(name)
-		} else if text, ok := s.environment[name].(string); ok {
-			after -= len(text)
+		} else {
+			after -= literal(s.environment[name])
 		}
-		if !isToken(value) {
-			after += len(value)
-		}
+		after += len(tokens.ReplaceAllLiteralString(value, ""))
 	}
 	if after <= maxEnvironmentBytes {
 		return "", ""
 	}
 	return fmt.Sprintf("its environment would have %d bytes, of which %d are Afterglow's, and Lambda takes %d", after, after-before, maxEnvironmentBytes),
 		"Move values into the Parameter Store, or leave settings of Afterglow at their defaults"
+}
+
+// literal counts the bytes of a resolved value that stand in the app, whatever CloudFormation puts beside them. What it takes apart or looks up counts for nothing.
+func literal(value any) (bytes int) {
+	switch value := value.(type) {
+	case string:
+		return len(value)
+	case map[string]any:
+		join, _ := value["Fn::Join"].([]any)
+		if len(join) != 2 {
+			return 0
+		}
+		parts, _ := join[1].([]any)
+		for _, part := range parts {
+			bytes += literal(part)
+		}
+		return bytes + max(0, len(parts)-1)*literal(join[0])
+	}
+	return 0
 }
 
 // inJSON writes a value as JSON for a message.
