@@ -1,7 +1,9 @@
 package construct
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -200,7 +202,7 @@ func (t *target) wire(i *Instrumentation, variables map[string]string) (o outcom
 	if err := state.merge(wanted); err != nil {
 		return t.fail(err)
 	}
-	if err := checkResolved(exporters, t.stack.Resolve); err != nil {
+	if err := cmp.Or(state.reaches(wanted, exporters), checkResolved(exporters, t.stack.Resolve)); err != nil {
 		return t.fail(err)
 	}
 	if o.Why, o.Remedy = state.crowded(wanted); o.Why != "" {
@@ -215,6 +217,9 @@ func (t *target) wire(i *Instrumentation, variables map[string]string) (o outcom
 	t.permit(exporters)
 	o.Instrumented = true
 	o.Hints, o.ofExporters = t.hints(state, exporters)
+	warnings, hints := state.misread()
+	t.warnOfSettings(warnings)
+	o.Hints = slices.Concat(o.Hints, hints, state.addressless(wanted))
 	return o
 }
 

@@ -94,14 +94,6 @@ func (s functionState) obstacle() (why, remedy string) {
 // compiled tells whether the runtime starts the function's own program, without an exec wrapper: a hook is part of that program, or there is none.
 func (s functionState) compiled() bool { return strings.HasPrefix(s.runtime, "provided") }
 
-// exporting tells whether the user has said in the function's environment where to export to.
-func (s functionState) exporting() bool {
-	if _, set := s.environment[envExporters]; set {
-		return true
-	}
-	return slices.ContainsFunc(envEndpoints, func(name string) bool { _, set := s.environment[name]; return set })
-}
-
 // completeFor completes the settings' variables, and gives the exporters that are known here, in view of a function.
 func (i *Instrumentation) completeFor(s functionState, variables map[string]string) (map[string]string, []Exporter) {
 	wanted := maps.Clone(variables)
@@ -125,15 +117,18 @@ func (i *Instrumentation) completeFor(s functionState, variables map[string]stri
 func (s functionState) merge(wanted map[string]string) error {
 	for _, name := range sortedKeys(s.environment) {
 		theirs, isText := s.environment[name].(string)
-		if ours, both := wanted[name]; both && (!isText || !sameMeaning(name, ours, theirs)) {
-			return fmt.Errorf("%s is set in Environment and, to another value, in Afterglow; keep one of the two", name)
-		}
-		delete(wanted, name) // theirs does
 		if isText && strings.HasPrefix(name, "AFTERGLOW_") {
 			if err := settings.Parse(name, theirs); err != nil {
 				return fmt.Errorf("property Environment: %w", err)
 			}
 		}
+		if isText && theirs == "" { // which is none
+			continue
+		}
+		if ours, both := wanted[name]; both && (!isText || !sameMeaning(name, ours, theirs)) {
+			return fmt.Errorf("%s is set in Environment and, to another value, in Afterglow; keep one of the two", name)
+		}
+		delete(wanted, name) // theirs does
 	}
 	maps.DeleteFunc(wanted, isDefault) // Lambda allows 4 KB for all of them
 	if s.compiled() {
