@@ -149,7 +149,7 @@ func checkNoCredentials(s settings.Setting, value string) error {
 	}
 	switch u, err := url.Parse(value); {
 	case err != nil:
-		return nil // Check will say what is wrong, without showing the value
+		return nil //nolint:nilerr // Check will say what is wrong, without showing the value
 	case u.User != nil:
 		return errUser
 	case u.RawQuery != "":
