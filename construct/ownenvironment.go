@@ -24,7 +24,9 @@ func (s functionState) says(name string) bool {
 }
 
 // exporting tells whether the user has said in the function's environment where to export to.
-func (s functionState) exporting() bool { return s.says(envExporters) || slices.ContainsFunc(envEndpoints, s.says) }
+func (s functionState) exporting() bool {
+	return s.says(envExporters) || slices.ContainsFunc(envEndpoints, s.says)
+}
 
 // misread gives what Afterglow does not understand of OpenTelemetry's variables in the function's own environment. These are no errors, as wrong values of our own
 // are: they may be right for an SDK that the function brings along, and the extension makes do with its defaults. Of protocols there is but one, which is a hint.
