@@ -13,6 +13,7 @@ import (
 func TestWhatChangesIsCaught(t *testing.T) {
 	const inConnection = "import http.client as h\nc = h.HTTPConnection\nr = h.HTTPResponse\n"
 	const inClient = "sys.path.append('/var/runtime')\nimport awslambdaric.lambda_runtime_marshaller as b\nsys.path.pop()\n"
+	const inCall = "import http.client\nfrom _afterglow.clients import call\nend = call.end\n"
 	for _, c := range []struct{ name, story, library, code, want string }{
 		{"a response is changed", "return-unicode", "", inClient + "j = b.Encoder.encode\nb.Encoder.encode = lambda self, o: j(self, o) + ' '\n", "changed invocation 1"},
 		{"an event is changed", "event-echo", "", inClient + "u = b.LambdaMarshaller.unmarshal_request\nb.LambdaMarshaller.unmarshal_request = lambda self, *a: dict(u(self, *a), more=1)\n", "Payload"},
@@ -30,9 +31,9 @@ func TestWhatChangesIsCaught(t *testing.T) {
 		{"a request more is sent", "get", "http.client", "import socket\ns = socket.create_connection(os.environ['PEER'].split(':'))\ns.sendall(b'GET /text HTTP/1.1\\r\\n\\r\\n')\n" +
 			"s.recv(100)\n", "changed invocation 1"},
 		{"nothing is recorded", "get", "http.client", "from _afterglow import guard\nguard.state.off = True\n", "calls of invocation 1"},
-		{"a body is not recorded", "get", "http.client", "from _afterglow.clients import call\ncall.Copy.add = lambda self, data: None\n", "calls of invocation 1"},
-		{"a body is recorded otherwise", "post", "http.client", "from _afterglow.clients import call\nadd = call.Copy.add\ncall.Copy.add = lambda self, data: add(self, bytes(data).upper())\n", "did not pass"},
-		{"a call belongs to nobody", "get", "http.client", "import http.client\nfrom _afterglow import handler\nhandler.belongs_to = lambda: 'none'\n", "calls of invocation 1"},
+		{"a body is not recorded", "get", "http.client", inCall + "call.end = lambda c, *a, **k: (setattr(c, 'response', None), end(c, *a, **k))\n", "calls of invocation 1"},
+		{"a body is recorded otherwise", "post", "http.client", inCall + "call.end = lambda c, *a, **k: (setattr(c.response, 'kept', bytes(c.response.kept).upper()), end(c, *a, **k))\n", "did not pass"},
+		{"a call belongs to nobody", "get", "http.client", inCall + "call._belongs_to = lambda current: 'none'\n", "calls of invocation 1"},
 		{"headers are not recorded", "headers-as-they-are", "http.client", "from _afterglow.clients import call\nstart = call.start\ncall.start = lambda *a: start(*a[:4], b'', a[5])\n" +
 			"responded = call.responded\ncall.responded = lambda *a: responded(*a[:3], b'')\n", "no call has the header"},
 	} {
