@@ -154,8 +154,9 @@ func TestWrongSettingsAreErrors(t *testing.T) {
 		{"a number that is none", Instrumentation{PricePerGBSecond: jsii.Number(math.NaN())}, []string{"Afterglow.PricePerGBSecond", "NaN", "write one like"}},
 		{"a number without end", Instrumentation{PricePerGBSecond: jsii.Number(math.Inf(-1))}, []string{"Afterglow.PricePerGBSecond", "-Inf", "write one like"}},
 		{"a key that would be two", Instrumentation{ResourceAttributes: &map[string]*string{"a=b": jsii.String("c")}}, []string{"Afterglow.ResourceAttributes", `"a…"`, "no key can have"}},
+		{"a key of somebody's", Instrumentation{ResourceAttributes: &map[string]*string{"a.b": jsii.String("sk-geheim1234567890")}}, []string{"Afterglow.ResourceAttributes", `"a.b"`, "looks like a credential"}},
 		{"a blank name", Instrumentation{ServiceName: jsii.String(" ")}, []string{"Afterglow.ServiceName", `" "`, "leave the property out"}},
-		{"a path with a line end", Instrumentation{SpoolDir: jsii.String("/tmp/a\n")}, []string{"Afterglow.SpoolDir", `"/tmp/a\n"`, "white space"}},
+		{"a path with a line end", Instrumentation{SpoolDir: jsii.String("/tmp/a\n")}, []string{"Afterglow.SpoolDir", `"…"`, "white space"}},
 		{"a URL around a token for a host", Instrumentation{PropagationDomains: jsii.Strings("https://" + *awscdk.Aws_REGION() + ".example.com")}, []string{"Afterglow.PropagationDomains", "host alone"}},
 		{"path", Instrumentation{SpoolDir: jsii.String("spool")}, []string{"Afterglow.SpoolDir", `"spool"`, "starts with /"}},
 	} {

@@ -106,7 +106,7 @@ func (r row) text() (value string, set bool, err error) {
 		return "", false, err
 	}
 	if r.setting == "AFTERGLOW_SPOOL_DIR" && !strings.HasPrefix(path.Clean(value), "/tmp/") {
-		return "", false, &settings.Error{Name: r.setting, Value: value,
+		return "", false, &settings.Error{Name: r.setting, Value: strings.Trim(shownPath(value), `"`),
 			Problem: "not below /tmp, which is all that a function can write", Remedy: "write a path like " + settings.DefaultSpoolDir}
 	}
 	return value, true, nil
@@ -121,7 +121,7 @@ func (r row) checkForm(value string) error {
 		}
 	case "AFTERGLOW_SPOOL_DIR":
 		if strings.ContainsFunc(value, unicode.IsSpace) {
-			return fmt.Errorf("%q has white space in it; write a path like %s", value, settings.DefaultSpoolDir)
+			return fmt.Errorf("%s has white space in it; write a path like %s", shownPath(value), settings.DefaultSpoolDir)
 		}
 	case "OTEL_EXPORTER_OTLP_ENDPOINT":
 		for _, s := range (&otlp{}).signals() {
@@ -251,12 +251,8 @@ func render(value any) (string, error) {
 	case *[]*string:
 		return renderList(v)
 	case *map[string]*string:
-		if v != nil {
-			for _, key := range sortedKeys(*v) {
-				if !headerName.MatchString(key) && !isToken(key) {
-					return "", fmt.Errorf("the key %s has a character that no key can have; write it in letters, digits, dots and dashes, and its value as the value", shownName(key))
-				}
-			}
+		if err := checkPairs(v); err != nil {
+			return "", err
 		}
 		return renderPairs(v), nil
 	}
@@ -283,11 +279,31 @@ func renderList(list *[]*string) (string, error) {
 			return "", errUnknown
 		}
 		if strings.Contains(deref(entry), ",") {
-			return "", fmt.Errorf("%q holds a comma; write one entry for each", *entry)
+			shown := *entry
+			if settings.LooksSecret(shown) {
+				shown = "…"
+			}
+			return "", fmt.Errorf("%q holds a comma; write one entry for each", shown)
 		}
 		entries = append(entries, deref(entry))
 	}
 	return strings.Join(entries, ","), nil
+}
+
+// checkPairs refuses what would come out as other pairs. Its error shows no value.
+func checkPairs(pairs *map[string]*string) error {
+	if pairs == nil {
+		return nil
+	}
+	for _, key := range sortedKeys(*pairs) {
+		switch {
+		case !headerName.MatchString(key) && !isToken(key):
+			return fmt.Errorf("the key %s has a character that no key can have; write it in letters, digits, dots and dashes, and its value as the value", shownName(key))
+		case settings.LooksSecret(deref((*pairs)[key])):
+			return fmt.Errorf("%s has a value that looks like a credential, and everyone who may read the template could read it; take it out", shownName(key))
+		}
+	}
+	return nil
 }
 
 func renderPairs(pairs *map[string]*string) string {
