@@ -38,11 +38,11 @@ const (
 // specification (opentelemetry.io/docs/specs/otel/protocol/exporter).
 type OTLPProps struct {
 	// Base URL of the collector, such as https://collector.example.com:4318; /v1/traces, /v1/metrics or /v1/logs is appended. It must not hold
-	// credentials, a query or a fragment, nor be empty.
+	// credentials, a query or a fragment, nor be empty, nor end in one of these paths.
 	// Default: none. Then at least one of Traces, Metrics and Logs needs an Endpoint.
 	Endpoint *string
 	// Headers of every request, readable in the template and by everybody who may read the function's configuration. A name that sounds like a
-	// credential's is refused, unless its whole value is a token.
+	// credential's is refused, unless its whole value is a token that fetches it, and so is a value that looks like one.
 	// Default: none.
 	Headers *map[string]*string
 	// A secret with headers, which are read after the first response, never before, and again when the collector refuses them. The function's

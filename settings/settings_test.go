@@ -113,7 +113,7 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 		{"AFTERGLOW_API_KEY", "hunter2"},
 		{"AFTERGLOW_MASK_PRESET", "sk-hunter2hunter2345"},
 		{"OTEL_EXPORTER_OTLP_COMPRESSION", "Xhunter2hunter2"},
-		{"AFTERGLOW_MASK_ALL", "query,AKIAhunter212345678"},
+		{"AFTERGLOW_MASK_ALL", "query,AKIAhunter2123456789"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://collector/sk-hunter2hunter2345"},
 	} {
 		if err := Parse(c.name, c.value); err == nil || strings.Contains(err.Error(), "hunter2") {
@@ -124,8 +124,8 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 
 func TestLooksSecret(t *testing.T) {
 	for value, want := range map[string]bool{
-		"": false, "production": false, "a b": false, "sk-learn": false, "task-12345678": false, "eyJ": false, "basic": false, "hf_space": false, "https://collector.example.com:4318/v1": false,
-		"sk-SECRETSECRET12345": true, "Bearer x": true, "basic YTpi": true, "prod,api-key=sk-ABCDEFGH1234": true, "-----BEGIN PRIVATE KEY-----": true, "https://c.example.com/v1/ghp_abcdefgh1": true,
+		"": false, "production": false, "a b": false, "sk-learn": false, "task-12345678": false, "eyJ": false, "basic": false, "hf_space": false, "ASIA-PACIFIC-1": false, "SG.SINGAPORE1": false, "https://collector.example.com:4318/v1": false,
+		"sk-SECRETSECRET12345": true, "Bearer x": true, "basic YTpi": true, "prod,api-key=sk-ABCDEFGH12345678": true, "-----BEGIN PRIVATE KEY-----": true, "https://c.example.com/v1/ghp_abcdefgh12345678": true,
 	} {
 		if LooksSecret(value) != want {
 			t.Errorf("%q: want %v", value, want)

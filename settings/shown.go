@@ -58,7 +58,11 @@ func LooksSecret(value string) bool {
 	if strings.Contains(value, "-----BEGIN ") {
 		return true
 	}
-	const least = 8 // characters of the key behind its beginning
+	const (
+		least    = 8  // characters of the key behind its beginning
+		ofShort  = 16 // behind a short one, which words begin with too: ASIA-PACIFIC-1
+		shortest = 4
+	)
 	for start := 0; start < len(value); {
 		end := start
 		for end < len(value) && (isAlphanumeric(value[end]) || strings.IndexByte("-_.", value[end]) >= 0) {
@@ -69,7 +73,11 @@ func LooksSecret(value string) bool {
 			return true
 		}
 		for _, begin := range issued {
-			if rest, found := strings.CutPrefix(word, begin); found && len(rest) >= least && strings.ContainsAny(word, "0123456789") {
+			enough := least
+			if len(begin) <= shortest {
+				enough = ofShort
+			}
+			if rest, found := strings.CutPrefix(word, begin); found && len(rest) >= enough && strings.ContainsAny(word, "0123456789") {
 				return true
 			}
 		}
