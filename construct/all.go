@@ -1,6 +1,7 @@
 package construct
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path"
@@ -61,6 +62,9 @@ type Matcher func(Candidate) bool
 func MatchPath(pattern string) Matcher {
 	want := strings.Split(pattern, "/")
 	for _, part := range want {
+		if part == "" {
+			panic(fmt.Errorf("afterglow: MatchPath(%q): a part of it is empty, and would match nothing; write a path as constructs have it, without a slash at an end, like Shop/*", pattern))
+		}
 		if _, err := path.Match(part, ""); err != nil {
 			panic(fmt.Errorf("afterglow: MatchPath(%q): %w; write a path with stars, like Shop/*", pattern, err))
 		}
@@ -119,20 +123,20 @@ func InstrumentAll(scope constructs.Construct, props *InstrumentAllProps) {
 		}
 		var err error
 		if variables[i], err = i.environment(); err != nil {
-			panic(fmt.Errorf("%s: %s%w", *scope.Node().Path(), property, err))
+			panic(fmt.Errorf("%s: %s%w", nameOf(scope), property, err))
 		}
 	}
 	check("", props.Afterglow)
 	for property, matchers := range map[string][]Matcher{"Include": props.Include, "Exclude": props.Exclude} {
 		for n, m := range matchers {
 			if m == nil {
-				panic(fmt.Errorf("%s: property %s[%d] is nil; give it a matcher, like MatchRuntime(\"python\")", *scope.Node().Path(), property, n))
+				panic(fmt.Errorf("%s: property %s[%d] is nil; give it a matcher, like MatchRuntime(\"python\")", nameOf(scope), property, n))
 			}
 		}
 	}
 	for n, o := range props.Overrides {
 		if o.Match == nil {
-			panic(fmt.Errorf("%s: property Overrides[%d].Match is nil; give it a matcher, like MatchRuntime(\"python\")", *scope.Node().Path(), n))
+			panic(fmt.Errorf("%s: property Overrides[%d].Match is nil; give it a matcher, like MatchRuntime(\"python\")", nameOf(scope), n))
 		}
 		check(fmt.Sprintf("property Overrides[%d]: ", n), o.Afterglow)
 	}
@@ -140,6 +144,9 @@ func InstrumentAll(scope constructs.Construct, props *InstrumentAllProps) {
 		instrumentScope(in, props, variables)
 	}
 }
+
+// nameOf is a scope's path, or what stands for the app's, which is empty.
+func nameOf(scope constructs.Construct) string { return cmp.Or(*scope.Node().Path(), "the app") }
 
 // stagesIn finds the Stages below a scope, which aspects do not reach (github.com/aws/aws-cdk/issues/20468).
 func stagesIn(scope constructs.Construct) (stages []constructs.Construct) {
@@ -381,10 +388,10 @@ func (a *sweep) leaveByProps(c Candidate) (why string) {
 	if isUnmarked(c) {
 		return cdksOwn
 	}
-	if matches(a.props.Exclude, c) {
+	if matches("Exclude", a.props.Exclude, c) {
 		return "it is excluded, by property Exclude"
 	}
-	if a.props.Include != nil && !matches(a.props.Include, c) {
+	if a.props.Include != nil && !matches("Include", a.props.Include, c) {
 		return "property Include does not match it"
 	}
 	return ""
@@ -407,19 +414,29 @@ func isUnmarked(c Candidate) bool {
 // the region's newest Node.js, which CloudFormation alone may know.
 var frameworks = []string{"onEvent", "isComplete", "onTimeout"}
 
-func matches(matchers []Matcher, c Candidate) bool {
-	for _, m := range matchers {
-		if m(c) {
+func matches(property string, matchers []Matcher, c Candidate) bool {
+	for n, m := range matchers {
+		if m.named(property, n, c) {
 			return true
 		}
 	}
 	return false
 }
 
+// named asks a matcher. Where it panics, that says which one it was.
+func (m Matcher) named(property string, n int, c Candidate) bool {
+	defer func() {
+		if r := recover(); r != nil {
+			panic(fmt.Errorf("property %s[%d]: the matcher panicked: %v", property, n, r))
+		}
+	}()
+	return m(c)
+}
+
 // settingsFor gives the settings of a function; their variables are known.
 func (a *sweep) settingsFor(c Candidate) *Instrumentation {
-	for _, o := range a.props.Overrides {
-		if o.Match(c) && o.Afterglow != nil {
+	for n, o := range a.props.Overrides {
+		if o.Match.named("Overrides", n, c) && o.Afterglow != nil {
 			return o.Afterglow
 		}
 	}

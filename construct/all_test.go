@@ -288,7 +288,10 @@ func TestMatchers(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	mustHold(t, panicOf(t, func() { MatchPath("Shop/[") }), `MatchPath("Shop/[")`, "stars")
+	for _, wrong := range []string{"Shop/[", "", "/Shop/*", "Shop/", "Shop//Orders"} {
+		mustHold(t, panicOf(t, func() { MatchPath(wrong) }), fmt.Sprintf("MatchPath(%q)", wrong), "like Shop/*")
+	}
+	mustHold(t, panicOf(t, func() { InstrumentAll(newApp(t), &InstrumentAllProps{Include: []Matcher{nil}}) }), "the app: property Include[0]")
 }
 
 func TestInstrumentAllRefuses(t *testing.T) {

@@ -37,9 +37,10 @@ type instrumentedFunction struct {
 //
 // It panics, as the CDK's constructors do, on wrong properties and settings.
 func NewInstrumentedFunction(scope constructs.Construct, id *string, props *InstrumentedFunctionProps) InstrumentedFunction {
-	if props == nil {
-		props = &InstrumentedFunctionProps{}
-	}
+	const call = "NewInstrumentedFunction"
+	mustBeGiven(scope != nil, call, "scope", "give it a stack or any other construct")
+	mustBeGiven(id != nil, call, "id", "give it one, like jsii.String(\"Orders\")")
+	mustBeGiven(props != nil, call, "pointer to the properties", "give it FunctionProps with Runtime, Handler and Code at least")
 	f := &instrumentedFunction{layers: props.Layers}
 	awslambda.NewFunction_Override(f, scope, id, &props.FunctionProps)
 	f.wiring = mustInstrument(f, props.Afterglow)
@@ -76,6 +77,9 @@ type instrumentedNodejsFunction struct {
 //
 // It panics, as the CDK's constructors do, on wrong properties and settings.
 func NewInstrumentedNodejsFunction(scope constructs.Construct, id *string, props *InstrumentedNodejsFunctionProps) InstrumentedNodejsFunction {
+	const call = "NewInstrumentedNodejsFunction"
+	mustBeGiven(scope != nil, call, "scope", "give it a stack or any other construct")
+	mustBeGiven(id != nil, call, "id", "give it one, like jsii.String(\"Orders\")")
 	if props == nil {
 		props = &InstrumentedNodejsFunctionProps{}
 	}

@@ -33,8 +33,8 @@ func grantSecret(secret awssecretsmanager.ISecret, to awsiam.IGrantable) (missin
 	if key == nil {
 		return missing
 	}
-	service := "secretsmanager." + *secret.Stack().Region() + ".amazonaws.com"
-	if _, ours := key.(awskms.Key); ours { // whose own policy allows it, as the CDK writes it
+	service := "secretsmanager." + *secret.Env().Region + ".amazonaws.com" // which the extension asks: that of the ARN
+	if _, ours := key.(awskms.Key); ours {                                 // whose own policy allows it, as the CDK writes it
 		return append(missing, failed(key.GrantDecrypt(awskms.NewViaServicePrincipal(&service, principal)))...)
 	}
 	decrypt := allow(key.KeyArn(), decryptAction) // what the policy of a key of others says is theirs; the CDK writes nothing

@@ -89,13 +89,19 @@ func ownWiring(fn awslambda.IFunction) (w *wiring, own bool) {
 	return nil, false
 }
 
-// Exclude keeps InstrumentAll, but not Instrument, away from all functions in a scope.
+// Exclude keeps InstrumentAll, but not Instrument, away from all functions in a scope. Of an alias or a version it is the function behind.
 func Exclude(scope constructs.IConstruct) {
 	mustBeGiven(scope != nil, "Exclude", "scope", "give it a function, a stack or any other construct")
 	node := scope.Node()
 	switch made := scope.(type) {
 	case awslambda.CfnFunction:
 		node = targetOf(made, made.Node()).shown.Node()
+	case awslambda.IAlias:
+		Exclude(made.Version())
+		return
+	case awslambda.IVersion:
+		Exclude(made.Lambda())
+		return
 	case awslambda.IFunction: // that of a singleton is elsewhere, as for instrument
 		node = made.PermissionsNode()
 	}

@@ -257,11 +257,14 @@ func TestSettingsAreThoseOfTheCall(t *testing.T) {
 // TestNilIsNamed: what a call works on has to be there.
 func TestNilIsNamed(t *testing.T) {
 	for want, call := range map[string]func(){
-		"Instrument: the function is nil":           func() { Instrument(nil, nil) },
-		"InstrumentAll: the scope is nil":           func() { InstrumentAll(nil, nil) },
-		"Exclude: the scope is nil":                 func() { Exclude(nil) },
-		"NewSharedLayer: the scope is nil":          func() { NewSharedLayer(nil, jsii.String("Layer"), nil) },
-		"NewInstrumentationLayer: the scope is nil": func() { NewInstrumentationLayer(nil, jsii.String("Layer"), nil) },
+		"Instrument: the function is nil":                               func() { Instrument(nil, nil) },
+		"InstrumentAll: the scope is nil":                               func() { InstrumentAll(nil, nil) },
+		"Exclude: the scope is nil":                                     func() { Exclude(nil) },
+		"NewInstrumentedFunction: the scope is nil":                     func() { NewInstrumentedFunction(nil, jsii.String("F"), nil) },
+		"NewInstrumentedFunction: the id is nil":                        func() { NewInstrumentedFunction(awscdk.NewApp(nil), nil, nil) },
+		"NewInstrumentedFunction: the pointer to the properties is nil": func() { NewInstrumentedFunction(awscdk.NewApp(nil), jsii.String("F"), nil) },
+		"NewSharedLayer: the scope is nil":                              func() { NewSharedLayer(nil, jsii.String("Layer"), nil) },
+		"NewInstrumentationLayer: the scope is nil":                     func() { NewInstrumentationLayer(nil, jsii.String("Layer"), nil) },
 	} {
 		mustHold(t, panicOf(t, call), want, "give it")
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/afterglow-lambda/afterglow/construct/layer"
@@ -167,10 +168,26 @@ func (l *layerFromParameter) of(stack awscdk.Stack, architecture string) (awslam
 }
 
 // imports are the references to a source's layers, by stack and architecture: jsii gives no reference back as what it was.
-type imports map[string]awslambda.ILayerVersion
+type imports map[importKey]awslambda.ILayerVersion
+
+type importKey struct {
+	stack        place
+	architecture string
+}
+
+// A place is a construct among those of all apps of the process. An address is made of the path alone, which constructs of two apps may have both.
+type place struct {
+	root    constructs.IConstruct
+	address string
+}
+
+func placeOf(c constructs.IConstruct) place {
+	node := c.Node()
+	return place{node.Root(), *node.Addr()}
+}
 
 func (known imports) of(stack awscdk.Stack, architecture string, arn func() *string) awslambda.ILayerVersion {
-	key := *stack.Node().Addr() + architecture
+	key := importKey{placeOf(stack), architecture}
 	if known[key] == nil {
 		id := layerIDs[architecture]
 		for n := 2; stack.Node().TryFindChild(&id) != nil; n++ { // of another source

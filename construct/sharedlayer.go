@@ -216,12 +216,12 @@ func (s *sharedSource) of(stack awscdk.Stack, architecture string) (awslambda.IL
 	return s.parameter.of(stack, architecture)
 }
 
-// outermost is the address of the stack that a nested one is deployed with, or of itself.
-func outermost(stack awscdk.Stack) string {
+// outermost is the place of the stack that a nested one is deployed with, or of itself.
+func outermost(stack awscdk.Stack) place {
 	for stack.NestedStackParent() != nil {
 		stack = stack.NestedStackParent()
 	}
-	return *stack.Node().Addr()
+	return placeOf(stack)
 }
 
 // nearby tells whether a stack is deployed together with the layer's, and may be to the same account and region, where the parameter is its. A reference to the
@@ -229,5 +229,5 @@ func outermost(stack awscdk.Stack) string {
 func (s *sharedSource) nearby(stack awscdk.Stack) bool {
 	same := func(a, b *string) bool { return *a == *b || isToken(*a) || isToken(*b) }
 	return same(stack.Account(), s.home.Account()) && same(stack.Region(), s.home.Region()) &&
-		*awscdk.Stage_Of(stack).Node().Addr() == *awscdk.Stage_Of(s.home).Node().Addr()
+		placeOf(awscdk.Stage_Of(stack)) == placeOf(awscdk.Stage_Of(s.home))
 }
