@@ -5,8 +5,10 @@ using System.Collections;
 using System.Collections.Generic;
 using System.IO;
 using System.Net.Http;
+using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Threading.Tasks;
 
 namespace Afterglow
 {
@@ -24,7 +26,55 @@ namespace Afterglow
             Full();
             Replaced();
             Propagated();
+            Listened();
             return wrong;
+        }
+
+        // Requests without a whole address, and ones that are never answered, break nothing and do not pile up; the answer of the last is known.
+        private static void Listened()
+        {
+            var dir = Path.Combine(Path.GetTempPath(), "afterglow-units-" + Guid.NewGuid());
+            var settings = new Settings(dir);
+            var spool = new Spool(settings);
+            try
+            {
+                spool.Begin("one", true);
+                var handler = new Handler(settings, spool, "127.0.0.1:1");
+                var http = new Http(handler, new Calls(settings, spool, handler));
+                IObserver<KeyValuePair<string, object>> listener = http;
+                foreach (var uri in new[] { null, new Uri("/relative", UriKind.Relative) })
+                {
+                    for (var i = 0; i < 8; i++)
+                    {
+                        listener.OnNext(Told("Request", new { Request = new HttpRequestMessage(HttpMethod.Get, uri), LoggingRequestId = Guid.NewGuid() }));
+                    }
+                }
+                Same("off", Guard.Off.ToString(), "False");
+                var open = (ICollection)typeof(Http).GetField("open", BindingFlags.Instance | BindingFlags.NonPublic).GetValue(http);
+                Same("open without an address", open.Count.ToString(), "0");
+                var last = Guid.Empty;
+                for (var i = 0; i < 1005; i++)
+                {
+                    last = Guid.NewGuid();
+                    listener.OnNext(Told("Request", new { Request = new HttpRequestMessage(HttpMethod.Get, "http://a/"), LoggingRequestId = last }));
+                }
+                Same("open", open.Count.ToString(), "1000");
+                listener.OnNext(Told("Response", new { Response = new HttpResponseMessage(), LoggingRequestId = last, RequestTaskStatus = TaskStatus.RanToCompletion }));
+                Same("open after an answer", open.Count.ToString(), "999");
+                spool.EndAll();
+                var text = File.ReadAllText(Directory.GetFiles(dir, "*.done")[0]);
+                Same("starts", (text.Split(new[] { "call.start" }, StringSplitOptions.None).Length - 1).ToString(), "1005");
+                Same("ends", (text.Split(new[] { "call.end" }, StringSplitOptions.None).Length - 1).ToString(), "1");
+            }
+            finally
+            {
+                Directory.Delete(dir, true);
+            }
+        }
+
+        private static KeyValuePair<string, object> Told(string what, object payload)
+        {
+            return new KeyValuePair<string, object>("System.Net.Http." + what, payload);
         }
 
         // Which requests name their call's span as parent.
@@ -268,6 +318,7 @@ namespace Afterglow
             }
             finally
             {
+                Environment.SetEnvironmentVariable("AFTERGLOW_SPOOL_INVOCATION_BYTES", null);
                 Directory.Delete(dir, true);
             }
         }

@@ -45,9 +45,13 @@ namespace Afterglow
         private const string Failed = "System.Net.Http.Exception";
         private const string Active = "System.Net.Http.HttpRequestOut";
 
+        // Requests that are remembered at a time: where another listener throws before it is our turn, we are not told of an answer.
+        private const int MostOpen = 1000;
+
         private readonly Handler handler;
         private readonly Calls calls;
         private readonly Hashtable open = new Hashtable(); // by HttpClient's id of the request, which is told twice
+        private long count;
         private readonly Payload request = new Payload("Request", "LoggingRequestId", null);
         private readonly Payload response = new Payload("Response", "LoggingRequestId", "RequestTaskStatus");
         private readonly Payload failed = new Payload("Request", "Exception", null);
@@ -58,6 +62,7 @@ namespace Afterglow
             public HttpRequestMessage Request;
             public Calls.Call Call; // null for one of the runtime client's
             public string Span; // of the traceparent that it was given; null if it was not
+            public long Number; // in the order of sending
         }
 
         public Http(Handler handler, Calls calls)
@@ -133,6 +138,10 @@ namespace Afterglow
         {
             request.Read(payload, out var message, out var id, out _);
             var sent = new Sent { Request = (HttpRequestMessage)message };
+            if (sent.Request.RequestUri == null || !sent.Request.RequestUri.IsAbsoluteUri)
+            {
+                return; // HttpMessageInvoker lets it pass, and the handler below refuses it
+            }
             if (handler.IsClient(sent.Request.RequestUri))
             {
                 handler.Sending(sent.Request);
@@ -150,8 +159,29 @@ namespace Afterglow
             }
             lock (open)
             {
+                if (open.Count >= MostOpen)
+                {
+                    ForgetOldest();
+                }
+                sent.Number = ++count;
                 open[id] = sent;
             }
+        }
+
+        private void ForgetOldest()
+        {
+            object oldest = null;
+            var least = long.MaxValue;
+            foreach (DictionaryEntry entry in open)
+            {
+                var sent = (Sent)entry.Value;
+                if (sent.Number < least)
+                {
+                    least = sent.Number;
+                    oldest = entry.Key;
+                }
+            }
+            open.Remove(oldest);
         }
 
         // Has a request name a span as its parent, which it gives, if it is one of those that are to. Where an Activity is current HttpClient does so itself.
