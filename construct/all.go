@@ -115,6 +115,10 @@ func MatchTag(key, value string) Matcher {
 // It panics on wrong settings.
 func InstrumentAll(scope constructs.Construct, props *InstrumentAllProps) {
 	mustBeGiven(scope != nil, "InstrumentAll", "scope", "give it an app, a stage, a stack or any other construct")
+	var given InstrumentAllProps
+	if props != nil {
+		given = *props
+	}
 	props = props.asGiven()
 	variables := map[*Instrumentation]map[string]string{}
 	check := func(property string, i *Instrumentation) {
@@ -125,6 +129,9 @@ func InstrumentAll(scope constructs.Construct, props *InstrumentAllProps) {
 		if variables[i], err = i.environment(); err != nil {
 			panic(fmt.Errorf("%s: %s%w", nameOf(scope), property, err))
 		}
+	}
+	if err := checkReportFile(deref(props.ReportFile)); err != nil {
+		panic(fmt.Errorf("%s: %w", nameOf(scope), err))
 	}
 	check("", props.Afterglow)
 	for property, matchers := range map[string][]Matcher{"Include": props.Include, "Exclude": props.Exclude} {
@@ -140,8 +147,9 @@ func InstrumentAll(scope constructs.Construct, props *InstrumentAllProps) {
 		}
 		check(fmt.Sprintf("property Overrides[%d]: ", n), o.Afterglow)
 	}
+	asked := &call{given: given, path: *scope.Node().Path(), props: props, variables: variables, seesFunctions: new(bool)}
 	for _, in := range append([]constructs.Construct{scope}, stagesIn(scope)...) {
-		instrumentScope(in, props, variables)
+		instrumentScope(in, asked)
 	}
 }
 
@@ -171,23 +179,29 @@ func hasStages(scope constructs.Construct) bool {
 
 // outdirOf is where the templates of a scope go.
 func outdirOf(scope constructs.Construct) string {
-	stage, ok := scope.(awscdk.Stage) // Stage_Of a stage is the one around it
-	if !ok {
-		stage = awscdk.Stage_Of(scope)
-	}
-	return *stage.Outdir()
+	return *stageOf(scope).Outdir()
 }
 
-func instrumentScope(scope constructs.Construct, props *InstrumentAllProps, variables map[*Instrumentation]map[string]string) {
-	if has(scope.Node(), metaInstrumentAll) {
-		return // by a scope around it, or a second call
+// stageOf is the Stage that a scope is in, or is.
+func stageOf(scope constructs.Construct) awscdk.Stage {
+	if stage, is := scope.(awscdk.Stage); is { // Stage_Of it is the one around it
+		return stage
 	}
+	return awscdk.Stage_Of(scope)
+}
+
+func instrumentScope(scope constructs.Construct, asked *call) {
+	if has(scope.Node(), metaInstrumentAll) {
+		again(scope, asked) // by a scope around it, or a second call
+		return
+	}
+	a := &sweep{call: asked, scope: scope, path: *scope.Node().Path(), known: map[string]bool{}, marks: map[string]marks{}, stacks: map[string]awscdk.Stack{}}
+	r := &reporter{sweep: a, stderr: os.Stderr, said: map[string]bool{}}
+	r.claim()
 	scope.Node().AddMetadata(jsii.String(metaInstrumentAll), true, nil)
-	a := &sweep{props: props, variables: variables, scope: scope, path: *scope.Node().Path(), known: map[string]bool{}, marks: map[string]marks{}, stacks: map[string]awscdk.Stack{}}
 	awscdk.Aspects_Of(scope).Add(newTaggables(a), &awscdk.AspectOptions{Priority: jsii.Number(late)})
-	r := &reporter{sweep: a, stderr: os.Stderr}
 	scope.Node().AddValidation(r)
-	if root := scope.Node().Root(); *root.Node().Path() != a.path {
+	if root := scope.Node().Root(); *stageOf(scope).Node().Path() != *root.Node().Path() {
 		root.Node().AddValidation(&belated{r}) // which a Stage that was synthesised before does not keep from telling
 	}
 }
@@ -213,15 +227,14 @@ func (a *taggables) ApplyTagV2(resource awscdk.ITaggableV2) { a.sweep.visit(reso
 
 // A sweep is the instrumenting of a scope.
 type sweep struct {
-	props     *InstrumentAllProps
-	variables map[*Instrumentation]map[string]string // that settings make
-	scope     constructs.Construct
-	path      string
-	known     map[string]bool         // resources that were looked at: a second synthesis comes upon them again
-	marks     map[string]marks        // of scopes, by their paths
-	stacks    map[string]awscdk.Stack // of what is in scopes
-	outcomes  []outcome
-	begun     bool // it was shown something, or there was nothing to show
+	*call
+	scope    constructs.Construct
+	path     string
+	known    map[string]bool         // resources that were looked at: a second synthesis comes upon them again
+	marks    map[string]marks        // of scopes, by their paths
+	stacks   map[string]awscdk.Stack // of what is in scopes
+	outcomes []outcome
+	begun    bool // it was shown something, or there was nothing to show
 }
 
 // visit looks at what takes tags.
@@ -241,7 +254,7 @@ func (a *sweep) visit(taggable any) {
 	if a.known[path] {
 		return
 	}
-	a.known[path] = true
+	a.known[path], *a.seesFunctions = true, true
 	t := target{shown: node}
 	if isLambdas {
 		t = targetOf(cfn, resource)

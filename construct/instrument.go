@@ -23,6 +23,8 @@ const (
 	metaInstrument = metaOurs + "instrument"
 	// metaInstrumentAll is on a scope that InstrumentAll was called with.
 	metaInstrumentAll = metaOurs + "instrument-all"
+	// metaReport is on a Stage, app or not, that reports of InstrumentAll are written for, with their files.
+	metaReport = metaOurs + "report"
 	// metaExclude is on a scope that Exclude was called with.
 	metaExclude = metaOurs + "exclude"
 )
@@ -35,9 +37,9 @@ const late = 900
 // CDK's modules for Python and Go. NewInstrumentedFunction does the same for functions that it makes.
 //
 // The function is looked at and wired when the app is synthesised, so that layers and variables count that are added after this call. If it cannot be
-// instrumented, it stays as it is, and a warning on it says why. A second call with the same function changes nothing.
+// instrumented, it stays as it is, and a warning on it says why. A second call with the same function and the same settings, or none, changes nothing.
 //
-// It panics on wrong settings.
+// It panics on wrong settings, and on others than a call before has given the function.
 func Instrument(fn awslambda.IFunction, settings *Instrumentation) { mustInstrument(fn, settings) }
 
 func mustInstrument(fn awslambda.IFunction, settings *Instrumentation) *wiring {
@@ -65,8 +67,10 @@ func instrument(fn awslambda.IFunction, i *Instrumentation) (*wiring, error) {
 	}
 	wired, own := ownWiring(fn)
 	switch {
-	case wired != nil, !own && has(node, metaInstrument):
-		return nil, nil
+	case wired != nil:
+		return nil, i.agrees(w, wired)
+	case !own && has(node, metaInstrument):
+		return nil, i.agrees(w, wiringOf(cfn))
 	case own:
 		w.fn = fn.(awslambda.Function) // there is no other around its resource
 	default:
