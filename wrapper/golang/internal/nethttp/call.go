@@ -170,7 +170,7 @@ func (c *Call) asked(of *http.Request) *http.Request {
 	case of == nil:
 	case of == c.sent:
 		if body, ok := tracked(c.made.Body); ok {
-			made := c.made.WithContext(c.made.Context())
+			made := c.made.WithContext(c.made.Context()) //nolint:contextcheck // it is the request's own
 			made.Body = body
 			return made
 		}
