@@ -1,6 +1,8 @@
 package construct
 
 import (
+	"fmt"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
@@ -40,6 +42,33 @@ func grantSecret(secret awssecretsmanager.ISecret, to awsiam.IGrantable) (missin
 	decrypt := allow(key.KeyArn(), decryptAction) // what the policy of a key of others says is theirs; the CDK writes nothing
 	decrypt.AddCondition(jsii.String("StringEquals"), map[string]any{"kms:ViaService": service})
 	return append(missing, addTo(to, decrypt)...)
+}
+
+// readable finds a secret that the function's role cannot be let to read: another account's role needs a key of the user's, because nobody but its own account may use the
+// one that Secrets Manager has by itself (docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html). The CDK finds it when all else is done.
+func (t *target) readable(exporters []Exporter) error {
+	for _, e := range exporters {
+		to, is := e.(*otlp)
+		if !is || to.props.HeadersFromSecret == nil {
+			continue
+		}
+		secret := to.props.HeadersFromSecret
+		account, known := t.seen.keyless[e]
+		if !known {
+			if _, ours := secret.(awssecretsmanager.Secret); ours && secret.EncryptionKey() == nil {
+				account = *secret.Env().Account
+			}
+			t.seen.keyless[e] = account
+		}
+		if account == "" || isToken(account) || t.ofRole() == nil {
+			continue
+		}
+		if theirs := deref(principalOf(t.role).PrincipalAccount()); theirs != "" && !isToken(theirs) && theirs != account {
+			return fmt.Errorf("property Afterglow.Exporters: HeadersFromSecret: %s is in account %s and has no key of its own, and the function's role is in account %s, "+
+				"which needs one to read it; give the secret an EncryptionKey (awskms.NewKey), or use a secret of the function's account", *secret.Node().Path(), account, theirs)
+		}
+	}
+	return nil
 }
 
 // arnInPolicies is a secret's ARN, with a pattern for the six characters that Secrets Manager puts behind a name, where they are not known:

@@ -9,8 +9,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
-
-	"github.com/afterglow-lambda/afterglow/construct/layer"
 )
 
 // Types of metadata by which calls know of each other, whatever their order. They tell nothing of the app.
@@ -219,9 +217,21 @@ func (t *target) wire(i *Instrumentation, variables map[string]string) (o outcom
 		warn(t.shown, o.Why, o.Remedy)
 		return o
 	}
+	if err := t.readable(exporters); err != nil {
+		return t.fail(err)
+	}
+	refused, unsigned := t.signing(i.layer())
+	if o.Why, o.Remedy = refused.why, refused.remedy; o.Why != "" {
+		warn(t.shown, o.Why, o.Remedy)
+		return o
+	}
 	ours, err := t.attach(&state, i.layer())
 	if err != nil {
 		return t.fail(err)
+	}
+	if o.Why, o.Remedy = t.versions(state, ours); o.Why != "" {
+		warn(t.shown, o.Why, o.Remedy)
+		return o
 	}
 	t.change(state, ours, wanted)
 	t.permit(exporters)
@@ -229,21 +239,8 @@ func (t *target) wire(i *Instrumentation, variables map[string]string) (o outcom
 	o.Hints, o.ofExporters = t.hints(state, exporters)
 	warnings, hints := state.misread()
 	t.warnOfSettings(warnings)
-	o.Hints = slices.Concat(o.Hints, hints, state.addressless(wanted))
+	o.Hints = slices.Concat(o.Hints, hints, state.addressless(wanted), unsigned)
 	return o
-}
-
-// attach gives the layer for the function, or none if the function has it: Lambda takes no layer twice.
-func (t *target) attach(s *functionState, source LayerSource) (awslambda.ILayerVersion, error) {
-	if s.environment[envExecWrapper] == layer.ExecWrapper && t.seen.anyMade(t.stack, s.layers) {
-		s.attached = true
-		return nil, nil
-	}
-	ours, err := t.seen.layer(t.stack, s.architecture, source)
-	if err == nil && len(s.layers) > 0 {
-		s.attached = t.seen.among(t.stack, ours, s.layers)
-	}
-	return ours, err
 }
 
 // fail leaves an error on the function. Not a panic: it would leave jsii, which called this, in the middle of a call. The CDK's command line fails with it, and tells

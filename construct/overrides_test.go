@@ -1,7 +1,10 @@
 package construct
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -162,4 +165,73 @@ func TestAtTheEdgeUnseen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAtTheEdgeBySigns: the role of a resource without a construct, and versions by whatever construct.
+func TestAtTheEdgeBySigns(t *testing.T) {
+	app := newApp(t)
+	stack := awscdk.NewStack(app, jsii.String("Shop"), &awscdk.StackProps{Env: &awscdk.Environment{Region: jsii.String(edgeRegion), Account: jsii.String("123456789012")}})
+	agnostic := awscdk.NewStack(app, jsii.String("Any"), nil)
+	role := func(id, service string) *string {
+		return awsiam.NewRole(stack, &id, &awsiam.RoleProps{AssumedBy: awsiam.NewCompositePrincipal(
+			awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil), awsiam.NewServicePrincipal(&service, nil))}).RoleArn()
+	}
+	edge := awsiam.NewCfnRole(stack, jsii.String("EdgeAlone"), &awsiam.CfnRoleProps{AssumeRolePolicyDocument: map[string]any{"Statement": []any{
+		map[string]any{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": []string{"lambda.amazonaws.com", edgePrincipal}}}}}})
+	settings := toNowhere()
+	bare := func(id string, role *string, version bool) {
+		cfn := awslambda.NewCfnFunction(stack, &id, &awslambda.CfnFunctionProps{
+			Runtime: jsii.String("nodejs22.x"), Handler: jsii.String("index.handler"), Role: role, Code: &awslambda.CfnFunction_CodeProperty{ZipFile: jsii.String("//")}})
+		if version {
+			awslambda.NewCfnVersion(stack, jsii.String(id+"1"), &awslambda.CfnVersionProps{FunctionName: cfn.Ref()})
+		}
+	}
+	bare("L1", edge.AttrArn(), true)
+	bare("L2", role("Edge", edgePrincipal), false)
+	bare("Plain", role("Scheduler", "scheduler.amazonaws.com"), true)
+	bare("Unknown", jsii.String("arn:aws:iam::123456789012:role/theirs"), true)
+	bare("Unversioned", jsii.String("arn:aws:iam::123456789012:role/theirs"), false)
+	construct := func(in awscdk.Stack, id string) awslambda.Function {
+		props := functionProps(awslambda.Runtime_NODEJS_22_X())
+		props.Role = awsiam.Role_FromRoleArn(in, jsii.String(id+"Role"), jsii.String("arn:aws:iam::123456789012:role/"+id), nil)
+		return awslambda.NewFunction(in, &id, &props)
+	}
+	awslambda.NewVersion(stack, jsii.String("V"), &awslambda.VersionProps{Lambda: construct(stack, "Versioned")})
+	construct(stack, "Alone")
+	construct(agnostic, "Anywhere").CurrentVersion()
+	construct(agnostic, "Second").CurrentVersion()
+	InstrumentAll(app, &InstrumentAllProps{Afterglow: settings})
+
+	untouched(t, stack, "L1", "Lambda@Edge")
+	untouched(t, stack, "L2", "Lambda@Edge")
+	for path, hinted := range map[string]bool{"/Shop/Plain": false, "/Shop/Unknown": true, "/Shop/Unversioned": false, "/Shop/Versioned": true, "/Shop/Alone": false, "/Any/Anywhere": true} {
+		in := stack
+		if strings.HasPrefix(path, "/Any") {
+			in = agnostic
+		}
+		if got := hintOf(t, app, in, path); strings.Contains(got, "construct.Exclude") != hinted {
+			t.Errorf("%s: hints %q", path, got)
+		}
+	}
+}
+
+// hintOf gives the hints of a function, from the report.
+func hintOf(t *testing.T, app awscdk.App, stack awscdk.Stack, path string) string {
+	t.Helper()
+	templateOf(t, stack)
+	content, err := os.ReadFile(filepath.Join(*app.Outdir(), reportName+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report struct{ Functions []outcome }
+	if err := json.Unmarshal(content, &report); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range report.Functions {
+		if "/"+o.Path == path && o.Instrumented {
+			return strings.Join(o.Hints, "\n") + "."
+		}
+	}
+	t.Errorf("%s is not instrumented: %s", path, content)
+	return ""
 }

@@ -14,9 +14,11 @@ import (
 // A seen is what functions with the same settings need not ask for twice. What it does not know is found as for the first of them, so that nothing but time depends
 // on it.
 type seen struct {
-	layers  map[layerKey]madeLayer                     // what was made, or could not be
-	arns    map[awslambda.ILayerVersion]any            // resolved
-	made    map[awscdk.Stack][]awslambda.ILayerVersion // in a stack, by hand
+	layers  map[layerKey]madeLayer           // what was made, or could not be
+	arns    map[awslambda.ILayerVersion]any  // resolved
+	apps    map[constructs.IConstruct]*found // what is in an app, by its root
+	inStack map[awscdk.Stack]*found          // the same
+	keyless map[Exporter]string              // the account of a secret without a key
 	told    map[toldKey]bool
 	wirings *wirings
 
@@ -43,7 +45,7 @@ type toldKey struct {
 }
 
 func newSeen() *seen {
-	return &seen{layers: map[layerKey]madeLayer{}, arns: map[awslambda.ILayerVersion]any{}, made: map[awscdk.Stack][]awslambda.ILayerVersion{}, told: map[toldKey]bool{}, wirings: &wirings{of: map[awslambda.CfnFunction]*wiring{}}}
+	return &seen{layers: map[layerKey]madeLayer{}, arns: map[awslambda.ILayerVersion]any{}, apps: map[constructs.IConstruct]*found{}, inStack: map[awscdk.Stack]*found{}, keyless: map[Exporter]string{}, told: map[toldKey]bool{}, wirings: &wirings{of: map[awslambda.CfnFunction]*wiring{}}}
 }
 
 // layer gives the layer for a function.
@@ -59,29 +61,18 @@ func (s *seen) layer(stack awscdk.Stack, architecture string, source LayerSource
 
 // among tells whether a layer is one of those whose resolved ARNs are given.
 func (s *seen) among(stack awscdk.Stack, ours awslambda.ILayerVersion, layers []any) bool {
-	arn, known := s.arns[ours]
-	if !known {
-		arn = unwrap(stack.Resolve(ours.LayerVersionArn()))
-		s.arns[ours] = arn
-	}
+	arn := s.arnOf(stack, ours)
 	return slices.ContainsFunc(layers, func(l any) bool { return reflect.DeepEqual(l, arn) })
 }
 
-// anyMade tells whether one of them is an InstrumentationLayer that was made in the stack by hand.
-func (s *seen) anyMade(stack awscdk.Stack, layers []any) bool {
-	if len(layers) == 0 {
-		return false
-	}
-	made, known := s.made[stack]
+// arnOf gives a layer's ARN, resolved.
+func (s *seen) arnOf(stack awscdk.Stack, l awslambda.ILayerVersion) any {
+	arn, known := s.arns[l]
 	if !known {
-		for _, c := range *stack.Node().FindAll(constructs.ConstructOrder_PREORDER) {
-			if l, is := c.(*instrumentationLayer); is {
-				made = append(made, l)
-			}
-		}
-		s.made[stack] = made
+		arn = unwrap(stack.Resolve(l.LayerVersionArn()))
+		s.arns[l] = arn
 	}
-	return slices.ContainsFunc(made, func(l awslambda.ILayerVersion) bool { return s.among(stack, l, layers) })
+	return arn
 }
 
 // first tells whether a hint was not given to a function of the stack before: an app of hundreds would show nothing else.

@@ -30,6 +30,7 @@ type target struct {
 	ordinary, fitted bool // as fit has found it, and whether it was asked
 	role             awsiam.IRole
 	asked            bool // for the role
+	trusted          bool // of a resource alone, whether it is known whom its role trusts
 }
 
 // targetOf finds the construct around a resource. The stack is left to who needs it.
@@ -121,6 +122,9 @@ func (t *target) look() functionState {
 			wanted[trust] = policy
 		}
 	}
+	if t.fn == nil {
+		maps.Copy(wanted, t.given("role"))
+	}
 	const over = "over"
 	if overrides := t.overrides(); overrides != nil {
 		wanted[over] = overrides
@@ -131,7 +135,10 @@ func (t *target) look() functionState {
 	overridden.override(properties, overrides)
 	s := stateOf(properties)
 	s.layersOverridden, s.overridden, s.opaque = overridden.layersOverridden, overridden.overridden, overridden.opaque
-	s.edge = strings.Contains(fmt.Sprint(properties[trust]), edgePrincipal) && t.whereEdgeIs()
+	s.edge = (strings.Contains(fmt.Sprint(properties[trust]), edgePrincipal) || t.fn == nil) && t.whereEdgeIs()
+	if t.fn == nil && s.edge {
+		s.edge, t.trusted = t.seen.in(t.stack).trust(properties["role"])
+	}
 	if environment, ok := properties["environment"].(map[string]any); ok {
 		if variables, ok := environment["variables"].(map[string]any); ok {
 			s.environment = variables
@@ -242,11 +249,15 @@ const edgeRegion = "us-east-1"
 
 // edgeUnseen tells whether CloudFront may run the function without a sign of it: of a role that was imported nobody sees whom it trusts.
 func (t *target) edgeUnseen() bool {
-	role := t.roleToLookAt()
-	if _, ours := role.(awsiam.Role); ours || role == nil || *t.stack.Region() != edgeRegion {
+	if t.fn == nil && t.trusted || t.ordinary {
 		return false
 	}
-	return t.fn.Node().TryFindChild(jsii.String("CurrentVersion")) != nil // CloudFront runs versions alone
+	role := t.ofRole()
+	if _, ours := role.(awsiam.Role); ours || role == nil && t.fn != nil || !t.whereEdgeIs() {
+		return false
+	}
+	// CloudFront runs versions alone.
+	return t.fn != nil && t.fn.Node().TryFindChild(jsii.String("CurrentVersion")) != nil || t.seen.in(t.stack).hasVersion(t.stack, t.cfn)
 }
 
 // change adds the layer and the variables: by the construct if there is one, which makes a new version of the function with every change; else to the resource.
@@ -330,8 +341,11 @@ func (t *target) hints(s functionState, exporters []Exporter) (hints []string, o
 	}
 	ofExporters = len(hints)
 	if t.edgeUnseen() {
-		hints = append(hints, "whether CloudFront runs this function cannot be seen, because its role is imported: if it does, keep the function out by construct.Exclude, "+
+		hints = append(hints, "whether CloudFront runs this function cannot be seen, because its role is not made in this app: if it does, keep the function out by construct.Exclude, "+
 			"as Lambda@Edge takes no layers")
+		if isToken(*t.stack.Region()) { // most functions of such stacks are elsewhere: once will do
+			ofExporters++
+		}
 	}
 	if s.compiled() {
 		hints = append(hints, "its hook for runtime "+s.runtime+" is compiled into the function, which nobody can see from "+
