@@ -111,3 +111,28 @@ func TestSweepThatIsShownNothing(t *testing.T) {
 		t.Errorf("after one was shown: %v, %s", errs, message)
 	}
 }
+
+// TestInstrumentAfterSynthesis: what comes behind AddStage of a CodePipeline, which synthesises its Stage, changes nothing, and that is said.
+func TestInstrumentAfterSynthesis(t *testing.T) {
+	app := newApp(t)
+	pipeline := awscdk.NewStack(app, jsii.String("Pipeline"), nil)
+	var fns [2]awslambda.Function
+	for n, id := range []string{"Test", "Prod"} {
+		stage := awscdk.NewStage(app, &id, nil)
+		fns[n] = plainFunction(awscdk.NewStack(stage, jsii.String("Shop"), nil), "Orders", awslambda.Runtime_PYTHON_3_13())
+		if n == 0 {
+			stage.Synth(nil)
+		}
+	}
+	// Which another app has left there.
+	if err := os.WriteFile(filepath.Join(*awscdk.Stage_Of(fns[1]).Outdir(), "manifest.json"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, fn := range fns {
+		Instrument(fn, toNowhere())
+	}
+	app.Synth(nil)
+	if w := warningsOf(t, pipeline, "/Pipeline"); len(w) != 1 || !strings.Contains(w[0], "leaves Test/Shop/Orders as it is: its Stage was synthesised before") {
+		t.Errorf("warnings %q", w)
+	}
+}

@@ -3,6 +3,7 @@ package construct
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -73,6 +74,9 @@ func instrument(fn awslambda.IFunction, i *Instrumentation) (*wiring, error) {
 		w.fn = fn.(awslambda.Function) // there is no other around its resource
 	default:
 		node.AddMetadata(jsii.String(metaInstrument), true, nil)
+		if w.stack = cfn.Stack(); w.settings.seen.tooLate(w.stack) {
+			shout(os.Stderr, cfn, fmt.Sprintf("Afterglow leaves %s as it is: its Stage was synthesised before Instrument was called, as a CodePipeline's AddStage does. Call Instrument before.", *fn.Node().Path()))
+		}
 	}
 	shared := w.settings.seen.wirings
 	shared.of[cfn] = w
@@ -152,6 +156,7 @@ type wiring struct {
 	settings  *Instrumentation
 	variables map[string]string  // that the settings make
 	fn        awslambda.Function // nil if it has to be looked for
+	stack     awscdk.Stack       // the same
 	done      bool               // a second synthesis finds the function as the first one left it
 	outcome   outcome
 }
@@ -165,7 +170,9 @@ func (w *wiring) visit(cfn awslambda.CfnFunction) {
 	if w.fn == nil {
 		t = targetOf(cfn, cfn.Node())
 	}
-	t.stack = cfn.Stack()
+	if t.stack = w.stack; t.stack == nil {
+		t.stack = cfn.Stack()
+	}
 	w.outcome = t.wire(w.settings, w.variables)
 	for n, hint := range w.outcome.Hints {
 		const once = " Other functions of this stack may be like it; this is said once."

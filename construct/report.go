@@ -152,16 +152,21 @@ func (r *reporter) late(stage constructs.Construct, why, remedy string) (all []o
 		return all
 	}
 	r.said[text] = true
-	fmt.Fprintln(r.stderr, "afterglow: warning: "+text)
+	shout(r.stderr, stage, text)
+	return all
+}
+
+// shout says what is wrong in a Stage that nothing can be done for any more.
+func shout(stderr io.Writer, in constructs.IConstruct, text string) {
+	fmt.Fprintln(stderr, "afterglow: warning: "+text)
 	// Of a Stage that is written already nothing is read again, and of an app itself nothing at all: the CDK's command line shows what is on stacks.
-	root := stage.Node().Root()
+	root := in.Node().Root()
 	for _, c := range *root.Node().FindAll(constructs.ConstructOrder_PREORDER) {
 		if stack, ok := c.(awscdk.Stack); ok && *awscdk.Stage_Of(stack).Node().Path() == *root.Node().Path() {
 			awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("@afterglow-lambda/construct:stageMissed"), &text)
 			break
 		}
 	}
-	return all
 }
 
 // name is the scope's path, or what stands for the app's, which is empty.

@@ -1,8 +1,11 @@
 package construct
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
@@ -21,6 +24,7 @@ type seen struct {
 	keyless map[Exporter]string              // the account of a secret without a key
 	told    map[toldKey]bool
 	wirings *wirings
+	outdirs map[awscdk.Stack]string // where templates go
 
 	untouchedPattern, ordinaryPattern, unmarkedPattern assertions.Matcher
 
@@ -45,7 +49,7 @@ type toldKey struct {
 }
 
 func newSeen() *seen {
-	return &seen{layers: map[layerKey]madeLayer{}, arns: map[awslambda.ILayerVersion]any{}, apps: map[constructs.IConstruct]*found{}, inStack: map[awscdk.Stack]*found{}, keyless: map[Exporter]string{}, told: map[toldKey]bool{}, wirings: &wirings{of: map[awslambda.CfnFunction]*wiring{}}}
+	return &seen{layers: map[layerKey]madeLayer{}, arns: map[awslambda.ILayerVersion]any{}, apps: map[constructs.IConstruct]*found{}, inStack: map[awscdk.Stack]*found{}, keyless: map[Exporter]string{}, told: map[toldKey]bool{}, outdirs: map[awscdk.Stack]string{}, wirings: &wirings{of: map[awslambda.CfnFunction]*wiring{}}}
 }
 
 // layer gives the layer for a function.
@@ -81,6 +85,25 @@ func (s *seen) first(stack awscdk.Stack, hint string) bool {
 	told := s.told[key]
 	s.told[key] = true
 	return !told
+}
+
+// started is when nothing was synthesised yet by this process.
+var started = time.Now()
+
+// tooLate tells whether the Stage of a stack was synthesised already. That leaves a manifest, which is looked for first because it takes no way to the CDK; the Stage itself
+// knows better, as another app may have left it.
+func (s *seen) tooLate(stack awscdk.Stack) bool {
+	dir, known := s.outdirs[stack]
+	if !known {
+		dir = outdirOf(stack)
+		s.outdirs[stack] = dir
+	}
+	if manifest, err := os.Stat(filepath.Join(dir, "manifest.json")); err != nil || manifest.ModTime().Before(started) {
+		return false
+	}
+	synthesised := assertions.Match_ObjectLike(&map[string]any{"assembly": assertions.Match_AnyValue()}) // the CDK's own field
+	failed, ok := unlessPanics(func() any { return *synthesised.Test(awscdk.Stage_Of(stack)).HasFailed() })
+	return ok && failed == false
 }
 
 // untouched is a pattern of resources that nothing was put over.
