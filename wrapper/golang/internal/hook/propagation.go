@@ -16,7 +16,7 @@ type Propagation []string
 
 // Span gives the span and the value of the header for a request of an invocation, or nothing if it is to stay as it is.
 func (p Propagation) Span(i *Invocation, u *url.URL, header http.Header) (span, value string) {
-	if len(p) == 0 || !p.means(u) || signed(u, header) || len(header[HeaderTraceparent])+len(header["traceparent"]) > 0 {
+	if len(p) == 0 || !p.means(u) || signed(u, header) || len(header[HeaderTraceparent])+len(header["traceparent"]) > 0 { //nolint:staticcheck // SA1008: some write into the map
 		return "", ""
 	}
 	trace := rootOf(i.trace)
