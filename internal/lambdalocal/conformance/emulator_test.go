@@ -134,6 +134,9 @@ func (p *emulatorRun) waitFor(t *testing.T, address string) {
 // Ports that no system gives to outgoing connections of its own accord: one that is free stays so.
 const firstPort, lastPort = 20000, 32000
 
+// handedOut are the addresses that another test has got, and may not listen on yet.
+var handedOut sync.Map
+
 // freePort is an address that nobody listens on just now.
 func freePort(t *testing.T) string {
 	t.Helper()
@@ -141,6 +144,9 @@ func freePort(t *testing.T) string {
 	for range 100 {
 		var l net.Listener
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+rand.IntN(lastPort-firstPort)))
+		if _, taken := handedOut.LoadOrStore(address, true); taken {
+			continue
+		}
 		if l, err = net.Listen("tcp", address); err == nil {
 			l.Close()
 			return address
