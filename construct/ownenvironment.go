@@ -28,6 +28,12 @@ func (s functionState) exporting() bool {
 	return s.says(envExporters) || slices.ContainsFunc(envEndpoints, s.says)
 }
 
+// names tells whether the function's own environment names an exporter.
+func (s functionState) names(kind string) bool {
+	named, _ := s.environment[envExporters].(string)
+	return slices.Contains(settings.Read(func(string) string { return named }).Set(envExporters), kind)
+}
+
 // misread gives what Afterglow does not understand of OpenTelemetry's variables in the function's own environment. These are no errors, as wrong values of our own
 // are: they may be right for an SDK that the function brings along, and the extension makes do with its defaults. Of protocols there is but one, which is a hint.
 func (s functionState) misread() (warnings, hints []string) {
@@ -89,8 +95,7 @@ func (s functionState) reaches(wanted map[string]string, exporters []Exporter) e
 
 // addressless gives a hint where the function's own environment names otlp, and nobody says where that is.
 func (s functionState) addressless(wanted map[string]string) []string {
-	named, _ := s.environment[envExporters].(string)
-	if !slices.Contains(settings.Read(func(string) string { return named }).Set(envExporters), "otlp") ||
+	if !s.names((*otlp)(nil).kind()) ||
 		slices.ContainsFunc(envEndpoints, func(name string) bool { return s.says(name) || wanted[name] != "" }) {
 		return nil
 	}

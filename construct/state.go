@@ -102,8 +102,7 @@ func (i *Instrumentation) completeFor(s functionState, variables map[string]stri
 	}
 	byDefault := ToXRay()
 	if s.exporting() {
-		named, _ := s.environment[envExporters].(string)
-		if slices.Contains(strings.FieldsFunc(named, func(r rune) bool { return r == ',' || r == ' ' }), byDefault.kind()) { // which needs a permission, whoever names it
+		if s.names(byDefault.kind()) { // which needs a permission, whoever names it
 			return wanted, []Exporter{byDefault}
 		}
 		return wanted, nil

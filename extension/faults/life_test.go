@@ -347,7 +347,7 @@ func frozenBeside(s *stage) {
 	s.busy(5)
 	switch {
 	case freezes > 0:
-	case longestRow < 100: // a flush falls into the middle of so many, whatever they take
+	case longestRow < 100 && os.Getenv("CI") != "true": // a flush falls into the middle of so many, whatever they take
 		s.Log("NOT TESTED: on this machine invocations do not follow each other closely enough for an answer to come beside the next one")
 	default:
 		s.Error("no request was under way when an invocation was over")
