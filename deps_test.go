@@ -46,11 +46,12 @@ const imports = `
 	construct/layer                                     < infra/layer
 
 	internal/apt                                        < internal/runtimes
+	internal/apt, internal/child                        < internal/tools
 	internal/runtimes                                   < internal/lambdalocal
 	internal/lambdalocal/...                            < internal/lambdalocal
 	internal/lambdalocal, internal/runtimes             < internal/lambdalocal/...
-	infra/local/tools                                   < internal/cfnlint
-	construct/layer, bench/host, infra/local/tools      < bench/...
+	internal/tools                                      < internal/cfnlint
+	construct/layer, bench/host                         < bench/...
 	wrapper                                             < bench/hooks
 	construct                                           < bench/synth
 	spool, bench/stage, bench/programs                  < bench/...

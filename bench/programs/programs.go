@@ -14,7 +14,7 @@ import (
 	"runtime"
 
 	"github.com/afterglow-lambda/afterglow/construct/layer"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 // ForeignName is what reports call the extension that is not ours: bench/floors/rust, on AWS's own crate.

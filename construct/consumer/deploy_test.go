@@ -14,8 +14,8 @@ import (
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
 	"github.com/afterglow-lambda/afterglow/infra/local/localaws"
 	"github.com/afterglow-lambda/afterglow/infra/local/progress"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
 	"github.com/afterglow-lambda/afterglow/internal/otlptest"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 // patience bounds what a busy machine may take for a step: the first deploy installs tools and runtimes.

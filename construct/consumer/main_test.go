@@ -7,8 +7,8 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/child"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 func TestMain(m *testing.M) {

@@ -13,8 +13,8 @@ import (
 	"testing"
 
 	"github.com/afterglow-lambda/afterglow/construct/layer"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
 	"github.com/afterglow-lambda/afterglow/internal/cfnlint"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 const checkout = "../.."

@@ -9,7 +9,7 @@ import (
 
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
 	"github.com/afterglow-lambda/afterglow/infra/local/localaws"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 // runDeploy runs `cdk deploy` with the CDK CLI that `up` uses, against what is up: all that the user would have to set for

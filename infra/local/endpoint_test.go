@@ -24,11 +24,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
 	"github.com/afterglow-lambda/afterglow/infra/local/deployed"
 	"github.com/afterglow-lambda/afterglow/infra/local/localaws"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/child"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 // someMiniStack starts a MiniStack that is not ours, as far as `up` can know.

@@ -26,8 +26,8 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
+	"github.com/afterglow-lambda/afterglow/internal/child"
 )
 
 // Exit codes. interrupted is the shell's for a program that SIGINT has ended.

@@ -9,10 +9,10 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
 	"github.com/afterglow-lambda/afterglow/infra/local/deployed"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/child"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 func TestMain(m *testing.M) {

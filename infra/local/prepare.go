@@ -9,11 +9,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
 	"github.com/afterglow-lambda/afterglow/infra/local/progress"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/child"
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 // prepared are the runtimes that the tests ask for. Of Python and Java whatever this machine has is taken, and one Java

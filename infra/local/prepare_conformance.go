@@ -8,7 +8,7 @@ import (
 
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
 	"github.com/afterglow-lambda/afterglow/infra/local/progress"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 // conformance is what tests run against that others wrote. The machine is known when these are done.

@@ -17,7 +17,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 // An Allowance is a kind of findings that stay.

@@ -1,6 +1,6 @@
 // Package otelcol runs OpenTelemetry's own Collector to test against: what it takes is OTLP, whoever reads the specification how.
 //
-// It takes the Collector's program (infra/local/tools builds it) and what it shall be like: with TLS, short of memory, with a limit for
+// It takes the Collector's program (internal/tools builds it) and what it shall be like: with TLS, short of memory, with a limit for
 // requests. It gives a running Collector on loopback that sends everything on to a receiver, at once and without a second try, and answers
 // with what became of that.
 //

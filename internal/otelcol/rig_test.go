@@ -19,11 +19,11 @@ import (
 
 	"github.com/afterglow-lambda/afterglow/construct/layer"
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 	"github.com/afterglow-lambda/afterglow/internal/otelcol"
 	"github.com/afterglow-lambda/afterglow/internal/otlptest"
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 // patience bounds every wait for something that should be a matter of a second.

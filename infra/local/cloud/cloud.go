@@ -27,10 +27,10 @@ import (
 	"github.com/afterglow-lambda/afterglow/infra/local/front"
 	"github.com/afterglow-lambda/afterglow/infra/local/localaws"
 	"github.com/afterglow-lambda/afterglow/infra/local/progress"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
 	"github.com/afterglow-lambda/afterglow/internal/otlptest"
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 // Kind is what stands behind the front.

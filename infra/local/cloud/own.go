@@ -14,7 +14,7 @@ import (
 	"github.com/afterglow-lambda/afterglow/infra/local/deployed"
 	"github.com/afterglow-lambda/afterglow/infra/local/localaws"
 	"github.com/afterglow-lambda/afterglow/infra/local/progress"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 // Steps is how many steps Up tells of when it starts a local AWS.

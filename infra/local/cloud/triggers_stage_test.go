@@ -22,11 +22,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
 	"github.com/afterglow-lambda/afterglow/infra/local/localaws"
 	"github.com/afterglow-lambda/afterglow/infra/local/progress"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/child"
 	"github.com/afterglow-lambda/afterglow/internal/lambdalocal"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 func TestMain(m *testing.M) {

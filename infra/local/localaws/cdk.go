@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
+	"github.com/afterglow-lambda/afterglow/internal/child"
 )
 
 // CDK is the CDK CLI, pointed at a local AWS.

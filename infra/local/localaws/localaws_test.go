@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 func TestClientEnvLeadsToNoRealAccount(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
+	"github.com/afterglow-lambda/afterglow/internal/child"
 )
 
 // What MiniStack takes without being told otherwise. Any credentials will do, but it wants some.

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/infra/local/cloud"
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 // checkout is this repository, seen from this package.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/tools"
+	"github.com/afterglow-lambda/afterglow/internal/tools"
 )
 
 // What runs here was not written by us: an extension and a runtime on AWS's own Rust crates (their main

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
+	"github.com/afterglow-lambda/afterglow/internal/child"
 )
 
 //go:embed linters/requirements.txt

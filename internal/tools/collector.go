@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
+	"github.com/afterglow-lambda/afterglow/internal/child"
 )
 
 // CollectorVersion is the version of the OpenTelemetry Collector, its parts and its builder.

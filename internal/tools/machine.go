@@ -9,8 +9,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
 	"github.com/afterglow-lambda/afterglow/internal/apt"
+	"github.com/afterglow-lambda/afterglow/internal/child"
 )
 
 // oldestPython and oldestNode are what MiniStack and the CDK CLI ask for.

@@ -12,7 +12,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
+	"github.com/afterglow-lambda/afterglow/internal/child"
 )
 
 // RIEVersion is the release of aws-sam-cli whose wheel carries AWS's Runtime Interface Emulator ready

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
+	"github.com/afterglow-lambda/afterglow/internal/child"
 )
 
 const bound = 10 * time.Second

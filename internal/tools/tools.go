@@ -20,7 +20,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/afterglow-lambda/afterglow/infra/local/child"
+	"github.com/afterglow-lambda/afterglow/internal/child"
 )
 
 //go:embed requirements.txt
