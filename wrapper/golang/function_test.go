@@ -246,7 +246,7 @@ func (r *running) told(t *testing.T, id string) string {
 				}
 			case spool.KindCallStart:
 				_, address, _ := strings.Cut(rec.URL, "://")
-				words = append(words, rec.Method, address[strings.IndexByte(address, '/'):])
+				words = append(words, rec.Method, address[max(0, strings.IndexByte(address, '/')):])
 			case spool.KindCallEnd:
 				words = append(words, fmt.Sprint(rec.Status))
 			}
@@ -271,6 +271,7 @@ var stories = []struct{ do, want string }{
 	{"a transport that panics", "start GET /text 0 end"},
 	{"v2", "start POST / 200 end"},
 	{"v1", "start POST / 200 end"},
+	{"dump", "start end"},
 	{"error", "start end errorString it went wrong"},
 	{"stack", "start end"},
 	{"stream", "start end"},

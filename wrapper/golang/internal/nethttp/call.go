@@ -57,7 +57,7 @@ func (c *Call) Value(key any) any {
 // Begin sees a request on its way. It gives the one to send in its place, and the call that is to be told of what became of it; nil if it is not to be seen.
 // Its way is through t, if that is known.
 func Begin(h *hook.Hook, req *http.Request, t http.RoundTripper) (*http.Request, *Call) {
-	if h.Off() || req == nil || req.URL == nil || req.URL.Host == h.API || req.Context().Value(mark{}) != nil {
+	if h.Off() || req == nil || req.URL == nil || req.URL.Host == h.API || !isHTTP(req.URL.Scheme) || req.Context().Value(mark{}) != nil {
 		return req, nil
 	}
 	if c := begin(h, req, t); c != nil {
@@ -65,6 +65,10 @@ func Begin(h *hook.Hook, req *http.Request, t http.RoundTripper) (*http.Request,
 	}
 	return req, nil
 }
+
+// isHTTP tells whether a scheme is one that is sent. Behind others there is what the function has registered: files, or a round tripper of its own, whose requests
+// are seen as they are.
+func isHTTP(scheme string) bool { return scheme == "http" || scheme == "https" }
 
 func begin(h *hook.Hook, req *http.Request, t http.RoundTripper) (began *Call) {
 	defer h.Catch("call")

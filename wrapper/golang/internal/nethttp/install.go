@@ -93,7 +93,7 @@ func (d *dispatch) dialled(lambda bool) {
 	}
 }
 
-// alternatives gives the transport's table of who is registered, or nil if it is not where it was from Go 1.6 to 1.26. There is no other way to come
+// alternatives gives the transport's table of who is registered, or nil if it is not where it was from Go 1.6 to 1.27. There is no other way to come
 // between the transport and its own HTTP/2.
 func (d *dispatch) alternatives() *atomic.Value {
 	field := reflect.ValueOf(d.transport).Elem().FieldByName("altProto")

@@ -3,6 +3,9 @@ package nethttp
 import (
 	"io"
 	"net/http"
+	"reflect"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/wrapper/golang/internal/hook"
@@ -20,12 +23,23 @@ func Overlay(h *hook.Hook) See {
 		if req != nil && req.URL != nil && req.URL.Host == h.API {
 			return exchange(h, req) //nolint:bodyclose // the runtime client closes it
 		}
+		if dumps(t) {
+			return req, nil
+		}
 		copied, c := Begin(h, req, t)
 		if c == nil {
 			return req, nil
 		}
 		return copied, c.Answer
 	}
+}
+
+// dumper makes a transport whose dialer is its own, and has it write a request down: nothing is sent.
+const dumper = "net/http/httputil.DumpRequestOut."
+
+// dumps tells whether a transport is httputil.DumpRequestOut's. Hardly any other has such a dialer.
+func dumps(t *http.Transport) bool {
+	return t.Dial != nil && strings.HasPrefix(runtime.FuncForPC(reflect.ValueOf(t.Dial).Pointer()).Name(), dumper) //nolint:staticcheck // it is what dumper uses
 }
 
 // exchange sees a request to the Runtime API.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"runtime/debug"
@@ -52,6 +53,8 @@ func handle(ctx context.Context, e event) (any, error) {
 		return v2(ctx, e.Peer)
 	case "v1":
 		return v1(ctx, e.Peer)
+	case "dump":
+		return dump(ctx, e.Peer)
 	case "error":
 		return nil, errors.New("it went wrong")
 	case "panic":
@@ -88,6 +91,16 @@ func get(ctx context.Context, client *http.Client, address string) (any, error) 
 func recovered(ctx context.Context, peer string) (raised any, err error) {
 	defer func() { raised = recover() }()
 	return get(ctx, &http.Client{Transport: transport(&http.Transport{Proxy: func(*http.Request) (*url.URL, error) { panic("it broke") }})}, peer+"/text")
+}
+
+// dump writes a request down without sending it.
+func dump(ctx context.Context, peer string) (any, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, peer+"/text", strings.NewReader("body"))
+	if err != nil {
+		return nil, err
+	}
+	text, err := httputil.DumpRequestOut(req, true)
+	return string(text), err
 }
 
 func v2(ctx context.Context, peer string) (any, error) {
