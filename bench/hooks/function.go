@@ -116,8 +116,9 @@ func (shop *workshop) commandLine(l launch, f *function) ([]string, map[string]s
 	case hook:
 		env["AWS_LAMBDA_EXEC_WRAPPER"] = filepath.Join(shop.layer, "exec-wrapper")
 		argv = append([]string{"/bin/sh", env["AWS_LAMBDA_EXEC_WRAPPER"]}, argv...)
-	case other:
-		env["BENCH_OTEL"] = "1"
+	case discarding, exporting:
+		env["BENCH_OTEL"] = string(l.variant)
+		env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = shop.url + collector
 		fallthrough
 	default: // a shell comes first here too: its start is none of the hook's cost
 		argv = append([]string{"/bin/sh", "-c", `exec "$@"`, "sh"}, argv...)

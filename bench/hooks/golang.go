@@ -35,12 +35,13 @@ func buildGo(ctx context.Context, shop *workshop) (program, error) {
 		return program{}, err
 	}
 	programs := map[variant]string{}
-	for v, flags := range map[variant][]string{plain: nil, hook: {"-overlay", filepath.Join(overlay, "overlay.json")}, other: {"-tags", "otel"}} {
+	for v, flags := range map[variant][]string{plain: nil, hook: {"-overlay", filepath.Join(overlay, "overlay.json")}, exporting: {"-tags", "otel"}} {
 		programs[v] = filepath.Join(shop.dir, strings.ReplaceAll("go "+string(v), " ", "-"))
 		if err := command(ctx, source, append(append([]string{"go", "build", "-o", programs[v]}, flags...), ".")...); err != nil {
 			return program{}, err
 		}
 	}
+	programs[discarding] = programs[exporting]
 	version, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
 	if err != nil {
 		return program{}, fmt.Errorf("ask for the version of Go: %w", err)

@@ -19,7 +19,7 @@ func TestBenchRuns(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "report.md")
 			var stdout, stderr bytes.Buffer
-			if code := run(t.Context(), []string{"-runtimes", l.name, "-rounds", "1", "-calls", "3", "-starts", "1", "-memory", "1024", "-o", file}, &stdout, &stderr); code != 0 {
+			if code := run(t.Context(), []string{"-runtimes", l.name, "-processes", "1", "-young", "3", "-warm", "3", "-rounds", "1", "-calls", "3", "-starts", "1", "-memory", "1024", "-o", file}, &stdout, &stderr); code != 0 {
 				if os.Getenv("CI") != "true" && bytes.Contains(stderr.Bytes(), []byte(runtimes.ErrMissing.Error())) {
 					t.Skipf("NOT TESTED: %s", stderr.String())
 				}
@@ -33,9 +33,12 @@ func TestBenchRuns(t *testing.T) {
 				t.Error("the file is not what was printed")
 			}
 			for _, library := range l.libraries {
-				if row := regexp.MustCompile(`(?m)^\| .* \| ` + library + ` \| [0-9.]+ \| [0-9.]+ \|`); !row.Match(report) {
+				if row := regexp.MustCompile(`(?m)^\| .* \| ` + library + ` \| [0-9.]+ \| -?[0-9.]+ \(`); !row.Match(report) {
 					t.Errorf("no row for %s in\n%s", library, report)
 				}
+			}
+			if n := bytes.Count(report, []byte(" | 1/")); l.noOther == "" && n != 2*len(l.libraries) { // exported, and thrown away
+				t.Errorf("%d figures beside OpenTelemetry in\n%s", n, report)
 			}
 			if bytes.Contains(report, []byte("Left out")) && os.Getenv("CI") == "true" {
 				t.Errorf("something is left out:\n%s", report)

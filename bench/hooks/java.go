@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,11 +57,16 @@ func buildJava(ctx context.Context, shop *workshop) (program, error) {
 	agent := "-javaagent:" + filepath.Join(peer, "opentelemetry-javaagent.jar")
 	return program{
 		title: "Java 17", rt: rt, code: code, caller: "bench.Caller", idle: "bench.Idle",
-		env: map[string]string{"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}, // nothing of what exporting costs is counted
-		start: func(v variant, argv []string, _ map[string]string) []string {
-			if v != other {
+		start: func(v variant, argv []string, env map[string]string) []string {
+			switch v {
+			case exporting: // the agent knows Lambda's handlers, and has its spans flushed when one has returned
+				maps.Copy(env, map[string]string{"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"})
+			case discarding:
+				env["OTEL_TRACES_EXPORTER"] = "none"
+			default:
 				return argv
 			}
+			maps.Copy(env, map[string]string{"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"})
 			at := slices.IndexFunc(argv, func(a string) bool { return filepath.Base(a) == "java" })
 			return slices.Insert(slices.Clone(argv), at+1, agent)
 		},

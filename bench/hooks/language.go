@@ -19,7 +19,7 @@ type language struct {
 	name          string
 	libraries     []string // that send requests; the program knows them by these names
 	mark          marks
-	warmup        int      // invocations before anything is counted, after which compilers have made up their mind
+	warmup        int      // invocations with hand-overs or events before anything is counted
 	warmHandovers int      // megabytes that an invocation hands over before anything is counted; 0 is 1
 	beside        []string // ways in which its program can hand over records beside calls without a hook
 	noOther       string   // why there is no OpenTelemetry to compare it with, if there is none
@@ -51,7 +51,11 @@ type variant string
 const (
 	plain variant = "without hook"
 	hook  variant = "with hook"
-	other variant = "with OpenTelemetry" // BENCH_OTEL=1 tells the program to set it up
+
+	// With OpenTelemetry, which BENCH_OTEL tells the program to set up. It makes a span of each invocation and of each call, collects them into batches, and at
+	// the end of the invocation has them flushed: that is what the layers of opentelemetry-lambda do.
+	discarding variant = "discard" // to an exporter that throws them away
+	exporting  variant = "export"  // to a collector on loopback, by OTLP over HTTP in protobuf
 )
 
 // A program is what a language's build gives: a function's code for each question.

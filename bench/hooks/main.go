@@ -45,6 +45,9 @@ func questions() []string { return []string{askCPU, askInit, askHandover, askEve
 type options struct {
 	languages []language
 	ask       []string
+	processes int
+	young     int
+	warm      int
 	rounds    int
 	calls     int
 	starts    int
@@ -63,7 +66,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	opt := options{languages: languages(), ask: questions()}
 	flags := flag.NewFlagSet("hooks", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.IntVar(&opt.rounds, "rounds", 60, "`rounds`, in each of which every variant has one invocation")
+	flags.IntVar(&opt.processes, "processes", 3, "`processes` of each variant, one after the other, that make calls")
+	flags.IntVar(&opt.young, "young", youngCalls, "`calls` of a process that is young")
+	flags.IntVar(&opt.warm, "warm", warmCalls, "`calls` of a process before it counts as warm")
+	flags.IntVar(&opt.rounds, "rounds", 30, "`rounds` that count, in each of which every variant has one invocation")
 	flags.IntVar(&opt.calls, "calls", 100, "`calls` of an invocation")
 	flags.IntVar(&opt.starts, "starts", 30, "`starts` of each variant")
 	flags.IntVar(&opt.memory, "memory", 128, "`MB` whose share of the CPU a megabyte is handed over at")

@@ -28,16 +28,6 @@ type result struct {
 	notes    []string // what is not asked
 }
 
-// A callCost is what calls with one library cost: CPU of the whole process for each.
-type callCost struct {
-	library              string
-	plain, hooked, other time.Duration
-	added, addedByOther  time.Duration // medians of the differences within rounds
-	ofOther              float64       // median of their ratios
-	spread               [2]time.Duration
-	bytes                int64 // in the spool, for each call
-}
-
 // An initCost is the time from a function's start to its first request for an event.
 type initCost struct {
 	plain, hooked, added, addedCPU time.Duration
@@ -113,27 +103,37 @@ type turn struct {
 	warm     func(f *function) []byte // instead of payload in the rounds that do not count; nil for the same
 	f        *function
 	took     []time.Duration
+	base     []time.Duration // of them, the baselines
 	bytes    int64
 }
 
-// play has the function invoked once, and once more for the baseline. It gives the CPU time, and the bytes in the spool of the first.
-func (t *turn) play(ctx context.Context, counts bool) (took time.Duration, bytes int64, err error) {
+// play has the function invoked once, and once more for the baseline.
+func (t *turn) play(ctx context.Context, counts bool) error {
 	payload := t.payload
 	if !counts && t.warm != nil {
 		payload = t.warm
 	}
-	if took, err = t.f.invoke(ctx, payload(t.f)); err != nil {
-		return 0, 0, err
-	}
-	if bytes, err = t.f.collect(); err != nil || t.baseline == nil {
-		return took, bytes, err
-	}
-	base, err := t.f.invoke(ctx, t.baseline(t.f))
+	took, err := t.f.invoke(ctx, payload(t.f))
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
-	_, err = t.f.collect()
-	return took - base, bytes, err
+	bytes, err := t.f.collect()
+	if err != nil {
+		return err
+	}
+	var base time.Duration
+	if t.baseline != nil {
+		if base, err = t.f.invoke(ctx, t.baseline(t.f)); err != nil {
+			return err
+		}
+		if _, err = t.f.collect(); err != nil {
+			return err
+		}
+	}
+	if counts {
+		t.took, t.base, t.bytes = append(t.took, took-base), append(t.base, base), t.bytes+bytes
+	}
+	return nil
 }
 
 // takeTurns starts the functions, and has each of them invoked once in each round, in an order that changes with the round.
@@ -153,56 +153,12 @@ func takeTurns(ctx context.Context, shop *workshop, turns []*turn, warmup, round
 	for round := range warmup + rounds {
 		for i := range turns {
 			t := turns[(i+round)%len(turns)]
-			took, bytes, err := t.play(ctx, round >= warmup)
-			if err != nil {
+			if err := t.play(ctx, round >= warmup); err != nil {
 				return fmt.Errorf("%s: %w", t.launch.variant, err)
-			}
-			if round >= warmup {
-				t.took, t.bytes = append(t.took, took), t.bytes+bytes
 			}
 		}
 	}
 	return nil
-}
-
-func measureCalls(ctx context.Context, shop *workshop, l language, p program, library string, opt options) (c callCost, err error) {
-	payload := encode(event{URL: shop.url + "/small", Library: library, Calls: opt.calls, Body: sizeOfBody})
-	none := encode(event{URL: shop.url + "/small", Library: library, Body: sizeOfBody}) // what an invocation costs is no call's
-	variants, least := []variant{plain, hook, other}, int64(2*sizeOfBody)
-	if l.noOther != "" {
-		variants = variants[:2]
-	}
-	if l.noAnswers != "" {
-		least = sizeOfBody
-	}
-	turns := make([]*turn, len(variants))
-	for i, v := range variants {
-		turns[i] = &turn{launch: launch{program: p, variant: v, handler: p.caller, library: library},
-			payload: func(*function) []byte { return payload }, baseline: func(*function) []byte { return none }}
-	}
-	if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds); err != nil {
-		return c, err
-	}
-	n := time.Duration(opt.calls)
-	added := differences(turns[1], turns[0], n)
-	c = callCost{library: library, plain: median(turns[0].took) / n, hooked: median(turns[1].took) / n, added: median(added), spread: quartiles(added)}
-	if l.noOther == "" {
-		c.compare(added, turns[2], turns[0], n)
-	}
-	if c.bytes = turns[1].bytes / int64(opt.rounds*opt.calls); c.bytes < least {
-		return c, fmt.Errorf("the hook wrote %d bytes a call: it has not seen all of them", c.bytes)
-	}
-	return c, nil
-}
-
-// compare holds what the hook adds against what OpenTelemetry does.
-func (c *callCost) compare(added []time.Duration, by, without *turn, n time.Duration) {
-	byOther := differences(by, without, n)
-	ratios := make([]float64, len(added))
-	for i := range added {
-		ratios[i] = float64(added[i]) / float64(max(byOther[i], 1))
-	}
-	c.other, c.addedByOther, c.ofOther = median(by.took)/n, median(byOther), median(ratios)
 }
 
 func measureInit(ctx context.Context, shop *workshop, p program, opt options) (*initCost, error) {

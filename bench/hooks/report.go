@@ -13,10 +13,12 @@ import (
 // write makes the report.
 func write(results []result, opt options, load float64) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# What hooks cost the function\n\nWritten by `go run ./bench/hooks`; run it again rather than compare across machines.\n\n")
-	fmt.Fprintf(&b, "%s. %s. Load average %.1f at the start. %d rounds of %d calls, %d starts.\n", host.Machine(), time.Now().UTC().Format("2 January 2006"), load,
-		opt.rounds, opt.calls, opt.starts)
-	writeCalls(&b, results)
+	fmt.Fprintf(&b, "# What hooks cost the function\n\nWritten by `go run ./bench/hooks`; run it again rather than compare across machines. What was found out by hand is in [hooks-notes.md](hooks-notes.md).\n\n")
+	fmt.Fprintf(&b, "%s. %s, one run, load average %.1f at the start. Calls: %d processes of each variant, %d calls until they are warm, then %d rounds of %d. %d starts.\n",
+		host.Machine(), time.Now().UTC().Format("2 January 2006"), load, opt.processes, opt.warm, opt.rounds, opt.calls, opt.starts)
+	writeCalls(&b, results, opt)
+	writeOther(&b, results)
+	writeInvocations(&b, results)
 	writeInit(&b, results)
 	writeHandover(&b, results, opt)
 	writeEvents(&b, results)
@@ -35,24 +37,58 @@ func write(results []result, opt options, load float64) string {
 	return b.String()
 }
 
-func writeCalls(b *strings.Builder, results []result) {
-	fmt.Fprintf(b, "\n## A call with bodies of 2 KB\n\nCPU µs of the function's process, without what an invocation costs that makes no call. OTel is OpenTelemetry's instrumentation of the same library.\n\n")
-	b.WriteString("| runtime | library | without | with hook | the hook adds (quartiles) | mark | OTel adds | hook of OTel | mark |\n|---|---|---|---|---|---|---|---|---|\n")
+func writeCalls(b *strings.Builder, results []result, opt options) {
+	fmt.Fprintf(b, "\n## A call with bodies of 2 KB\n\nCPU µs of the function's process, without what an invocation costs that makes no call. Young is a process in its first %d calls, warm one after %d. "+
+		"The mark is for warm ones. Figures are medians of processes; in brackets are the least and the most.\n\n", opt.young, opt.warm)
+	b.WriteString("| runtime | library | warm: without | the hook adds | mark | young: without | the hook adds |\n|---|---|---|---|---|---|---|\n")
 	for _, r := range results {
 		for _, c := range r.calls {
-			mark, compared := "–", "– | – | –"
+			mark := "–"
 			if r.language.mark.call > 0 {
-				mark = judge(c.added <= r.language.mark.call, fmt.Sprintf("≤ %.0f", us(r.language.mark.call)))
+				mark = judge(c.warm.added[hook].median <= r.language.mark.call, fmt.Sprintf("≤ %.0f", us(r.language.mark.call)))
 			}
-			if r.language.noOther == "" {
-				compared = fmt.Sprintf("%.1f | 1/%.1f | %s", us(c.addedByOther), 1/c.ofOther, judge(c.ofOther*markOfOther <= 1, fmt.Sprintf("≤ 1/%d", markOfOther)))
-			}
-			fmt.Fprintf(b, "| %s | %s | %.1f | %.1f | %.1f (%.1f–%.1f) | %s | %s |\n", r.title, c.library, us(c.plain), us(c.hooked),
-				us(c.added), us(c.spread[0]), us(c.spread[1]), mark, compared)
+			fmt.Fprintf(b, "| %s | %s | %.1f | %v | %s | %.1f | %v |\n", r.title, c.library, us(c.warm.plain.median), c.warm.added[hook], mark, us(c.young.plain.median), c.young.added[hook])
 		}
 	}
 }
 
+// writeOther holds the hook against both of OpenTelemetry's variants.
+func writeOther(b *strings.Builder, results []result) {
+	b.WriteString("\n## The same call beside OpenTelemetry\n\nCPU µs that OpenTelemetry's instrumentation of the same library adds, with its spans exported to a collector on the same machine, as its layer for Lambda does, or thrown away where they " +
+		"would be exported; and what part of it the hook adds, in warm processes.\n\n")
+	b.WriteString("| runtime | library | exported: adds | hook of it | mark | thrown away: adds | hook of it | mark | young, exported: adds | young, thrown away: adds |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, r := range results {
+		for _, c := range r.calls {
+			if r.language.noOther != "" {
+				continue
+			}
+			fmt.Fprintf(b, "| %s | %s |", r.title, c.library)
+			for _, v := range []variant{exporting, discarding} {
+				ratio := c.warm.ratio[v]
+				fmt.Fprintf(b, " %v | 1/%.1f | %s |", c.warm.added[v], 1/ratio, judge(ratio*markOfOther <= 1, fmt.Sprintf("≤ 1/%d", markOfOther)))
+			}
+			fmt.Fprintf(b, " %v | %v |\n", c.young.added[exporting], c.young.added[discarding])
+		}
+	}
+}
+
+func writeInvocations(b *strings.Builder, results []result) {
+	b.WriteString("\n## An invocation without calls\n\nCPU µs of the function's process, warm, beside the calls above.\n\n")
+	b.WriteString("| runtime | library | without | the hook adds | OpenTelemetry adds, exported | thrown away |\n|---|---|---|---|---|---|\n")
+	for _, r := range results {
+		for _, c := range r.calls {
+			exported, thrown := "–", "–"
+			if r.language.noOther == "" {
+				exported, thrown = c.invocation.added[exporting].String(), c.invocation.added[discarding].String()
+			}
+			fmt.Fprintf(b, "| %s | %s | %.0f | %v | %s | %s |\n", r.title, c.library, us(c.invocation.plain.median), c.invocation.added[hook], exported, thrown)
+		}
+	}
+}
+
+func (f figure) String() string {
+	return fmt.Sprintf("%.1f (%.1f–%.1f)", us(f.median), us(f.least), us(f.most))
+}
 func writeInit(b *strings.Builder, results []result) {
 	fmt.Fprintf(b, "\n## A cold start\n\nms from the start of the runtime's process to its first request for an event; the handler imports nothing.\n\n")
 	b.WriteString("| runtime | without | with hook | ratio | the hook adds (quartiles) | CPU that it adds | mark |\n|---|---|---|---|---|---|---|\n")
@@ -108,10 +144,12 @@ const explanation = `
 
 - CPU is user and system time of all threads of the function's process, from the moment at which it is given an event until it asks for the next one, by the
   clock that the kernel keeps for each process. The peer and the Runtime API are in another process, on loopback. Bodies are JSON.
-- A function has one core, as on Lambda with 1,769 MB. All variants run at the same time and take turns, in an order that changes with the round. What is added is the median of the differences within rounds; the
-  ratio to OpenTelemetry is the median of the ratios within rounds.
-- OpenTelemetry makes its spans, collects them into batches, and throws them away: what exporting them costs comes on top, in the function's process.
-  It keeps neither headers nor bodies. The hook keeps both, whole, and writes them where the extension finds them.
+- A function has one core, as on Lambda with 1,769 MB. All variants run at the same time and take turns, in an order that changes with the round. Of calls, what is added
+  is the mean over a stretch of a process' life (a collector of garbage runs in some rounds and not in others), and the figure is the median of several processes. Of all else it
+  is the median of the differences within rounds.
+- OpenTelemetry makes a span of each invocation and each call, collects them into batches, and has them flushed before the invocation ends: to a collector that answers at once,
+  or to nobody. What the collector costs, which runs beside the function as Afterglow's extension does, is counted nowhere. OpenTelemetry keeps neither headers nor bodies. The hook keeps
+  both, whole, and writes them where the extension finds them. In Java, where nothing is exported, the agent collects nothing either.
 - At a small share of the CPU time is CPU: a function that has used up its share stands still until the next period of 20 ms.
 - A handler with a large event parses it, with a hook or without: what is shown is the difference between two much larger figures, so look at the brackets.
 `

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/afterglow-lambda/afterglow/bench/host"
 	"github.com/afterglow-lambda/afterglow/wrapper"
@@ -29,7 +30,8 @@ type workshop struct {
 	layer    string // becomes /opt/afterglow
 	progress io.Writer
 	peer     *http.Server
-	url      string // of the peer
+	url      string       // of the peer
+	exported atomic.Int64 // bytes that a collector was sent
 }
 
 func newWorkshop(ctx context.Context, progress io.Writer) (shop *workshop, err error) {
@@ -67,7 +69,10 @@ func newWorkshop(ctx context.Context, progress io.Writer) (shop *workshop, err e
 	return shop, shop.startPeer(ctx)
 }
 
-// startPeer starts what functions call: it answers with 2 KB, or at /large with 1 MB, at once.
+// collector is where the peer takes spans, and throws them away.
+const collector = "/v1/traces"
+
+// startPeer starts what functions call: it answers with 2 KB, or at /large with 1 MB, at once. It is the collector, too.
 func (shop *workshop) startPeer(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -87,6 +92,11 @@ func (shop *workshop) startPeer(ctx context.Context) error {
 	}
 	mux.HandleFunc("/small", answer(small))
 	mux.HandleFunc("/large", answer(large))
+	mux.HandleFunc("POST "+collector, func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body) // what is not sent is missed in the sum
+		shop.exported.Add(n)
+		w.Header().Set("Content-Type", "application/x-protobuf") // of no bytes: an ExportTraceServiceResponse without fields
+	})
 	shop.url = "http://" + listener.Addr().String()
 	shop.peer = &http.Server{Handler: mux, ReadHeaderTimeout: patience}
 	go func() { _ = shop.peer.Serve(listener) }() // ends with ErrServerClosed, by close

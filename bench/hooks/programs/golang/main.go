@@ -19,14 +19,21 @@ type event struct {
 	Beside string `json:"beside"` // how records are handed over beside calls, into the file that Append names
 }
 
+type handler func(context.Context, event) (map[string]int, error)
+
 func main() {
 	if os.Getenv("_HANDLER") == "idle" {
 		lambda.Start(func(context.Context, map[string]any) (map[string]bool, error) {
 			return map[string]bool{"ok": true}, nil
 		})
 	}
-	client := instrumented()
-	lambda.Start(func(ctx context.Context, e event) (map[string]int, error) {
+	client, traced := instrumented()
+	lambda.Start(traced(caller(client)))
+}
+
+// caller makes the calls that its event asks for.
+func caller(client *http.Client) handler {
+	return func(ctx context.Context, e event) (map[string]int, error) {
 		record, done := func() {}, func() {}
 		if e.Beside != "" {
 			var err error
@@ -59,7 +66,7 @@ func main() {
 			}
 		}
 		return map[string]int{"received": received}, nil
-	})
+	}
 }
 
 func call(ctx context.Context, client *http.Client, e event) ([]byte, error) {

@@ -4,4 +4,6 @@ package main
 
 import "net/http"
 
-func instrumented() *http.Client { return http.DefaultClient }
+func instrumented() (*http.Client, func(handler) handler) {
+	return http.DefaultClient, func(h handler) handler { return h }
+}
