@@ -8,10 +8,10 @@
 // own process; the Runtime API and the peer that is called are in this one. It gives a Markdown report, on the standard output and in bench/results. It
 // promises to leave no process and no cgroup behind, also when it is interrupted.
 //
-//	go run ./bench/hooks                              every runtime: about five minutes each
+//	go run ./bench/hooks                              everything: about six minutes on a quiet machine
 //	go run ./bench/hooks -runtimes node -only cpu     one question to one runtime
 //	go run ./bench/hooks -runtimes go -only floor     what no hook can stay below
-//	go run ./bench/hooks -rounds 3 -calls 5 -o ""     quickly, without the file
+//	go run ./bench/hooks -processes 1 -warm 1000 -rounds 3 -o ""  quickly, without the file
 //
 // A runtime is one file here, one row in languages, and its programs in programs/<runtime>.
 package main

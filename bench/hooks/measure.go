@@ -199,10 +199,10 @@ func measureHandover(ctx context.Context, shop *workshop, l language, p program,
 	turns[1].payload = func(f *function) []byte { return get("/large", 1, f.appended()) }
 	turns[1].baseline = func(f *function) []byte { return get("/small", 1, f.appended()) }
 	turns[1].warm = func(f *function) []byte { return get("/large", warm, f.appended()) }
-	if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds); err != nil {
+	if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds*timesHandovers); err != nil {
 		return nil, err
 	}
-	if bytes := turns[2].bytes / int64(opt.rounds); bytes < sizeOfHandover {
+	if bytes := turns[2].bytes / int64(opt.rounds*timesHandovers); bytes < sizeOfHandover {
 		return nil, fmt.Errorf("the hook wrote %d bytes a call: it has not kept the megabyte", bytes)
 	}
 	bare, hooked := differences(turns[1], turns[0], 1), differences(turns[2], turns[0], 1)
@@ -219,7 +219,7 @@ func measureEvents(ctx context.Context, shop *workshop, l language, p program, o
 		for i, v := range []variant{plain, hook} {
 			turns[i] = &turn{launch: launch{program: p, variant: v, handler: p.idle}, payload: func(*function) []byte { return payload }}
 		}
-		if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds*roundsOfEvents); err != nil {
+		if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds*timesEvents); err != nil {
 			return nil, err
 		}
 		added[i] = differences(turns[1], turns[0], 1)
