@@ -41,4 +41,9 @@ except Exception as error:  # the function runs without the hook
 # The user's sitecustomize is the next one that an import finds. Where there is none, the import fails just as it would
 # without this file, and site knows that it may.
 sys.modules.pop("sitecustomize", None)
-import sitecustomize  # noqa: E402,F401
+try:
+    import sitecustomize  # noqa: E402,F401
+except BaseException as error:  # of the user's, or there is none
+    if sys.version_info >= (3, 11):  # before, raising it again puts this file back into its traceback
+        BaseException.with_traceback(error, sys.exc_info()[2].tb_next)
+    raise

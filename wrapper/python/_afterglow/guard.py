@@ -107,10 +107,21 @@ def around(original, before, after, failed):
 
 
 def leave(error):
-    """Take the caller's frame off the exception that it is handling. Since Python 3.11 a bare raise does not add it again."""
+    """Take the hook's frames off the exception that the caller is handling. Since Python 3.11 a bare raise does not add the caller's again.
+
+    One further down is there where a signal handler has raised before the first line of a stand-in, or the stack had room for no more.
+    """
     tb = _exc_info()[2]
-    if tb is not None and tb.tb_frame.f_code.co_filename.startswith(_HERE):
-        _with_traceback(error, tb.tb_next)
+    while tb is not None and tb.tb_frame.f_code.co_filename.startswith(_HERE):
+        tb = tb.tb_next
+    _with_traceback(error, tb)
+    while tb is not None:
+        below = tb.tb_next
+        while below is not None and below.tb_frame.f_code.co_filename.startswith(_HERE):
+            below = below.tb_next
+        if below is not tb.tb_next:
+            tb.tb_next = below
+        tb = below
 
 
 def caller():

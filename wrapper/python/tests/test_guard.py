@@ -125,6 +125,21 @@ class Guard(unittest.TestCase):
                         self.assertEqual(Library().method(1, more=2), 3)
                     self.assertEqual(calls, [(1, 2)])
 
+    def test_a_stand_in_is_interrupted_before_its_first_line(self):
+        """Its own guard is not there yet: the stand-in that it was called through takes its frame away, too."""
+
+        class Library:
+            def method(self):
+                interrupted()
+
+        def ring():
+            raise Mine("a signal handler's")
+
+        interrupted = ours("def interrupted():\n    ring()", ring=ring)["interrupted"]
+        nothing = ours("@guard.observer\ndef nothing(*arguments):\n    return None")["nothing"]
+        Library.method = guard.around(Library.method, nothing, nothing, nothing)
+        self.assertEqual(frames_of(Mine, lambda: Library().method()), ["<lambda>", "method", "ring"])
+
     def test_levels(self):
         for level, said in (("debug", 4), ("info", 3), ("warn", 2), ("error", 1), ("off", 0)):
             with self.subTest(level):

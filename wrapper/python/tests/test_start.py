@@ -75,7 +75,8 @@ class Start(unittest.TestCase):
                 plain = run("print(1)", [mine])
                 hooked = run("print(1)", [HOOK, mine])
                 self.assertEqual(plain[:2], hooked[:2])
-                self.assertEqual([line for line in plain[2].splitlines() if line[:1] != " "], [line for line in hooked[2].splitlines() if line[:1] != " "])
+                without, told = ([line for line in text.splitlines() if line[:1] != " " or sys.version_info >= (3, 11)] for text in (plain[2], hooked[2]))
+                self.assertEqual(without, told)
         mine = self.write("lib/sitecustomize.py", "raise ValueError('mine')")
         self.assertEqual(run("print(1)", [mine]), run("print(1)", [HOOK, mine]))
 
