@@ -71,14 +71,17 @@ func (o *overlay) make() (file string, err error) {
 	if o.main, err = filepath.Abs(o.main); err != nil {
 		return "", fmt.Errorf("find package main: %w", err)
 	}
-	var env struct{ GOROOT, GOVERSION, GOMOD, GOMODCACHE, GOWORK string }
-	if text, err := o.command("go", "env", "-json", "GOROOT", "GOVERSION", "GOMOD", "GOMODCACHE", "GOWORK"); err != nil {
+	var env struct{ GOROOT, GOVERSION, GOMOD, GOMODCACHE, GOWORK, GOFLAGS string }
+	if text, err := o.command("go", "env", "-json", "GOROOT", "GOVERSION", "GOMOD", "GOMODCACHE", "GOWORK", "GOFLAGS"); err != nil {
 		return "", err
 	} else if err := json.Unmarshal(text, &env); err != nil {
 		return "", fmt.Errorf("read go env: %w", err)
 	}
 	if env.GOMOD == "" || env.GOMOD == os.DevNull {
 		return "", fmt.Errorf("%s is in no module: run this where the function's go.mod is", o.main)
+	}
+	if flag := elsewhere(env.GOFLAGS); flag != "" {
+		return "", fmt.Errorf("GOFLAGS has %s: go build takes one overlay, and this one is to replace go.mod itself; take the flag out of GOFLAGS for this and for go build", flag)
 	}
 	if below(env.GOROOT, env.GOMODCACHE) {
 		return "", fmt.Errorf("%s is one that the go command has fetched for this module into %s, where it lets no overlay replace anything: install %[1]s, as by copying %[3]s to another folder, and have go in PATH be that one's bin/go",
@@ -307,6 +310,17 @@ func (o *overlay) command(name string, args ...string) ([]byte, error) {
 		return nil, fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, complaint.Bytes())
 	}
 	return text, nil
+}
+
+// elsewhere gives the flag in GOFLAGS by which go build would not see what is replaced here, or not what the function's author has replaced.
+func elsewhere(flags string) string {
+	for _, flag := range strings.Fields(flags) {
+		switch name, _, _ := strings.Cut(strings.TrimLeft(strings.Trim(flag, `"'`), "-"), "="); name {
+		case "overlay", "modfile":
+			return flag
+		}
+	}
+	return ""
 }
 
 // below tells whether a folder is in another one.

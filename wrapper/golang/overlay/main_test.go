@@ -43,10 +43,15 @@ func TestRefusals(t *testing.T) {
 		{"a vendor folder", map[string]string{"go.mod": "module m\n\ngo 1.25.0\n", "main.go": function, "vendor/modules.txt": ""}, nil, "vendor folder: run go get"},
 		{"an older language", map[string]string{"go.mod": "module m\n\ngo 1.21\n", "main.go": function}, []string{"-source", filepath.Join("..", "..", "..")}, "says go 1.21, and Afterglow needs 1.25.0: run go get go@1.25.0"},
 		{"a workspace", map[string]string{"go.mod": "module m\n\ngo 1.25.0\n", "main.go": function, "go.work": "go 1.25.0\n\nuse .\n"}, nil, "set GOWORK=off"},
+		{"an overlay of the function's own", map[string]string{"go.mod": "module m\n\ngo 1.25.0\n", "main.go": function, "GOFLAGS": "-trimpath -overlay=own.json"}, nil, "GOFLAGS has -overlay=own.json"},
+		{"another go.mod", map[string]string{"go.mod": "module m\n\ngo 1.25.0\n", "main.go": function, "GOFLAGS": "-modfile=own.mod"}, nil, "GOFLAGS has -modfile=own.mod"},
 		{"no such flag", nil, []string{"-x"}, "flag provided but not defined"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
+			if flags := c.files["GOFLAGS"]; flags != "" {
+				t.Setenv("GOFLAGS", flags)
+			}
 			if code := run(t.Context(), append(append([]string{"-o", t.TempDir()}, c.args...), lay(t, c.files)), &stdout, &stderr); code == 0 || stdout.Len() > 0 || !strings.Contains(stderr.String(), c.want) {
 				t.Errorf("exit code %d, %q, %q", code, stdout.String(), stderr.String())
 			}
