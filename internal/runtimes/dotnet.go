@@ -52,7 +52,7 @@ func findDotnet(ctx context.Context, version string, opt Options) (Runtime, erro
 		return Runtime{}, err
 	}
 	if packaged {
-		if machine, err = in.packagedDotnet(ctx, core); err != nil {
+		if machine, err = in.packagedDotnet(ctx, version, core); err != nil {
 			return Runtime{}, err
 		}
 		hasMachine = true

@@ -83,7 +83,7 @@ func TestFindMissing(t *testing.T) {
 		{"java19", "none for Java 19; known here are java8.al2, java11,"},
 		{"ruby3.4", "interpreter of Ruby 3.4: missing on this machine; install with: rbenv install 3.4"},
 		{"ruby9.9", "none for Ruby 9.9; known here are ruby3.1, ruby3.2,"},
-		{"dotnet9", ".NET 9: missing on this machine; install with: sudo dnf install -y dotnet-runtime-9.0"},
+		{"dotnet10", ".NET 10: missing on this machine; install with: sudo dnf install -y dotnet-runtime-10.0"},
 		{"dotnet5", "none for .NET 5; known here are dotnetcore3.1, dotnet6,"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,11 +10,11 @@ import (
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
 )
 
-// dotnet is told by a client of our own on what PyPI has: CoreCLR 3.1 and .NET 8. AWS's client is to be had from NuGet alone, other versions of .NET from Microsoft.
+// dotnet is told by a client of our own on what registries have: .NET 9 and 8. AWS's client is to be had from NuGet alone, other versions of .NET from Microsoft.
 func dotnet() actor {
 	return actor{
 		language:  "dotnet",
-		versions:  []string{"dotnetcore3.1", "dotnet8"},
+		versions:  []string{"dotnet9", "dotnet8"},
 		handlers:  map[string]string{"": "app::Actor::Handle"},
 		libraries: []string{"HttpClient", "HttpClient stream", "HttpWebRequest"},
 		build:     compileDotnet,

@@ -24,7 +24,7 @@ type program struct {
 
 func build(t *testing.T, name string, inside bool) program {
 	t.Helper()
-	rt, err := runtimes.Find(t.Context(), "dotnet8", runtimes.Options{Progress: os.Stderr})
+	rt, err := runtimes.Find(t.Context(), "dotnet9", runtimes.Options{Progress: os.Stderr})
 	if err != nil {
 		missing(t, err)
 	}
