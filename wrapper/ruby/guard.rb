@@ -26,6 +26,15 @@ module AfterglowHook
     BACKTRACE = Exception.instance_method(:backtrace) # a class may have its own idea of it
     LOCATIONS = Exception.instance_method(:backtrace_locations)
 
+    # The function is at the end of its stack or its memory, where the hook's piece may need more than the method that it looks at: no failure of the
+    # hook's, and none that will not pass.
+    EXHAUSTED = [SystemStackError, NoMemoryError].freeze
+
+    # What the system refuses the hook. Of the same kinds may be what a signal's handler of the function's raises at any line; that goes on.
+    module Refused
+      def self.===(error) = (error.is_a?(SystemCallError) || error.is_a?(IOError)) && !Guard.foreign?(error)
+    end
+
     @off = false
     @failures = 0
     @level = 'warn'
@@ -83,21 +92,9 @@ module AfterglowHook
         guarded(name, piece, nil) unless @off
       end
 
-      private
-
-      def guarded(name, piece, argument)
-        whole = false
-        result = Thread.handle_interrupt(LATER) do
-          piece.call(argument)
-        rescue Exception => e
-          raise if foreign?(e)
-
-          failed(name, e)
-        end
-        whole = true
-        result
-      ensure
-        hide($!) unless whole # as it goes on its way: raised again, a frozen one would be another object
+      # Has a holder of a lock release it when a piece has ended at the end of the stack, where Ruby has no room to run what stands behind ensure.
+      def releases(holder)
+        @holder = holder
       end
 
       # Tells what the user's code raised into the hook from the hook's own failures. The hook calls no code of the user's,
@@ -105,11 +102,33 @@ module AfterglowHook
       def foreign?(error)
         case error
         when SignalException, SystemExit then true
-        when NoMemoryError, SystemStackError then false # the interpreter's own, which may have no backtrace
         else # one that was frozen before it was raised has none
           line = BACKTRACE.bind_call(error)&.find { |place| !place.start_with?('<internal:') }
           line.nil? || !line.start_with?(HERE)
         end
+      end
+
+      private
+
+      def guarded(name, piece, argument)
+        whole = false
+        result = Thread.handle_interrupt(LATER) do
+          piece.call(argument)
+        rescue *EXHAUSTED
+          @holder&.release
+          nil
+        rescue Exception => e
+          raise if foreign?(e)
+
+          failed(name, e)
+        end
+        whole = true
+        result
+      rescue SystemStackError # before the piece was reached
+        whole = true
+        nil
+      ensure
+        hide($!) unless whole # as it goes on its way: raised again, a frozen one would be another object
       end
 
       # Takes the hook's frames out of the backtrace of an exception that passes by. Ruby gives out the very arrays that it

@@ -37,7 +37,9 @@ module AfterglowHook
       raise Errno::ENOENT if stat.nlink.zero?
 
       @io
-    rescue Errno::EBADF, IOError
+    rescue Guard::Refused => e
+      raise if e.is_a?(Errno::ENOENT)
+
       abandon
     end
 
@@ -190,6 +192,7 @@ module AfterglowHook
       @invocation = invocation # names the next file
       @scratch = Scratch.new
       anew
+      Guard.releases(self)
     end
 
     def next_call
@@ -236,15 +239,22 @@ module AfterglowHook
     def record(kind, invocation, fields, bodies = [], vital: false)
       own
       alone do
+        lacks = 'write-failed' # unless it comes to its end: a signal's handler may raise at any line
         lacks = put(kind, invocation, fields, bodies, vital)
         lacks = put(kind, invocation, yield, [], true) if lacks == 'invocation-full' && block_given?
+        lacks
+      ensure
         if lacks
           lost(lacks, 1, @last)
         elsif @losses.key?('write-failed')
           write_losses(['write-failed'])
         end
-        lacks
       end
+    end
+
+    # Lets others in, wherever this thread's work has ended.
+    def release
+      @lock.unlock if @lock.owned?
     end
 
     private
@@ -255,7 +265,6 @@ module AfterglowHook
     end
 
     def anew
-      @pid = Process.pid
       @lock = Mutex.new
       @file = nil # the collector closes this process' copy of its descriptor; to close one here could wait for a thread that is the parent's
       @number = nil # of the last file
@@ -267,6 +276,7 @@ module AfterglowHook
       @losses = {} # reason: [records, bytes]
       @last = 0 # size of the last record
       @complained = 0
+      @pid = Process.pid # last: until then nothing of it is this process'
     end
 
     # Keeps other threads out; a signal's handler may come in between. A fiber scheduler of the function's is not asked: it would
@@ -308,7 +318,7 @@ module AfterglowHook
 
       @written += size
       nil
-    rescue SystemCallError, IOError
+    rescue Guard::Refused
       'write-failed'
     ensure
       @scratch.back(data)
@@ -322,12 +332,14 @@ module AfterglowHook
       data.bytesize - before - 1
     end
 
-    # The same one comes again and again.
+    # The same one comes again and again. What is kept is whole or not there, whatever a signal's handler does in between.
     def quoted(invocation)
-      return @quoted if @quoting.equal?(invocation)
+      of, quoted = @quoted
+      return quoted if of.equal?(invocation)
 
-      @quoting = invocation
-      @quoted = Json.quote(invocation).b
+      quoted = Json.quote(invocation).b
+      @quoted = [invocation, quoted]
+      quoted
     end
 
     # Appends to the open file or to a new one; tells whether there was room for one.
@@ -385,6 +397,7 @@ module AfterglowHook
 
     # Looks for files of an earlier process with this process' id, whose names must not be used again.
     def last_number
+      make_directory unless Dir.exist?(@settings.directory) # asked, not tried: with $DEBUG, Ruby tells of each exception
       names.map { |name| name.match(/\A[^.]+\.#{@pid}\.(\d+)\.[^.]+\z/).to_a[1].to_i }.max || 0
     end
 
@@ -419,7 +432,7 @@ module AfterglowHook
       file.finish
     rescue Errno::ENOENT, Errno::ENOTDIR
       deleted(file)
-    rescue SystemCallError
+    rescue Guard::Refused
       Guard.say('debug', 'a spool file could not be renamed')
     end
 

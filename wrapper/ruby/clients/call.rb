@@ -67,7 +67,7 @@ module AfterglowHook
 
         @peers.clear if @peers.size >= MOST_PEERS
         @peers[address] = in_words(address)
-      rescue SystemCallError, IOError, ArgumentError
+      rescue Guard::Refused, ArgumentError
         nil # gone already, and the library will say so; or no address of the Internet
       end
 
@@ -89,6 +89,7 @@ module AfterglowHook
       @id = INVOCATIONS.spool.next_call
       @invocation = INVOCATIONS.belongs_to
       @began = Guard.now
+      @lost = 'write-failed' # why nobody knows of it; nil once its start is written
       @request = nil # a copy of its body, where that comes after the start
       @response = nil # once there is one
     end

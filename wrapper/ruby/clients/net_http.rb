@@ -135,9 +135,9 @@ module AfterglowHook
 
       # The headers that the request has before the library adds its own.
       def given_headers
-        ivar(:@header).map do |name, values|
-          "#{name.split('-').map(&:capitalize).join('-')}: #{values.join(', ')}\r\n"
-        end.join
+        ivar(:@header).each_with_object(''.b) do |(name, values), lines|
+          lines << name.split('-').map(&:capitalize).join('-').b << ': ' << values.map { |value| value.to_s.b }.join(', ') << "\r\n" # each in an encoding of its own
+        end
       end
 
       def ivar(name) = @request.instance_variable_get(name)

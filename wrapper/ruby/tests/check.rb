@@ -44,6 +44,18 @@ def said
   end
 end
 
+# Gives how deep something can be called before the stack ends.
+def room(&at_the_end)
+  (1..).bsearch { |depth| deep(depth, &at_the_end).nil? } - 1
+end
+
+# Calls something so many calls deeper; gives nothing where the stack ends before.
+def deep(depth, &at_the_end)
+  depth.zero? ? (at_the_end.call || true) : deep(depth - 1, &at_the_end)
+rescue SystemStackError
+  nil
+end
+
 # Runs a test and says what became of it. The test's process ends without the hook's at_exit.
 def check(name)
   $stdout.flush

@@ -281,3 +281,31 @@ check 'a handler of a signal may come in the middle' do
     equal(202, spool.records.size)
   end
 end
+
+check 'a record is counted where a handler of a signal raises in its middle' do
+  spooled do |spool|
+    spool.begin('A')
+    trap('USR1') { raise IOError, 'of the function' }
+    time = AfterglowHook::Guard.time
+    AfterglowHook::Guard.define_singleton_method(:time) { Process.kill('USR1', $$) && sleep(5) } # asked while a record is put together
+    raises(IOError) { spool.call(1) }
+    AfterglowHook::Guard.define_singleton_method(:time) { time }
+    spool.call(2)
+    spool.end
+    equal([%w[process], %w[call.start 2], ['loss', 'write-failed', 1]], spool.records)
+  end
+end
+
+check 'at the end of the stack nobody is locked out' do
+  spooled do |spool|
+    spool.begin('A')
+    Fiber.new do # has a small stack
+      most = room { true }
+      pads = (0..30).map { |size| eval("->(piece) { #{(0..size).map { |n| "a#{n} = " }.join}nil; piece.call }") } # frames of all sizes
+      pads.each { |pad| (0..40).each { |less| deep(most - less) { pad.call(-> { AfterglowHook::Guard.run('test') { spool.vital } }) } } }
+      holds(Thread.new { spool.call('of another thread') }.join(10), 'the lock was left locked')
+    end.resume
+    spool.end
+    holds(spool.records.include?(['call.start', 'of another thread']), spool.records)
+  end
+end
