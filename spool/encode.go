@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -178,8 +179,17 @@ func (e *encoder) flag(name string, value bool) {
 
 // appendString appends a JSON string. What is not UTF-8 becomes U+FFFD, as with encoding/json.
 func appendString(b []byte, s string) []byte {
+	begin := len(b) + len(`"`)
+	b = append(append(b, '"'), s...)
+	if isPlain(b[begin:]) && bytes.IndexByte(b[begin:], '"') < 0 {
+		return append(b, '"') // as nearly all are: looked at eight bytes at a time
+	}
+	return appendEscaped(b[:begin], s)
+}
+
+// appendEscaped appends what stands behind the first quotation mark.
+func appendEscaped(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
-	b = append(b, '"')
 	done := 0
 	for i := 0; i < len(s); {
 		c := s[i]

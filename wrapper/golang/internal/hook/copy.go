@@ -114,23 +114,27 @@ type Event struct {
 	short *shortener // once there is more than the budget
 }
 
-// Expect tells the size of the event, as the header has it.
+// Expect tells the size of the event, as the header has it. One that is larger than the budget need not be kept first.
 func (e *Event) Expect(contentLength string) {
 	e.copy.about, _ = strconv.ParseInt(contentLength, 10, 64) // what is none is not expected
+	if e.isLarge(e.copy.about) {
+		e.short = newShortener(e.copy.budget)
+	}
 }
+
+func (e *Event) isLarge(size int64) bool { return size > int64(e.copy.budget) && e.copy.budget > 0 }
 
 // Add takes a piece.
 func (e *Event) Add(p []byte) {
-	before := e.copy.size
-	e.copy.Add(p)
-	if e.copy.size <= int64(e.copy.budget) || e.copy.budget == 0 {
-		return
-	}
-	if e.short == nil {
+	if e.short == nil && e.isLarge(e.copy.size+int64(len(p))) { // it is larger than it was said to be
 		e.short = newShortener(e.copy.budget)
 		e.short.add(e.copy.kept)
-		p = p[int64(len(e.copy.kept))-before:]
 	}
+	if e.short == nil {
+		e.copy.Add(p)
+		return
+	}
+	e.copy.size += int64(len(p))
 	e.short.add(p)
 }
 

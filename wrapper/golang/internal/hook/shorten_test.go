@@ -61,6 +61,38 @@ func TestIdsOfManyMessagesSurvive(t *testing.T) {
 	}
 }
 
+// TestEventsAreTheSameHoweverAnnounced: what is kept depends on what has come, not on what was said of it.
+func TestEventsAreTheSameHoweverAnnounced(t *testing.T) {
+	large := `{"a":"` + strings.Repeat("a", 300) + `","b":[1,2,3]}`
+	short := shortened(large, 200, len(large))
+	for _, c := range []struct {
+		name, event, announced string
+		want                   string
+		shortened              bool
+	}{
+		{"small", `{"a":1}`, "7", `{"a":1}`, false},
+		{"small, of unknown size", `{"a":1}`, "", `{"a":1}`, false},
+		{"as large as is kept", large[:200], "200", large[:200], false},
+		{"large", large, fmt.Sprint(len(large)), short, true},
+		{"large, of unknown size", large, "", short, true},
+		{"larger than announced", large, "10", short, true},
+		{"announced by no number", large, "much", short, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := &Event{copy: NewCopy(200, 0)}
+			e.Expect(c.announced)
+			for at := 0; at < len(c.event); at += 7 {
+				e.Add([]byte(c.event[at:min(at+7, len(c.event))]))
+			}
+			p, data := e.part()
+			if string(data) != c.want || p.Len != int64(len(c.want)) || *p.Size != int64(len(c.event)) || p.Shortened != c.shortened || p.Truncated != c.shortened {
+				t.Errorf("%+v of %d, %s, want %s", p, *p.Size, data, c.want)
+			}
+			e.free()
+		})
+	}
+}
+
 // FuzzShorten: what comes out of JSON is JSON, within the budget, the same however it came in pieces, and if there was nothing to leave out, the same value.
 func FuzzShorten(f *testing.F) {
 	f.Add(`{"a":[1,"x\u00e9",{}],"b":null}`, 20, 3)
