@@ -63,7 +63,7 @@ layer: tools-go ## write dist/afterglow-layer-{arm64,x86_64}.zip for those who d
 agent: tools-go ## build wrapper/java/afterglow-agent.jar from its source, with Java 17 and Maven
 	$(GO) test ./wrapper/java -run TestJar -update
 
-dotnet: tools-go ## build wrapper/dotnet/afterglow.dll from its source, with mono-mcs
+dotnet: tools-go ## build the assemblies of wrapper/dotnet from their source, with mono-mcs
 	$(GO) test ./wrapper/dotnet -run TestDll -update
 
 docs: tools-go ## generate docs/settings.md, docs/conformance.md and docs/faults.md

@@ -21,7 +21,7 @@ const execWrapper = "exec-wrapper"
 // "all:" is needed for Python's __init__.py, which a plain pattern would leave out; what it lets in beyond that, ships sorts
 // out.
 //
-//go:embed exec-wrapper all:python all:node ruby java/afterglow-agent.jar java/afterglow-agent.classes dotnet/afterglow.dll
+//go:embed exec-wrapper all:python all:node ruby java/afterglow-agent.jar java/afterglow-agent.classes dotnet/afterglow-start.dll dotnet/afterglow.dll
 var files embed.FS
 
 // A File is one file of the layer.

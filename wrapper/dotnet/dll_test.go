@@ -13,8 +13,14 @@ import (
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
 )
 
-// dllName is the file that ships.
-const dllName = "afterglow.dll"
+// The files that ship: the one that .NET is told of, and the hook, which that one loads.
+const (
+	startName = "afterglow-start.dll"
+	dllName   = "afterglow.dll"
+)
+
+// whole is the end of the first one, by which exec-wrapper knows it: what stands behind an assembly is not looked at.
+const whole = "\nafterglow-start is whole\n"
 
 var update = flag.Bool("update", false, "build the assembly and keep it")
 
@@ -57,17 +63,26 @@ func read(t *testing.T, path string) []byte {
 	return data
 }
 
-// TestDll builds the assembly again. Whoever changed the source runs `make dotnet`.
+// TestDll builds the assemblies again. Whoever changed the source runs `make dotnet`.
 func TestDll(t *testing.T) {
-	out := filepath.Join(t.TempDir(), dllName)
-	compile(t, runtimes.CSharp{Out: out, Sources: sources(t)})
-	built := read(t, out)
-	if *update {
-		if err := os.WriteFile(dllName, built, 0o644); err != nil {
-			t.Fatal(err)
+	for _, c := range []struct {
+		name    string
+		sources []string
+		end     string
+	}{
+		{startName, []string{"src/start/StartupHook.cs"}, whole},
+		{dllName, sources(t), ""},
+	} {
+		out := filepath.Join(t.TempDir(), c.name)
+		compile(t, runtimes.CSharp{Out: out, Sources: c.sources})
+		built := append(read(t, out), c.end...)
+		if *update {
+			if err := os.WriteFile(c.name, built, 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	if !bytes.Equal(built, read(t, dllName)) {
-		t.Errorf("%s is not what its source makes: run make dotnet", dllName)
+		if !bytes.Equal(built, read(t, c.name)) {
+			t.Errorf("%s is not what its source makes: run make dotnet", c.name)
+		}
 	}
 }

@@ -125,7 +125,7 @@ func absolute(t *testing.T, path string) string {
 func TestRequestsStayAsTheyAre(t *testing.T) {
 	p := build(t, "Probe", false)
 	address, taken := listen(t)
-	hook := "DOTNET_STARTUP_HOOKS=" + absolute(t, dllName)
+	hook := "DOTNET_STARTUP_HOOKS=" + absolute(t, startName)
 	dir := filepath.Join(t.TempDir(), "deep", "spool")
 	hooked := []string{"AWS_LAMBDA_RUNTIME_API=127.0.0.1:1", "AFTERGLOW_SPOOL_DIR=" + dir, hook}
 	ids := func(text string) string {
@@ -143,7 +143,7 @@ func TestRequestsStayAsTheyAre(t *testing.T) {
 	if ids(seen) != ids(plain) || !strings.Contains(plain, "/active") {
 		t.Errorf("without:\n%s\nwith:\n%s", plain, seen)
 	}
-	if want := strings.Replace(ids(out), "ours: \n", "ours: afterglow\n", 1); ids(hookedOut) != want {
+	if want := strings.Replace(ids(out), "ours: \n", "ours: afterglow-start,afterglow\n", 1); ids(hookedOut) != want {
 		t.Errorf("it printed:\n%s\nwant:\n%s", hookedOut, want)
 	}
 	// The span that is sent is one of HttpClient's own, below the function's: the function's is not sent instead.
@@ -190,7 +190,7 @@ func checkRecorded(t *testing.T, dir, address string) {
 func TestNothingIsTouched(t *testing.T) {
 	p := build(t, "Probe", false)
 	address, _ := listen(t)
-	ours := absolute(t, dllName)
+	ours := absolute(t, startName)
 	other := filepath.Join(t.TempDir(), "other.dll")
 	compile(t, runtimes.CSharp{Out: other, Sources: []string{filepath.Join("tests", "OtherHook.cs")}})
 	for _, c := range []struct {
@@ -203,6 +203,7 @@ func TestNothingIsTouched(t *testing.T) {
 	}{
 		{"switched off", ours, []string{"AFTERGLOW_DISABLED=true"}, ours, "", false},
 		{"another hook stays", ours + ":" + other, nil, other, "the other hook\n", true},
+		{"behind another hook", other + ":" + ours, nil, other, "the other hook\n", true},
 		{"HttpClient tells nothing", ours, []string{"DOTNET_SYSTEM_NET_HTTP_ENABLEACTIVITYPROPAGATION=0"}, "unset",
 			"afterglow: dotnet: System.Net.Http.EnableActivityPropagation is off, and with it all that HttpClient tells; this function is not recorded\n", false},
 		{"no function", ours, []string{"AWS_LAMBDA_RUNTIME_API="}, "unset", "", false},

@@ -11,7 +11,7 @@ import (
 // TestExecWrapper: the agent comes behind the program, and only one that the virtual machine can open, which does not start with any other.
 func TestExecWrapper(t *testing.T) {
 	agent := string(read(t, jarName))
-	const broken = "afterglow: java: the hook's archive is broken; this function is not recorded\n<-cp> <x> |JAVA_TOOL_OPTIONS=mine"
+	const broken = "afterglow: java: the hook is broken; this function is not recorded\n<-cp> <x> |JAVA_TOOL_OPTIONS=mine"
 	for _, c := range []struct{ name, as, agent, want string }{
 		{"java", "java", agent, "<-javaagent:ROOT/java/afterglow-agent.jar> <-cp> <x> |JAVA_TOOL_OPTIONS=mine"},
 		{"another program", "start", agent, "<-cp> <x> |JAVA_TOOL_OPTIONS=-javaagent:ROOT/java/afterglow-agent.jar mine"},

@@ -10,7 +10,7 @@ namespace Afterglow
     {
         public const string Header = "traceparent";
 
-        private static readonly RegexOptions Plainly = RegexOptions.IgnoreCase | RegexOptions.CultureInvariant;
+        private const RegexOptions Plainly = RegexOptions.IgnoreCase | RegexOptions.CultureInvariant;
 
         private readonly Regex meant;
         private readonly Regex root = new Regex("(?:^|;)\\s*root=1-([0-9a-f]{8})-([0-9a-f]{24})\\s*(?:;|$)", Plainly);

@@ -14,6 +14,7 @@ namespace Afterglow
         private const int Long = 1024; // bytes that are kept of a string at first
         private const int Short = 96; // and if that leaves no room for the rest: a message's or a trace's id still fits
         private const int MostSeen = 1 << 18; // bytes that are looked at
+        private const int Calm = 32; // bytes without an escape: searching pays from then on; before, it costs more than looking at each
 
         private readonly byte[] data;
         private readonly int end, cut, budget;
@@ -105,50 +106,65 @@ namespace Afterglow
 
         private bool String(int open)
         {
-            var from = at++;
-            var kept = at; // the end of what is kept: never within an escape or a character
-            var whole = false;
-            var quote = -1; // the next one
-            while (at < end)
-            {
-                if (at - from > cut) // nothing more of it is kept, so it need not be looked at one by one
-                {
-                    if (quote < at)
-                    {
-                        quote = Array.IndexOf(data, (byte)'"', at, end - at);
-                        quote = quote < 0 ? end : quote;
-                    }
-                    var escape = Array.IndexOf(data, (byte)'\\', at, quote - at);
-                    at = escape < 0 ? quote : escape;
-                    if (at == end)
-                    {
-                        break;
-                    }
-                }
-                var b = data[at];
-                if (b == '"')
-                {
-                    whole = true;
-                    break;
-                }
-                at += b != '\\' ? 1 : at + 1 < end && data[at + 1] == 'u' ? 6 : 2;
-                if (at - from <= cut && at <= end && (at == end || (data[at] & 0xc0) != 0x80))
-                {
-                    kept = at;
-                }
-            }
-            if (!whole)
-            {
-                at = end;
-            }
-            var n = (whole && at - from <= cut ? at : kept) - from;
-            at++;
+            var from = at;
+            var close = Close(from + 1);
+            at = close + 1;
+            var n = (close < end && close - from <= cut ? close : Kept(from, close)) - from;
             if (!Fits(n + 1, open))
             {
                 return false;
             }
             text.Raw(data, from, n).Raw("\"");
             return true;
+        }
+
+        // Gives where a string's closing quote is; end if that is not seen.
+        private int Close(int i)
+        {
+            var quote = -1; // the next one that was searched for
+            for (var calm = i; i < end; i++)
+            {
+                var b = data[i];
+                if (b == '"')
+                {
+                    return i;
+                }
+                if (b == '\\')
+                {
+                    calm = ++i; // of \u too: what follows is neither
+                }
+                if (i - calm < Calm)
+                {
+                    continue;
+                }
+                if (quote < i)
+                {
+                    quote = Array.IndexOf(data, (byte)'"', i, end - i);
+                    quote = quote < 0 ? end : quote;
+                }
+                calm = Array.IndexOf(data, (byte)'\\', i, quote - i);
+                if (calm < 0)
+                {
+                    return quote;
+                }
+                i = calm - 1;
+            }
+            return end;
+        }
+
+        // Gives the end of what is kept of a long string: never within an escape or a character.
+        private int Kept(int from, int close)
+        {
+            var kept = from + 1;
+            for (var i = kept; i < close && i - from <= cut;)
+            {
+                if ((data[i] & 0xc0) != 0x80)
+                {
+                    kept = i;
+                }
+                i += data[i] != '\\' ? 1 : i + 1 < end && data[i + 1] == 'u' ? 6 : 2;
+            }
+            return kept;
         }
 
         private bool Nested(int opening, int depth, int open)
