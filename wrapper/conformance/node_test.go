@@ -20,6 +20,7 @@ func node() actor {
 		installed: []string{"undici", "axios", "got", "node-fetch", "http2"},
 		build:     asItIs,
 		layers:    nodeLayers,
+		asleep:    []string{"node/children.cjs", "node/shorten.cjs", "node/clients/http2.cjs", "node/clients/propagation.cjs", "node/clients/undici.cjs"},
 		noise:     []*regexp.Regexp{regexp.MustCompile(`\(node:\d+\)`), regexp.MustCompile(`\b1\d{12}\b`)}, // the process; the time
 	}
 }

@@ -6,8 +6,8 @@
 //
 // It takes nothing but the environment. It waits for the runtime client to load its native addon and arms the hook in
 // that moment, before any code of the function ran: what happens there is what the function is seen through (handler.cjs).
-// A process that loads no such addon (a child of the function that inherited NODE_OPTIONS, a tool) is left alone,
-// and so is every worker thread of the function's. It promises that whatever fails here, the runtime starts as if the hook were not there.
+// A process that loads no such addon (a tool, or whoever inherited NODE_OPTIONS) is left alone, unless its parent has the hook and
+// says so (children.cjs); and so is every worker thread of the function's. It promises that whatever fails here, the runtime starts as if the hook were not there.
 
 const START = `${__dirname}/start.cjs`;
 
@@ -15,10 +15,14 @@ const START = `${__dirname}/start.cjs`;
 // which it gives its environment and options of their own: Node.js reads NODE_OPTIONS for them again.
 const CONCURRENT = process.env.AWS_LAMBDA_MAX_CONCURRENCY !== undefined;
 
+const CHILD = 'AFTERGLOW_CHILD'; // what a parent tells: children.cjs
+
 forget(); // in worker threads, too
+const parent = child();
 if (!disabled(process.env.AFTERGLOW_DISABLED)) {
   try {
-    if (here()) watch();
+    if (parent !== null) arm((handler) => handler.adopt(parent.invocation), parent.settings);
+    else if (here()) watch();
   } catch {
     // Not even guard.cjs is loaded: there is nobody to tell, and nothing was changed.
   }
@@ -27,6 +31,21 @@ if (!disabled(process.env.AFTERGLOW_DISABLED)) {
 // The kill switch goes before everything, so it is read without help of any other file.
 function disabled(value) {
   return /^\s*(true|1)\s*$/i.test(value || '');
+}
+
+// child takes back what the parent has put into the environment of its child, and gives what it tells: null if nobody did.
+function child() {
+  const told = process.env[CHILD];
+  if (told === undefined || inWorker()) return null;
+  delete process.env[CHILD];
+  try {
+    const parent = JSON.parse(told);
+    if (parent.options === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = parent.options;
+    return parent;
+  } catch {
+    return null; // somebody else's
+  }
 }
 
 // here tells whether the runtime client may load its addon in this thread.
@@ -77,27 +96,31 @@ function watch() {
     const found = typeof filename === 'string' && filename.endsWith(ADDON);
     if (found && extensions['.node'] === watching) extensions['.node'] = load;
     const result = Reflect.apply(load, this, arguments);
-    if (found) arm(module.exports);
+    if (found) arm((handler) => handler.attach(module.exports));
     return result;
   };
   extensions['.node'] = watching;
 }
 
-function arm(addon) {
+// arm puts the hook together. attach tells the handler what it has to see, and settings are those of a parent, in its child.
+function arm(attach, settings) {
   try {
     const load = loader();
     const guard = load('guard.cjs');
     guard.run('start', () => {
-      const settings = read(guard);
+      if (settings === undefined) settings = read(guard);
+      else guard.level('off'); // what a child prints is its parent's to read
       const spool = load('spool.cjs').create(settings, guard);
       const handler = load('handler.cjs').create(settings, guard, spool);
-      handler.attach(addon);
+      attach(handler);
       const calls = load('clients/call.cjs').create(settings, guard, handler.writer(), handler);
       if (settings.propagationDomains !== '') calls.parent = load('clients/propagation.cjs').create(settings.propagationDomains, handler);
       // One line for each library that sends requests.
       const http = guard.run('http', () => load('clients/http.cjs'));
       guard.run('http', () => http.attach(guard, calls, handler));
-      guard.run('undici', () => subscribe(guard, 'undici:request:create', () => load('clients/undici.cjs').attach(guard, calls, handler, http)));
+      const channels = load('diagnostics_channel');
+      guard.run('undici', () => subscribe(guard, channels, 'undici:request:create', () => load('clients/undici.cjs').attach(guard, calls, handler, http)));
+      guard.run('child', () => subscribe(guard, channels, 'child_process', () => load('children.cjs').attach(guard, settings, handler, START)));
       guard.run('http2', () => firstStream(guard, (prototype) => load('clients/http2.cjs').attach(guard, calls, prototype, http)));
     });
   } catch {
@@ -112,11 +135,12 @@ function loader() {
   const { compileFunction } = require('vm');
   const loaded = { __proto__: null };
   const from = (folder) => (name) => {
-    if (!name.endsWith('.cjs')) return loaded[name] || (loaded[name] = require(name)); // a part of Node.js, seldom one not loaded before
+    if (!name.endsWith('.cjs')) return load(name);
     return load(name.startsWith('../') ? name.slice('../'.length) : folder + (name.startsWith('./') ? name.slice('./'.length) : name));
   };
   const load = (name) => {
     if (name in loaded) return loaded[name];
+    if (!name.endsWith('.cjs')) return (loaded[name] = require(name)); // a part of Node.js, seldom one not loaded before
     const filename = `${__dirname}/${name}`;
     const module = { exports: {} };
     const folder = name.slice(0, name.lastIndexOf('/') + 1);
@@ -128,9 +152,9 @@ function loader() {
 }
 
 // subscribe has the first message of a channel load what takes the messages: many functions never send one.
-function subscribe(guard, channel, load) {
+function subscribe(guard, channels, channel, load) {
   let take;
-  require('diagnostics_channel').subscribe(channel, (message) => guard.run(channel, () => {
+  channels.subscribe(channel, (message) => guard.run(channel, () => {
     if (take === undefined) take = load();
     take(message);
   }));

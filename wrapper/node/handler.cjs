@@ -44,6 +44,7 @@ class Handler {
     this.run = null; // the one that is running
     this.runs = new Map(); // those that are running, by id, where there are several
     this.cold = true;
+    this.adopted = false; // this is a child process
     this.fatal = null; // an uncaught exception, if the process dies of it
     this.follow = new Following(this.concurrent);
   }
@@ -78,6 +79,20 @@ class Handler {
     };
     this.spool.begin('init');
     this.spool.touch();
+    this.watchExit();
+  }
+
+  // adopt has a child process of the function's write to the invocation that started it. Its file comes with its first call.
+  adopt(invocation) {
+    this.adopted = true;
+    this.cold = false;
+    this.last = invocation;
+    this.spool.begin(invocation);
+    this.watchExit();
+  }
+
+  watchExit() {
+    const { guard } = this;
     // No listeners: the function may count them, and Node.js warns of too many.
     const of = Object.getPrototypeOf(process);
     const parent = Object.getPrototypeOf(of);
@@ -205,6 +220,7 @@ class Handler {
       this.finish(run, run && run.outcome === null ? this.fatal || { type: EXIT, message: `the process exited with code ${code}` } : null);
     }
     if (this.concurrent) this.spool.turn('init');
+    if (this.adopted) this.spool.tellLosses(this.last);
     this.spool.end();
   }
 

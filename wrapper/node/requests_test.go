@@ -61,6 +61,8 @@ func TestRequests(t *testing.T) {
 		{"connect", []string{`http CONNECT /example.com:443 200`}},
 		{"wrapped", []string{`http POST /echo 200 request 17 "through a wrapper" response 17 "through a wrapper"`}},
 		{"patched", []string{`http GET /text 200 response 9 "some text"`}},
+		{"mocked", []string{`http GET /text 200 response 9 "some text"`}},
+		{"unmade", []string{`http GET /text 200 response 9 "some text"`}},
 		{"secure", []string{`http GET /text 200 response 9 "some text"`}},
 		{"through", []string{`http GET /slow 200 response 5 "abcde"`}},
 		{"warnings", slices.Repeat([]string{`http GET /text 200 response 9 "some text"`}, 15)},

@@ -217,6 +217,25 @@ func TestOddFunctions(t *testing.T) {
 	})
 }
 
+// TestChildren runs functions with child processes that run Node.js: they see nothing of the hook, and what they send belongs to the
+// invocation that started them.
+func TestChildren(t *testing.T) {
+	p := newPeer(t)
+	names := []string{"forked", "spawned", "named", "disabled", "permitted", "other", "missing", "refused"}
+	eachRuntime(t, func(t *testing.T, rt runtimes.Runtime) {
+		records := compare(t, rt, story{handler: "family.handler", events: told(names...), env: p.env()})
+		var got []string
+		for _, r := range of(records, spool.KindCallStart) {
+			_, path, _ := strings.Cut(r.URL, p.address)
+			got = append(got, r.Invocation+" "+path)
+		}
+		slices.Sort(got)
+		if want := []string{requestID(0) + " /text?in=forked", requestID(1) + " /text?in=spawned", requestID(2) + " /text?in=named"}; !slices.Equal(got, want) {
+			t.Errorf("recorded calls: %q, want %q", got, want)
+		}
+	})
+}
+
 // TestAttribution looks at whose a call is that one invocation left behind for another.
 func TestAttribution(t *testing.T) {
 	p := newPeer(t)

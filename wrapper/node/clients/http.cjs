@@ -14,6 +14,8 @@
 
 const http = require('http');
 const { lines } = require('./call.cjs');
+// Taken now: mocks put classes of their own into node:http.
+const { ClientRequest, IncomingMessage } = http;
 
 const SLASH = 47;
 
@@ -38,8 +40,8 @@ class Known extends function (object) { return object; } {
 }
 
 function attach(guard, calls, handler) {
-  const request = http.ClientRequest.prototype;
-  const response = http.IncomingMessage.prototype;
+  const request = ClientRequest.prototype;
+  const response = IncomingMessage.prototype;
   const methods = [[request, 'write'], [request, 'end'], [request, '_send'], [request, 'emit'], [response, 'push']];
   if (methods.some(([prototype, name]) => typeof prototype[name] !== 'function')) {
     guard.say('warn', 'http is not as the hook knows it; its requests are not recorded');
@@ -59,7 +61,7 @@ function attach(guard, calls, handler) {
 function of(calls, handler, req) {
   let call = Known.get(req);
   if (call === undefined) {
-    if (!(req instanceof http.ClientRequest)) return null; // somebody has borrowed the method
+    if (!(req instanceof ClientRequest) || typeof req.method !== 'string') return null; // somebody has borrowed the method, or made a request without its constructor
     const { host } = req;
     const given = req.getHeader('host');
     const to = handler.exchange(req, typeof given === 'string' ? given : '');
@@ -94,7 +96,7 @@ function going(calls, handler, req) {
   const call = of(calls, handler, req);
   if (call === null || call.begun >= 0) return;
   call.method = req.method;
-  call.url = address(req, call.url);
+  call.url = address((req.protocol || 'http:') + '//' + call.url, req.path);
   call.headers = block.slice(block.indexOf('\r\n') + 2, -2); // behind the request's line, without the empty one
   if (calls.parent !== null && !call.lasting) propagate(calls, req, call);
   call.start();
@@ -109,10 +111,9 @@ function propagate(calls, req, call) {
   call.headers += line;
 }
 
-// address gives the URL as it is sent. A request through a proxy has it as its path.
-function address(req, host) {
-  const path = typeof req.path === 'string' ? req.path : '/';
-  const origin = (req.protocol || 'http:') + '//' + host;
+// address gives the URL as it is sent. A request through a proxy has it as its path, and CONNECT has a host.
+function address(origin, path) {
+  if (typeof path !== 'string') return origin + '/';
   if (path.charCodeAt(0) === SLASH) return origin + path;
   return /^https?:\/\//i.test(path) ? path : `${origin}/${path}`;
 }
@@ -128,7 +129,7 @@ function tells(req) {
     return true;
   }
   const { res } = req;
-  if (!(res instanceof http.IncomingMessage) || res.upgrade || req.aborted || req.destroyed) return false;
+  if (!(res instanceof IncomingMessage) || res.upgrade || req.aborted || req.destroyed) return false;
   responded(call, req, res);
   return true;
 }
@@ -202,4 +203,4 @@ function received(res, chunk) {
   }
 }
 
-module.exports = { attach, Known, peer };
+module.exports = { attach, Known, address, peer };

@@ -19,7 +19,7 @@ let prototype = null; // the last one that was tapped
 let untapped = false; // a copy has no such methods
 
 // attach gives what takes the messages of undici:request:create.
-function attach(guard, calls, handler, { Known, peer }) {
+function attach(guard, calls, handler, { Known, address, peer }) {
   const api = handler.api && `http://${handler.api}`;
   // use gets what a message says something about, if that is known. Anybody may publish anything.
   const take = (use, message) => {
@@ -47,7 +47,7 @@ function attach(guard, calls, handler, { Known, peer }) {
     const call = calls.open('undici');
     Known.set(request, call);
     call.method = request.method;
-    call.url = from + request.path;
+    call.url = address(from, request.path);
     call.headers = given(request.headers);
     if (calls.parent !== null && typeof request.addHeader === 'function') propagate(calls, request, call);
     const { body } = request;

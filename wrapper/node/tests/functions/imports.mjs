@@ -2,6 +2,15 @@
 import http, { get } from 'node:http';
 import { request } from 'node:https';
 import { once } from 'node:events';
+import { Module } from 'node:module';
+
+// What tracers of the function's own watch.
+const required = [];
+const { require } = Module.prototype;
+Module.prototype.require = function (id) {
+  required.push(id);
+  return Reflect.apply(require, this, [id]);
+};
 
 const story = async (req) => {
   const [res] = await once(req, 'response');
@@ -14,4 +23,5 @@ export const handler = async () => [
   await story(get(`http://${process.env.PEER}/text?named`)),
   await story(request(`https://${process.env.SECURE_PEER}/text`).end()),
   await (await fetch(`http://${process.env.PEER}/text?fetched`)).text(),
+  required,
 ];

@@ -96,3 +96,16 @@ test('whatever somebody publishes for undici throws nothing', () => {
   }
   assert.deepStrictEqual(uncaught, []);
 });
+
+for (const [path, url] of [['/a', 'http://proxy:1/a'], ['example.com:443', 'http://proxy:1/example.com:443'], ['http://example.com/a', 'http://example.com/a'], ['*', 'http://proxy:1/*']]) {
+  test(`what undici sends to ${path} has an URL`, () => {
+    const f = fresh();
+    const guard = f.load('guard.cjs');
+    const http = f.load('clients/http.cjs');
+    const call = { whole() {}, start() {} };
+    const take = f.load('clients/undici.cjs').attach(guard, { parent: null, open: () => call }, { api: '' }, http);
+    f.done();
+    take({ request: { origin: 'http://proxy:1', path, method: 'CONNECT', headers: [] } });
+    assert.strictEqual(call.url, url);
+  });
+}
