@@ -218,7 +218,7 @@ public final class NetHttp extends Probe {
             headers.add("Cookie");
             headers.add(cookies.toString());
         }
-        exchange.call = calls.start("java.net.http", exchange.invocation, request.method(), url, parent, headers.toArray(new String[0]), null, 0);
+        exchange.call = calls.start("java.net.http", exchange.invocation, request.method(), url, parent, headers.toArray(new String[headers.size()]), null, 0);
     }
 
     /** Adds a traceparent to those headers that the client adds to the function's, and gives it; null if the request is to stay as it is. */
@@ -262,7 +262,7 @@ public final class NetHttp extends Probe {
         List<String> pairs = new ArrayList<>();
         pairs(headers.map(), pairs, null);
         String proto = String.valueOf(version.of(response));
-        call.answered(status, pairs.toArray(new String[0]), proto.equals("HTTP_2") ? "HTTP/2" : proto.equals("HTTP_1_1") ? "HTTP/1.1" : proto, null);
+        call.answered(status, pairs.toArray(new String[pairs.size()]), proto.equals("HTTP_2") ? "HTTP/2" : proto.equals("HTTP_1_1") ? "HTTP/1.1" : proto, null);
         if (status < 300 || status >= 400 && status != 401 && status != 407) { // the client leaves it at that, and asks no more whose it was
             call.keep(exchange.entry);
         }

@@ -8,6 +8,7 @@ import afterglow.hook.Known;
 import afterglow.hook.Propagation;
 import java.io.ByteArrayOutputStream;
 import java.net.HttpURLConnection;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.URL;
 import sun.net.NetworkClient;
@@ -40,7 +41,21 @@ public final class UrlConnection extends Probe {
         }
     }
 
+    /** Who was at the other end of a connection. */
+    private static final class Peer {
+        final InetAddress address;
+        final int port;
+        final String text;
+
+        Peer(InetAddress address, int port) {
+            this.address = address;
+            this.port = port;
+            text = Calls.peer(address.getHostAddress(), port);
+        }
+    }
+
     private final Calls calls;
+    private Peer last; // whoever sees an old one makes it again
     private final Known<Exchange> exchanges = new Known<>(); // by connection
     private final Known<Call> streams = new Known<>();
     private final ThreadLocal<Object> current = new ThreadLocal<>(); // the connection that is at work
@@ -190,8 +205,18 @@ public final class UrlConnection extends Probe {
         }
     }
 
-    private static String peer(Socket socket) {
-        return socket.getInetAddress() == null ? null : Calls.peer(socket.getInetAddress().getHostAddress(), socket.getPort());
+    /** Gives who is at the other end. A connection that is used again has the same object for its address. */
+    private String peer(Socket socket) {
+        InetAddress address = socket.getInetAddress();
+        if (address == null) {
+            return null;
+        }
+        Peer known = last;
+        if (known == null || known.address != address || known.port != socket.getPort()) {
+            known = new Peer(address, socket.getPort());
+            last = known;
+        }
+        return known.text;
     }
 
     private static void abandon(Call call) {
@@ -215,14 +240,17 @@ public final class UrlConnection extends Probe {
         int n = Inside.readInt(headers, count);
         String[] names = (String[]) Inside.read(headers, keys);
         String[] contents = (String[]) Inside.read(headers, values);
-        String[] pairs = new String[2 * n];
         int length = 0;
         for (int i = 0; i < n; i++) {
+            length += names[i] != null && contents[i] != null ? 2 : 0;
+        }
+        String[] pairs = new String[length];
+        for (int i = n - 1; i >= 0; i--) {
             if (names[i] != null && contents[i] != null) {
-                pairs[length++] = names[i];
-                pairs[length++] = contents[i];
+                pairs[--length] = contents[i];
+                pairs[--length] = names[i];
             }
         }
-        return length == pairs.length ? pairs : java.util.Arrays.copyOf(pairs, length);
+        return pairs;
     }
 }

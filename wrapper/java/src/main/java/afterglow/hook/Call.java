@@ -13,27 +13,29 @@ public final class Call {
 
     private final Calls calls;
     private final String lib;
-    public final String id;
+    private final int number;
     public final String invocation;
     private final long begun;
     private final Body request;
     private final Body response;
     private boolean atHand;
     private long first;
-    private int status;
+    private volatile int status;
     private String[] headers;
     private String proto;
     private String peer;
     private long expected = -1; // bytes of the response's body
-    private boolean ended;
+    private volatile boolean ended;
     private String unwritten; // why nobody knows of its start
 
     private Known.Entry known; // what is known of its objects
+    Call older; // of those that are open: see Calls
+    Call newer;
 
-    Call(Calls calls, String lib, String id, String invocation, int budget) {
+    Call(Calls calls, String lib, int number, String invocation, int budget) {
         this.calls = calls;
         this.lib = lib;
-        this.id = id;
+        this.number = number;
         this.invocation = invocation;
         request = new Body(budget, calls.spare);
         response = new Body(budget, calls.spare);
@@ -46,7 +48,7 @@ public final class Call {
             parts = new Part[] {request.whole("request", body, length)};
             atHand = true;
         }
-        Text text = calls.spool.text().field("call", id).field("lib", lib).field("method", method).field("url", url)
+        Text text = calls.text(number).field("lib", lib).field("method", method).field("url", url)
             .field("span", parent == null ? null : Propagation.span(parent));
         calls.headers(text, headers);
         unwritten = calls.spool.write("call.start", invocation, text, parts, false);
@@ -84,17 +86,17 @@ public final class Call {
     /** Tells that the response's headers are there: names and values in turn. proto and peer may be null. */
     public synchronized void answered(int status, String[] headers, String proto, String peer) {
         first = Spool.ticks();
-        this.status = status;
         this.headers = headers;
         this.proto = proto;
         this.peer = peer;
+        this.status = status;
     }
 
-    public synchronized boolean isAnswered() {
+    public boolean isAnswered() {
         return status != 0;
     }
 
-    public synchronized boolean isEnded() {
+    public boolean isEnded() {
         return ended;
     }
 
@@ -182,7 +184,7 @@ public final class Call {
     private void write(Throwable error, boolean partial) {
         Part[] parts = parts(partial);
         boolean full = calls.spool.isFull(invocation, ROOM + Calls.size(headers) + Spool.total(parts)); // an end is told then, too, but without what passed
-        Text text = calls.spool.text().field("call", id);
+        Text text = calls.text(number);
         if (status != 0) {
             text.field("status", status);
             if (!full) {

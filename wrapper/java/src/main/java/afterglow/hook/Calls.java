@@ -1,8 +1,8 @@
 package afterglow.hook;
 
 import java.nio.ByteBuffer;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -12,8 +12,10 @@ public final class Calls {
     private final Settings settings;
     private final Handler handler;
     private final AtomicInteger count = new AtomicInteger();
-    private final Set<Call> open = ConcurrentHashMap.newKeySet();
+    private final Object lock = new Object(); // of the list
+    private Call open; // the one that began last; the others follow
     private final String api;
+    private final String field; // of a call's id, up to its number
     final AtomicReference<ByteBuffer> spare = new AtomicReference<>(); // for a large body
 
     Calls(Settings settings, Spool spool, Handler handler) {
@@ -22,6 +24,7 @@ public final class Calls {
         this.handler = handler;
         String host = System.getenv("AWS_LAMBDA_RUNTIME_API");
         api = host == null || host.isEmpty() ? null : host;
+        field = ",\"call\":\"" + spool.pid() + "-";
     }
 
     /**
@@ -34,8 +37,8 @@ public final class Calls {
             return null;
         }
         String inv = invocation == null ? handler.invocation() : invocation;
-        Call call = new Call(this, lib, spool.pid() + "-" + count.incrementAndGet(), inv, settings.bodyBytes);
-        open.add(call);
+        Call call = new Call(this, lib, count.incrementAndGet(), inv, settings.bodyBytes);
+        begun(call);
         call.start(method, url, parent, headers, body, length);
         return call;
     }
@@ -63,19 +66,48 @@ public final class Calls {
             && (url.length() == 7 + api.length() || url.charAt(7 + api.length()) == '/');
     }
 
+    /** Gives a text for a record of a call's. */
+    Text text(int number) {
+        return spool.text().raw(field).number(number).raw('"');
+    }
+
+    private void begun(Call call) {
+        synchronized (lock) {
+            call.older = open;
+            if (open != null) {
+                open.newer = call;
+            }
+            open = call;
+        }
+    }
+
     void over(Call call) {
-        open.remove(call);
+        synchronized (lock) {
+            if (call.newer != null) {
+                call.newer.older = call.older;
+            } else if (open == call) {
+                open = call.older;
+            }
+            if (call.older != null) {
+                call.older.newer = call.newer;
+            }
+            call.older = null;
+            call.newer = null;
+        }
     }
 
     /** An invocation is over, and with it what it has got of answers that nobody has read to the end. */
     void abandon(String invocation) {
-        if (open.isEmpty()) {
-            return;
-        }
-        for (Call call : open) {
-            if (call.invocation.equals(invocation) && call.isAnswered()) {
-                call.abandon();
+        List<Call> left = new ArrayList<>();
+        synchronized (lock) {
+            for (Call call = open; call != null; call = call.older) {
+                if (call.invocation.equals(invocation) && call.isAnswered()) {
+                    left.add(call);
+                }
             }
+        }
+        for (int i = 0; i < left.size(); i++) {
+            left.get(i).abandon();
         }
     }
 

@@ -319,7 +319,8 @@ public final class Spool {
     }
 
     private String append(SpoolFile file, String kind, String invocation, Text fields, Part[] parts) {
-        header.length = 0;
+        long body = total(parts);
+        int from = file.frame(header, body);
         header.raw("{\"kind\":\"").raw(kind).raw("\",\"inv\":").quoted(invocation).field("t", wall + (ticks() - ticks));
         header.raw(fields.bytes, 0, fields.length);
         for (int i = 0; parts != null && i < parts.length; i++) {
@@ -327,10 +328,10 @@ public final class Spool {
             parts[i].describe(header);
         }
         header.raw(parts == null || parts.length == 0 ? "}" : "]}");
-        long body = total(parts);
-        if (header.length > MOST_HEADER || body > MOST_BODY) {
+        if (header.length - from > MOST_HEADER || body > MOST_BODY) {
             return "too-large";
         }
+        header.raw('\n');
         if (!file.put(desk, header, parts, (int) body)) {
             return "write-failed";
         }

@@ -16,7 +16,6 @@ import java.util.Set;
 /** A file of the spool that is being written: one write(2) for each record, from memory that the kernel can take it from. */
 final class SpoolFile {
     private static final byte[] HEAD = "afterglow-spool 1 ".getBytes(StandardCharsets.ISO_8859_1);
-    private static final int FRAME = 128; // a file's head, a record's mark and length, line ends
     private static final int ROOM = 65536; // a call with two full bodies fits; grows to what a larger record needs
 
     private static final Set<OpenOption> OPTIONS = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, StandardOpenOption.APPEND);
@@ -25,7 +24,6 @@ final class SpoolFile {
 
     /** Where records are put together, for one file after the other. */
     static final class Desk {
-        private final Text digits = new Text(16);
         private final ByteBuffer end = outside(1).put(0, (byte) '\n');
         private ByteBuffer room;
 
@@ -61,20 +59,26 @@ final class SpoolFile {
         Inside.uninterruptible(channel);
     }
 
-    /** Appends a record; false if not all of it was written. A short one is not repeated: the reader steps over its piece. */
-    boolean put(Desk desk, Text header, Part[] parts, int body) {
+    /** Begins a record with what stands before its header, and gives how much that is. */
+    int frame(Text text, long body) {
+        text.length = 0;
+        if (bytes == 0) {
+            text.raw(HEAD, 0, HEAD.length).raw(mark, 0, mark.length).raw('\n');
+        }
+        text.raw('@').raw(mark, 0, mark.length).raw(' ').number(body).raw(' ');
+        return text.length;
+    }
+
+    /**
+     * Appends a record, with all that stands before its body; false if not all of it was written. A short one is not repeated: the reader steps over its
+     * piece.
+     */
+    boolean put(Desk desk, Text head, Part[] parts, int body) {
         boolean apart = false;
         for (int i = 0; parts != null && i < parts.length; i++) {
             apart |= parts[i].large != null;
         }
-        ByteBuffer b = desk.clear(header.length + FRAME + (apart ? 0 : body));
-        if (bytes == 0) {
-            b.put(HEAD).put(mark).put((byte) '\n');
-        }
-        b.put((byte) '@').put(mark).put((byte) ' ');
-        desk.digits.length = 0;
-        desk.digits.number(body);
-        b.put(desk.digits.bytes, 0, desk.digits.length).put((byte) ' ').put(header.bytes, 0, header.length).put((byte) '\n');
+        ByteBuffer b = desk.clear(head.length + 1 + (apart ? 0 : body)).put(head.bytes, 0, head.length);
         try {
             return apart ? gather(desk, b, parts) : together(b, parts);
         } catch (IOException | RuntimeException e) {

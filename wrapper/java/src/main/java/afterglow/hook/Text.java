@@ -15,6 +15,11 @@ public final class Text {
         }
     }
 
+    private static final int BILLION = 1000000000;
+    private static final int DIGITS = 9; // of what is below it
+    private static final long TENTH = 0xcccccccdL; // over two to the power of TENTH_SHIFT: the first compiler divides by calling somebody
+    private static final int TENTH_SHIFT = 35;
+
     byte[] bytes;
     int length;
 
@@ -48,16 +53,25 @@ public final class Text {
         if (n < 0) {
             return raw(Long.toString(n));
         }
-        int digits = 1;
-        for (long rest = n / 10; rest != 0; rest /= 10) {
-            digits++;
+        if (n < BILLION) {
+            int count = 1;
+            for (int power = 10; count < DIGITS && n >= power; power *= 10) {
+                count++;
+            }
+            return digits((int) n, count);
         }
-        need(digits);
-        length += digits;
-        long rest = n;
-        for (int at = length - 1; digits > 0; digits--, at--) {
-            bytes[at] = (byte) ('0' + rest % 10);
-            rest /= 10;
+        long high = n / BILLION;
+        return number(high).digits((int) (n - high * BILLION), DIGITS);
+    }
+
+    /** Appends a number below a billion with so many digits. */
+    private Text digits(int n, int count) {
+        need(count);
+        length += count;
+        for (int at = length - 1; count > 0; count--, at--) {
+            int tenth = (int) (n * TENTH >>> TENTH_SHIFT);
+            bytes[at] = (byte) ('0' + n - 10 * tenth);
+            n = tenth;
         }
         return this;
     }
@@ -138,12 +152,26 @@ public final class Text {
         if (value == null) {
             return this;
         }
-        return raw(",\"").raw(name).raw("\":").quoted(value);
+        return name(name).quoted(value);
     }
 
     /** Appends ,"name":value. */
     public Text field(String name, long value) {
-        return raw(",\"").raw(name).raw("\":").number(value);
+        return name(name).number(value);
+    }
+
+    /** Appends ,"name": */
+    @SuppressWarnings("deprecation") // as above
+    private Text name(String name) {
+        int n = name.length();
+        need(n + 4);
+        bytes[length++] = ',';
+        bytes[length++] = '"';
+        name.getBytes(0, n, bytes, length);
+        length += n;
+        bytes[length++] = '"';
+        bytes[length++] = ':';
+        return this;
     }
 
     /** Appends the field of an error; stack may be null. */

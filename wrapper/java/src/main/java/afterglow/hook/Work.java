@@ -119,17 +119,31 @@ final class Work extends Probe {
     }
 
     private void remember(Known<String> known, Object task) {
+        if (task == null || isOfClient(task)) {
+            return;
+        }
         String invocation = giver();
-        if (invocation != null && task != null) {
+        if (invocation != null) {
             known.put(task, invocation);
         }
     }
 
+    /**
+     * Tells whether a task is one of java.net.http's own, of which a request makes several, from threads that work for everybody. What the function wants
+     * to be done with an answer comes as a stage of a CompletableFuture.
+     */
+    private static boolean isOfClient(Object task) {
+        return "java.net.http".equals(task.getClass().getModule().getName());
+    }
+
     /** A pool's thread is about to do a task, or to end. */
     private void begin(Object task) {
-        String invocation = tasks.remove(task);
-        if (invocation == null) {
-            invocation = lasting.get(task);
+        String invocation = null;
+        if (task != null && !isOfClient(task)) {
+            invocation = tasks.remove(task);
+            if (invocation == null) {
+                invocation = lasting.get(task);
+            }
         }
         Slot slot = slots.get();
         if (slot == null || slot.inherited || slot.outer != null || slot.invocation != invocation) {
