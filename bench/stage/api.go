@@ -4,52 +4,49 @@ package stage
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal/telemetry"
 )
 
-// The Extensions API and the Telemetry API as far as a measurement needs them (docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html,
-// telemetry-api.html).
+// The Extensions API as far as a measurement needs it (docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html).
 const (
 	identifier       = "6f1e9a52-9d4c-4b57-8f0c-2f1f6f3f3a10"
 	identifierHeader = "Lambda-Extension-Identifier"
-	telemetryTime    = "2006-01-02T15:04:05.000Z"
+	// flushLimit is how long a SHUTDOWN waits for telemetry that comes before it, as in internal/lambdalocal.
+	flushLimit = 100 * time.Millisecond
 )
 
 // An api serves one extension.
 type api struct {
-	server    *http.Server
-	address   string
-	done      chan struct{}
-	telemetry bool
+	server     *http.Server
+	address    string
+	done       chan struct{}
+	telemetry  *telemetry.Stream // nil: there is no Telemetry API
+	subscribed atomic.Bool
 
 	events  chan string    // to answer requests with
 	arrived chan time.Time // a request for an event
 	failed  chan error     // what an extension must not do
-
-	posts   chan []string // lists of telemetry events to post
-	mu      sync.Mutex
-	to      string // where to; "" before the subscription
-	waiting []string
-	posting sync.WaitGroup
 }
 
-func startAPI(ctx context.Context, telemetry bool) (*api, error) {
+func startAPI(ctx context.Context, withTelemetry bool) (*api, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start APIs: %w", err)
 	}
-	a := &api{address: listener.Addr().String(), telemetry: telemetry, done: make(chan struct{}), events: make(chan string, 1),
-		arrived: make(chan time.Time, 1), failed: make(chan error, 1), posts: make(chan []string, 1024)}
+	a := &api{address: listener.Addr().String(), done: make(chan struct{}), events: make(chan string, 1),
+		arrived: make(chan time.Time, 1), failed: make(chan error, 1)}
+	if withTelemetry {
+		a.telemetry = telemetry.NewStream(telemetry.Options{Subscribed: func(string, []string) { a.subscribed.Store(true) }})
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2020-01-01/extension/register", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set(identifierHeader, identifier)
@@ -66,15 +63,15 @@ func startAPI(ctx context.Context, telemetry bool) (*api, error) {
 		defer close(a.done)
 		_ = a.server.Serve(listener) // ends with ErrServerClosed, by close
 	}()
-	a.posting.Go(a.post)
 	return a, nil
 }
 
 func (a *api) close() {
-	close(a.posts)
+	if a.telemetry != nil {
+		a.telemetry.Close()
+	}
 	_ = a.server.Close()
 	<-a.done
-	a.posting.Wait()
 }
 
 func (a *api) fail(err error) {
@@ -101,60 +98,42 @@ func (a *api) next(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) subscribe(w http.ResponseWriter, r *http.Request) {
-	if !a.telemetry { // as emulators say it
+	if a.telemetry == nil { // as emulators say it
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}
-	var body struct {
-		Destination struct{ URI string }
+	a.telemetry.Subscribe(w, r, "bench")
+	if !a.subscribed.Load() {
+		a.fail(fmt.Errorf("asked for a subscription that Lambda does not give"))
 	}
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		a.fail(fmt.Errorf("subscribed with a body that is no JSON: %w", err))
+}
+
+// tell has telemetry posted when the subscription's buffering says so.
+func (a *api) tell(kind string, record any) {
+	if a.telemetry != nil {
+		a.telemetry.Emit(telemetry.Event{Type: kind, Record: record})
 	}
-	to, err := url.Parse(body.Destination.URI)
-	if err != nil {
-		a.fail(fmt.Errorf("subscribed with a destination that is no URL: %w", err))
+}
+
+// pause holds telemetry back while the environment is frozen.
+func (a *api) pause(paused bool) {
+	switch {
+	case a.telemetry == nil:
+	case paused:
+		a.telemetry.Pause()
+	default:
+		a.telemetry.Resume()
+	}
+}
+
+// flush posts what waits, because the environment ends.
+func (a *api) flush(ctx context.Context) {
+	if a.telemetry == nil {
 		return
 	}
-	to.Host = net.JoinHostPort("127.0.0.1", to.Port()) // sandbox.localdomain is only known inside an environment
-	a.mu.Lock()
-	a.to = to.String()
-	a.mu.Unlock()
-	answer(w, `"OK"`)
-}
-
-// tell keeps a telemetry event until the next flush.
-func (a *api) tell(kind, record string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.to != "" {
-		a.waiting = append(a.waiting, fmt.Sprintf(`{"time":"%s","type":"%s","record":%s}`, time.Now().UTC().Format(telemetryTime), kind, record))
-	}
-}
-
-// flush posts what waits, without waiting for it: at the end of an invocation, earlier than Lambda, which buffers for 25 ms at least.
-func (a *api) flush() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.waiting) > 0 {
-		a.posts <- a.waiting
-		a.waiting = nil
-	}
-}
-
-func (a *api) post() {
-	client := &http.Client{Transport: &http.Transport{}, Timeout: limit} // never through a proxy
-	defer client.CloseIdleConnections()
-	for events := range a.posts {
-		a.mu.Lock()
-		to := a.to
-		a.mu.Unlock()
-		response, err := client.Post(to, "application/json", strings.NewReader("["+strings.Join(events, ",")+"]")) //nolint:noctx // it has a time limit
-		if err != nil {
-			continue // it is gone, or frozen for good: telemetry is told once
-		}
-		_ = response.Body.Close()
-	}
+	ctx, cancel := context.WithTimeout(ctx, flushLimit)
+	defer cancel()
+	a.telemetry.Flush(ctx)
 }
 
 func answer(w http.ResponseWriter, body string) {

@@ -3,9 +3,9 @@
 // Package stage is a bare Lambda for one extension, to be measured in: the Extensions API, the Telemetry API, and a function in the form of what its hook
 // writes into the spool.
 //
-// It takes an extension's program, starts it, and plays invocations to it, one after the other: INVOKE, the calls of a function, the end of it as a hook and
-// as platform.runtimeDone tell it in the same moment, and then it waits for the extension. It gives how long that took, and what CPU time and memory
-// the extension has. Between invocations the extension is frozen, as on Lambda.
+// It takes an extension's program, starts it, and plays invocations to it, one after the other: INVOKE, the calls of a function, the end of it as a hook tells
+// it, and as platform.runtimeDone does when the subscription's buffering lets it, and then it waits for the extension. It gives how long that took, and what CPU
+// time and memory the extension has. Between invocations the extension is frozen, as on Lambda, and so is its telemetry.
 //
 // It promises to leave no process behind, and no time of its own in what it measures but what a request on loopback takes. The full Lambda, with limits and
 // failures, is in internal/lambdalocal.
@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/afterglow-lambda/afterglow/bench/host"
+	"github.com/afterglow-lambda/afterglow/internal/lambdalocal/telemetry"
 )
 
 // limit bounds whatever an extension is waited for.
@@ -87,6 +88,7 @@ func Start(ctx context.Context, opt Options) (s *Stage, err error) {
 		"AFTERGLOW_SPOOL_DIR=" + spool, "OTEL_EXPORTER_OTLP_ENDPOINT=" + opt.Endpoint, "TELEMETRY_PORT=" + port,
 	}, opt.Env...)
 	s.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	begun := time.Now()
 	if _, err := opt.Share.Start(s.command); err != nil {
 		return s, fmt.Errorf("start extension: %w", err)
 	}
@@ -94,8 +96,15 @@ func Start(ctx context.Context, opt Options) (s *Stage, err error) {
 		defer close(s.ended)
 		s.exit = s.command.Wait()
 	}()
-	_, err = s.arrival(ctx)
-	return s, err
+	s.api.tell(telemetry.InitStart, telemetry.InitStartRecord{InitializationType: "on-demand", Phase: "init", FunctionName: "bench", FunctionVersion: "$LATEST"})
+	if _, err = s.arrival(ctx); err != nil {
+		return s, err
+	}
+	done := telemetry.InitDoneRecord{InitializationType: "on-demand", Phase: "init", Status: telemetry.StatusSuccess}
+	s.api.tell(telemetry.InitRuntimeDone, done)
+	done.Metrics = &telemetry.PhaseMetrics{DurationMs: inMilliseconds(time.Since(begun))}
+	s.api.tell(telemetry.InitReport, done)
+	return s, nil
 }
 
 // arrival waits for the extension's next request for an event.
@@ -139,27 +148,28 @@ func (s *Stage) Invoke(ctx context.Context, inv Invocation) (Result, error) {
 	id := fmt.Sprintf("6d68ca91-49c9-448d-89b8-%012x", s.count)
 	begun := time.Now()
 	deadline := begun.Add(inv.Timeout)
-	s.api.tell("platform.start", fmt.Sprintf(`{"requestId":"%s","version":"$LATEST","tracing":{"spanId":"53995c3f42cd8ad8","type":"X-Amzn-Trace-Id","value":"%s"}}`, id, trace))
+	tracing := &telemetry.Tracing{SpanID: "53995c3f42cd8ad8", Type: "X-Amzn-Trace-Id", Value: trace}
+	s.api.tell(telemetry.Start, telemetry.StartRecord{RequestID: id, Version: "$LATEST", Tracing: tracing})
 	s.api.events <- fmt.Sprintf(`{"eventType":"INVOKE","deadlineMs":%d,"requestId":"%s","invokedFunctionArn":"%s","tracing":{"type":"X-Amzn-Trace-Id","value":"%s"}}`,
 		deadline.UnixMilli(), id, arn, trace)
 	if err := s.run(id, inv, begun, deadline); err != nil {
 		return Result{}, err
 	}
 	end := time.Now()
-	took := float64(end.Sub(begun).Microseconds()) / 1000
-	s.api.tell("platform.runtimeDone", fmt.Sprintf(`{"requestId":"%s","status":"success","metrics":{"durationMs":%.3f,"producedBytes":80},"spans":[{"name":"responseLatency","start":"%s","durationMs":0.3}]}`,
-		id, took, end.UTC().Format(telemetryTime)))
-	s.api.flush()
+	took, produced := inMilliseconds(end.Sub(begun)), 80
+	s.api.tell(telemetry.RuntimeDone, telemetry.RuntimeDoneRecord{RequestID: id, Status: telemetry.StatusSuccess, Tracing: tracing,
+		Metrics: &telemetry.PhaseMetrics{DurationMs: took, ProducedBytes: &produced}, Spans: []telemetry.Span{{Name: "responseLatency", Start: end, DurationMs: 0.3}}})
 	at, err := s.arrival(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	r := Result{Hold: max(0, at.Sub(end)), Late: at.After(deadline)}
-	s.api.tell("platform.report", fmt.Sprintf(`{"requestId":"%s","status":"success","metrics":{"durationMs":%.3f,"billedDurationMs":%d,"memorySizeMB":512,"maxMemoryUsedMB":90}}`, id, took, int(took)+1))
 	if inv.Pause > 0 {
 		s.freeze()
-		time.Sleep(inv.Pause)
 	}
+	s.api.tell(telemetry.Report, telemetry.ReportRecord{RequestID: id, Status: telemetry.StatusSuccess, Tracing: tracing,
+		Metrics: telemetry.ReportMetrics{DurationMs: took, BilledDurationMs: int64(took) + 1, MemorySizeMB: s.opt.Share.Memory(), MaxMemoryUsedMB: 90}})
+	time.Sleep(inv.Pause)
 	return r, nil
 }
 
@@ -182,11 +192,15 @@ func (s *Stage) run(id string, inv Invocation, begun, deadline time.Time) error 
 	return file.finish(time.Since(begun))
 }
 
-func (s *Stage) freeze() { s.frozen = s.signal(syscall.SIGSTOP) }
+func (s *Stage) freeze() {
+	s.api.pause(true)
+	s.frozen = s.signal(syscall.SIGSTOP)
+}
 
 func (s *Stage) thaw() {
 	if s.frozen {
 		s.frozen = !s.signal(syscall.SIGCONT)
+		s.api.pause(false)
 	}
 }
 
@@ -195,8 +209,9 @@ func (s *Stage) signal(sig syscall.Signal) bool {
 }
 
 // Shutdown ends the extension as Lambda does and gives what it wrote to its log.
-func (s *Stage) Shutdown() (log string, err error) {
+func (s *Stage) Shutdown(ctx context.Context) (log string, err error) {
 	s.thaw()
+	s.api.flush(ctx)
 	const budget = 2 * time.Second // of external extensions (docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html)
 	s.api.events <- fmt.Sprintf(`{"eventType":"SHUTDOWN","deadlineMs":%d,"shutdownReason":"spindown"}`, time.Now().Add(budget).UnixMilli())
 	select {
@@ -250,6 +265,11 @@ func (s *Stage) Close() error {
 		s.api = nil
 	}
 	return os.RemoveAll(s.dir)
+}
+
+// inMilliseconds is a duration as records have it, microseconds precise.
+func inMilliseconds(d time.Duration) telemetry.Milliseconds {
+	return telemetry.Milliseconds(float64(d.Microseconds()) / 1000)
 }
 
 // Total is the CPU time of the extension's whole life, after Shutdown.

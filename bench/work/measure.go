@@ -111,7 +111,7 @@ func measure(ctx context.Context, c kase, share *host.Share) (r row, err error) 
 	if r.last, r.peak, err = s.Memory(); err != nil {
 		return row{}, err
 	}
-	if log, err := s.Shutdown(); err != nil {
+	if log, err := s.Shutdown(ctx); err != nil {
 		return row{}, fmt.Errorf("%w\n%s", err, log)
 	}
 	r.cpu = s.Total() - start
