@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
+	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -153,7 +155,7 @@ type seenBoth struct {
 	io.Writer
 }
 
-// A source is a body in memory. Looking at it changes nothing in it.
+// A source is a body that can be looked at without changing anything in it.
 type source struct {
 	buffer *bytes.Buffer
 	reader interface {
@@ -180,8 +182,30 @@ func (s source) peek(room *[]byte, most int) []byte {
 		*room = make([]byte, n)
 	}
 	p := (*room)[:n]
-	_, _ = s.reader.ReadAt(p, s.reader.Size()-int64(s.reader.Len())) // it is as long as it says
-	return p
+	n, _ = s.reader.ReadAt(p, s.reader.Size()-int64(s.reader.Len())) // what cannot be read is missing, for the transport to find out
+	return p[:n]
+}
+
+// A part of a file is what is sent of it, from where the function has left it. The transport has the system send it (sendfile(2)), if nothing is around it.
+type filePart struct {
+	*os.File
+	from, to int64
+}
+
+func (f filePart) Len() int    { return int(f.to - f.from) }
+func (f filePart) Size() int64 { return f.to }
+
+// partOf gives what is sent of a file: as much as is announced. It cannot be told of one that is no file on a disk, or where nothing is.
+func partOf(f *os.File, announced int64) (source, bool) {
+	info, err := f.Stat()
+	if err != nil || announced <= 0 || !info.Mode().IsRegular() {
+		return source{}, false
+	}
+	from, err := f.Seek(0, io.SeekCurrent) // moves nothing
+	if err != nil || info.Size()-from < announced {
+		return source{}, false
+	}
+	return source{reader: filePart{f, from, from + announced}}, true
 }
 
 // The types of what io.NopCloser gives, which is what http.NewRequest makes of a reader; and of what an http.Transport puts around it. All of them embed
@@ -205,10 +229,14 @@ func tracked(body io.ReadCloser) (within io.ReadCloser, ok bool) {
 	return within, ok
 }
 
-// atHand gives the body if it is in memory.
-func atHand(body io.ReadCloser) (source, bool) {
+// atHand gives the body of a request if it is in memory, or a file of which it is known how much is sent.
+func atHand(req *http.Request) (source, bool) {
+	body := req.Body
 	if within, ok := tracked(body); ok {
 		body = within
+	}
+	if f, ok := body.(*os.File); ok {
+		return partOf(f, req.ContentLength)
 	}
 	v := reflect.ValueOf(body)
 	if t := v.Type(); t != nopCloser && t != nopCloserWriterTo || v.NumField() == 0 || !v.Field(0).CanInterface() {
@@ -221,6 +249,8 @@ func atHand(body io.ReadCloser) (source, bool) {
 		return source{reader: r}, true
 	case *strings.Reader:
 		return source{reader: r}, true
+	case *os.File:
+		return partOf(r, req.ContentLength)
 	}
 	return source{}, false
 }

@@ -107,7 +107,7 @@ func (c *Call) connected(info httptrace.GotConnInfo) {
 	c.peer = info.Conn.RemoteAddr()
 }
 
-// start records the request. If its body is in memory, it is at hand; else it is looked at when the round tripper reads it.
+// start records the request. If its body is in memory or a file, it is at hand; else it is looked at when the round tripper reads it.
 func (c *Call) start(asks bool, span string) {
 	s := scratches.Get().(*scratch)
 	defer s.done()
@@ -120,7 +120,7 @@ func (c *Call) start(asks bool, span string) {
 		c.lost = c.hook.Handler.Record(c.invocation, &h)
 		return
 	}
-	if source, ok := atHand(req.Body); ok {
+	if source, ok := atHand(req); ok {
 		c.atHand = true
 		h.Parts = s.part(spool.PartRequest, source.peek(&s.bytes, budget), int64(source.length()), true)
 		c.lost = c.hook.Handler.Record(c.invocation, &h, s.data...)

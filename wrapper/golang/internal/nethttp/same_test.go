@@ -93,6 +93,8 @@ func scenes(t *testing.T) []scene {
 			}
 			return f
 		}), "POST /echo 200 >2000 <2000"},
+		{"a file of a length", func(c *http.Client, url string) string { return sendFile(t, c, url, body, 500) }, "POST /echo >1500 200 <1500"},
+		{"a file that is too short", func(c *http.Client, url string) string { return sendFile(t, c, url, body[:1000], 0) }, "POST /echo >1000 error…"},
 		{"nothing to send", post(func() io.Reader { return http.NoBody }), "POST /echo 200"},
 		{"more than is kept", func(c *http.Client, url string) string {
 			return tell(c.Post(url+"/echo", "a/b", strings.NewReader(strings.Repeat("x", 50000))))
@@ -168,6 +170,24 @@ func scenes(t *testing.T) []scene {
 			return all
 		}, strings.TrimSuffix(strings.Repeat("POST /echo >4 200 <4, ", 8), ", ")},
 	}
+}
+
+// sendFile sends what a file of such content has from there on, as if it had 2000 bytes in all.
+func sendFile(t *testing.T, c *http.Client, url, content string, from int64) string {
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Error(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Error(err)
+	}
+	if _, err := f.Seek(from, io.SeekStart); err != nil {
+		t.Error(err)
+	}
+	req, _ := http.NewRequest("POST", url+"/echo", f)
+	req.ContentLength = 2000 - from
+	return tell(c.Do(req))
 }
 
 type valueKey struct{}
