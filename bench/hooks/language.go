@@ -40,8 +40,8 @@ const (
 	markOfOther    = 5   // a call adds at most this part of what OpenTelemetry adds
 	markOfAppend   = 1.3 // a megabyte handed over takes at most this many bare appends
 	markOfEvent    = 1   // an event of 1 MB adds at most this many times what one of 10 KB adds
-	timesHandovers = 2   // as many rounds of: to get a megabyte takes once this, once that, by more than a hook adds
-	timesEvents    = 4   // and to parse one even more so
+	timesHandovers = 3   // as many rounds of: to get a megabyte takes once this, once that, by more than a hook adds
+	timesEvents    = 6   // and to parse one even more so
 	sizeOfBody     = 2 << 10
 	sizeOfHandover = 1 << 20
 )

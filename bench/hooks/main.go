@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&opt.processes, "processes", 3, "`processes` of each variant, one after the other, that make calls")
 	flags.IntVar(&opt.young, "young", youngCalls, "`calls` of a process that is young")
 	flags.IntVar(&opt.warm, "warm", warmCalls, "`calls` of a process before it counts as warm")
-	flags.IntVar(&opt.rounds, "rounds", 30, "`rounds` that count, in each of which every variant has one invocation")
+	flags.IntVar(&opt.rounds, "rounds", 20, "`rounds` that count, in each of which every variant has one invocation")
 	flags.IntVar(&opt.calls, "calls", 100, "`calls` of an invocation")
 	flags.IntVar(&opt.starts, "starts", 30, "`starts` of each variant")
 	flags.IntVar(&opt.memory, "memory", 128, "`MB` whose share of the CPU a megabyte is handed over at")
@@ -104,6 +104,11 @@ func bench(ctx context.Context, opt options, stdout, stderr io.Writer) (err erro
 	}
 	defer func() { err = errors.Join(err, shop.close()) }()
 	load := host.LoadAverage()
+	rest, err := keepAwake(ctx)
+	if err != nil {
+		return err
+	}
+	defer rest()
 	var results []result
 	for _, l := range opt.languages {
 		r, err := measure(ctx, shop, l, opt)

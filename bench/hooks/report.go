@@ -144,6 +144,7 @@ const explanation = `
 
 - CPU is user and system time of all threads of the function's process, from the moment at which it is given an event until it asks for the next one, by the
   clock that the kernel keeps for each process. The peer and the Runtime API are in another process, on loopback. Bodies are JSON.
+- Cores are kept from falling asleep, by processes that run when nothing else would: what it takes to wake one is the machine's host's.
 - A function has one core, as on Lambda with 1,769 MB. All variants run at the same time and take turns, in an order that changes with the round. Of calls, what is added
   is the mean over a stretch of a process' life (a collector of garbage runs in some rounds and not in others), and the figure is the median of several processes. Of all else it
   is the median of the differences within rounds.
