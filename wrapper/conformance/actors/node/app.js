@@ -2,7 +2,7 @@
 // The actor for Node.js: carries out the steps of stories. ../../README.md describes the verbs.
 const fs = require('fs');
 const http = require('http');
-const { spawnSync } = require('child_process');
+const { execFile, spawnSync } = require('child_process');
 const { setTimeout: wait } = require('timers/promises');
 const { Worker, isMainThread, parentPort, workerData } = require('worker_threads');
 
@@ -58,8 +58,11 @@ const verbs = {
     setTimeout(() => run(args.steps, event, context), args.ms || 0);
   },
   subprocess(args, event) {
-    const out = spawnSync(process.execPath, [__filename], { input: JSON.stringify({ ...event, steps: args.steps }), encoding: 'utf8' });
-    return { code: out.status, out: out.stdout, err: out.stderr };
+    return new Promise((resolve, reject) => {
+      const child = execFile(process.execPath, [__filename], (error, out, err) => resolve({ code: child.exitCode, out, err }));
+      child.once('error', reject);
+      child.stdin.end(JSON.stringify({ ...event, steps: args.steps }));
+    });
   },
   command(args) {
     const out = spawnSync(args.argv[0], args.argv.slice(1), { encoding: 'utf8' });
