@@ -31,7 +31,7 @@ function attach(guard, settings, handler, start) {
       const own = at < 0 ? undefined : envPairs[at].slice(OPTIONS.length);
       if (own !== undefined && REFUSES.test(own)) return;
       envPairs[at < 0 ? envPairs.length : at] = `${OPTIONS}${own ? `${own} ` : ''}--require "${start}"`;
-      envPairs.push(`${CHILD}=${stringify({ invocation: handler.invocation(), options: own, settings: { ...settings, thread: 0 } })}`);
+      envPairs.push(`${CHILD}=${stringify({ invocation: starter(options, handler), options: own, settings: { ...settings, thread: 0 } })}`);
       args[0] = { ...options, envPairs };
     });
   };
@@ -42,6 +42,12 @@ function runsNode(options) {
   if (typeof options !== 'object' || options === null || !Array.isArray(options.envPairs) || !Array.isArray(options.args)) return false;
   if (options.file !== execPath && options.file !== 'node') return false;
   return options.uid === undefined && options.gid === undefined && !options.args.some((arg) => REFUSES.test(arg));
+}
+
+// starter gives the invocation that a child works for. One that is sent messages may serve many of them, one after the other: which,
+// the extension tells by the time.
+function starter({ stdio }, handler) {
+  return !handler.concurrent && Array.isArray(stdio) && stdio.includes('ipc') ? 'none' : handler.invocation();
 }
 
 module.exports = { attach };

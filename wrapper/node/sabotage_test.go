@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -218,20 +219,26 @@ func TestOddFunctions(t *testing.T) {
 }
 
 // TestChildren runs functions with child processes that run Node.js: they see nothing of the hook, and what they send belongs to the
-// invocation that started them.
+// invocation that started them, or to whichever runs if they can be sent messages.
 func TestChildren(t *testing.T) {
 	p := newPeer(t)
-	names := []string{"forked", "spawned", "named", "disabled", "permitted", "other", "missing", "refused"}
 	eachRuntime(t, func(t *testing.T, rt runtimes.Runtime) {
+		names := []string{"forked", "spawned"}
+		if rt.Name == "nodejs22.x" { // what does not depend on Node.js
+			names = append(names, "named", "disabled", "permitted", "other", "missing", "refused")
+		}
 		records := compare(t, rt, story{handler: "family.handler", events: told(names...), env: p.env()})
-		var got []string
+		want := map[string]string{"/text?in=forked": spool.InvocationNone, "/text?in=spawned": requestID(1)}
+		if len(names) > len(want) {
+			want["/text?in=named"] = requestID(2)
+		}
+		got := map[string]string{}
 		for _, r := range of(records, spool.KindCallStart) {
 			_, path, _ := strings.Cut(r.URL, p.address)
-			got = append(got, r.Invocation+" "+path)
+			got[path] = r.Invocation
 		}
-		slices.Sort(got)
-		if want := []string{requestID(0) + " /text?in=forked", requestID(1) + " /text?in=spawned", requestID(2) + " /text?in=named"}; !slices.Equal(got, want) {
-			t.Errorf("recorded calls: %q, want %q", got, want)
+		if !maps.Equal(got, want) {
+			t.Errorf("recorded calls: %v, want %v", got, want)
 		}
 	})
 }
