@@ -11,8 +11,8 @@ import (
 	"github.com/afterglow-lambda/afterglow/internal/runtimes"
 )
 
-// coreCLR is the one .NET that can be had everywhere.
-const coreCLR = "dotnetcore3.1"
+// newestDotnet is that of those which registries have.
+const newestDotnet = "dotnet9"
 
 func dotnet() language {
 	return language{
@@ -26,7 +26,7 @@ func dotnet() language {
 }
 
 func buildDotnet(ctx context.Context, shop *workshop) (program, error) {
-	rt, err := runtimes.Find(ctx, coreCLR, runtimes.Options{Progress: shop.progress})
+	rt, err := runtimes.Find(ctx, newestDotnet, runtimes.Options{Progress: shop.progress})
 	if err != nil {
 		return program{}, err
 	}
@@ -42,11 +42,11 @@ func buildDotnet(ctx context.Context, shop *workshop) (program, error) {
 		"app.deps.json": `{"runtimeTarget":{"name":".NETCoreApp,Version=v3.1"},
 			"targets":{".NETCoreApp,Version=v3.1":{"app/1.0.0":{"runtime":{"app.dll":{}}}}},
 			"libraries":{"app/1.0.0":{"type":"project","serviceable":false,"sha512":""}}}`,
-		"app.runtimeconfig.json": `{"runtimeOptions":{"framework":{"name":"Microsoft.NETCore.App","version":"3.1.0"}}}`,
+		"app.runtimeconfig.json": `{"runtimeOptions":{"rollForward":"LatestMajor","framework":{"name":"Microsoft.NETCore.App","version":"3.1.0"}}}`,
 	} {
 		if err := os.WriteFile(filepath.Join(task, name), []byte(text), 0o644); err != nil { //nolint:gosec // no secret
 			return program{}, err
 		}
 	}
-	return program{title: ".NET Core 3.1", rt: rt, code: task, caller: "app::Caller::Handle", idle: "app::Idle::Handle"}, nil
+	return program{title: ".NET 9", rt: rt, code: task, caller: "app::Caller::Handle", idle: "app::Idle::Handle"}, nil
 }

@@ -11,8 +11,8 @@ namespace Afterglow
     {
         private const int MostNodes = 2048; // a batch of a hundred messages
         private const int MostDepth = 32;
-        private const int Long = 1024; // bytes that are kept of a string at first
-        private const int Short = 96; // and if that leaves no room for the rest: a message's or a trace's id still fits
+        private const int Long = 1024; // bytes that are kept of a string
+        private const int Short = 96; // if that leaves no room for the rest: a message's or a trace's id still fits
         private const int MostSeen = 1 << 18; // bytes that are looked at
         private const int Calm = 32; // bytes without an escape: searching pays from then on; before, it costs more than looking at each
 
@@ -35,14 +35,23 @@ namespace Afterglow
         // Gives JSON text of at most budget bytes.
         public static Text Event(Bytes bytes, int budget)
         {
-            var walk = new Shorten(bytes, Long, budget);
-            walk.Whole();
-            if (walk.full && walk.nodes > 0)
+            var least = Walk(bytes, Short, budget);
+            if (least.Overflowed) // then with more of each string it would all the more
             {
-                walk = new Shorten(bytes, Short, budget);
-                walk.Whole();
+                return least.text;
             }
-            return walk.text;
+            var most = Walk(bytes, Long, budget);
+            return most.Overflowed ? least.text : most.text;
+        }
+
+        // Tells whether there was no room for something, as opposed to too many things.
+        private bool Overflowed => full && nodes > 0;
+
+        private static Shorten Walk(Bytes bytes, int cut, int budget)
+        {
+            var walk = new Shorten(bytes, cut, budget);
+            walk.Whole();
+            return walk;
         }
 
         private void Whole()

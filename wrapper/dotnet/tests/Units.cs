@@ -4,6 +4,7 @@ using System;
 using System.Collections;
 using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 using System.Net.Http;
 using System.Reflection;
 using System.Runtime.InteropServices;
@@ -198,6 +199,9 @@ namespace Afterglow
             Same("long string", Short("{\"a\":\"" + new string('x', 2000) + "\",\"id\":7}", 1100), "{\"a\":\"" + new string('x', 1023) + "\",\"id\":7}");
             Same("escapes in what is cut", Short("[\"" + new string('x', 100) + "\\\"y\\\\" + new string('z', 2000) + "\\n\\\"\\u0022\\\\\",1]", 200), "[\"" + new string('x', 95) + "\",1]");
             Same("no end in what is cut", Short("[1,\"" + new string('x', 2000) + "\\\"", 200), "[1,\"" + new string('x', 95) + "\"]");
+            var calm = new string('x', 40) + "\\\"";
+            Same("escaped quotes far apart", Short("[\"" + string.Concat(Enumerable.Repeat(calm, 60)) + "\",1]", 200), "[\"" + calm + calm + new string('x', 11) + "\",1]");
+            Same("room for more of a string", Short("[\"" + new string('x', 500) + "\",1]", 300), "[\"" + new string('x', 95) + "\",1]");
             Same("no half character", Short("[\"" + new string('€', 100) + "\",1]", 200), "[\"" + new string('€', 31) + "\",1]");
             Same("too deep", Short(new string('[', 100) + new string(']', 100), 1000), new string('[', 32) + new string(']', 32));
             Same("long list", Short("[" + string.Join(",", new string[5000]).Replace(",", "1,") + "1]", 20), "[1,1,1,1,1,1,1,1,1]");
