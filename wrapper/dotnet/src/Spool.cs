@@ -14,15 +14,13 @@ namespace Afterglow
     {
         public const string Version = "0.1.0";
 
-        private const string Head = "afterglow-spool 1 ";
         private const int MostHeader = 262144; // FORMAT.md: a reader refuses longer ones
         private const int MostBody = 16777216;
         private const int MostName = 64;
-        private const int Scratch = 16384; // a call with small bodies fits; grows to what a larger record needs
-        private const int Frame = 128; // a file's head, a record's mark and length, line ends
+        private const int Room = 1024; // for what describes the process
+        private const int Frame = 128; // what a record's header has beside its fields
         private const int MostTries = 64; // names that an earlier process of the same id left behind
         private const int MostChecks = 4; // files looked for at the beginning of an invocation, so that its cost stays the same
-        private const int FileMode = 0x180; // 0600
         private const int DirectoryMode = 0x1c0; // 0700
 
         // What Lambda hides from an extension; FORMAT.md allows nothing else of the environment.
@@ -31,34 +29,19 @@ namespace Afterglow
             "AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_INITIALIZATION_TYPE", "_HANDLER"
         };
 
-        // A file that is being written, or that the extension may not have collected yet.
-        private sealed class Opened
-        {
-            public string Invocation, Stem, Mark;
-            public int Descriptor, Known; // by its mark
-            public long Size;
-            public int Records = -1; // the first one is the process' description
-        }
-
-        private sealed class Loss
-        {
-            public string Reason;
-            public long Records, Size;
-        }
-
         public readonly int ProcessId = Libc.ProcessId;
 
         private readonly Settings settings;
         private readonly object gate = new object();
-        private readonly List<Opened> files = new List<Opened>(); // few: one for each invocation that runs
-        private readonly List<Loss> lost = new List<Loss>(); // not told yet
-        private readonly Queue<Opened> kept = new Queue<Opened>();
+        private readonly List<SpoolFile> files = new List<SpoolFile>(); // few: one for each invocation that runs
+        private readonly Queue<SpoolFile> kept = new Queue<SpoolFile>(); // that the extension may not have collected yet
+        private readonly Losses lost = new Losses();
         private string last = "none"; // the invocation that began last
-        private long keptBytes, complained, wall, ticks;
+        private long keptBytes, wall, ticks;
         private int number;
         private bool told;
         private Text process;
-        private byte[] scratch = new byte[Scratch];
+        private byte[] scratch;
 
         public Spool(Settings settings)
         {
@@ -97,7 +80,7 @@ namespace Afterglow
             }
         }
 
-        private Opened Find(string invocation)
+        private SpoolFile Find(string invocation)
         {
             foreach (var file in files)
             {
@@ -109,7 +92,7 @@ namespace Afterglow
             return null;
         }
 
-        private Opened File(string invocation)
+        private SpoolFile File(string invocation)
         {
             var file = Find(invocation);
             if (file == null && invocation != last)
@@ -144,7 +127,7 @@ namespace Afterglow
             return s.Length > 0 && s.Length <= MostName;
         }
 
-        private Opened Open(string invocation)
+        private SpoolFile Open(string invocation)
         {
             if (number == 0)
             {
@@ -154,12 +137,11 @@ namespace Afterglow
             for (var tries = 0; tries < MostTries; tries++)
             {
                 var stem = settings.SpoolDir + "/" + invocation + "." + ProcessId + "." + ++number;
-                var descriptor = Libc.Open(stem + ".open", Libc.Append | Libc.CloseOnExec | Libc.Create | Libc.Exclusive | Libc.WriteOnly, FileMode);
-                if (descriptor >= 0)
+                var file = SpoolFile.Make(stem, number, out var error);
+                if (file != null)
                 {
-                    return new Opened { Stem = stem, Descriptor = descriptor, Known = Libc.Mark(descriptor, number), Mark = Guid.NewGuid().ToString("n").Substring(16) };
+                    return file;
                 }
-                var error = Libc.Error;
                 if (error == Libc.NoEntry && !made)
                 {
                     made = true;
@@ -241,19 +223,11 @@ namespace Afterglow
             }
         }
 
-        private void Close(Opened file)
+        private void Close(SpoolFile file)
         {
-            if (!Libc.Rename(file.Stem + ".open", file.Stem + ".done"))
+            if (!file.Close() && file.Records > 0)
             {
-                var error = Libc.Error;
-                if ((error == Libc.NoEntry || error == Libc.NotDirectory) && file.Records > 0)
-                {
-                    Count("deleted", file.Records, file.Size); // under our hands: the extension falls back on the platform's word
-                }
-            }
-            if (Libc.IsMarked(file.Descriptor, file.Known))
-            {
-                Libc.Close(file.Descriptor);
+                lost.Count("deleted", file.Records, file.Size);
             }
             kept.Enqueue(file);
             keptBytes += file.Size;
@@ -266,7 +240,7 @@ namespace Afterglow
             for (var i = Math.Min(MostChecks, kept.Count); i > 0; i--)
             {
                 var file = kept.Dequeue();
-                if (System.IO.File.Exists(file.Stem + ".done"))
+                if (file.IsKept)
                 {
                     kept.Enqueue(file);
                 }
@@ -303,12 +277,12 @@ namespace Afterglow
         {
             if (kind != "loss")
             {
-                Count(reason, 1, size);
+                lost.Count(reason, 1, size);
             }
             return reason;
         }
 
-        private string Append(Opened file, string kind, string invocation, long at, Text fields, Part[] parts)
+        private string Append(SpoolFile file, string kind, string invocation, long at, Text fields, Part[] parts)
         {
             var header = new Text(fields.Length + 2 * Frame);
             header.Raw("{\"kind\":\"").Raw(kind).Raw("\",\"inv\":").Quoted(invocation).Field("t", wall + ((at < 0 ? Ticks() : at) - ticks));
@@ -324,39 +298,7 @@ namespace Afterglow
             {
                 return Lost(kind, "too-large", header.Length + body);
             }
-            if (!Put(file, header, parts, (int)body))
-            {
-                return Lost(kind, "write-failed", header.Length + body);
-            }
-            file.Records++;
-            return null;
-        }
-
-        // One write. A short one is not repeated: the reader steps over its piece.
-        private bool Put(Opened file, Text header, Part[] parts, int body)
-        {
-            var most = header.Length + body + Frame;
-            if (scratch.Length < most)
-            {
-                scratch = new byte[most + Scratch];
-            }
-            var record = new Text(0) { Bytes = scratch };
-            if (file.Size == 0)
-            {
-                record.Raw(Head).Raw(file.Mark).Raw("\n");
-            }
-            record.Raw("@").Raw(file.Mark).Raw(" ").Number(body).Raw(" ").Raw(header.Bytes, 0, header.Length).Raw("\n");
-            for (var i = 0; parts != null && i < parts.Length; i++)
-            {
-                record.Raw(parts[i].Data, parts[i].From, parts[i].Length);
-            }
-            record.Raw("\n");
-            if (!Libc.IsMarked(file.Descriptor, file.Known) || !Libc.Write(file.Descriptor, record.Bytes, record.Length))
-            {
-                return false;
-            }
-            file.Size += record.Length;
-            return true;
+            return file.Append(header, parts, (int)body, ref scratch) ? null : Lost(kind, "write-failed", header.Length + body);
         }
 
         private static long Total(Part[] parts)
@@ -374,54 +316,31 @@ namespace Afterglow
         {
             lock (gate)
             {
-                Count(reason, records, size);
+                lost.Count(reason, records, size);
             }
         }
 
-        private void Count(string reason, long records, long size)
-        {
-            foreach (var loss in lost)
-            {
-                if (loss.Reason == reason)
-                {
-                    loss.Records += records;
-                    loss.Size += size;
-                    return;
-                }
-            }
-            lost.Add(new Loss { Reason = reason, Records = records, Size = size });
-        }
-
-        // Writes down what was counted. What cannot be written stays counted, and is said: if the spool stays as it is, nobody else will.
+        // Writes down what was counted. What cannot be written stays counted, and is said.
         public void TellLosses(string invocation)
         {
             lock (gate)
             {
-                for (var i = 0; i < lost.Count && Find(invocation) != null; i++)
+                for (var i = 0; i < lost.Untold.Count && Find(invocation) != null; i++)
                 {
-                    var loss = lost[i];
+                    var loss = lost.Untold[i];
                     var fields = new Text(Frame).Field("reason", loss.Reason).Field("records", loss.Records).Field("bytes", loss.Size);
                     if (Write("loss", invocation, fields, null) == null)
                     {
-                        lost.RemoveAt(i--);
+                        lost.Untold.RemoveAt(i--);
                     }
                 }
-                long records = 0;
-                foreach (var loss in lost)
-                {
-                    records += loss.Records;
-                }
-                if (records > complained)
-                {
-                    Guard.Warn("records lost so far: " + records + "; the spool cannot be written");
-                }
-                complained = records;
+                lost.Complain();
             }
         }
 
         private Text Process()
         {
-            var text = new Text(Scratch / 16).Raw(",\"process\":{\"pid\":").Number(ProcessId).Field("ppid", Libc.ParentId)
+            var text = new Text(Room).Raw(",\"process\":{\"pid\":").Number(ProcessId).Field("ppid", Libc.ParentId)
                 .Field("runtime", "dotnet").Field("version", Environment.Version.ToString()).Field("hook", Version).Raw(",\"env\":{");
             var first = true;
             foreach (var name in Shown)
