@@ -152,11 +152,14 @@ def dress(stand_in, original):
 
 def swallowed(function, error):
     """Tell of a failure of the hook's own, and that it was one. What is the user's has to be raised again."""
-    if _is_ours(error):
-        _failed(function.__name__, error)
-        return True
-    _hide(error)
-    return False
+    try:
+        if _is_ours(error):
+            _failed(function.__name__, error)
+            return True
+        _hide(error)
+        return False
+    except RecursionError:  # the function has left too little of the stack; it may yet do with that
+        return type(error) is RecursionError
 
 
 def _is_ours(error):

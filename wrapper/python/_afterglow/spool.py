@@ -114,20 +114,20 @@ class File:
         self.path = path
         self.open = os.fsencode(path) + b".open"
         self.at = "@" + mark
-        self.size = 0
         self.records = 0  # but for the process' description
         self.number = NUMBER + number % NUMBERS
         self.place = int(mark[:10], 16) | 1 << 40  # below the largest file of any file system
+        self.before = 0  # bytes written for its invocation when it was made
         self.keeps = _pwrite is not None
         self.fd = -1
         data = f"afterglow-spool 1 {mark}\n@{mark} 0 {first}\n\n".encode("ascii")
         fd = _open(self.open, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             try:
-                self.size = _write(fd, data)
+                written = _write(fd, data)
             finally:
                 _close(fd)
-            if self.size != len(data):
+            if written != len(data):
                 raise OSError("the first record was cut short")
         except OSError:
             _unlink(self.open)
@@ -151,7 +151,6 @@ class File:
         return self._written(written, len(head) + length + 1)
 
     def _written(self, written, wanted):
-        self.size += written
         whole = written == wanted
         self.records += whole
         return whole
@@ -232,7 +231,7 @@ class Spool:
         self.uncollected_bytes = 0
         self.looked = 0
         self.written = 0  # bytes in files of the invocation
-        self.calls = count(1)
+        self.names = map(f"{self.pid}-%d".__mod__, count(1))  # of calls
         self.losses = {}  # reason: [records, bytes]
         self.complained = 0
 
@@ -282,19 +281,21 @@ class Spool:
     def write(self, header, bodies, length, vital=False, look=True):
         """Write one record, whose header is made, with bodies of so many bytes. Give the reason why it was not written; None if it was.
         Looking whether somebody has deleted the file may be left to the next record."""
-        if look and self.pid != _getpid():  # forked past Python
-            self._anew()
         size = len(header) + length
         file = self.file
-        if file is not None and size < LARGE and not self.losses and (vital or self.written + size <= self.most) and (not look or _access(file.open, 0)):
+        if (
+            file is not None
+            and size < LARGE
+            and not self.losses
+            and (vital or self.written + size <= self.most)
+            and (not look or self.pid == _getpid() and _access(file.open, 0))
+        ):
             # What File.append does, for nearly all records of calls: each function less is a microsecond less between two waits.
             fd = file.fd
             try:
                 if fd >= 0 and _lseek(fd, 0, 1) == file.place:
                     data = b"".join([f"{file.at} {length} {header}\n".encode("ascii"), *bodies, b"\n"])
-                    written = _pwrite(fd, data, 0)
-                    file.size += written
-                    if written == len(data):
+                    if _pwrite(fd, data, 0) == len(data):
                         file.records += 1
                         self.written += size
                         return None
@@ -302,6 +303,8 @@ class Spool:
                     return "write-failed"
             except OSError:
                 pass  # nothing was written; File.append looks what is wrong
+        if look and self.pid != _getpid():  # forked past Python
+            self._anew()
         reason = self._put(header, length, bodies, size, vital, look)
         if reason is not None:
             self.lost(reason, 1, size)
@@ -344,6 +347,7 @@ class Spool:
                 made = self._make()
                 if self.file is not None:  # a finalizer has come in between and made one, too
                     self._finish()
+                made.before = self.written
                 self.file = made
             return self.file
 
@@ -402,9 +406,14 @@ class Spool:
                 self.uncollected_bytes = sum(self.uncollected.values())
         return self.uncollected_bytes < self.settings.directory_bytes
 
+    def _size(self, file):
+        """Give the bytes of a file's records, but for what frames them."""
+        return self.written - file.before
+
     def _note(self, file):
-        self.uncollected[file.path.rpartition("/")[2]] = file.size
-        self.uncollected_bytes += file.size
+        size = self._size(file)
+        self.uncollected[file.path.rpartition("/")[2]] = size
+        self.uncollected_bytes += size
 
     def _finish(self):
         file, self.file = self.file, None
@@ -421,7 +430,7 @@ class Spool:
     def _deleted(self, file):
         file.let_go()
         if file.records:
-            self.lost("deleted", file.records, file.size)
+            self.lost("deleted", file.records, self._size(file))
 
     def _losses(self, *reasons):
         for reason in reasons or tuple(self.losses):

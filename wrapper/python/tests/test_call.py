@@ -30,7 +30,7 @@ class Calls(unittest.TestCase):
         first, second = {}, {}
         calls.start(first, "test", "POST", "http://peer/first", b"A: b", b"x" * 30000)
         calls.responded(first[calls.MARK], 200, "HTTP/1.1", b"C: d")
-        first[calls.MARK].response.add(b"y" * 40000)
+        calls.response(first[calls.MARK]).add(b"y" * 40000)
         calls.end(first[calls.MARK])
         calls.start(second, "test", "POST", "http://peer/second", b"", b"x" * 40000)
         calls.end(second[calls.MARK])

@@ -14,7 +14,7 @@ from _afterglow.start import Settings  # noqa: E402
 
 
 class Recorded:
-    pid, calls, written, most = 1, itertools.count(1), 0, 1 << 20
+    names, written, most = map("1-%d".__mod__, itertools.count(1)), 0, 1 << 20
 
     def __init__(self):
         self.kinds = []

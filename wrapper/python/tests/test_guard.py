@@ -66,6 +66,34 @@ class Guard(unittest.TestCase):
         self.assertIsNone(run())
         self.assertIn("RecursionError", self.said[0])
 
+    def test_no_room_on_the_stack(self):
+        """With a few frames left, what the function does still works if it can without the hook."""
+
+        class Library:
+            def method(self):
+                return "done"
+
+        before = ours("def down(n):\n    return n and down(n - 1)\n@guard.observer\ndef before(*arguments):\n    down(20)")["before"]
+        plain, library = Library.method, Library()
+        Library.method = guard.around(plain, before, None, None)
+
+        def deeper(n, method):
+            return deeper(n - 1, method) if n else method()
+
+        def end(n, method):
+            guard.state = guard.State()  # on again
+            try:
+                return deeper(n, method)
+            except RecursionError:
+                return "no room"
+
+        self.addCleanup(sys.setrecursionlimit, sys.getrecursionlimit())
+        sys.setrecursionlimit(300)
+        most = max(n for n in range(300) if end(n, lambda: plain(library)) == "done")
+        # The stand-in takes a frame, and what asks whose failure it is another one, or more where calls of what is written in C count.
+        ends = [end(n, lambda: library.method()) for n in range(most - 40, most - (1 if sys.version_info >= (3, 12) else 5))]
+        self.assertEqual(set(ends), {"done"}, ends)
+
     def test_goes_off_after_a_few(self):
         calls = []
         fail = ours("@guard.observer\ndef fail():\n    calls.append(1)\n    1 / 0", calls=calls)["fail"]

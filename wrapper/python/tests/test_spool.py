@@ -289,10 +289,10 @@ class Spool(unittest.TestCase):
     def test_a_forked_child_writes_to_its_own_file(self):
         writer = self.make()
         writer.begin("one")
-        writer.record("call.start", "one", {"call": "%d-%d" % (writer.pid, next(writer.calls))})
+        writer.record("call.start", "one", {"call": next(writer.names)})
         child = os.fork()
         if child == 0:
-            writer.record("call.start", "one", {"call": "%d-%d" % (writer.pid, next(writer.calls))})
+            writer.record("call.start", "one", {"call": next(writer.names)})
             os._exit(0)
         os.waitpid(child, 0)
         writer.end()
@@ -329,7 +329,7 @@ class Spool(unittest.TestCase):
 
         def work():
             for _ in range(200):
-                writer.record("call.start", "init", {"call": "%d-%d" % (writer.pid, next(writer.calls))}, (({"of": "request", "len": 5000}, b"x" * 5000),))
+                writer.record("call.start", "init", {"call": next(writer.names)}, (({"of": "request", "len": 5000}, b"x" * 5000),))
 
         threads = [threading.Thread(target=work) for _ in range(8)]
         for thread in threads:

@@ -130,12 +130,12 @@ def _sends(args, kwargs):
     protocol.__dict__.pop(MARK, None)
     if call is None or call.ended:  # of a tunnel through a proxy, which is no request of the function's
         return None
-    call.response = calls.Copy(calls.state.settings.body_bytes)
+    calls.response(call)
     protocol.__dict__[MARK] = call
     if type(protocol.transport).__module__.startswith("asyncio."):
         address = protocol.transport.get_extra_info("peername")
         if address:
-            call.peer = address
+            call.peer = calls.peer(address)
     return None
 
 

@@ -31,7 +31,7 @@ _time_ns = time.time_ns
 _belongs_to = handler.of_context.get  # as handler.belongs_to asks it, for a call less
 _invocations = handler.invocations
 
-_peers = {}  # an address: the field that tells it
+_peers = {}  # an address: the fields of a record that tell it
 
 
 class _State:
@@ -76,17 +76,17 @@ class Ended:
     at_hand = False  # the request's body goes into call.start
     request = None  # a copy of its body, if that comes later
     response = None  # a copy of its body, once there is a response
-    head = None  # status, protocol and time of the response's head
-    lines = None  # those of the response's head
-    peer = None  # its address
+    head = ""  # the fields that tell of the response's head
+    lines = b""  # those of the response's head
+    peer = ""  # the field that tells its address
     parent = None  # value of the traceparent header that its client is to add
     unwritten = None  # why the start was not written
-    busy = False  # between a method's beginning and its end a connection may be closed as part of it
+    busy = False  # while its request is on its way: a connection may be closed as part of that
     nested = False  # in a method that may call others which are looked at, too
     trouble = None  # an error that the response may yet make up for
     whole = False  # the response's body has come to its end
     key = None  # under which a client finds it, beside MARK
-    ended = False
+    ended = True
 
     def __reduce__(self):
         return type(None), ()  # whoever copies or pickles a connection gets it without us
@@ -95,6 +95,8 @@ class Ended:
 class Call(Ended):
     """One request and its response. If nobody ever asks for the end, the finalizer tells it. A call that has ended takes the class
     without one: whatever a signal handler raises while a finalizer runs, Python would print and forget."""
+
+    ended = False
 
     def __del__(self):
         _abandoned(self)
@@ -111,7 +113,7 @@ def start(noted, library, method, url, lines, body):
     lines are those of the request's head. A body that is not there yet is None or of any other type."""
     spool, settings = state.spool, state.settings
     call = noted[MARK] = Call()
-    name = call.id = f"{spool.pid}-{next(spool.calls)}"
+    name = call.id = next(spool.names)
     invocation = call.invocation = _belongs_to(_invocations.current)
     call.began = _monotonic_ns()
     span = ""
@@ -161,6 +163,13 @@ def request(call):
     if call.request is None:
         call.request = Copy(state.settings.body_bytes)
     return call.request
+
+
+def response(call):
+    """Give the copy of a response's body that passes."""
+    if call.response is None:
+        call.response = Copy(state.settings.body_bytes)
+    return call.response
 
 
 def is_runtime_api(host, port):
@@ -214,8 +223,11 @@ def remember(known, key, value):
     return value
 
 
-def _peer(address):
+def peer(address):
     """Give the field that tells a socket's address."""
+    known = _peers.get(address)
+    if known is not None:
+        return known
     if type(address) is tuple and len(address) > 1:
         text = ("%s:%d" if ":" not in address[0] else "[%s]:%d") % address[:2]
     else:
@@ -225,54 +237,37 @@ def _peer(address):
 
 def responded(call, status, proto, lines):
     """The head of the response has come; its body may follow."""
-    call.head = status, proto, _monotonic_ns()
+    call.head = f',"status":{status},"proto":"{proto}","ttfb":{(_monotonic_ns() - call.began) // 1000}'
     call.lines = lines if len(lines) <= state.settings.header_bytes else headers(lines)
-    if call.response is None:
-        call.response = Copy(state.settings.body_bytes)
     call.trouble = None
 
 
-def end(call, partial=False, error=None):
-    """There is nothing more to come of a call."""
+def end(call, partial=False, error=None, body=None):
+    """There is nothing more to come of a call. A body is that of a response which has come in one piece."""
     if call.ended:
         return
-    call.ended = True
     call.__class__ = Ended
     if call.began is None:
         return
     if call.unwritten is not None:  # the end of what nobody knows of
         state.spool.lost(call.unwritten, 1, 0)
         return
-    began, head, address, response, parts, bodies, length = call.began, call.head, call.peer, call.response, "", (), 0
-    duration = (_monotonic_ns() - began) // 1000
-    fields = "" if head is None else f',"status":{head[0]},"proto":"{head[1]}","ttfb":{(head[2] - began) // 1000}'
-    if address is not None:
-        fields += _peers.get(address) or _peer(address)
-    if error is None:
-        error = call.trouble
-    if error is not None:
-        call.trouble = None
-        fields += ',"error":{"type":%s,"message":%s}' % (_quote(type(error).__name__), _quote(cut(_message(error), ERROR_BYTES)))
+    duration = (_monotonic_ns() - call.began) // 1000
+    fields = call.head + call.peer
+    if error is not None or call.trouble is not None:
+        fields += _error(call, error or call.trouble)
     if partial:
         fields += ',"partial":true'
-    if call.request is not None and (call.request.size or not call.request.measured):
-        parts, bodies, length = call.request.part("request"), (call.request.kept,), len(call.request.kept)
-    if response is not None:
-        lines, kept = call.lines, response.kept
-        if partial:
-            response.measured = False
-        if lines:
-            parts = f'{parts}{{"of":"headers","len":{len(lines)}}},'
-        if response.measured and len(kept) == response.size:
-            parts = f'{parts}{{"of":"response","len":{len(kept)},"size":{len(kept)}}},'
-        else:
-            parts += response.part("response")
-        bodies, length = (*bodies, lines or b"", kept), length + len(lines or b"") + len(kept)
-    spool = state.spool
-    if spool.written + length + len(fields) + MOST_FIELDS > spool.most:  # past the cap an end is told without what passed
-        parts, bodies, length = "".join([_nothing_of(call, of) for of in ("request", "response") if '"of":"%s"' % of in parts]), (), 0
+    spool, lines, length = state.spool, call.lines, -1
+    room = spool.most - spool.written - len(fields) - MOST_FIELDS
+    if body is not None and lines and call.request is None and not partial and len(body) <= state.settings.body_bytes:  # as nearly all calls end
+        size = len(body)
+        parts = f'{{"of":"headers","len":{len(lines)}}},{{"of":"response","len":{size},"size":{size}}}'
+        bodies, length = (lines, body), len(lines) + size
+    if not 0 <= length <= room:
+        parts, bodies, length = _parts(call, partial, body, room)
     spool.write(
-        f'{{"kind":"call.end","inv":{_quote(call.invocation)},"t":{_time_ns() // 1000},"call":"{call.id}"{fields},"dur":{duration},"parts":[{parts[:-1]}]}}',
+        f'{{"kind":"call.end","inv":{_quote(call.invocation)},"t":{_time_ns() // 1000},"call":"{call.id}"{fields},"dur":{duration},"parts":[{parts}]}}',
         bodies,
         length,
         True,
@@ -280,10 +275,32 @@ def end(call, partial=False, error=None):
     )
 
 
-def _nothing_of(call, of):
-    copy = getattr(call, of)
-    copy.kept = b""
-    return copy.part(of)
+def _parts(call, partial, body, room):
+    """Give the parts of an end, their bytes, and how many these are. Past the cap an end is told without what passed."""
+    request, head, copies = call.request, call.lines, []
+    if request is not None and (request.size or not request.measured):
+        copies.append(("request", request))
+    if call.response is not None or call.head:
+        copy = response(call)
+        if body is not None:
+            copy.add(body)
+        if partial:
+            copy.measured = False
+        copies.append(("response", copy))
+    if len(head) + sum([len(copy.kept) for _, copy in copies]) > room:
+        head = b""
+        for _, copy in copies:
+            copy.kept = b""
+    parts, bodies = [copy.part(of) for of, copy in copies], [copy.kept for _, copy in copies]
+    if head:
+        parts.append('{"of":"headers","len":%d}' % len(head))
+        bodies.append(head)
+    return ",".join(parts), bodies, sum(map(len, bodies))
+
+
+def _error(call, error):
+    call.trouble = None  # what it refers to may go now
+    return ',"error":{"type":%s,"message":%s}' % (_quote(type(error).__name__), _quote(cut(_message(error), ERROR_BYTES)))
 
 
 def _message(error):
@@ -323,11 +340,10 @@ class Copy:
         self.size += len(data)
 
     def part(self, of):
-        """Describe what is kept, in JSON, with a comma behind it."""
-        kept = len(self.kept)
-        if not self.measured:
-            return f'{{"of":"{of}","len":{kept},"truncated":true}},'
-        return f'{{"of":"{of}","len":{kept},"size":{self.size}}},' if kept == self.size else f'{{"of":"{of}","len":{kept},"size":{self.size},"truncated":true}},'
+        """Describe what is kept, in JSON."""
+        size = f',"size":{self.size}' if self.measured else ""
+        truncated = "" if self.measured and len(self.kept) == self.size else ',"truncated":true'
+        return f'{{"of":"{of}","len":{len(self.kept)}{size}{truncated}}}'
 
 
 class Framing:

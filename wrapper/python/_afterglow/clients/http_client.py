@@ -54,13 +54,6 @@ def install(module, settings):
             _stand_in(owner, method, make)
 
 
-def look_at_chunks():
-    """Look at _safe_read as well, with which urllib3 reads chunks past the methods that are there for it."""
-    owner = _state.response
-    if _takes_the_same(vars(owner).get("_safe_read"), _safe_read(None)):
-        _stand_in(owner, "_safe_read", _safe_read)
-
-
 def _takes_the_same(original, stand_in):
     """Tell whether a method takes the arguments that its stand-in takes, by the same names, and the same where they are left out."""
     known, ours = getattr(original, "__code__", None), stand_in.__code__
@@ -111,15 +104,13 @@ def _send(original):
     def send(self, data):
         call = None
         try:
-            call = getattr(self, "__dict__", _NONE).get(MARK)
-            if call is not None:
-                if call.at_hand or call.nested or call.connecting:
-                    call = None
-                else:
-                    _sends(call, data)
+            known = getattr(self, "__dict__", _NONE).get(MARK)
+            if known is None or known.at_hand or known.nested or known.connecting:
+                return original(self, data)
+            call = known
+            _sends(call, data)
             result = original(self, data)
-            if call is not None:
-                call.nested = False
+            call.nested = False
             return result
         except BaseException as error:
             if call is not None:
@@ -136,9 +127,8 @@ def _getresponse(original):
     def getresponse(self):
         call = None
         try:
-            call = getattr(self, "__dict__", _NONE).get(MARK)
+            call = getattr(self, "__dict__", _NONE).pop(MARK, None)  # the connection may be closed as part of this
             if call is not None:
-                call.busy = True
                 sock = self.__dict__.get("sock")
                 known = _peers.get(id(sock))
                 if known is not None and known[0]() is sock:
@@ -148,7 +138,7 @@ def _getresponse(original):
             response = original(self)
             if call is not None:
                 try:
-                    responded(self, call, response)
+                    responded(call, response)
                 except BaseException as error:
                     if not guard.swallowed(responded, error):
                         raise
@@ -175,21 +165,18 @@ def _close_connection(original):
     return close
 
 
+# What reads takes the mark off the response for as long: one method may call another, or close the response.
+
+
 def _read(original):
     has_read = _has_read.observes
 
     def read(self, amt=None):
         call = None
         try:
-            call = getattr(self, "__dict__", _NONE).get(MARK)
-            if call is not None:
-                if call.nested:
-                    call = None
-                else:
-                    call.nested = True
+            call = getattr(self, "__dict__", _NONE).pop(MARK, None)
             data = original(self, amt)
             if call is not None:
-                call.nested = False
                 try:
                     has_read(self, call, data)
                 except BaseException as error:
@@ -209,10 +196,9 @@ def _read1(original):
     def read1(self, n=-1):
         call = None
         try:
-            call = _reads(self)
+            call = getattr(self, "__dict__", _NONE).pop(MARK, None)
             data = original(self, n)
             if call is not None:
-                call.nested = False
                 _has_read(self, call, data)
             return data
         except BaseException as error:
@@ -228,10 +214,9 @@ def _readline(original):
     def readline(self, limit=-1):
         call = None
         try:
-            call = _reads(self)
+            call = getattr(self, "__dict__", _NONE).pop(MARK, None)
             data = original(self, limit)
             if call is not None:
-                call.nested = False
                 _has_read(self, call, data)
             return data
         except BaseException as error:
@@ -247,10 +232,9 @@ def _readinto(original):
     def readinto(self, b):
         call = None
         try:
-            call = _reads(self)
+            call = getattr(self, "__dict__", _NONE).pop(MARK, None)
             length = original(self, b)
             if call is not None:
-                call.nested = False
                 _has_read_into(self, call, b, length)
             return length
         except BaseException as error:
@@ -260,30 +244,6 @@ def _readinto(original):
             raise
 
     return readinto
-
-
-def _safe_read(original):
-    def _safe_read(self, amt):
-        call = None
-        try:
-            call = getattr(self, "__dict__", _NONE).get(MARK)
-            if call is not None:
-                if call.nested:  # as a part of read()
-                    call = None
-                else:
-                    call.nested = True
-            data = original(self, amt)
-            if call is not None:
-                call.nested = False
-                _has_read_chunk(call, data)
-            return data
-        except BaseException as error:
-            if call is not None:
-                _not_read(self, call, error)
-            guard.leave(error)
-            raise
-
-    return _safe_read
 
 
 def _close(original):
@@ -299,15 +259,6 @@ def _close(original):
     return close
 
 
-def _reads(response):
-    """Give the call that a method reads for, unless it is part of another."""
-    call = getattr(response, "__dict__", _NONE).get(MARK)
-    if call is None or call.nested:
-        return None
-    call.nested = True
-    return call
-
-
 # The request
 
 
@@ -317,19 +268,23 @@ def _begins(connection, body):
     noted = connection.__dict__
     ahead = noted.pop(AHEAD, None)
     lines = noted.get("_buffer")
-    if not lines or type(lines) is not list or type(lines[0]) is not bytes:
+    if not lines or type(lines) is not list:
         return None  # the library will say what is wrong
+    line, *others = lines
+    if type(line) is not bytes:
+        return None
     call = noted.get(MARK)
     if call is None or not call.connecting:
         if call is not None:  # the one before, whose answer nobody has asked for
             del noted[MARK]
             calls.end(call, partial=True)
-        url, method = _url(connection, noted, lines[0].decode("latin-1"))
+        method, target, _ = line.decode("latin-1").split(" ", 2)
+        url = _url(connection, noted, target)
         if url is None:
             return None
-        head = b"\n".join(lines[1:])
-        if head.count(b"\n") > len(lines) - 2:  # a header was given several lines, which are one here
-            head = b"\n".join([line.replace(b"\r\n", b" ") for line in lines[1:]])
+        head = b"\n".join(others)
+        if head.count(b"\n") >= len(lines) - 1:  # a header was given several lines, which are one here
+            head = b"\n".join([other.replace(b"\r\n", b" ") for other in others])
         call = calls.start(noted, "http.client", method, url, head, ahead if body is None else body)
     if call.parent is not None:
         lines.append(b"traceparent: " + call.parent.encode("ascii"))
@@ -348,7 +303,8 @@ def expect(connection, method, target, headers, body):
     noted = connection.__dict__
     if connection.default_port == 443 and MARK not in noted:
         given = calls.lines([(_text(name), _text(value)) for name, value in headers.items()]) if headers else b""
-        url, method = _url(connection, noted, ("%s %s " % (method, target)).encode("latin-1", "replace").decode("latin-1"))
+        method, target = (text.encode("latin-1", "replace").decode("latin-1") for text in ("%s" % method, "%s" % target))
+        url = _url(connection, noted, target)
         if url is not None:
             calls.start(noted, "http.client", method, url, given, body).connecting = True
 
@@ -366,16 +322,14 @@ def expect_no_more(connection, error):
         calls.end(call, error=error)
 
 
-def _url(connection, noted, line):
-    """Give a request's absolute URL, or None if it goes to Lambda's own Runtime API, and its method."""
-    method, target, _ = line.split(" ", 2)
+def _url(connection, noted, target):
+    """Give a request's absolute URL, or None if it goes to Lambda's own Runtime API."""
     host, port, tunnel = connection.host, connection.port, noted.get("_tunnel_host")
-    origin = None
     if type(host) is str and type(port) is int and not tunnel:  # of no class that has its own idea of what is the same
-        known = host, port, connection.default_port == 443
+        known = host, port, connection.default_port
         origin = _origins.get(known)
         if origin is None:
-            origin = calls.remember(_origins, known, _origin(*known))
+            origin = calls.remember(_origins, known, _origin(host, port, known[2] == 443))
     elif calls.is_runtime_api(host, port):
         origin = ""
     elif tunnel:
@@ -383,10 +337,10 @@ def _url(connection, noted, line):
     else:
         origin = _origin(host, port, connection.default_port == 443)
     if not origin:
-        return None, method
+        return None
     if target[:1] != "/" and "://" in target:  # to a proxy
-        return target, method
-    return origin + target, method
+        return target
+    return origin + target
 
 
 def _origin(host, port, secure):
@@ -457,7 +411,7 @@ def _meets(call, sock):
     """Note whom a socket is connected to: with the call, and for the next ones on it."""
     if issubclass(type(sock), _socket):
         try:
-            call.peer = _getpeername(sock)
+            call.peer = calls.peer(_getpeername(sock))
         except OSError:
             return  # gone already; the library will say so
         try:
@@ -467,9 +421,7 @@ def _meets(call, sock):
 
 
 @guard.observer
-def _responded(connection, call, response):
-    call.busy = False
-    connection.__dict__.pop(MARK, None)
+def _responded(call, response):
     if not isinstance(response, _state.response) or response.headers is None:
         calls.end(call, partial=True)  # somebody's own idea of a response
         return
@@ -489,56 +441,59 @@ def _responded(connection, call, response):
 
 @guard.observer
 def _not_responded(connection, call, error):
-    call.busy = False
-    if isinstance(error, _state.too_soon):
-        return  # not the time to ask; the request is still on its way
-    connection.__dict__.pop(MARK, None)
-    calls.end(call, error=error)
+    if isinstance(error, _state.too_soon):  # not the time to ask; the request is still on its way
+        connection.__dict__.setdefault(MARK, call)
+    else:
+        calls.end(call, error=error)
 
 
 @guard.observer
 def _has_read(response, call, data):
-    if type(data) is bytes:
-        copy = call.response
-        if copy.size or len(data) > copy.budget:
-            copy.add(data)
-        else:  # as it would, for a call less: nearly all bodies come in one piece
-            copy.kept = data
-            copy.size = len(data)
-        if response.fp is None:
-            del response.__dict__[MARK]
-            calls.end(call, bool(response.length))  # read() with a size takes an early end for the end
+    if response.fp is not None:  # there is more to come
+        response.__dict__[MARK] = call
+        if type(data) is bytes:
+            calls.response(call).add(data)
+    elif call.response is None and type(data) is bytes:
+        calls.end(call, bool(response.length), None, data)
+    else:
+        if type(data) is bytes:
+            calls.response(call).add(data)
+        calls.end(call, bool(response.length))  # read() with a size takes an early end for the end
 
 
 @guard.observer
 def _has_read_into(response, call, room, length):
-    call.response.add(memoryview(room).cast("B")[:length])
-    if response.fp is None:
-        del response.__dict__[MARK]
+    calls.response(call).add(memoryview(room).cast("B")[:length])
+    if response.fp is not None:
+        response.__dict__[MARK] = call
+    else:
         calls.end(call, bool(response.length))
 
 
-@guard.observer
-def _has_read_chunk(call, data):
-    """_safe_read(n), which urllib3 calls itself to read chunks, and once more with 2 for the line end behind each."""
-    if data != b"\r\n":
-        call.response.add(data)
+def has_read_chunk(response, data):
+    """A library above has read a chunk past the methods that are there for it."""
+    call = response.__dict__.get(MARK)
+    if call is not None:
+        calls.response(call).add(data)
+
+
+def has_not_read(response, error):
+    call = response.__dict__.pop(MARK, None)
+    if call is not None:
+        _not_read(response, call, error)
 
 
 @guard.observer
 def _not_read(response, call, error):
-    call.nested = False
     if isinstance(error, _state.failures):
-        response.__dict__.pop(MARK, None)
         calls.end(call, partial=True, error=error)
+    elif not call.ended:
+        response.__dict__[MARK] = call
 
 
 @guard.observer
 def _closes(response):
-    call = response.__dict__[MARK]
-    if call.nested:
-        return
-    del response.__dict__[MARK]
+    call = response.__dict__.pop(MARK)
     # urllib3 reads chunks past http.client, which then does not know that it was the last one.
     whole = response.fp is None or response.length == 0 or bool(response.chunked) and guard.caller() == "read_chunked"
     calls.end(call, partial=not whole)
@@ -547,6 +502,6 @@ def _closes(response):
 @guard.observer
 def _closes_connection(connection):
     call = connection.__dict__[MARK]
-    if not call.busy and not call.nested and not call.connecting:
+    if not call.busy and not call.connecting:
         del connection.__dict__[MARK]
         calls.end(call, partial=True)

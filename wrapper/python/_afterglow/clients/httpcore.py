@@ -147,7 +147,7 @@ def _note_peer(call, connection):
     except Exception:
         return  # gone already; the library will say so
     if type(address) is tuple:
-        call.peer = address
+        call.peer = calls.peer(address)
 
 
 @guard.observer
@@ -216,7 +216,7 @@ def _has_read(call, event):
     """next_event() of h11."""
     kind = type(event)
     if kind is _state.h11.Data:
-        call.response.add(event.data)
+        calls.response(call).add(event.data)
     elif kind is _state.h11.Response or kind is _state.h11.InformationalResponse and event.status_code == 101:
         calls.responded(call, event.status_code, "HTTP/" + bytes(event.http_version).decode("latin-1"), calls.lines(event.headers.raw_items(), b": "))
         if event.status_code == 101:
@@ -242,8 +242,8 @@ def _has_received(streams, events):
             head = [(bytes(name), bytes(value)) for name, value in event.headers]
             status = [value for name, value in head if name == b":status"]
             calls.responded(call, int(status[0]), "HTTP/2", calls.lines([pair for pair in head if not pair[0].startswith(b":")], b": "))
-        elif kind == "DataReceived" and call.response is not None:
-            call.response.add(event.data)
+        elif kind == "DataReceived" and call.head:
+            calls.response(call).add(event.data)
         elif kind == "StreamEnded":
             calls.end(call)
 
@@ -253,7 +253,7 @@ def _closes(args, kwargs):
     """_response_closed() of HTTP/1.1: nobody wants more of the response, or there is none."""
     call = args[0]._h11_state.__dict__.pop(MARK, None)
     if call is not None:
-        calls.end(call, partial=call.response is not None)
+        calls.end(call, partial=bool(call.head))
     return None
 
 
@@ -262,7 +262,7 @@ def _closes_2(args, kwargs):
     """_response_closed(stream_id) of HTTP/2."""
     call = args[0]._h2_state.__dict__.get(MARK, {}).pop(_argument(args, kwargs, 1, "stream_id"), None)
     if call is not None:
-        calls.end(call, partial=call.response is not None)
+        calls.end(call, partial=bool(call.head))
     return None
 
 

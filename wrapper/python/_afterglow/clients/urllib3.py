@@ -3,6 +3,8 @@
 requests and botocore ride on it. A function that cannot reach an AWS endpoint waits in exactly this moment.
 """
 
+import sys
+
 from .. import guard
 from . import http_client
 from .http_client import AHEAD
@@ -18,8 +20,19 @@ def install(module, settings):
     if code is None or code.co_varnames[:4] != ("self", "conn", "method", "url"):
         guard.say("warn", "urllib3 has no HTTPConnectionPool._make_request as expected; a connection that fails is not seen")
         return
-    http_client.look_at_chunks()
+    _look_at_chunks(sys.modules.get(module.__name__.rpartition(".")[0] + ".response"))
     pool._make_request = guard.dress(_make_request(original), original)
+
+
+def _look_at_chunks(module):
+    """urllib3 reads the chunks of a body past the methods that http.client has for it."""
+    response = getattr(module, "HTTPResponse", None)
+    original = vars(response or object).get("_handle_chunk")
+    code = getattr(original, "__code__", None)
+    if code is None or code.co_varnames[:2] != ("self", "amt"):
+        guard.say("warn", "urllib3 has no HTTPResponse._handle_chunk as expected; bodies that come in chunks are not seen")
+        return
+    response._handle_chunk = guard.around(original, _reads_chunk, _has_read_chunk, _no_chunk)
 
 
 def _make_request(original):
@@ -56,3 +69,18 @@ def _connects(connection, method, target, named):
 @guard.observer
 def _not_made(connection, error):
     http_client.expect_no_more(connection, error)
+
+
+@guard.observer
+def _reads_chunk(args, kwargs):
+    return args[0].__dict__.get("_fp")
+
+
+@guard.observer
+def _has_read_chunk(response, data):
+    http_client.has_read_chunk(response, data)
+
+
+@guard.observer
+def _no_chunk(response, error):
+    http_client.has_not_read(response, error)

@@ -15,8 +15,8 @@ CALLS = [
     {"line": "POST /json?form", "status": 200, "request": b"a=1&b=2"},
     {"line": "PUT /json?stream", "status": 200, "request": b"one two ", "request_size": 8},
     {"line": "POST /json?file", "status": 200, "request": b"a file", "request_size": 6},
-    {"line": "GET /chunked", "status": 200, "response": CHUNKED.replace(b"\r\n", b""), "response_truncated": False},
-    {"line": "GET /chunked?lines", "status": 200, "response": CHUNKED.replace(b"\r\n", b"")},
+    {"line": "GET /chunked", "status": 200, "response": CHUNKED, "response_truncated": False},
+    {"line": "GET /chunked?lines", "status": 200, "response": CHUNKED},
     {"line": "GET /gzip", "status": 200, "response_truncated": False},
     {"line": "GET /large", "status": 200, "response": LARGE[:32768], "response_size": 256000, "response_truncated": True},
     {"line": "GET /large-chunked", "status": 200, "response": LARGE[:32768], "response_size": 256000},
@@ -30,6 +30,7 @@ CALLS = [
     {"line": "GET /never", "error": socket.timeout.__name__},
     {"line": "GET http://127.0.0.1:1/", "error": "NewConnectionError"},
     {"line": "GET /half", "status": 200, "partial": True},
+    {"line": "GET /half-chunked", "status": 200, "partial": True, "error": "IncompleteRead", "response": b"hello"},
     {"line": "POST /reject", "status": 413},
 ]
 
@@ -74,5 +75,6 @@ def run(base):
     attempt(lambda: session.get(base + "/never", timeout=0.1))
     attempt(lambda: session.get("http://127.0.0.1:1/"))
     attempt(lambda: session.get(base + "/half"))
+    attempt(lambda: session.get(base + "/half-chunked"))
     attempt(lambda: session.post(base + "/reject", data=b"x" * 3000000))
     session.close()

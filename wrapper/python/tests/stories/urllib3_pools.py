@@ -7,7 +7,7 @@ NEEDS = ("urllib3",)
 SECURE = True
 RAISES = True
 LARGE = bytes(range(256)) * 1000
-CHUNKED = b"first line\nsecond line\nthird" + b"x" * 100 + b"end"
+CHUNKED = b"first line\nsecond line\nthird" + b"x" * 100 + b"\r\nend"
 CALLS = [
     {"line": "POST /json", "status": 200, "request": b"first", "request_size": 5, "headers": [["X-Mine", "1"]]},
     {"line": "POST /json?warm", "status": 200, "request": b"second"},
