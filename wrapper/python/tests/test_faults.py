@@ -205,7 +205,7 @@ class Faults(unittest.TestCase):
                         self.assertIsNone(trouble, trouble)
 
     def test_every_install(self):
-        changes = (lambda text: "raise ImportError('gone')\n" + text, lambda text: text.replace("def ", "def broken_", 1), lambda text: "not Python at all")
+        changes = (lambda text: text.replace("def ", "def broken_", 1), lambda text: "not Python at all")
         files = {**{file: stories[-1:] for file, stories in FILES.items()}, **dict.fromkeys(OTHERS, ("reads", "uploads"))}
         self.unchanged([(file, stories, file, change, False, False) for file, stories in files.items() for change in changes])
 
@@ -214,7 +214,7 @@ class Faults(unittest.TestCase):
             return re.sub(r"(    def (record|write|next_call|lost)\(.*\):\n)", r"\1        %s\n" % statement, text)
 
         stories = ("reads", "uploads", "failures", "abandoned")
-        statements = ("raise MemoryError()", "raise RecursionError()", "1 / 0", "return 1 + None")
+        statements = ("raise MemoryError()", "1 / 0")
         self.unchanged([(statement, stories, "spool.py", functools.partial(change, statement=statement), False, True) for statement in statements])
 
 
