@@ -22,24 +22,28 @@ func (r *run) abreast(ctx context.Context) {
 	}
 	limit, _ := r.breaker.may(time.Now(), r.have, r.Timeout)
 	outcomes := make([]outcome, len(groups))
-	var wait sync.WaitGroup
-	for n, items := range groups {
+	ask := func(n int) {
 		var parts []part
-		for _, it := range items {
+		for _, it := range groups[n] {
 			parts = append(parts, r.parts(it)...)
 		}
-		parts = parts[:r.together(parts)]
+		outcomes[n] = r.ask(ctx, groups[n][0].signal, parts[:r.together(parts)], limit)
+	}
+	var wait sync.WaitGroup
+	for n := 1; n < len(groups); n++ {
 		wait.Add(1)
 		go func() {
 			defer wait.Done()
-			defer func() {
-				if broke := recover(); broke != nil {
-					outcomes[n].err = &export.Error{Retry: true, Text: fmt.Sprintf("the exporter broke: %T", broke)} // its text may quote what was to be sent
-				}
-			}()
-			outcomes[n] = r.ask(ctx, items[0].signal, parts, limit)
+			defer func() { outcomes[n].broke(recover()) }()
+			ask(n)
 		}()
 	}
+	// Spans are the first signal, and the one that is compressed ahead, by the one compressor that all share: whoever else takes it throws that away. So they go on from here, on
+	// the one thread that there is for all.
+	func() {
+		defer func() { outcomes[0].broke(recover()) }()
+		ask(0)
+	}()
 	wait.Wait()
 	for _, worked := range [...]bool{true, false} {
 		for n, items := range groups {
@@ -50,6 +54,13 @@ func (r *run) abreast(ctx context.Context) {
 				r.ahead = nil
 			}
 		}
+	}
+}
+
+// broke notes that the exporter panicked, if it did.
+func (o *outcome) broke(with any) {
+	if with != nil {
+		o.err = &export.Error{Retry: true, Text: fmt.Sprintf("the exporter broke: %T", with)} // its text may quote what was to be sent
 	}
 }
 

@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -65,6 +66,19 @@ func crowded(t *testing.T, c *crowd, abreast bool) *stand {
 func (c *crowd) got() string {
 	slices.Sort(c.accepted)
 	return strings.Join(c.accepted, " ")
+}
+
+// TestSpansAreTheFirstOfThoseAbreast: what was compressed ahead of them is theirs only until another signal is compressed. On one thread, as in the extension, nobody else is sooner.
+func TestSpansAreTheFirstOfThoseAbreast(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	c := &crowd{}
+	crowded(t, c, true).flush(false)
+	if got := strings.Join(c.sends, " "); !strings.HasPrefix(got, otlplog.Traces+" ") || len(c.sends) != 3 {
+		t.Errorf("sent %s", got)
+	}
+	if got := c.got(); got != allOfThem {
+		t.Errorf("accepted %s", got)
+	}
 }
 
 const allOfThem = "logs:A metrics:A traces:A"
