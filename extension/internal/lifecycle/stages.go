@@ -1,8 +1,8 @@
 package lifecycle
 
 import (
-	"bytes"
 	"crypto/rand"
+	"slices"
 
 	"github.com/afterglow-lambda/afterglow/extension/internal/correlate"
 	"github.com/afterglow-lambda/afterglow/extension/internal/deliver"
@@ -25,7 +25,7 @@ type Stages struct {
 
 	environment correlate.Environment
 	builder     span.Builder
-	payload     []byte // to encode in; what is given is a copy, of the right size
+	room        []byte // to encode in: what is left of roomBytes
 }
 
 // Render leads an invocation through them, in the order that the data takes, to the bytes of requests: at most one for each signal.
@@ -57,18 +57,20 @@ func (s *Stages) Render(inv event.Invocation) []deliver.Batch {
 	return batches
 }
 
-// mostPayload is how much room to encode in is kept from one invocation to the next: several times what a usual one takes.
-const mostPayload = 128 << 10
+// roomBytes is memory for the requests of a few invocations, which wait for the same flush and are garbage after it. One piece of it is had for less than as many
+// pieces of the size of one: 6 % of the CPU time of ten small calls with 128 MB. What is larger than a quarter of it gets memory of its own.
+const roomBytes = 256 << 10
 
-// encode gives a request in memory of its own, and no more than it takes: it may have to wait.
+// encode gives a request in memory that nobody else writes to.
 func (s *Stages) encode(built otlp.ResourceSpans) []byte {
-	payload := otlp.AppendRequest(s.payload[:0], built)
-	if cap(payload) > mostPayload {
-		s.payload = nil
-		return payload
+	payload := otlp.AppendRequest(s.room, built)
+	switch {
+	case cap(payload) == cap(s.room):
+		s.room = payload[len(payload):]
+	case len(payload) <= roomBytes/4:
+		s.room = make([]byte, 0, roomBytes)
 	}
-	s.payload = payload
-	return bytes.Clone(payload)
+	return slices.Clip(payload)
 }
 
 // linesOf gives an invocation's lines and what tells whose they are: all that is exported where there are no spans.
