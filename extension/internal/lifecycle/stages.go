@@ -42,7 +42,7 @@ func (s *Stages) Render(inv event.Invocation) []deliver.Batch {
 	if s.NoTraces {
 		inv = linesOf(inv)
 	}
-	masked := limit.Use(s.Masker.Apply(inv), s.Limits)
+	masked := limit.Apply(s.Masker.Apply(inv), s.Limits)
 	s.count(&masked)
 	var batches []deliver.Batch
 	if !s.NoTraces {
@@ -57,8 +57,8 @@ func (s *Stages) Render(inv event.Invocation) []deliver.Batch {
 	return batches
 }
 
-// roomBytes is memory for the requests of a few invocations, which wait for the same flush and are garbage after it. One piece of it is had for less than as many
-// pieces of the size of one: 6 % of the CPU time of ten small calls with 128 MB. What is larger than a quarter of it gets memory of its own.
+// roomBytes is memory for the requests of some ten invocations, which wait for the same flush and are garbage after it. To have it at once and encode into it took a tenth of the CPU
+// time off ten small calls with 128 MB (docs/decisions/0012-answers-beside-work-after.md). What is larger than a quarter of it gets memory of its own.
 const roomBytes = 256 << 10
 
 // encode gives a request in memory that nobody else writes to.

@@ -8,8 +8,6 @@
 package limit
 
 import (
-	"slices"
-
 	"github.com/afterglow-lambda/afterglow/extension/internal/mask"
 )
 
@@ -27,11 +25,8 @@ const maxLines = 1000
 // failureFactor is by how much more of a field is kept where something failed: that is what somebody will read.
 const failureFactor = 2
 
-// Apply limits. What it is given stays as it is.
-func Apply(inv mask.Invocation, l Limits) mask.Invocation { return Use(clone(inv), l) }
-
-// Use is Apply for an invocation that nobody else will read: its parts are changed.
-func Use(inv mask.Invocation, l Limits) mask.Invocation {
+// Apply limits an invocation that nobody else will read: its parts are changed.
+func Apply(inv mask.Invocation, l Limits) mask.Invocation {
 	if l.FieldBytes > 0 {
 		shortenFields(&inv, l.FieldBytes)
 	}
@@ -45,29 +40,6 @@ func Use(inv mask.Invocation, l Limits) mask.Invocation {
 	}
 	limitLines(&inv, l)
 	return inv
-}
-
-// clone copies what is going to be changed.
-func clone(inv mask.Invocation) mask.Invocation {
-	inv.Calls = slices.Clone(inv.Calls)
-	for i := range inv.Calls {
-		c := &inv.Calls[i]
-		c.RequestHeaders, c.ResponseHeaders = slices.Clone(c.RequestHeaders), slices.Clone(c.ResponseHeaders)
-		c.Target.Attributes, c.Target.Messages = slices.Clone(c.Target.Attributes), slices.Clone(c.Target.Messages)
-		c.Error = cloneError(c.Error)
-	}
-	inv.Trigger.Attributes = slices.Clone(inv.Trigger.Attributes)
-	inv.Error = cloneError(inv.Error)
-	inv.Lines = slices.Clone(inv.Lines)
-	return inv
-}
-
-func cloneError(e *mask.Error) *mask.Error {
-	if e == nil {
-		return nil
-	}
-	copied := *e
-	return &copied
 }
 
 func shortenFields(inv *mask.Invocation, n int) {

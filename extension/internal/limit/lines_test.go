@@ -38,8 +38,7 @@ func TestLines(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			before := make(test.lengths...)
-			got := Apply(before, test.limits)
+			got := Apply(make(test.lengths...), test.limits)
 			longest := 0
 			for _, l := range got.Lines {
 				longest = max(longest, l.Body.Len())
@@ -49,11 +48,6 @@ func TestLines(t *testing.T) {
 			}
 			if first := len(got.Lines) > 0; first != (test.first != "") || first && !strings.HasPrefix(got.Lines[0].Body.String(), test.first) || longest != test.lengthy || got.Dropped != test.dropped {
 				t.Errorf("%d lines of at most %d bytes, dropped %+v", len(got.Lines), longest, got.Dropped)
-			}
-			for n, length := range test.lengths {
-				if before.Lines[n].Body.Len() != length || before.Lines[n].Truncated {
-					t.Errorf("line %d of what was given has changed", n)
-				}
 			}
 		})
 	}

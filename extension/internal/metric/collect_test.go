@@ -226,7 +226,7 @@ func TestResourceIsThatOfTheSpans(t *testing.T) {
 	m.Invocation(inv)
 	payload, _ := m.Collect(at(2), true)
 	data := decode(t, payload)
-	spans := span.Build(mask.New(mask.Options{}).Apply(inv), o.Resource)
+	spans := new(span.Builder).Build(mask.New(mask.Options{}).Apply(inv), o.Resource)
 	got := data.ResourceMetrics[0]
 	want := append(spans.Resource, otlp.String("service.instance.id", inv.Process.Env["AWS_LAMBDA_LOG_STREAM_NAME"]))
 	if keys(got.Resource.Attributes) != keysOf(t, want) {

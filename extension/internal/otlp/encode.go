@@ -172,8 +172,6 @@ func appendValue(b []byte, v *Value) []byte {
 		return message(b, 5, func(b []byte) []byte {
 			return message(b, 1, func(b []byte) []byte { return data(b, 1, valid(v.str)) })
 		})
-	case kindBytes:
-		return data(b, 7, v.str)
 	}
 	return b
 }

@@ -102,7 +102,7 @@ type KeyValue struct {
 type Value struct {
 	kind kind
 	num  uint64 // kindInt: two's complement; kindDouble: IEEE 754; kindBool: 0 or 1
-	str  string // of kindBytes too: there are dozens of values to a span, and seldom one of bytes
+	str  string
 	list []string
 }
 
@@ -116,5 +116,4 @@ const (
 	kindDouble
 	kindStrings
 	kindOneString // a list of one, without memory of its own
-	kindBytes
 )

@@ -13,11 +13,6 @@ func Strings(key string, v []string) KeyValue {
 // StringIn makes an attribute of a list with one text in it.
 func StringIn(key, v string) KeyValue { return KeyValue{key, Value{kind: kindOneString, str: v}} }
 
-// Bytes makes an attribute of bytes.
-func Bytes(key string, v []byte) KeyValue {
-	return KeyValue{key, Value{kind: kindBytes, str: string(v)}}
-}
-
 // Int makes an attribute of a whole number.
 func Int(key string, v int64) KeyValue {
 	return KeyValue{key, Value{kind: kindInt, num: uint64(v)}}
@@ -62,8 +57,6 @@ func (v Value) Any() any {
 		return v.list
 	case kindOneString:
 		return []string{v.str}
-	case kindBytes:
-		return []byte(v.str)
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func TestALineHasTheSpanOfItsInvocation(t *testing.T) {
 	inv.Lines = lines("x")
 	correlated := inv
 	correlate.Apply(&correlated, correlate.Environment{})
-	function := span.Build(mask.New(mask.Options{}).Apply(correlated), resource).Spans[0]
+	function := new(span.Builder).Build(mask.New(mask.Options{}).Apply(correlated), resource).Spans[0]
 	late := event.Invocation{ID: inv.ID, ARN: inv.ARN, Trace: inv.Trace, Deadline: inv.Deadline, Process: inv.Process, Late: true, Lines: inv.Lines}
 	for _, give := range []event.Invocation{inv, late} {
 		record := buildLogs(give, mask.Options{}, limit.Limits{}).Records[0]

@@ -27,9 +27,6 @@ import (
 // initID is the id of what is no invocation but the set-up of an environment that never had one.
 const initID = "init"
 
-// Build makes the spans of an invocation.
-func Build(inv mask.Invocation, r Resource) otlp.ResourceSpans { return new(Builder).Build(inv, r) }
-
 // A Builder makes the spans of one invocation after the other in the same memory: what Build gives is good until the next one. The zero Builder is ready.
 type Builder struct {
 	spans []otlp.Span

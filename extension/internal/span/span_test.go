@@ -252,7 +252,7 @@ func TestBuild(t *testing.T) {
 			enrich.Apply(&inv)
 			correlate.Apply(&inv, correlate.Environment{Instance: "test"})
 			masked := limit.Apply(mask.New(mask.Options{}).Apply(inv), limit.Limits{FieldBytes: 1024, InvocationBytes: 5120})
-			built := span.Build(masked, resource)
+			built := new(span.Builder).Build(masked, resource)
 			got := show(built)
 			if strings.Contains(got, "hunter2") || strings.Contains(got, "4111") {
 				t.Error("a secret survives")
@@ -289,7 +289,7 @@ func TestMoreAttributesThanUsual(t *testing.T) {
 		for i := range masked.Calls {
 			masked.Calls[i].Dropped = mask.Dropped{Unknown: 1, Bodies: 2, Headers: 3, Attributes: 4, Links: 5, Messages: 6, Lines: 7, Bytes: 8}
 		}
-		return span.Build(masked, resource).Spans
+		return new(span.Builder).Build(masked, resource).Spans
 	}
 	together := build(full(1), full(2), full(3))
 	for n := 1; n <= 3; n++ {
@@ -305,7 +305,7 @@ func TestAnythingBuilds(t *testing.T) {
 	for _, inv := range []event.Invocation{{}, {ID: "init"}, {ID: "none", Calls: []event.Call{{}}}, {ID: "x", ARN: "arn", Open: true, Duration: -1, Error: &event.Error{}}} {
 		enrich.Apply(&inv)
 		correlate.Apply(&inv, correlate.Environment{})
-		built := span.Build(mask.New(mask.Options{}).Apply(inv), span.Resource{})
+		built := new(span.Builder).Build(mask.New(mask.Options{}).Apply(inv), span.Resource{})
 		for _, s := range built.Spans {
 			if s.Name == "" || s.ID == [8]byte{} || s.End.Before(s.Start) {
 				t.Errorf("%+v: %+v", inv.ID, s)
