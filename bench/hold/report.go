@@ -32,8 +32,8 @@ func write(tables []table, load float64, leftOut []string) string {
 ## How to read it
 
 - The hold is the time from the function's end to the extension's request for the next event, 0 if it had come before. A request on loopback is in it.
-- The function's end is told by a hook's rename in the spool and by platform.runtimeDone, posted in the same moment. Lambda buffers the latter for 25 ms and
-  more, which is a gift here to whoever has nothing else.
+- The function's end is told by a hook's rename in the spool, and by platform.runtimeDone when the time that the subscription lets Lambda buffer is over, 25 ms
+  in both extensions from the first event that waits: platform.start has come before it, so some 5 ms after a function of 20 ms. A freeze does not count.
 - Busy: the function takes %v, makes %d calls and is invoked again after %v. Rare: it is frozen for %v after each. Frozen means stopped by a signal.
 - In the busy story with the slow collector the first %d invocations are not counted, in which an extension may not know yet how busy the function is; in
   those with a collector that hangs or refuses all are.

@@ -42,7 +42,8 @@ func write(tables []table, load float64, leftOut []string) string {
   divided by the invocations. It does not grow with other load on the machine but by what shared caches and cores cost.
 - The ten calls: DynamoDB PutItem and Query, SQS SendMessageBatch with ten messages, SNS Publish, S3 GetObject, and five of JSON over HTTPS; 45 KiB of bodies
   and 8 KiB of headers. Small calls: five of DynamoDB GetItem and five of JSON over HTTPS, 4 KiB of bodies and 8 KiB of headers. All of that is read, recognised, masked, limited, encoded and compressed.
-- Invocations follow each other at once, with no pause and no freeze.
+- Invocations follow each other at once, with no pause and no freeze. Telemetry is posted as the subscription asks for it, 25 ms after the first event that
+  waits: once for several invocations.
 - RSS counts the pages of the binary that were touched. "Most" is the kernel's own high-water mark.
 `)
 	return b.String()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -241,16 +242,28 @@ func TestPartlyRefused(t *testing.T) {
 		return export.Result{Rejected: 2, Text: "too old"}, nil
 	}}
 	s := newStand(t, nil, one(f))
-	s.invoke("a")
+	s.add("a", "c", "d")
+	s.flush(false)
 	f.answer = func(context.Context, int, string, []byte) (export.Result, error) {
 		return export.Result{Text: "slow down"}, nil
 	}
 	s.invoke("b")
 	s.wantLost("refused:2")
-	s.want(f, "a b")
+	s.want(f, "a c d b")
 	if log := s.log.String(); !strings.Contains(log, `"reason":"too old","records":2`) || !strings.Contains(log, `"slow down","message":"the collector accepted it`) {
 		t.Errorf("log: %s", s.log.String())
 	}
+}
+
+// TestNoMoreIsRefusedThanWasSent, whatever a collector says: what is counted as lost was produced.
+func TestNoMoreIsRefusedThanWasSent(t *testing.T) {
+	f := &fake{answer: func(context.Context, int, string, []byte) (export.Result, error) {
+		return export.Result{Rejected: math.MaxInt64}, nil
+	}}
+	s := newStand(t, nil, one(f))
+	s.add("a", "b", "c")
+	s.flush(false)
+	s.wantLost("refused:3")
 }
 
 // TestLimits: a receiver's limits cut requests, and a cut request that is only partly accepted goes on where it was, also over a reset.

@@ -139,6 +139,13 @@ func (r *run) together(parts []part) (n int) {
 	return n
 }
 
+func recordsOf(parts []part) (n int64) {
+	for _, p := range parts {
+		n += int64(max(1, p.records))
+	}
+	return n
+}
+
 // bring sends parts in one request, and in smaller ones where that one is refused for what is in it. It gives what is left to be sent later, and false
 // if the exporter is not to be asked any more now.
 func (r *run) bring(ctx context.Context, parts []part) (left []part, ok bool) {
@@ -149,6 +156,7 @@ func (r *run) bring(ctx context.Context, parts []part) (left []part, ok bool) {
 		return parts, false
 	}
 	result, err := r.try(ctx, parts)
+	result.Rejected = min(result.Rejected, recordsOf(parts)) // of what it was sent: its word for more would be counted as lost
 	for _, p := range parts {
 		p.of.doubtful = r.breaker.doubtful
 	}
