@@ -254,8 +254,10 @@ def end(call, partial=False, error=None, body=None):
         return
     duration = (_monotonic_ns() - call.began) // 1000
     fields = call.head + call.peer
-    if error is not None or call.trouble is not None:
-        fields += _error(call, error or call.trouble)
+    if error is None:
+        error = call.trouble
+    if error is not None:
+        fields += _error(call, error)
     if partial:
         fields += ',"partial":true'
     spool, lines, length = state.spool, call.lines, -1
