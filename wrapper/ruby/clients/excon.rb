@@ -113,7 +113,7 @@ module AfterglowHook
       'Excon::Socket' => { connect: [], write: %i[data], read: [], readline: [] }
     }.freeze
 
-    @exchanges = {}.compare_by_identity # of each fiber, the innermost
+    CURRENT = :afterglow_excon # holds a fiber's innermost exchange, as a variable of the fiber: one that is left in the middle of a request goes with it
 
     class << self
       def install
@@ -134,7 +134,7 @@ module AfterglowHook
         Guard.watch("excon #{name}", owner.instance_method(name), *events, &observer)
       end
 
-      def exchange = @exchanges[Fiber.current]
+      def exchange = Thread.current[CURRENT]
 
       def of(connection)
         current = exchange
@@ -144,14 +144,14 @@ module AfterglowHook
       def requested(connection)
         outer = exchange
         outer&.followed($!)
-        @exchanges[Fiber.current] = Exchange.new(connection, outer, $!)
+        Thread.current[CURRENT] = Exchange.new(connection, outer, $!)
       end
 
       def returned(at)
         current = exchange
         return if current.nil?
 
-        current.outer ? @exchanges[Fiber.current] = current.outer : @exchanges.delete(Fiber.current)
+        Thread.current[CURRENT] = current.outer
         current.finish(!at.return_value.nil?)
       end
     end

@@ -41,10 +41,11 @@ module AfterglowHook
         start(ivar(:@method).to_s, ivar(:@path).to_s, given_headers) unless @call.started?
       end
 
-      def writes(socket, arguments)
+      # at is asked for what is written only where that is looked at: a binding is two objects, and the frame of the method moves to the heap.
+      def writes(socket, at)
         return if @body && @wire.sent_head? # it was at hand
 
-        strings = arguments.local_variable_get(:strs)
+        strings = at.binding.local_variable_get(:strs)
         if @socket.nil?
           first = strings.first
           method = ivar(:@method).to_s
@@ -168,7 +169,9 @@ module AfterglowHook
       'Net::BufferedIO' => { write: %i[strs], rbuf_fill: [], close: [] }
     }.freeze
 
-    @exchanges = {}.compare_by_identity # of each fiber, the innermost
+    # Holds a fiber's innermost exchange, as a variable of the fiber: one that is left in the middle of a request, as a stream is whose reader has enough, goes with
+    # all that it holds.
+    CURRENT = :afterglow_net_http
     @connections = {}.compare_by_identity # that are being made, of each Net::HTTP
 
     class << self
@@ -192,9 +195,9 @@ module AfterglowHook
       end
 
       def watch_bytes(buffered)
-        watch(buffered, :write, :call) { |at| @exchanges[Fiber.current]&.writes(at.self, at.binding) }
-        watch(buffered, :rbuf_fill, :call, :return) { |at| @exchanges[Fiber.current]&.fills(at.self, at.event) }
-        watch(buffered, :close, :call) { |at| @exchanges[Fiber.current]&.failed($!, at.self) }
+        watch(buffered, :write, :call) { |at| Thread.current[CURRENT]&.writes(at.self, at) }
+        watch(buffered, :rbuf_fill, :call, :return) { |at| Thread.current[CURRENT]&.fills(at.self, at.event) }
+        watch(buffered, :close, :call) { |at| Thread.current[CURRENT]&.failed($!, at.self) }
       end
 
       def watch(owner, name, *events, &observer)
@@ -202,7 +205,7 @@ module AfterglowHook
       end
 
       def of(http)
-        exchange = @exchanges[Fiber.current]
+        exchange = Thread.current[CURRENT]
         exchange if exchange&.http.equal?(http)
       end
 
@@ -211,14 +214,13 @@ module AfterglowHook
         http = at.self
         arguments = at.binding
         request = arguments.local_variable_get(:req)
-        fiber = Fiber.current
-        exchange = @exchanges[fiber]
+        exchange = Thread.current[CURRENT]
         return exchange.nested += 1 if exchange&.request.equal?(request)
 
         origin = origin(http)
         return if origin == @runtime_api
 
-        @exchanges[fiber] = Exchange.new(http, origin, request, arguments.local_variable_get(:body), exchange, $!)
+        Thread.current[CURRENT] = Exchange.new(http, origin, request, arguments.local_variable_get(:body), exchange, $!)
       end
 
       def connects(http)
@@ -254,7 +256,7 @@ module AfterglowHook
         return if exchange.nil?
         return exchange.nested -= 1 if exchange.nested.positive?
 
-        exchange.outer ? @exchanges[Fiber.current] = exchange.outer : @exchanges.delete(Fiber.current)
+        Thread.current[CURRENT] = exchange.outer
         exchange.finish(at.return_value)
       end
     end

@@ -42,3 +42,29 @@ check 'headers of a request in several encodings' do
   end
   equal(['', true], [lines, bytes.include?("X-Latin: \xe9\r\nX-Unicode: \xc3\xa9\r\n".b)])
 end
+
+# Gives an address at which each request gets the beginning of an answer, and no more.
+def beginnings
+  server = TCPServer.new('127.0.0.1', 0)
+  Thread.new do
+    kept = []
+    while (socket = server.accept)
+      kept << socket
+      socket.readpartial(4096)
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome")
+    end
+  end
+  server.local_address.ip_port
+end
+
+check 'a stream that is left in the middle goes, with its fiber and its connection' do
+  recorded do
+    AfterglowHook::NetHTTP.install
+    port = beginnings
+    stream = -> { Enumerator.new { |out| Net::HTTP.start('127.0.0.1', port, nil) { |http| http.request_get('/') { |answer| answer.read_body { |piece| out << piece } } } } }
+    deep(100) { 30.times { equal('some', stream.call.next) } }
+    deep(500) { nil } # over what lies on the stack
+    3.times { GC.start }
+    holds(ObjectSpace.each_object(Fiber).count < 15, "#{ObjectSpace.each_object(Fiber).count} fibers are left")
+  end
+end
