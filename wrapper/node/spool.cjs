@@ -359,11 +359,13 @@ class Spool {
     loss.bytes += bytes;
   }
 
-  // complain says how many records are lost of which the extension could not be told. If the spool stays as it is, nobody else will.
+  // complain says how many records are lost of which the extension could not be told, and again when they are twice as many. If the
+  // spool stays as it is, nobody else will.
   complain() {
     let records = 0;
     for (const reason in this.lost) records += this.lost[reason].records;
-    if (records > this.complained) this.guard.say('warn', `records lost so far: ${records}; the spool cannot be written`);
+    if (records > 0 && records < 2 * this.complained) return;
+    if (records > 0) this.guard.say('warn', `records lost so far: ${records}; the spool cannot be written`);
     this.complained = records;
   }
 

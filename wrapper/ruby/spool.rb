@@ -440,10 +440,12 @@ module AfterglowHook
       lost('deleted', file.records, file.size) if file.records.positive?
     end
 
-    # Says how many records are lost of which the extension could not be told. If the spool stays as it is, nobody else will.
+    # Says how many records are lost of which the extension could not be told, and again when they are twice as many. If the spool stays as it is, nobody else will.
     def complain
       records = @losses.values.sum(&:first)
-      Guard.say('warn', "records lost so far: #{records}; the spool cannot be written") if records > @complained
+      return if records.positive? && records < 2 * @complained
+
+      Guard.say('warn', "records lost so far: #{records}; the spool cannot be written") if records.positive?
       @complained = records
     end
 

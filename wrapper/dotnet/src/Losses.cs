@@ -30,7 +30,7 @@ namespace Afterglow
             Untold.Add(new Loss { Reason = reason, Records = records, Size = size });
         }
 
-        // Says that there are some which could not be written down, and more than the last time: if the spool stays as it is, nobody else will.
+        // Says how many there are which could not be written down, and again when they are twice as many. If the spool stays as it is, nobody else will.
         public void Complain()
         {
             long records = 0;
@@ -38,7 +38,11 @@ namespace Afterglow
             {
                 records += loss.Records;
             }
-            if (records > complained)
+            if (records > 0 && records < 2 * complained)
+            {
+                return;
+            }
+            if (records > 0)
             {
                 Guard.Warn("records lost so far: " + records + "; the spool cannot be written");
             }

@@ -258,11 +258,13 @@ class Spool:
             self._finish()
 
     def _complain(self):
-        """Say how many records are lost of which the extension could not be told. If the spool stays as it is, nobody else will."""
+        """Say how many records are lost of which the extension could not be told, and again when they are twice as many. If the spool stays as it is, nobody else will."""
         records = sum(count[0] for count in self.losses.values())
-        if records > self.complained:
+        if not records:
+            self.complained = 0
+        elif records >= 2 * self.complained:
             guard.say("warn", "records lost so far: %d; the spool cannot be written" % records)
-        self.complained = records
+            self.complained = records
 
     def lost(self, reason, records, size):
         count = self.losses.setdefault(reason, [0, 0])

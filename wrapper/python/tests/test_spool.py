@@ -242,16 +242,16 @@ class Spool(unittest.TestCase):
         self.addCleanup(setattr, spool.guard, "say", kept)
         spool.guard.say = lambda level, text: lines.append(text)
         writer = self.make()
-        for invocation in ("one", "two"):
+        for invocation in ("one", "two", "three", "four"):
             writer.begin(invocation)
             writer.record("call.start", invocation, {"call": "x"})
             writer.end()
         os.unlink(self.directory)
-        writer.begin("three")
-        writer.record("call.start", "three", {"call": "x"})
+        writer.begin("five")
+        writer.record("call.start", "five", {"call": "x"})
         writer.end()
-        self.assertEqual(lines, ["records lost so far: %d; the spool cannot be written" % n for n in (1, 2)])
-        self.assertEqual(self.losses()["write-failed"][0], 2)
+        self.assertEqual(lines, ["records lost so far: %d; the spool cannot be written" % n for n in (1, 2, 4)])
+        self.assertEqual(self.losses()["write-failed"][0], 4)
 
     def test_what_was_deleted_is_counted(self):
         writer = self.make()

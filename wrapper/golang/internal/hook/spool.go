@@ -269,7 +269,16 @@ func (s *Spool) tellLosses(i *Invocation) {
 		}
 	}
 	s.lost = left
-	if records > s.complained {
+	s.complain(records)
+}
+
+// complain says how many records are lost of which the extension could not be told, and again when they are twice as many. If the spool
+// stays as it is, nobody else will.
+func (s *Spool) complain(records int64) {
+	if records > 0 && records < 2*s.complained {
+		return
+	}
+	if records > 0 {
 		s.guard.Say("warn", fmt.Sprintf("records lost so far: %d; the spool cannot be written", records))
 	}
 	s.complained = records
