@@ -13,7 +13,7 @@ func TestExecWrapper(t *testing.T) {
 	agent := string(read(t, jarName))
 	const broken = "afterglow: java: the hook is broken; this function is not recorded\n<-cp> <x> |JAVA_TOOL_OPTIONS=mine"
 	for _, c := range []struct{ name, as, agent, want string }{
-		{"java", "java", agent, "<-javaagent:ROOT/java/afterglow-agent.jar> <-cp> <x> |JAVA_TOOL_OPTIONS=mine"},
+		{"java", "java", agent, "<-agentlib:instrument=ROOT/java/afterglow-agent.jar> <-cp> <x> |JAVA_TOOL_OPTIONS=mine"},
 		{"another program", "start", agent, "<-cp> <x> |JAVA_TOOL_OPTIONS=-javaagent:ROOT/java/afterglow-agent.jar mine"},
 		{"an empty agent", "java", "", broken},
 		{"no archive", "java", "\x00(]} nothing" + agent[20:], broken},
@@ -50,6 +50,38 @@ func TestExecWrapper(t *testing.T) {
 				}
 				if got = strings.ReplaceAll(got, root, "ROOT"); got != c.want {
 					t.Errorf("got %s, want %s", got, c.want)
+				}
+			})
+		}
+	}
+}
+
+// TestExecWrapperLeavesModulesToJava: the module that the agent is part of is added by -javaagent only, so that is taken where somebody chooses modules.
+func TestExecWrapperLeavesModulesToJava(t *testing.T) {
+	const lib, option = "-agentlib:instrument=", "-javaagent:"
+	for _, c := range []struct{ name, args, variable, want string }{
+		{"a class path", "-cp x Main m@p -mine", "-Dm=-m", lib},
+		{"a module", "-p x -m a/b", "", option},
+		{"a module in long words", "--module-path x --module=a/b", "", option},
+		{"a file of options", "@options Main", "", option},
+		{"limited modules", "-cp x Main", "--limit-modules=java.base", option},
+		{"a file of the virtual machine's", "-cp x Main", "-XX:VMOptionsFile=f", option},
+	} {
+		for _, variable := range []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"} {
+			t.Run(c.name+"/"+variable, func(t *testing.T) {
+				root := t.TempDir()
+				write(t, filepath.Join(root, "exec-wrapper"), read(t, "../exec-wrapper"))
+				write(t, filepath.Join(root, "java", jarName), read(t, jarName))
+				program := filepath.Join(root, "java", "java")
+				write(t, program, []byte("#!/bin/sh\nprintf %s \"$1\"\n"))
+				if err := os.Chmod(program, 0o755); err != nil { //nolint:gosec // a program
+					t.Fatal(err)
+				}
+				cmd := exec.CommandContext(t.Context(), "sh", append([]string{filepath.Join(root, "exec-wrapper"), program}, strings.Fields(c.args)...)...)
+				cmd.Env = []string{"AWS_EXECUTION_ENV=AWS_Lambda_java25", variable + "=" + c.variable}
+				out, err := cmd.CombinedOutput()
+				if want := c.want + filepath.Join(root, "java", jarName); err != nil || string(out) != want {
+					t.Errorf("got %s, %v; want %s", out, err, want)
 				}
 			})
 		}
