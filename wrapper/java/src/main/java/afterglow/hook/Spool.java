@@ -372,13 +372,16 @@ public final class Spool {
         complain();
     }
 
-    /** Says how many records are lost of which the extension could not be told. If the spool stays as it is, nobody else will. */
+    /** Says how many records are lost of which the extension could not be told, and again when they are twice as many. If the spool stays as it is, nobody else will. */
     private void complain() {
         long records = 0;
         for (long[] loss : lost.values()) {
             records += loss[0];
         }
-        if (records > complained) {
+        if (records > 0 && records < 2 * complained) {
+            return;
+        }
+        if (records > 0) {
             guard.warn("records lost so far: " + records + "; the spool cannot be written");
         }
         complained = records;
