@@ -31,6 +31,8 @@ const (
 	many = 10_000
 	// large invocations are few: they are two hundred times as large as most.
 	large = 300
+	// told invocations are those of an extension that waits for Lambda to tell of each end, 25 ms and more.
+	told = 1000
 )
 
 func cases(ours, foreign string, mb int) []kase {
@@ -43,7 +45,7 @@ func cases(ours, foreign string, mb int) []kase {
 		{name: "Afterglow: no call, with telemetry", file: ours, hooked: true, telemetry: true, count: few},
 	}
 	if foreign != "" {
-		all = append(all, kase{name: programs.ForeignName + ": a span of the invocation, none of a call", file: foreign, telemetry: true, count: few})
+		all = append(all, kase{name: programs.ForeignName + ": a span of the invocation, none of a call", file: foreign, telemetry: true, count: told})
 	}
 	if mb == 0 {
 		all[0].count = many
