@@ -31,7 +31,7 @@ func measureFloor(ctx context.Context, shop *workshop, l language, p program, op
 			return encode(e)
 		}}
 	}
-	if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds); err != nil {
+	if err := takeTurns(ctx, shop, turns, l.warmRounds(opt), opt.rounds); err != nil {
 		return nil, err
 	}
 	for i, way := range l.beside {

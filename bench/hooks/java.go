@@ -17,7 +17,7 @@ const javaRuntime = "java17"
 
 func java() language {
 	return language{
-		name: "java", libraries: []string{"HttpURLConnection", "java.net.http"}, warmup: 60, warmHandovers: 5, // compilers take long to make up their mind
+		name: "java", libraries: []string{"HttpURLConnection", "java.net.http"}, warmup: 60, // compilers take long to make up their mind
 		mark:  marks{call: 15 * time.Microsecond, init: 60 * time.Millisecond},
 		build: buildJava,
 	}

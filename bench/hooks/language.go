@@ -16,18 +16,20 @@ func languages() []language {
 
 // A language is one runtime: where its programs come from, and what its hook may cost.
 type language struct {
-	name          string
-	libraries     []string // that send requests; the program knows them by these names
-	mark          marks
-	warmup        int      // invocations with hand-overs or events before anything is counted
-	warmHandovers int      // megabytes that an invocation hands over before anything is counted; 0 is 1
-	beside        []string // ways in which its program can hand over records beside calls without a hook
-	noOther       string   // why there is no OpenTelemetry to compare it with, if there is none
-	noAnswers     string   // why the hook keeps no bodies of answers, if it keeps none
+	name      string
+	libraries []string // that send requests; the program knows them by these names
+	mark      marks
+	warmup    int      // invocations with hand-overs or events before anything is counted
+	beside    []string // ways in which its program can hand over records beside calls without a hook
+	noOther   string   // why there is no OpenTelemetry to compare it with, if there is none
+	noAnswers string   // why the hook keeps no bodies of answers, if it keeps none
 
 	// build brings the programs of programs/<name> into a state to be run: what they need is installed below shop.cache, once.
 	build func(ctx context.Context, shop *workshop) (program, error)
 }
+
+// warmRounds are warmup's, fewer where few rounds count: who asks quickly gets no figures to keep.
+func (l language) warmRounds(opt options) int { return min(l.warmup, 3*opt.rounds) }
 
 // marks are what the hook of a runtime may cost at most; zero is no mark.
 type marks struct {
@@ -40,8 +42,8 @@ const (
 	markOfOther    = 5   // a call adds at most this part of what OpenTelemetry adds
 	markOfAppend   = 1.3 // a megabyte handed over takes at most this many bare appends
 	markOfEvent    = 1   // an event of 1 MB adds at most this many times what one of 10 KB adds
-	timesHandovers = 3   // as many rounds of: to get a megabyte takes once this, once that, by more than a hook adds
-	timesEvents    = 6   // and to parse one even more so
+	handovers      = 4   // of an invocation: to get a megabyte takes once this, once that, by more than a hook adds
+	timesEvents    = 6   // and of events: to parse a megabyte takes once this, once that, too
 	sizeOfBody     = 2 << 10
 	sizeOfHandover = 1 << 20
 )

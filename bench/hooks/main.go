@@ -8,7 +8,7 @@
 // own process; the Runtime API and the peer that is called are in this one. It gives a Markdown report, on the standard output and in bench/results. It
 // promises to leave no process and no cgroup behind, also when it is interrupted.
 //
-//	go run ./bench/hooks                              everything: about six minutes on a quiet machine
+//	go run ./bench/hooks                              everything: six to seven minutes on a quiet machine
 //	go run ./bench/hooks -runtimes node -only cpu     one question to one runtime
 //	go run ./bench/hooks -runtimes go -only floor     what no hook can stay below
 //	go run ./bench/hooks -processes 1 -warm 1000 -rounds 3 -o ""  quickly, without the file

@@ -100,7 +100,6 @@ type turn struct {
 	launch   launch
 	payload  func(f *function) []byte
 	baseline func(f *function) []byte // of a second invocation, whose cost is taken off; nil for none
-	warm     func(f *function) []byte // instead of payload in the rounds that do not count; nil for the same
 	f        *function
 	took     []time.Duration
 	base     []time.Duration // of them, the baselines
@@ -109,11 +108,7 @@ type turn struct {
 
 // play has the function invoked once, and once more for the baseline.
 func (t *turn) play(ctx context.Context, counts bool) error {
-	payload := t.payload
-	if !counts && t.warm != nil {
-		payload = t.warm
-	}
-	took, err := t.f.invoke(ctx, payload(t.f))
+	took, err := t.f.invoke(ctx, t.payload(t.f))
 	if err != nil {
 		return err
 	}
@@ -186,26 +181,23 @@ func measureInit(ctx context.Context, shop *workshop, p program, opt options) (*
 func measureHandover(ctx context.Context, shop *workshop, l language, p program, share *host.Share, opt options) (*handoverCost, error) {
 	library := l.libraries[0]
 	env := map[string]string{"AFTERGLOW_CAPTURE_BODY_BYTES": fmt.Sprint(sizeOfHandover)}
-	get := func(what string, calls int, file string) []byte {
-		return encode(event{URL: shop.url + what, Library: library, Calls: calls, Append: file})
+	get := func(what, file string) []byte {
+		return encode(event{URL: shop.url + what, Library: library, Calls: handovers, Append: file})
 	}
-	warm := max(l.warmHandovers, 1)
 	turns := make([]*turn, 3)
 	for i, v := range []variant{plain, plain, hook} {
 		turns[i] = &turn{launch: launch{program: p, variant: v, handler: p.caller, library: library, share: share, env: env},
-			payload: func(*function) []byte { return get("/large", 1, "") }, baseline: func(*function) []byte { return get("/small", 1, "") },
-			warm: func(*function) []byte { return get("/large", warm, "") }}
+			payload: func(*function) []byte { return get("/large", "") }, baseline: func(*function) []byte { return get("/small", "") }}
 	}
-	turns[1].payload = func(f *function) []byte { return get("/large", 1, f.appended()) }
-	turns[1].baseline = func(f *function) []byte { return get("/small", 1, f.appended()) }
-	turns[1].warm = func(f *function) []byte { return get("/large", warm, f.appended()) }
-	if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds*timesHandovers); err != nil {
+	turns[1].payload = func(f *function) []byte { return get("/large", f.appended()) }
+	turns[1].baseline = func(f *function) []byte { return get("/small", f.appended()) }
+	if err := takeTurns(ctx, shop, turns, l.warmRounds(opt), opt.rounds); err != nil {
 		return nil, err
 	}
-	if bytes := turns[2].bytes / int64(opt.rounds*timesHandovers); bytes < sizeOfHandover {
+	if bytes := turns[2].bytes / int64(opt.rounds*handovers); bytes < sizeOfHandover {
 		return nil, fmt.Errorf("the hook wrote %d bytes a call: it has not kept the megabyte", bytes)
 	}
-	bare, hooked := differences(turns[1], turns[0], 1), differences(turns[2], turns[0], 1)
+	bare, hooked := differences(turns[1], turns[0], handovers), differences(turns[2], turns[0], handovers)
 	c := &handoverCost{library: library, append: median(bare), hooked: median(hooked), appendQ: quartiles(bare), hookQ: quartiles(hooked)}
 	c.ratio = float64(c.hooked) / float64(max(c.append, 1))
 	return c, nil
@@ -219,7 +211,7 @@ func measureEvents(ctx context.Context, shop *workshop, l language, p program, o
 		for i, v := range []variant{plain, hook} {
 			turns[i] = &turn{launch: launch{program: p, variant: v, handler: p.idle}, payload: func(*function) []byte { return payload }}
 		}
-		if err := takeTurns(ctx, shop, turns, l.warmup, opt.rounds*timesEvents); err != nil {
+		if err := takeTurns(ctx, shop, turns, l.warmRounds(opt), opt.rounds*timesEvents); err != nil {
 			return nil, err
 		}
 		added[i] = differences(turns[1], turns[0], 1)

@@ -105,13 +105,17 @@ func writeInit(b *strings.Builder, results []result) {
 }
 
 func writeHandover(b *strings.Builder, results []result, opt options) {
-	fmt.Fprintf(b, "\n## Handing over 1 MB\n\nAt %s. CPU µs that an answer of 1 MB costs beyond getting it, and more than one of 2 KB: appended to a file with one write, or kept whole by the hook.\n\n",
+	fmt.Fprintf(b, "\n## Handing over 1 MB\n\nAt %s. CPU µs that an answer of 1 MB costs beyond getting it, and more than one of 2 KB, one of four in an invocation: appended to a file with one write, or kept whole by the hook.\n\n",
 		strings.ToLower(host.ShareTitle(opt.memory)[:1])+host.ShareTitle(opt.memory)[1:])
 	b.WriteString("| runtime | library | bare append (quartiles) | hook (quartiles) | ratio | mark |\n|---|---|---|---|---|---|\n")
 	for _, r := range results {
 		if c := r.handover; c != nil {
-			fmt.Fprintf(b, "| %s | %s | %.0f (%.0f–%.0f) | %.0f (%.0f–%.0f) | %.2f | %s |\n", r.title, c.library, us(c.append), us(c.appendQ[0]), us(c.appendQ[1]),
-				us(c.hooked), us(c.hookQ[0]), us(c.hookQ[1]), c.ratio, judge(c.ratio <= markOfAppend, fmt.Sprintf("≤ %.1f", markOfAppend)))
+			ratio := "the append moves too much | –"
+			if c.appendQ[0] > 0 {
+				ratio = fmt.Sprintf("%.2f | %s", c.ratio, judge(c.ratio <= markOfAppend, fmt.Sprintf("≤ %.1f", markOfAppend)))
+			}
+			fmt.Fprintf(b, "| %s | %s | %.0f (%.0f–%.0f) | %.0f (%.0f–%.0f) | %s |\n", r.title, c.library, us(c.append), us(c.appendQ[0]), us(c.appendQ[1]),
+				us(c.hooked), us(c.hookQ[0]), us(c.hookQ[1]), ratio)
 		}
 	}
 }
