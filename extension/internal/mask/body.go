@@ -40,7 +40,7 @@ func (m *Masker) body(b event.Body, headers []event.Header, p part) Body {
 		out.Hidden = Text{HiddenCompressed}
 	case isBinary(data, media, b.Truncated):
 		out.Hidden = Text{HiddenBinary}
-	case isForm(media) && (!m.dropUnknown || bytes.IndexByte(data, '=') >= 0):
+	case isForm(media) && !isDocument(data) && (!m.dropUnknown || bytes.IndexByte(data, '=') >= 0):
 		out.Text = m.redact(data, func(in []byte) []byte { return rules.Form(in, cutOf(b)) })
 	case isMultipart(media) && (!m.dropUnknown || separator != "" && bytes.Contains(data, []byte("--"+separator))):
 		out.Text = m.redact(data, func(in []byte) []byte { return rules.Multipart(in, separator, cutOf(b)) })
@@ -121,9 +121,27 @@ func isBinaryMedia(media string, data []byte) bool {
 
 // looksLikeText is for the many who send JSON as application/octet-stream.
 func looksLikeText(data []byte) bool {
-	data = bytes.TrimLeft(data, " \t\r\n")
+	data = withoutSpace(data)
 	return len(data) > 0 && (data[0] == '{' || data[0] == '[' || data[0] == '<')
 }
+
+// isDocument tells whether what is sent as a form is JSON or XML, as curl -d sends it: of a form, the ampersands and equals signs in it would be taken to end a
+// value. Only a bracket may begin a form's first key as well ([0]=a, [user][name]=a): behind the one that closes it, no JSON goes on like that.
+func isDocument(data []byte) bool {
+	if !looksLikeText(data) {
+		return false
+	}
+	data = withoutSpace(data)
+	end := bytes.IndexByte(data, ']')
+	if data[0] != '[' || end < 0 || end+1 == len(data) || bytes.IndexByte(data[:end], '"') >= 0 {
+		return true
+	}
+	next := data[end+1]
+	return next != '=' && next != '[' && next != '%'
+}
+
+// withoutSpace takes white space and a byte order mark off the beginning.
+func withoutSpace(data []byte) []byte { return bytes.TrimLeft(data, " \t\r\n\ufeff") }
 
 // withoutCutRune takes the beginning of a character off the end.
 func withoutCutRune(data []byte) []byte {
