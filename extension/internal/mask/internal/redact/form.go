@@ -17,12 +17,16 @@ func (w *work) form(e *edit, i, j int, cut Cut, depth int) {
 		w.steps += end - i + 1
 		if eq := bytes.IndexByte(in[i:end], '='); eq < 0 {
 			w.formValue(e, i, end, lastCut(cut, end == j), depth)
-		} else if key := decode(in[i : i+eq]); w.isSecretField(root, key, in[i+eq+1:end], &named) {
-			if i+eq+1 < end {
+		} else {
+			key := decode(in[i : i+eq])
+			if w.judge(key)&leaks != 0 || len(key) > maxKey { // a document, whose equals sign is the one behind a key without a value
+				w.formValue(e, i, i+eq, 0, depth)
+			}
+			if !w.isSecretField(root, key, in[i+eq+1:end], &named) {
+				w.within(root, key, func() { w.formValue(e, i+eq+1, end, lastCut(cut, end == j), depth) })
+			} else if i+eq+1 < end {
 				e.hide(i+eq+1, end)
 			}
-		} else {
-			w.within(root, key, func() { w.formValue(e, i+eq+1, end, lastCut(cut, end == j), depth) })
 		}
 		i = end + 1
 	}
@@ -142,13 +146,14 @@ func (r *Rules) URLText(in string) string {
 
 func (w *work) url(in []byte) []byte {
 	e := edit{in: in}
-	path := 0
+	path, secret := 0, 0
 	if at := bytes.Index(in, []byte("://")); at >= 0 {
 		host := w.userInfo(&e, at+len("://"), len(in), 0)
 		path = host + indexAnyOr(in[host:], "/?#", len(in)-host)
+		secret = w.webhook(in[:path+indexAnyOr(in[path:], "?#", len(in)-path)], host)
 	}
 	query := path + indexAnyOr(in[path:], "?#", len(in)-path)
-	if secret := secretPath(in[:query]); secret > 0 && w.rules.tokens.on&URLs != 0 {
+	if secret > 0 {
 		e.hide(secret, query)
 	} else {
 		w.urlPath(&e, path, query)
@@ -181,18 +186,6 @@ func (w *work) urlPath(e *edit, i, j int) {
 		}
 		i = end
 	}
-}
-
-// secretPath gives where in a URL without its query the path becomes a secret: whoever knows the address of such a hook may post to it. 0 if nowhere.
-func secretPath(in []byte) int {
-	for _, prefix := range [...]string{
-		"://hooks.slack.com/services/", "://discord.com/api/webhooks/", "://api.telegram.org/bot", ".webhook.office.com/",
-	} {
-		if at := bytes.Index(in, []byte(prefix)); at >= 0 && at+len(prefix) < len(in) {
-			return at + len(prefix)
-		}
-	}
-	return 0
 }
 
 func indexAnyOr(in []byte, any string, otherwise int) int {

@@ -224,10 +224,13 @@ func TestForm(t *testing.T) {
 		"pass%77ord=x&password=": "pass%77ord=****&password=",
 		"user%5Btoken%5D=x":      "user%5Btoken%5D=****",
 		"Action=SendMessage&MessageBody=%7B%22password%22%3A%22hunter2%22%2C%22b%22%3A1%7D": "Action=SendMessage&MessageBody=%7B%22password%22%3A%22****%22%2C%22b%22%3A1%7D",
-		"q=password+%3D+hunter2":      "q=password+%3D+****",
-		"q=hello%20world&r=1+1":       "q=hello%20world&r=1+1",
-		"card=4111+1111+1111+1111&b=": "card=****&b=",
-		"a=%zz&token=%zz":             "a=%zz&token=****",
+		"q=password+%3D+hunter2":                                       "q=password+%3D+****",
+		"q=hello%20world&r=1+1":                                        "q=hello%20world&r=1+1",
+		"card=4111+1111+1111+1111&b=":                                  "card=****&b=",
+		"a=%zz&token=%zz":                                              "a=%zz&token=****",
+		"%7B%22password%22%3A%22hunter2%22%2C%22b%22%3A1%7D=":          "%7B%22password%22%3A%22****%22%2C%22b%22%3A1%7D=",
+		`{"token":"hunter2"}=&a=` + strings.Repeat("x", maxKey) + "=1": `{"token":"****"}=&a=` + strings.Repeat("x", maxKey) + "=1",
+		"%7B%22colour%22%3A%22red%22%7D=&filter[a]=b":                  "%7B%22colour%22%3A%22red%22%7D=&filter[a]=b",
 	} {
 		if got := string(rules.Form([]byte(in), 0)); got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", in, got, want)
@@ -280,7 +283,7 @@ func TestHostileInputIsLinear(t *testing.T) {
 		"-----BEGIN+", "-----BEGIN%20", "token=-----BEGIN ", "(token)=(", "(a)=(", ")=(", "))))=(", "(token)=(a)b", "Duplicate entry ", "Duplicate entry x for key ", "duplicate key value is (", "Failing row contains (",
 		"dup key:", "dup key: {", "Truncated value:", "AUTH ", "AUTH a1 ", "requirepass ", "\nrequirepass ", "password(", "password '", "password for a", "password for :", "by '", "IDENTIFIED BY ", "IDENTIFIED BY '",
 		"-u a:", "curl -u ", "curl -u a:", "-p", "mysql -p", "--user a:", "oracle:thin:", "oracle:thin:a@", "a:b@tcp(", "@tcp(", "Private-Lines:", `{"apiVersion":"v1","data":{`, `{"apiVersion":1,"data":1,"kind":"Secret",`,
-		"[Symbol(token)]: ", ")]:", `\n`, `\ntoken`, "token={a}b", "token={a}}b", `authorization: a="b`, `cookie=a="b" `, "4111+", "4111%20", "--b\nname*=a''token\n\n", "n:", `\n:`,
+		"[Symbol(token)]: ", ")]:", `\n`, `\ntoken`, "token={a}b", "token={a}}b", "://hooks.slack.com/", "://hooks.slack.com/services/a", "://a.webhook.office.com/", "://discord.com/api/v1/", "://api.telegram.org:1", "://a.b", `authorization: a="b`, `cookie=a="b" `, "4111+", "4111%20", "--b\nname*=a''token\n\n", "n:", `\n:`,
 	} {
 		for name, o := range map[string]Options{"default": {}, "strict": {Preset: Strict, Allow: []string{"name"}}, "paths": {Preset: PCI, Paths: []string{"a", "*.*.b", "value.a.c"}}} {
 			rules := New(o)

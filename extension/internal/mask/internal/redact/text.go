@@ -96,7 +96,8 @@ func (w *work) mark(e *edit, s *scan, i int) int {
 func (w *work) colon(e *edit, s *scan, i int) int {
 	in := e.in[:s.end]
 	if bytes.HasPrefix(in[i:], []byte("://")) {
-		return w.userInfo(e, i+len("://"), s.end, s.cut)
+		host := w.userInfo(e, i+len("://"), s.end, s.cut)
+		return max(host, w.hideWebhook(e, host, s.end))
 	}
 	if i+1 < s.end && in[i+1] == ':' {
 		return i + 2
