@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"bytes"
 	"slices"
 	"unicode/utf8"
 )
@@ -128,4 +129,65 @@ func escape(in []byte) []byte {
 		}
 	}
 	return out
+}
+
+// escapes opens what is written with the escapes of JSON, from the word before the backslash at i to the end of the string that it stands in, and writes it again
+// if there is a secret in it: .NET and Go write quotes and angle brackets as \u0022 and \u003c, PHP slashes as \/. It returns where to go on: the digits of an
+// escape are no part of the word behind it.
+func (w *work) escapes(e *edit, s *scan, i int) int {
+	in := e.in[:s.end]
+	letter := i + 1
+	for letter < s.end && in[letter] == '\\' { // of a string in a string
+		letter++
+	}
+	next := letter
+	if letter < s.end && in[letter] == 'u' {
+		if _, ok := hex4(in[letter+1:]); !ok {
+			return next
+		}
+		next += len("u0022")
+	} else if i == s.begin || in[i-1] != ':' || !bytes.HasPrefix(in[letter:], []byte(`/`+string(in[i:letter])+`/`)) {
+		return next
+	}
+	if i < s.escapes || w.depth >= maxDepth {
+		return next
+	}
+	from, end := i, i
+	for begin := max(s.begin, e.from, i-maxLookBack); from > begin && !endsEscaped(in[from-1]); {
+		from--
+	}
+	holds := in[letter] == '/'
+	for end < s.end && !endsEscaped(in[end]) {
+		run := end
+		for end < s.end && in[end] == '\\' {
+			end++
+		}
+		holds = holds || end > run && end < s.end && in[end] == 'u' && escapesMark(in[end+1:])
+		if (end-run)%2 != 0 || end == run { // what stands behind the run belongs to it, or there is none
+			end = min(end+1, s.end)
+		}
+	}
+	s.escapes = end
+	w.steps += end - from
+	if !holds {
+		return next
+	}
+	at := len(w.plain)
+	w.plain = unescape(w.plain, in[from:end])
+	plain := w.plain[at:]
+	if out := w.content(plain, lastCut(s.cut, end == s.end), w.depth+1); !same(out, plain) {
+		e.replace(from, end, string(escape(out)))
+		next = end
+	}
+	w.plain = w.plain[:at]
+	return next
+}
+
+// endsEscaped tells whether a string, or what is nearest to one, ends or begins at a character without an escape before it.
+func endsEscaped(c byte) bool { return c == '"' || c == '\n' || c == '\r' }
+
+// escapesMark tells whether four digits behind \u stand for what may stand around a key or a value.
+func escapesMark(digits []byte) bool {
+	r, ok := hex4(digits)
+	return ok && r <= '@' && bytes.IndexByte([]byte("\"%&'-/:<=>@"), byte(r)) >= 0
 }

@@ -133,6 +133,18 @@ func leakCases() []leak {
 		{"property and val", `[{"property":"password","val":"` + planted + `"}]`},
 		{"header and content", `[{"header":"Authorization","content":"Custom ` + planted + `"}]`},
 
+		{"escaped quotes in a log line", `info: Program[0] {"body":"{\u0022user\u0022:\u0022b\u0022,\u0022password\u0022:\u0022` + planted + `\u0022}"}`},
+		{"escaped quotes, no string", `got {\u0022password\u0022: \u0022a b ` + planted + `\u0022} end`},
+		{"escaped quotes twice", `got {"body":"{\"a\":\"{\\u0022password\\u0022:\\u0022` + planted + `\\u0022}\"}","b":1}`},
+		{"escaped quotes twice in JSON", `{"message":"got {\"body\":\"{\\u0022password\\u0022:\\u0022` + planted + `\\u0022}\"}"}`},
+		{"escaped angle brackets", `request {"xml":"\u003cPassword\u003e` + planted + `\u003c/Password\u003e"}`},
+		{"escaped marks of a query", `request {"url":"https://h/?a\u003d1\u0026token\u003d` + planted + `"}`},
+		{"escaped colon", `request {"p":"password\u003a` + planted + `"}`},
+		{"escaped slashes of a URL", `request {"url":"https:\/\/bob:` + planted + `@h\/"}`},
+		{"escaped slashes of a URL twice", `x {"m":"{\"url\":\"https:\\\/\\\/bob:` + planted + `@h\\\/\"}"}`},
+		{"escaped slashes of a webhook", `x {"url":"https:\/\/hooks.slack.com\/services\/T0\/B0\/` + planted + `"}`},
+		{"escaped at sign", `request {"p":"https://bob:` + planted + `\u0040h"}`},
+
 		{"multipart in a string", `{"body":` + quote("--b\r\n"+part+"--b--\r\n") + `}`},
 	}
 }
@@ -209,6 +221,7 @@ func TestNotLeaks(t *testing.T) {
 		`{"rawHeaders":["Host","h","Accept","*/*"],"headers":["Authorization","Content-Type"],"id":"orders","value":"red"}`,
 		`{/* c */"colour": /* x */ "red"}`,
 		`<form><input type="text" value="red"><colour value="red"/><password type="text"/><x key="na&#109;e">Ada</x></form>`,
+		`x {"p":"Stra\u00dfe \u003cb\u003ex\u003c/b\u003e \u0022monkey\u0022:\u0022x\u0022", "q":"https:\/\/h\/x?a\u003d1"} C:\users\u0022 \u12`,
 		`{"data":"HelloHelloHelloHello","b":"eJustAWord, more","c":"UEsDBA"}`,
 	} {
 		if got := string(rules.Content([]byte(in), 0)); got != in {

@@ -272,6 +272,7 @@ func TestHostileInputIsLinear(t *testing.T) {
 	)
 	for _, unit := range []string{
 		"[", "{", `{"a":`, `"`, `\`, `\"`, "=", ":", "a:", "token=", "token=,", "token=,a", "password=(", "://", "x://a:b/", "<", "<token>", "<token", "</", "-", "-----BEGIN ",
+		`\u0022`, `a\u003d`, `\\u0022a`, `"\u0022`, `\u0022 x`, `:\/\/`, `x:\/\/a:b\/`, `\u0022\u003a%3D`,
 		"-----BEGIN PRIVATE KEY-----", "eyJ", "eyJhbGciOiJ.", "4", "4111 ", "4111-1111-1111-111", "%", "%20", "&", "a=%7B", "Bearer ", "basic ", "ghp_a ", "\xff", " ", "\n",
 		`{"name":"password",`, "<a b=", "<![CDATA[", "--b\ncontent-", "password='", "password: {", "e30=", "W3siYSI6",
 		"a%3D", "%253D", "%3D ", "&quot;", "&amp;quot;a=", "&lt;<", "e30=/", "W3siYSI6IjEiLCJhIjoi/", "://a:1x/", "://a:1", `{"value":`, `{"value":{"a":[`, `{"value":1},`,
@@ -315,11 +316,14 @@ func TestHostileNestingIsBounded(t *testing.T) {
 		return strings.NewReplacer("%", "%25", "&", "%26", "=", "%3D", " ", "%20").Replace(s)
 	}
 	entity := func(s string) string { return strings.NewReplacer("&", "&amp;", "\"", "&quot;").Replace(s) }
+	unicode := func(s string) string {
+		return strings.NewReplacer(`\`, `\\`, `"`, `\u0022`, "&", `\u0026`, "=", `\u003d`).Replace(s)
+	}
 	encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) + " x" }
 	rules := New(Options{})
 	for name, wraps := range map[string][]func(string) string{
-		"percents": {percent}, "entities": {entity}, "base64": {encode}, "percents and entities": {percent, entity}, "base64 and percents": {encode, percent},
-		"all": {encode, percent, entity},
+		"percents": {percent}, "entities": {entity}, "base64": {encode}, "escapes": {unicode}, "escapes and percents": {unicode, percent}, "escapes and entities": {unicode, entity}, "percents and entities": {percent, entity}, "base64 and percents": {encode, percent},
+		"all": {encode, percent, entity, unicode},
 	} {
 		doc := strings.Repeat(`a%3Db &quot;c: W3siYSI6IjEiLCJhIjoiMTIzNDU2 `, size/40)
 		for level := range 2 * maxDepth {

@@ -18,6 +18,7 @@ type scan struct {
 	operands   bool // an expression named a secret word
 	percents   int  // up to where percent signs were tried
 	entities   int  // the same of entities
+	escapes    int  // the same of the escapes of JSON
 	digits     int  // the same of base64
 	ahead           // of documents in it
 }
@@ -74,6 +75,7 @@ func (w *work) mark(e *edit, s *scan, i int) int {
 		if i+1 < s.end && isEscapeLetter(in[i+1]) { // it is no part of the word behind it
 			return i + 2
 		}
+		return w.escapes(e, s, i)
 	case '\t':
 		if i > s.begin && !isSpace(in[i-1]) {
 			return w.column(e, s, i)
