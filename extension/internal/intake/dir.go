@@ -68,6 +68,7 @@ func namesAmong(dir string, entries int, done map[string]bool) ([]spool.Name, er
 //
 //	past         last written before this life: whole
 //	superseded   of a process that has a newer one, and does one thing after the other: whole
+//	left         of a process that is gone, and of an invocation that is over: whole
 //	growing      anything else: what is new in it
 //
 // What one look at the directory found is read in several rounds if need be. It is looked at again where a round was not released, because its files have
@@ -103,9 +104,10 @@ func (in *Intake) look(final bool) (files []file, crowded bool) {
 		}
 	}
 	in.join.growing = map[string]bool{}
+	orphans := in.orphanageOf(all, full)
 	for _, f := range all {
 		key := keyOf(f.name)
-		f.whole = final || f.past || f.name.State == spool.StateDone || !in.Concurrent && f.name.Number < newest[f.name.PID]
+		f.whole = final || f.past || f.name.State == spool.StateDone || !in.Concurrent && f.name.Number < newest[f.name.PID] || orphans.has(f.name)
 		if !f.whole {
 			in.join.growing[f.name.Invocation] = true
 		}
@@ -173,7 +175,8 @@ func (in *Intake) Size() (bytes int64) {
 	return bytes
 }
 
-// forget drops what is remembered of files that are not there any more.
+// forget drops what is remembered of files that are not there any more. That a file is not among all says little: the directory may hold more names than are listed, it could not
+// be read just now, or the file was renamed while it was. One that was forgotten would be read from its beginning again, and its calls be delivered twice.
 func (in *Intake) forget(all []file) {
 	if len(in.progress)+len(in.seen)+len(in.broken) == 0 {
 		return
@@ -182,10 +185,28 @@ func (in *Intake) forget(all []file) {
 	for _, f := range all {
 		there[keyOf(f.name)] = true
 	}
-	gone := func(k fileKey) bool { return !there[k] }
+	gone := func(k fileKey) bool {
+		is, known := there[k]
+		if !known {
+			is = in.isThere(k)
+			there[k] = is
+		}
+		return !is
+	}
 	maps.DeleteFunc(in.progress, func(k fileKey, _ int64) bool { return gone(k) })
 	maps.DeleteFunc(in.seen, func(k fileKey, _ int64) bool { return gone(k) })
 	maps.DeleteFunc(in.broken, func(k fileKey, _ bool) bool { return gone(k) })
+}
+
+// isThere looks for a file in either state: in the order of the rename, so that it is not missed in between.
+func (in *Intake) isThere(k fileKey) bool {
+	for _, state := range []string{spool.StateOpen, spool.StateDone} {
+		name := spool.Name{Invocation: k.invocation, PID: k.pid, Number: k.number, State: state}
+		if _, err := os.Lstat(in.path(name.String())); !errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
 }
 
 // A reading is what came of reading a file.

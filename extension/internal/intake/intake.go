@@ -17,6 +17,7 @@
 // # What is where
 //
 //   - intake.go, dir.go, life.go: the directory, rounds, and which files are of an earlier life.
+//   - left.go: files that processes of this life left without an end.
 //   - rest.go, scarce.go: files that are too large to be kept, and what is done without descriptors.
 //   - join.go, settle.go: records to drafts of invocations, and which of them are complete.
 //   - known.go, told.go: the attempts that are remembered, and facts to attempts.

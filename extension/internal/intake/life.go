@@ -57,11 +57,10 @@ func ageIn(uptime []byte, pid int) (time.Duration, bool) {
 
 // ageOf reads how long a process has run: proc_pid_stat(5), field 22, against proc_uptime(5).
 func ageOf(stat, uptime []byte) (time.Duration, bool) {
-	// The second field is the command's name in parentheses and may hold anything, parentheses too.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	fields := fieldsOf(stat)
 	seconds, _, _ := bytes.Cut(uptime, []byte(" "))
 	const state, started = 3, 22 // numbers of fields, from 1
-	if len(fields) <= started-state || string(fields[0]) == "Z" {
+	if len(fields) <= started-state || isZombie(fields) {
 		return 0, false // a zombie writes nothing
 	}
 	ticks, err := strconv.ParseInt(string(fields[started-state]), 10, 64)
@@ -74,3 +73,11 @@ func ageOf(stat, uptime []byte) (time.Duration, bool) {
 	}
 	return time.Duration(up*float64(time.Second)) - time.Duration(ticks)*clockTick, true
 }
+
+// fieldsOf gives the fields from the third on: the second one is the command's name in parentheses and may hold anything, parentheses too.
+func fieldsOf(stat []byte) [][]byte {
+	return bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+}
+
+// isZombie tells whether a process has ended and is there for its parent alone.
+func isZombie(fields [][]byte) bool { return len(fields) > 0 && string(fields[0]) == "Z" }
