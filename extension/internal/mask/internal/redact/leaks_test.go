@@ -222,6 +222,7 @@ func TestNotLeaks(t *testing.T) {
 		`{/* c */"colour": /* x */ "red"}`,
 		`<form><input type="text" value="red"><colour value="red"/><password type="text"/><x key="na&#109;e">Ada</x></form>`,
 		`x {"p":"Stra\u00dfe \u003cb\u003ex\u003c/b\u003e \u0022monkey\u0022:\u0022x\u0022", "q":"https:\/\/h\/x?a\u003d1"} C:\users\u0022 \u12`,
+		`<entry><name>Password reset</name><updated>now</updated><content>Welcome</content></entry><m><name>token</name></m><x><value>red</value></x>`,
 		`{"data":"HelloHelloHelloHello","b":"eJustAWord, more","c":"UEsDBA"}`,
 	} {
 		if got := string(rules.Content([]byte(in), 0)); got != in {

@@ -37,7 +37,7 @@ func (r *Rules) Multipart(in []byte, boundary string, cut Cut) []byte {
 	w := r.get()
 	defer r.work.Put(w)
 	e := edit{in: in}
-	w.between(&e, 0, at, 0)
+	w.preamble(&e, at)
 	w.parts(&e, at, delimiter, cut, 0)
 	return e.done()
 }
@@ -102,27 +102,77 @@ func (w *work) part(e *edit, i, j int, cut Cut, depth int) {
 	})
 }
 
-// between hides secrets in what is no part: what stands before the first one, and the last boundary.
+// preamble hides secrets in what stands before the first part, up to j.
+func (w *work) preamble(e *edit, j int) {
+	if !w.strictly() {
+		w.text(e, 0, j, 0)
+	} else if end := len(bytes.TrimRight(e.in[:j], " \t\r\n")); end > 0 {
+		e.hide(0, end)
+	}
+}
+
+// between hides secrets in what is no part: the last boundary and what stands behind it, or a part without an end of its header.
 func (w *work) between(e *edit, i, j int, cut Cut) {
-	if line := i + indexOr(e.in[i:j], '\n', j-i); w.strictly() && (i == 0 || line < j) && len(bytes.TrimSpace(e.in[line:j])) > 0 {
+	if line := i + indexOr(e.in[i:j], '\n', j-i); w.strictly() && len(bytes.TrimSpace(e.in[line:j])) > 0 {
 		e.hide(line, j)
 		return
 	}
 	w.text(e, i, j, cut)
 }
 
-// partHeader hides secrets in a part's header: where every value is one, the name of the file.
+// partHeader hides secrets in a part's header, with the boundary line before it. Where every value is one, it shows what says how the part is written, and its name.
 func (w *work) partHeader(e *edit, i, j int) {
-	const file = "filename"
-	if at := bytes.Index(e.in[i:j], []byte(file)); at >= 0 && w.strictly() {
-		from := i + at + len(file)
-		w.text(e, i, from, 0)
-		to := from + indexAnyOr(e.in[from:j], "\r\n", j-from)
-		e.replace(from, to, `="`+Mask+`"`)
-		i = to
+	if !w.strictly() {
+		w.text(e, i, j, 0)
+		return
 	}
-	w.text(e, i, j, 0)
+	for i += indexOr(e.in[i:j], '\n', j-i); i < j; {
+		i++
+		end := i + indexOr(e.in[i:j], '\n', j-i)
+		last := i + len(bytes.TrimRight(e.in[i:end], " \t\r"))
+		colon := i + indexOr(e.in[i:last], ':', 0)
+		switch {
+		case last == i:
+		case colon == i || isSpace(e.in[i]): // the line goes on with the field before it
+			e.hide(i, last)
+		default:
+			w.partField(e, i, colon, last)
+		}
+		i = end
+	}
 }
+
+// partField hides the value of one field of a part's header, which stands behind the colon, where every value is secret.
+func (w *work) partField(e *edit, i, colon, j int) {
+	in, from := e.in[:j], skipSpaces(e.in[:j], colon+1)
+	switch name := in[i:colon]; {
+	case isField(name, "content-disposition"):
+		const file = "filename"
+		at := bytes.Index(in[from:], []byte(file))
+		if at < 0 {
+			w.text(e, i, j, 0)
+			return
+		}
+		at += from + len(file)
+		w.text(e, i, at, 0)
+		e.replace(at, j, `="`+Mask+`"`)
+		return
+	case isField(name, "content-type"):
+		if from = from + indexOr(in[from:], ';', len(in)-from); bytes.Contains(in[from:], []byte("name")) { // of a file
+			from = min(j, from+1)
+		} else {
+			from = j
+		}
+	case isField(name, "content-transfer-encoding"), isField(name, "content-length"):
+		from = j
+	}
+	w.text(e, i, from, 0)
+	if from < j {
+		e.hide(from, j)
+	}
+}
+
+func isField(name []byte, field string) bool { return bytes.EqualFold(name, []byte(field)) }
 
 // extendedName reads name*=charset'language'… out of a part's Content-Disposition (RFC 5987), where some clients write names that are not ASCII.
 func extendedName(header []byte) []byte {

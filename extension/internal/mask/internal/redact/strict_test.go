@@ -35,7 +35,14 @@ func TestStrict(t *testing.T) {
 		{"text behind an angle bracket", `< Ada`, `****`},
 		{"multipart", "--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"ada.txt\"\r\n\r\nAda\r\n--b\r\nContent-Disposition: form-data; name=\"status\"\r\n\r\nok\r\n--b--\r\n",
 			"--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"****\"\r\n\r\n****\r\n--b\r\nContent-Disposition: form-data; name=\"status\"\r\n\r\nok\r\n--b--\r\n"},
+		{"multipart, header of a part", "--b\r\nContent-Description: Ada's\r\n\tlife\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-ID:<ada>\r\ncontent-type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\nX:\r\n\r\nAda\r\n--b--\r\n",
+			"--b\r\nContent-Description: ****\r\n****\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-ID:****\r\ncontent-type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\nX:\r\n\r\n****\r\n--b--\r\n"},
+		{"multipart, file's name in its type", "--b\nContent-Type: image/png; name=ada.png\n\nAda\n--b--\n", "--b\nContent-Type: image/png;****\n\n****\n--b--\n"},
 		{"nothing", "  ", "  "},
+	}
+	preamble := "Ada wrote this.\r\nTwice.\r\n--b\r\nA: b\r\n\r\nx\r\n--b--\r\nbye, Ada"
+	if got, want := string(rules.Multipart([]byte(preamble), "b", 0)), "****\r\n--b\r\nA: ****\r\n\r\n****\r\n--b--\r****"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -36,6 +36,8 @@ type markup struct {
 	hiding  element // the secret one that is open
 	showing element // the allowed one, where all others are secret
 	named   bool    // the last name was a secret key
+	beside  int     // how many elements are open behind it
+	apart   bool    // one was closed since
 	last    verdict // on the element that was opened last
 }
 
@@ -68,7 +70,7 @@ func (w *work) xml(e *edit, i, j int, cut Cut) {
 func (m *markup) content(i, j int) {
 	in := m.e.in[i:j]
 	if m.last&isName != 0 && !m.hiding.open() {
-		m.named = m.w.isSecretName(in)
+		m.named, m.beside, m.apart = m.w.isSecretName(in), 0, false
 	}
 	switch {
 	case m.hiding.open() || m.w.strictly():
@@ -84,11 +86,14 @@ func (m *markup) content(i, j int) {
 func (m *markup) tag(i int, t tag) {
 	v := m.w.judge(t.name)
 	secret := v&hides != 0
+	t.empty = t.empty || v&isVoid != 0
 	switch { // <name>secret</name><value>…</value>, or the other way round
 	case t.closes:
-		m.named = m.named && v&(isName|isValue) != 0 && (v|m.last)&isValue == 0
+		m.named = m.named && (v&(isName|isValue) != 0 || m.beside > 0) && (v|m.last)&isValue == 0
+		m.apart = m.apart || m.beside > 0
+		m.beside = max(0, m.beside-1)
 		m.last = anything
-	case v&isValue != 0 && !m.hiding.open() && (m.named || m.w.nameElementFollows(m.e.in[:m.j], t.end)):
+	case v&isValue != 0 && !m.hiding.open() && (m.named && (v&behind == 0 || !m.apart) || m.w.nameElementFollows(m.e.in[:m.j], t.end)):
 		secret = true
 		m.last = v
 	default:
@@ -97,8 +102,10 @@ func (m *markup) tag(i int, t tag) {
 	if !m.hiding.open() && !t.bare {
 		secret = m.w.attributes(m.e, i+1, t.end, lastCut(m.cut, t.end == m.j), secret) || secret
 	}
-	t.empty = t.empty || v&isVoid != 0
 	opens := !t.closes && !t.empty
+	if opens {
+		m.beside++
+	}
 	switch {
 	case m.hiding.open():
 		m.hiding.follow(t)
@@ -119,28 +126,37 @@ func (w *work) isSecretName(in []byte) bool {
 	return len(in) <= maxKey && w.judge(withoutEntities(in))&hides != 0
 }
 
-// nameElementFollows tells whether behind the value's content, from i on, stands <name>secret.
+// maxBetween is how many elements may stand between a value and the name behind it.
+const maxBetween = 3
+
+// nameElementFollows tells whether behind the value's content, from i on, stands <name>secret, at once or behind a few elements.
 func (w *work) nameElementFollows(in []byte, i int) bool {
-	end := bytes.IndexByte(in[i:], '<')
-	if w.steps += end; end < 0 {
-		w.steps += len(in) - i
+	for range 1 + maxBetween {
+		end := bytes.IndexByte(in[i:], '<')
+		if w.steps += end; end < 0 {
+			w.steps += len(in) - i
+		}
+		if end < 0 || !bytes.HasPrefix(in[i+end:], []byte("</")) {
+			return false
+		}
+		closing := readTag(in, i+end)
+		at := skipSpaces(in, closing.end)
+		w.steps += at - i
+		if at+1 >= len(in) || in[at] != '<' || in[at+1] == '/' {
+			return false
+		}
+		next := readTag(in, at)
+		w.steps += next.end - at
+		if w.judge(next.name)&isName != 0 {
+			rest := in[next.end:min(len(in), next.end+maxKey)]
+			return w.isSecretName(rest[:indexOr(rest, '<', len(rest))])
+		}
+		if next.empty {
+			return false
+		}
+		i = next.end
 	}
-	if end < 0 || !bytes.HasPrefix(in[i+end:], []byte("</")) {
-		return false
-	}
-	closing := readTag(in, i+end)
-	at := skipSpaces(in, closing.end)
-	w.steps += at - i
-	if at+1 >= len(in) || in[at] != '<' || in[at+1] == '/' {
-		return false
-	}
-	next := readTag(in, at)
-	w.steps += next.end - at
-	if w.judge(next.name)&isName == 0 {
-		return false
-	}
-	rest := in[next.end:min(len(in), next.end+maxKey)]
-	return w.isSecretName(rest[:indexOr(rest, '<', len(rest))])
+	return false
 }
 
 // cdata hides secrets in a section that begins at i. It returns where that ends.
@@ -280,9 +296,13 @@ func (w *work) eachAttribute(in []byte, i int, visit func(v verdict, key []byte,
 		if eq == len(in) {
 			return
 		}
-		key, _ := keyBefore(in, i, eq)
+		end := eq
+		for end > i && isSpace(in[end-1]) { // ends of lines as well
+			end--
+		}
+		key, _ := keyBefore(in, i, end)
 		from, to := value(in, skipSpaces(in, eq+1), false)
-		w.steps += max(to, eq) - i
+		w.steps += max(to, eq) - i + eq - end
 		if to > from {
 			visit(w.judge(key), key, from, to)
 		}
