@@ -9,6 +9,8 @@ from functools import partial
 from operator import methodcaller
 from types import MethodType
 
+from .guard import _HERE
+
 
 def _nothing():
     yield
@@ -23,8 +25,12 @@ _throw = _finished.throw
 def _failing(cls, error):
     # Not done in the frame that returns it: the traceback keeps that frame, and what it holds would hold the traceback.
     outcome = object.__new__(cls)
-    tb = sys.exc_info()[2].tb_next
-    outcome.fail = partial(_throw, type(error), error, tb and tb.tb_next)  # no frame: the stand-in was called with other arguments than it takes
+    # What a signal handler has raised in an observer has frames of that, too: raised again, they are back. Where the stand-in was called
+    # with other arguments than it takes, none is left.
+    tb = sys.exc_info()[2]
+    while tb is not None and tb.tb_frame.f_code.co_filename.startswith(_HERE):
+        tb = tb.tb_next
+    outcome.fail = partial(_throw, type(error), error, tb)
     return outcome
 
 

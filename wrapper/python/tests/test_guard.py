@@ -168,6 +168,22 @@ class Guard(unittest.TestCase):
         Library.method = guard.around(Library.method, nothing, nothing, nothing)
         self.assertEqual(frames_of(Mine, lambda: Library().method()), ["<lambda>", "method", "ring"])
 
+    def test_a_signal_handler_raises_into_an_observer_of_a_stand_in(self):
+        def ring():
+            raise Mine("a signal handler's")
+
+        rings = ours("@guard.observer\ndef rings(*arguments):\n    deeper()\n\ndef deeper():\n    ring()", ring=ring)["rings"]
+        nothing = ours("@guard.observer\ndef nothing(*arguments):\n    return 1")["nothing"]
+        for before, after in ((rings, nothing), (nothing, rings)):
+            with self.subTest(before=before, after=after):
+
+                class Library:
+                    def method(self):
+                        pass
+
+                Library.method = guard.around(Library.method, before, after, nothing)
+                self.assertEqual(frames_of(Mine, lambda: Library().method()), ["<lambda>", "ring"])
+
     def test_levels(self):
         for level, said in (("debug", 4), ("info", 3), ("warn", 2), ("error", 1), ("off", 0)):
             with self.subTest(level):
