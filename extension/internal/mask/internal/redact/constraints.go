@@ -29,6 +29,17 @@ func (w *work) keyless(e *edit, s *scan, i int) int {
 		w.steps += to - at
 		e.hide(at, to)
 		return to
+	case in[i] == '=' && bytes.HasSuffix(before, []byte(")")) && isLiteral(in, at): // lower(token) = 'x'
+		if w.steps += len(before); !w.mentions(before[openingBracket(before):]) {
+			return i + 1
+		}
+		from, to := value(in, at, false)
+		if w.steps += to - at; from < to {
+			e.hide(from, to)
+			return to
+		}
+	case in[i] == '=' && len(before) > 0 && bytes.IndexByte([]byte("!<>~^"), before[len(before)-1]) >= 0 && end == i:
+		return w.compared(e, s.begin, i-1, i+1, s.end, i+1)
 	case in[i] == ':' && bytes.HasSuffix(before, []byte(")]")):
 		name := before[bytes.LastIndexByte(before, '(')+1 : len(before)-len(")]")]
 		if w.steps += len(before); w.judge(name)&hides == 0 {

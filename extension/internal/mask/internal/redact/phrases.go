@@ -21,6 +21,8 @@ func (w *work) phrase(e *edit, begin, i, j int, cut Cut) int {
 		return w.duplicateKey(e, begin, i, j)
 	case 'F':
 		return w.failingRow(e, i, j)
+	case 'I', 'L':
+		return w.operator(e, begin, i, j)
 	case 'P', 'p':
 		if w.rules.phrases {
 			return w.passwordPhrase(e, i, j, cut)

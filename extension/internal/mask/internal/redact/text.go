@@ -120,7 +120,11 @@ func (w *work) colon(e *edit, s *scan, i int) int {
 			}
 		}
 	}
-	return w.assigned(e, s, i)
+	next := w.assigned(e, s, i)
+	if next == i+1 && next < s.end && in[next] == '=' {
+		return w.declared(e, s, i, next)
+	}
+	return next
 }
 
 // document follows the paths in a JSON document that stands in text: behind a prefix, in a call, in a line of an event stream. Secret keys are found without it.
@@ -205,6 +209,9 @@ func (w *work) assigned(e *edit, s *scan, i int) int {
 		s.named = 0
 	}
 	e.hide(from, to)
+	if in[i] == ':' && isLetterOrDigit(in[from]) {
+		return w.initial(e, s, to)
+	}
 	return to
 }
 
@@ -344,6 +351,9 @@ func (w *work) element(e *edit, s *scan, i int) int {
 	end := name
 	for end < s.end && end-name < maxLookBack && (isKeyChar(in[end]) || in[end] == ':' || in[end] == '.') {
 		end++
+	}
+	if end == name && end < s.end && in[end] == '>' {
+		return w.compared(e, s.begin, i, i+len("<>"), s.end, i+1)
 	}
 	if end == name || end >= s.end || in[end] != '>' && in[end] != ' ' {
 		return i + 1

@@ -118,7 +118,7 @@ func newTokenRules(o Options) tokenRules {
 	if t.on&Schemes != 0 {
 		starters += "Bb"
 	}
-	starters += "ABDFPbdpr" // see phrase
+	starters += "ABDFILPbdpr" // see phrase
 	for _, c := range []byte(starters) {
 		t.classes[c] |= starter
 	}

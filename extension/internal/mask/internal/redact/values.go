@@ -56,7 +56,9 @@ func value(in []byte, i int, toLine bool) (from, to int) {
 	switch c := in[i]; c {
 	case '"', '\'', '`':
 		if from, to = i+1, closingQuote(in, i+1, c, escapes); from == to {
-			return blockString(in, i-escapes, i+1)
+			if from, to = doubledQuotes(in, i, escapes); from == to {
+				return blockString(in, i-escapes, i+1)
+			}
 		}
 		return from, to
 	case '{':
@@ -72,8 +74,13 @@ func value(in []byte, i int, toLine bool) (from, to int) {
 	if toLine {
 		return i, lineEnd(in, i)
 	}
+	if quote := prefixedQuote(in, i); quote > i {
+		return value(in, quote, false)
+	}
 	for end < len(in) && !endsValue(in, end) {
-		end++
+		if end++; in[end-1] == '(' && end-1 > i && isArgument(in, end) {
+			end = closingBracket(in, end-1, '(')
+		}
 	}
 	if end < len(in) && in[end] == ' ' && isScheme(in[i:end]) { // Authorization: Bearer …
 		end = lineEnd(in, i)
@@ -96,16 +103,21 @@ func blockString(in []byte, i, j int) (from, to int) {
 	return from, from + size
 }
 
-// closingQuote gives the index of the quote that ends a value; quotes with more escapes before them than the opening one had are inside.
+// closingQuote gives the index of the quote that ends a value; quotes with more escapes before them than the opening one had are inside, and so are two of them in
+// the middle, which is how SQL, CSV and PowerShell write one.
 func closingQuote(in []byte, i int, quote byte, escapes int) int {
 	before := 0
-	for ; i < len(in); i++ {
+	for begin := i; i < len(in); i++ {
 		switch in[i] {
 		case '\\':
 			before++
 			continue
 		case quote:
-			if before <= escapes {
+			switch {
+			case before > escapes:
+			case i > begin && escapes+before == 0 && isDoubled(in, i):
+				i++
+			default:
 				return i - before
 			}
 		}
