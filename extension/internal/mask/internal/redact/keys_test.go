@@ -27,6 +27,31 @@ func TestLastWordKey(t *testing.T) {
 	}
 }
 
+// TestAnswersAndSums: what is asked for once, and what is computed with a secret, in the words of AWS and others.
+func TestAnswersAndSums(t *testing.T) {
+	rules := New(Options{})
+	for _, key := range strings.Fields(`challengeAnswer privateChallengeParameters ChallengeResponses UserCode user_code securityAnswer security_answer_2 hmac X-Shopify-Hmac-Sha256 hmacSHA512
+		privkey server_privkey newpwd oldpass old_pwd NewPass X-Session CB-ACCESS-SIGN OK-ACCESS-SIGN API-Sign`) {
+		if !isHidden(rules, key) {
+			t.Errorf("%s is shown", key)
+		}
+	}
+	for _, key := range strings.Fields(`answer answers challengeName publicChallengeParameters challengeMetadata securityQuestion userCodes user_codec hmacAlgorithm hmac_enabled sha256 privkeys_found goldpass
+		newPassenger X-Session-Count xsessions sign signIn accessSigned api_signer design`) {
+		if isHidden(rules, key) {
+			t.Errorf("%s is hidden", key)
+		}
+	}
+	in := `{"request":{"privateChallengeParameters":{"answer":"hunter2"},"publicChallengeParameters":{"captchaUrl":"u"},"challengeAnswer":"hunter2"},"answer":"x","ChallengeResponses":{"ANSWER":"hunter2"},"usercode":"hunter2"}`
+	want := `{"request":{"privateChallengeParameters":{"answer":"****"},"publicChallengeParameters":{"captchaUrl":"u"},"challengeAnswer":"****"},"answer":"x","ChallengeResponses":{"ANSWER":"****"},"usercode":"****"}`
+	if got := string(rules.Content([]byte(in), 0)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got := string(rules.URL([]byte("https://h/auth?shop=a.myshopify.com&hmac=hunter2&timestamp=1"))); got != "https://h/auth?shop=a.myshopify.com&hmac=****&timestamp=1" {
+		t.Errorf("got %s", got)
+	}
+}
+
 // TestKeyOfNumbers: tables number their rows.
 func TestKeyOfNumbers(t *testing.T) {
 	rules := New(Options{})

@@ -2,7 +2,7 @@ package redact
 
 import "strings"
 
-// secretWords are hidden wherever they stand in a key.
+// secretWords are hidden wherever they stand in a key. Below privateChallengeParameters and ChallengeResponses, Cognito has answers under any name.
 const secretWords = `
 	password passwords passwd passphrase passphrases passcode passwort pwd pswd psw pw userpass dbpass keypass storepass
 	secret secrets secretvalue token credential credentials cred creds authorization bearer jwt
@@ -15,6 +15,7 @@ const secretWords = `
 	mnemonic seedphrase recoveryphrase recoverycode recoverycodes backupcode backupcodes authcode oauthverifier
 	samlresponse samlassertion clientassertion connectionstring connstr
 	psk presharedkey wpapsk keymaterial requirepass masterauth
+	challengeanswer securityanswer securityanswers privatechallengeparameters challengeresponses
 	devicecode confirmationcode smscode verifycode unlockcode resetcode activationcode accesscode logincode twofactorcode
 	cardnumber cardnumbers cardno cardnum ccnumber ccnum creditcard creditcards debitcard pan primaryaccountnumber
 	cvv cvc cvn securitycode cardverificationvalue cardverificationcode trackdata track1 track2
@@ -22,12 +23,12 @@ const secretWords = `
 
 // lastWords are hidden where they end a key: "db_pass" is one, "pass_rate" is not.
 const lastWords = `
-	pass sig basicauth proxyauth httpauth smtpauth redisauth dbauth xauth
+	pass newpass oldpass newpwd oldpwd sig hmac hmacsha accesssign apisign usercode privkey basicauth proxyauth httpauth smtpauth redisauth dbauth xauth
 	writekey integrationkey aeskey tlskey sslkey webhookkey enckey datakey walletkey fernetkey cryptokey jwtkey botkey applicationkey activationkey serialkey`
 
 // loneWords are hidden where they are the whole key: in "auth" Docker keeps user and password as base64, "sid" and "session" are ids of sessions, "sessions" and
-// "session_length" are not.
-const loneWords = `auth authz sid session`
+// "session_length" are not; some send it as X-Session.
+const loneWords = `auth authz sid session xsession`
 
 // longWords are hidden within a word as well: no other word holds them.
 const longWords = `password passwd passphrase apikey secretkey accesskey privatekey accesstoken authtoken refreshtoken sessiontoken creditcard cardnumber`
