@@ -79,7 +79,9 @@ func lifeRows() []row {
 			s.busy(1)
 		}},
 		{name: "the extension is killed", does: "It gets SIGKILL while it exports, after the function's response. Lambda takes that for a failure of the environment and makes another.",
-			repeats: true, story: extensionKilled, judge: afterKill, meant: "its answers as without Afterglow; the environment begins anew"},
+			repeats: true, story: extensionKilled, judge: func(s *stage) { afterKill(s, 0) }, meant: "its answers as without Afterglow; the environment begins anew"},
+		{name: "children by fork", does: "Each invocation makes child processes by `os.fork`, which leave by `os._exit`; later the extension is killed as above.", set: setting{env: map[string]string{"AFTERGLOW_FLUSH": "end"}},
+			repeats: true, story: childrenAndAKill, judge: func(s *stage) { afterKill(s, 2) }, meant: "its answers as without Afterglow; the environment begins anew"},
 		{name: "the function signals everybody", does: "SIGHUP, SIGINT, SIGQUIT and SIGTERM reach the extension, as by `kill -TERM -1` of the function's.", story: func(s *stage) {
 			s.set.env["FAULTS_STAGE"] = s.Name()
 			s.begin()
@@ -270,33 +272,56 @@ func (s *stage) extension() int {
 
 // extensionKilled kills the extension while it waits for the collector's answer.
 func extensionKilled(s *stage) {
+	export := s.killedAtExport()
+	s.begin()
+	export()
+	s.busy(3)
+}
+
+// childrenAndAKill: the files of children that ended go with those of their invocation, so that the life after a kill finds none.
+func childrenAndAKill(s *stage) {
+	export := s.killedAtExport()
+	s.begin()
+	s.invoke(get("/a"), step{"fork", "/b"}, step{"fork", "/c"})
+	s.invoke(step{"fork", "/d"}, step{"fork", "/e"})
+	left, err := filepath.Glob(fmt.Sprintf("/proc/%d/root%s/*", s.extension(), spoolDir))
+	if err != nil || len(left) > 0 {
+		s.Errorf("left in the spool between invocations: %v, %v", left, err)
+	}
+	export()
+	s.invoke(get("/a"), step{"fork", "/b"})
+	s.busy(2)
+}
+
+// killedAtExport prepares that the extension gets SIGKILL at its first request after ready was called, which nobody answers.
+func (s *stage) killedAtExport() (ready func()) {
 	s.set.env["FAULTS_STAGE"] = s.Name()
+	var armed atomic.Bool
 	asked := make(chan bool, 1)
-	first := true
 	s.in(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
-		if !first {
+		if !armed.CompareAndSwap(true, false) {
 			return false
 		}
-		first = false
 		asked <- true
 		<-r.Context().Done() // its process is gone
 		return true
 	})
-	s.begin()
-	go func() {
-		<-asked
-		_ = syscall.Kill(s.extension(), syscall.SIGKILL)
-	}()
-	s.busy(3)
+	return func() {
+		armed.Store(true)
+		go func() {
+			<-asked
+			_ = syscall.Kill(s.extension(), syscall.SIGKILL)
+		}()
+	}
 }
 
-// afterKill is the judgement of a row whose extension was killed once: the function's answers are as ever, the environment is made anew once.
-func afterKill(s *stage) {
+// afterKill is the judgement of a row whose extension was killed once, after an invocation: the function's answers are as ever, the environment is made anew once.
+func afterKill(s *stage, killed int) {
 	s.Helper()
 	want := s.world.without(s.T, s.set, s.calls)
 	for n, c := range s.calls {
 		got := c.result
-		if n == 0 {
+		if n == killed {
 			got.Status = want[n].Status // the environment failed, after the response
 		}
 		if got != want[n] {

@@ -123,3 +123,27 @@ func TestInvocationsOfWhichOnlyAChildTold(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatAChildOfAnEarlierLifeLeft: its invocation was delivered, and the life that did it killed before the child's file was deleted. It has no second span.
+func TestWhatAChildOfAnEarlierLifeLeft(t *testing.T) {
+	child := func(t *testing.T, dir string, in *Intake) string {
+		write("A.20.1.open", process(20), call("A", "20-1"), callEnd("A", "20-1"))(t, dir, in)
+		return old("A.20.1.open")(t, dir, in)
+	}
+	parent := func(t *testing.T, dir string, in *Intake) string {
+		write("A.17.1.open", process(17), begin("A"), end("A"))(t, dir, in)
+		return old("A.17.1.open")(t, dir, in)
+	}
+	for _, test := range []struct {
+		name  string
+		steps []step
+		want  []string
+	}{
+		{"alone", []step{child, announce("B"), collect, list}, []string{"A late 20-1", "files:"}},
+		{"Lambda tells of its invocation still", []step{child, observe(before(report("A", 2))), announce("B"), collect}, []string{"A late 20-1"}},
+		{"beside its parent's", []step{child, parent, announce("B"), collect, list}, []string{"A 20-1", "files:"}},
+		{"before its parent's", []step{child, announce("B"), collect, parent, collect}, []string{"A late 20-1", "A"}},
+	} {
+		t.Run(test.name, func(t *testing.T) { walk(t, test.steps, test.want) })
+	}
+}

@@ -25,6 +25,12 @@ func (j *joiner) finish(d *draft, final bool) event.Invocation {
 	if a.given == byHook && !d.main || a.given == byOthers {
 		return j.finishLate(d, a)
 	}
+	if d.isLeftOver() {
+		if a.process.PID == 0 {
+			a.process = j.ownProcess()
+		}
+		return j.finishLate(d, a)
+	}
 	if twin := j.twin(d, a); twin != nil {
 		if a.given == nobody {
 			a.given = byOthers
@@ -56,6 +62,10 @@ func (j *joiner) finish(d *draft, final bool) event.Invocation {
 
 // isRecorded tells whether files tell of it that another process would find.
 func (d *draft) isRecorded() bool { return !d.gone && (d.main || d.Error != nil || len(d.Calls) > 0) }
+
+// isLeftOver tells whether a draft is what a child wrote in an earlier life, whose parent's file is not there. A hook writes before the handler is called, so that file was delivered and
+// deleted, in a life that was killed before it could know the child's to be whole: its span was given, and counted.
+func (d *draft) isLeftOver() bool { return d.life.past && !d.main && d.Error == nil }
 
 // finishLate gives what came for an invocation after it was given: calls. What a hook says of the invocation itself is too late then; it happens only if
 // its file could not be seen when Lambda told of the end.
