@@ -195,10 +195,11 @@ type filePart struct {
 func (f filePart) Len() int    { return int(f.to - f.from) }
 func (f filePart) Size() int64 { return f.to }
 
-// partOf gives what is sent of a file: as much as is announced. It cannot be told of one that is no file on a disk, or where nothing is.
-func partOf(f *os.File, announced int64) (source, bool) {
+// partOf gives what is sent of a file: as much as is announced. It cannot be told of one that is no file on a disk, or where nothing is; in chunks, all of it is sent.
+func partOf(f *os.File, req *http.Request) (source, bool) {
+	announced := req.ContentLength
 	info, err := f.Stat()
-	if err != nil || announced <= 0 || !info.Mode().IsRegular() {
+	if err != nil || announced <= 0 || len(req.TransferEncoding) > 0 || !info.Mode().IsRegular() {
 		return source{}, false
 	}
 	from, err := f.Seek(0, io.SeekCurrent) // moves nothing
@@ -236,7 +237,7 @@ func atHand(req *http.Request) (source, bool) {
 		body = within
 	}
 	if f, ok := body.(*os.File); ok {
-		return partOf(f, req.ContentLength)
+		return partOf(f, req)
 	}
 	v := reflect.ValueOf(body)
 	if t := v.Type(); t != nopCloser && t != nopCloserWriterTo || v.NumField() == 0 || !v.Field(0).CanInterface() {
@@ -250,7 +251,7 @@ func atHand(req *http.Request) (source, bool) {
 	case *strings.Reader:
 		return source{reader: r}, true
 	case *os.File:
-		return partOf(r, req.ContentLength)
+		return partOf(r, req)
 	}
 	return source{}, false
 }

@@ -122,6 +122,9 @@ func (c *Call) start(asks bool, span string) {
 	}
 	if source, ok := atHand(req); ok {
 		c.atHand = true
+		if within, ok := tracked(req.Body); ok { // in dispatch: the transport looks through one that it has put around a body, not through two, and would read a file itself
+			c.sent.Body = within
+		}
 		h.Parts = s.part(spool.PartRequest, source.peek(&s.bytes, budget), int64(source.length()), true)
 		c.lost = c.hook.Handler.Record(c.invocation, &h, s.data...)
 		return

@@ -44,26 +44,28 @@ func TestAFileIsSentByTheSystem(t *testing.T) {
 	}
 	defer odd.Close()
 	for _, c := range []struct {
-		name   string
-		body   io.ReadCloser
-		from   int64
-		length int64
-		same   bool
+		name     string
+		body     io.ReadCloser
+		from     int64
+		length   int64
+		encoding []string
+		same     bool
 	}{
-		{"whole", f, 0, 10, true},
-		{"from where it is", f, 4, 6, true},
-		{"not to its end", f, 4, 2, true},
-		{"with its Close hidden", io.NopCloser(f), 4, 6, true},
-		{"of unknown length", f, 0, -1, false},
-		{"shorter than announced", f, 4, 7, false},
-		{"not on a disk", odd, 0, 4, false},
+		{"whole", f, 0, 10, nil, true},
+		{"from where it is", f, 4, 6, nil, true},
+		{"not to its end", f, 4, 2, nil, true},
+		{"with its Close hidden", io.NopCloser(f), 4, 6, nil, true},
+		{"of unknown length", f, 0, -1, nil, false},
+		{"in chunks", f, 0, 4, []string{"chunked"}, false}, // whatever is announced
+		{"shorter than announced", f, 4, 7, nil, false},
+		{"not on a disk", odd, 0, 4, nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := f.Seek(c.from, io.SeekStart); err != nil {
 				t.Fatal(err)
 			}
 			h, _ := newHook(t, nil)
-			sent, call := Begin(h, &http.Request{Method: http.MethodPut, URL: &url.URL{Scheme: "http", Host: "peer"}, Body: c.body, ContentLength: c.length}, nil)
+			sent, call := Begin(h, &http.Request{Method: http.MethodPut, URL: &url.URL{Scheme: "http", Host: "peer"}, Body: c.body, ContentLength: c.length, TransferEncoding: c.encoding}, nil)
 			if call == nil || (sent.Body == c.body) != c.same {
 				t.Errorf("sent as %T", sent.Body)
 			}

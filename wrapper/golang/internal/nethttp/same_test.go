@@ -95,6 +95,7 @@ func scenes(t *testing.T) []scene {
 		}), "POST /echo 200 >2000 <2000"},
 		{"a file of a length", func(c *http.Client, url string) string { return sendFile(t, c, url, body, 500) }, "POST /echo >1500 200 <1500"},
 		{"a file that is too short", func(c *http.Client, url string) string { return sendFile(t, c, url, body[:1000], 0) }, "POST /echo >1000 error…"},
+		{"a file that is not to be read", func(c *http.Client, url string) string { return sendUnreadable(t, c, url) }, "POST /echo >0/10 error…"},
 		{"nothing to send", post(func() io.Reader { return http.NoBody }), "POST /echo 200"},
 		{"more than is kept", func(c *http.Client, url string) string {
 			return tell(c.Post(url+"/echo", "a/b", strings.NewReader(strings.Repeat("x", 50000))))
@@ -188,6 +189,23 @@ func sendFile(t *testing.T, c *http.Client, url, content string, from int64) str
 	req, _ := http.NewRequest("POST", url+"/echo", f)
 	req.ContentLength = 2000 - from
 	return tell(c.Do(req))
+}
+
+// sendUnreadable fails to send a file, with an error that tells whether the system was to send it.
+func sendUnreadable(t *testing.T, c *http.Client, url string) string {
+	f, err := os.OpenFile(filepath.Join(t.TempDir(), "file"), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Error(err)
+	}
+	if _, err := f.WriteString("0123456789"); err != nil {
+		t.Error(err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		t.Error(err)
+	}
+	req, _ := http.NewRequest("POST", url+"/echo", f)
+	req.ContentLength = 10
+	return strings.ReplaceAll(tell(c.Do(req)), f.Name(), "file")
 }
 
 type valueKey struct{}
