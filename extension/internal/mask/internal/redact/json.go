@@ -20,6 +20,8 @@ const (
 	alternates                   // names and values follow each other in it; with secretName, the next text is a secret value
 	versioned                    // it has an apiVersion, so its kind may come behind its data
 	secretKind                   // its kind is Secret: its data are
+	patched                      // it has an operation, so it may be one of a JSON Patch
+	secretPath                   // a member of it has a secret key as the path: in a patch, the member called value is secret
 )
 
 // What the grammar expects next.
@@ -186,7 +188,9 @@ func (r *reader) readKey() {
 	}
 	r.i, r.keyAt, r.next = end, i, aColon
 	switch {
-	case r.key&(isValue|isOperand|isVersion|isData) == 0:
+	case r.key&(isValue|isOperand|isVersion|isData|isPatch) == 0:
+	case r.key&isPatch != 0 && len(r.w.stack) > r.base:
+		r.setTop(r.top | patched)
 	case r.key&isVersion != 0 && len(r.w.stack) > r.base:
 		r.setTop(r.top | versioned)
 	case r.key&isData != 0:
@@ -229,8 +233,8 @@ func (r *reader) readText() {
 	if r.top&namesAbove != 0 {
 		level--
 	}
-	if whole && level >= r.base && r.names(r.key, r.top&namesAbove != 0, r.e.in[i+1:last], escaped) {
-		r.w.stack[level] |= secretName
+	if whole && level >= r.base {
+		r.w.stack[level] |= r.names(r.key, r.top&namesAbove != 0, r.e.in[i+1:last], escaped)
 		r.top = r.w.stack[len(r.w.stack)-1]
 	}
 }
@@ -276,7 +280,7 @@ func (r *reader) inherited() flags {
 	switch {
 	case r.key&hides != 0 && r.key&numbers != 0:
 		hide |= hideText
-	case r.key&hides != 0, r.key&isData != 0 && r.top&secretKind != 0, r.top&secretName != 0 && (r.key&(isValue|isOperand) != 0 || r.top&alternates != 0):
+	case r.key&hides != 0, r.key&isData != 0 && r.top&secretKind != 0, r.top.named() && (r.key&(isValue|isOperand) != 0 || r.top&alternates != 0):
 		hide |= hideAll
 	}
 	return hide
@@ -304,18 +308,6 @@ func (w *work) judgeQuoted(key []byte, escaped bool) verdict {
 	v := w.judge(w.plain[from:])
 	w.plain = w.plain[:from]
 	return v
-}
-
-// followQuoted follows a key that may be written with escapes.
-func (w *work) followQuoted(from int32, key []byte, escaped bool) (to int32, hit bool) {
-	if !escaped {
-		return w.follow(from, key)
-	}
-	at := len(w.plain)
-	w.plain = unescape(w.plain, key)
-	to, hit = w.follow(from, w.plain[at:])
-	w.plain = w.plain[:at]
-	return to, hit
 }
 
 // jsonString hides secrets in the content of a string. One that holds escapes is read without them, whatever is in it, and written again if

@@ -33,6 +33,8 @@ const (
 	isVersion                        // of a format of Kubernetes
 	isKind                           // of what Kubernetes has: in a Secret, the data are
 	isData                           // these are the data
+	isPatch                          // in JSON, it makes an object an operation of a JSON Patch (RFC 6902), or of SCIM (RFC 7644)
+	isPath                           // in which this names what the value beside it is
 	anything     verdict = 0
 )
 
@@ -88,10 +90,10 @@ func newKeyRules(o Options) keyRules {
 	for _, word := range strings.Fields("authorization cookie cookies setcookie") {
 		add(word, toLine)
 	}
-	for _, word := range strings.Fields("name key k label parametername parameterkey headername fieldname attributename variable param field property header") {
+	for _, word := range strings.Fields("name key k label parametername parameterkey headername fieldname attributename variable param field property header column " + pairedNames) {
 		add(word, isName)
 	}
-	for _, word := range strings.Fields("value values parametervalue headervalue fieldvalue attributevalue stringvalue") {
+	for _, word := range strings.Fields("value values parametervalue headervalue fieldvalue attributevalue stringvalue " + pairedValues) {
 		add(word, isValue)
 	}
 	for _, word := range strings.Fields("v val text string content") {
@@ -101,6 +103,8 @@ func newKeyRules(o Options) keyRules {
 		add(word, isExpression)
 	}
 	add("id", isID)
+	add("op", isPatch)
+	add("path", isPath)
 	if o.Preset != Off {
 		add("apiversion", isVersion)
 		add("kind", isKind)
@@ -309,7 +313,7 @@ func (k *keyRules) add(v, word verdict, whole, end bool) verdict {
 		}
 	}
 	if whole {
-		v |= word & (isName | isValue | behind | isExpression | isNames | isOperand | isID | isPairs | isVersion | isKind | isData | ifDrawn | ifLong)
+		v |= word & (isName | isValue | behind | isExpression | isNames | isOperand | isID | isPairs | isPatch | isPath | isVersion | isKind | isData | ifDrawn | ifLong)
 	}
 	return v
 }

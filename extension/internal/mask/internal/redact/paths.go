@@ -204,3 +204,15 @@ func isAttributeType(key []byte) bool {
 	}
 	return false
 }
+
+// followQuoted follows a key that may be written with escapes.
+func (w *work) followQuoted(from int32, key []byte, escaped bool) (to int32, hit bool) {
+	if !escaped {
+		return w.follow(from, key)
+	}
+	at := len(w.plain)
+	w.plain = unescape(w.plain, key)
+	to, hit = w.follow(from, w.plain[at:])
+	w.plain = w.plain[:at]
+	return to, hit
+}

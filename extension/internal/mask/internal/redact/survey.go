@@ -1,17 +1,36 @@
 package redact
 
-// names tells whether a text says that what stands beside it is secret: as a name, in an expression, or among the names of one.
-func (r *reader) names(key verdict, among bool, text []byte, escaped bool) bool {
+import (
+	"bytes"
+	"strings"
+)
+
+// names gives what a text says of what stands beside it, whether it is secret: as a name, in an expression, or among the names of one, or as the path of a patch.
+func (r *reader) names(key verdict, among bool, text []byte, escaped bool) flags {
+	secret := false
 	switch {
 	case key&isExpression != 0:
-		return r.w.mentions(text)
+		secret = r.w.mentions(text)
 	case key&isName != 0 || among:
-		return r.w.judgeQuoted(text, escaped)&hides != 0
+		secret = r.w.judgeQuoted(text, escaped)&hides != 0
 	case key&isID != 0 && !escaped && isWords(text): // most ids are none, and nobody sees them twice
-		return r.w.judge(text)&hides != 0
+		secret = r.w.judge(text)&hides != 0
+	case key&isPath != 0 && len(text) < maxPatchPath && r.w.mentions(text):
+		return secretPath
 	}
-	return false
+	if secret {
+		return secretName
+	}
+	return 0
 }
+
+// named tells whether the value in a container is secret by what stands beside it.
+func (f flags) named() bool {
+	return f&secretName != 0 || f&(patched|secretPath) == patched|secretPath
+}
+
+// maxPatchPath is how long the path of a patch may be.
+const maxPatchPath = 2 * maxLookBack
 
 // isWords tells whether an id can be the name of something: short, and without digits.
 func isWords(id []byte) bool {
@@ -75,18 +94,23 @@ func (r *reader) survey(i int) {
 			text := in[i+1 : contentEnd(end, whole)]
 			i = skipSpaces(in, end)
 			if i < len(in) && in[i] == ':' {
-				key = r.w.judgeQuoted(text, escaped)
+				if key = r.w.judgeQuoted(text, escaped); key&isPatch != 0 {
+					found(top, patched)
+				}
 				i++
 				continue
 			}
 			if key&isKind != 0 && isSecretKind(text) {
 				found(top, secretKind)
 			}
-			if whole && r.names(key, open[top].names(), text, escaped) {
+			if !whole {
+				continue
+			}
+			if what := r.names(key, open[top].names(), text, escaped); what != 0 {
 				if open[top].names() {
 					top--
 				}
-				found(top, secretName)
+				found(top, what)
 			}
 			continue
 		case '{', '[':
@@ -106,4 +130,43 @@ func (r *reader) survey(i int) {
 	}
 	r.w.steps += i - from
 	r.w.ahead.surveyed = i
+}
+
+// nameFollows tells whether the next member behind a value's end says that the value is secret: 'value': 'x', 'name': 'password'.
+func (w *work) nameFollows(in []byte, i int) bool {
+	const between = " \t\r\n,;'\"`\\"
+	for i < len(in) && strings.IndexByte(between, in[i]) >= 0 {
+		i++
+	}
+	begin := i
+	for i < len(in) && i-begin < maxLookBack && isKeyChar(in[i]) {
+		i++
+	}
+	if i == begin || w.judge(in[begin:i])&isName == 0 {
+		return false
+	}
+	mark := false
+	for i < len(in) && (strings.IndexByte(between, in[i]) >= 0 || in[i] == ':' || in[i] == '=' || in[i] == '>') {
+		mark = mark || in[i] == ':' || in[i] == '='
+		i++
+	}
+	begin = i
+	for i < len(in) && i-begin < maxLookBack && isKeyChar(in[i]) {
+		i++
+	}
+	return mark && w.judge(in[begin:i])&hides != 0
+}
+
+// patch looks at a path that begins at at, behind the mark at i: in an operation of a JSON Patch, in text that is no JSON as a whole, it is the name of a value.
+func (w *work) patch(in []byte, s *scan, i, at int) {
+	before := in[max(s.begin, i-maxLookBack):i]
+	w.steps += len(before)
+	op := bytes.LastIndex(before, []byte("op"))
+	if op <= 0 || op+len("op") >= len(before) || isKeyChar(before[op-1]) || isKeyChar(before[op+len("op")]) {
+		return
+	}
+	from, to := value(in[:min(len(in), at+maxPatchPath)], at, false)
+	if w.steps += to - at; w.mentions(in[from:to]) {
+		s.named = to + maxNameToValue
+	}
 }

@@ -176,10 +176,14 @@ func (w *work) assigned(e *edit, s *scan, i int) int {
 			return end
 		}
 	}
-	if !secret && v&(isName|isValue|isExpression|isNames|isOperand) == 0 || !secret && v&isOperand != 0 && !s.operands || !secret && v&behind != 0 && i >= s.named {
+	if !secret && v&(isName|isPath|isValue|isExpression|isNames|isOperand) == 0 || !secret && v&isOperand != 0 && !s.operands || !secret && v&behind != 0 && i >= s.named {
 		return i + 1
 	}
 	at := valueAt(in, i+1)
+	if !secret && v&isPath != 0 {
+		w.patch(in, s, i, at)
+		return i + 1
+	}
 	if secret && in[i] == ':' {
 		at = valueBelow(in, at)
 	}
@@ -251,31 +255,6 @@ func (w *work) column(e *edit, s *scan, i int) int {
 	}
 	e.hide(from, to)
 	return to
-}
-
-// nameFollows tells whether the next member behind a value's end says that the value is secret: 'value': 'x', 'name': 'password'.
-func (w *work) nameFollows(in []byte, i int) bool {
-	const between = " \t\r\n,;'\"`\\"
-	for i < len(in) && strings.IndexByte(between, in[i]) >= 0 {
-		i++
-	}
-	begin := i
-	for i < len(in) && i-begin < maxLookBack && isKeyChar(in[i]) {
-		i++
-	}
-	if i == begin || w.judge(in[begin:i])&isName == 0 {
-		return false
-	}
-	mark := false
-	for i < len(in) && (strings.IndexByte(between, in[i]) >= 0 || in[i] == ':' || in[i] == '=' || in[i] == '>') {
-		mark = mark || in[i] == ':' || in[i] == '='
-		i++
-	}
-	begin = i
-	for i < len(in) && i-begin < maxLookBack && isKeyChar(in[i]) {
-		i++
-	}
-	return mark && w.judge(in[begin:i])&hides != 0
 }
 
 // option hides the value of --secret value on a command line. What else begins with dashes may be a private key.

@@ -50,9 +50,17 @@ const keysOfData = `
 	prefix image photo picture avatar video audio media asset upload download attachment thumbnail source src destination dest target input output result
 	message event topic idempotency deduplication dedup dedupe correlation ordering order concurrency lock binding job task request response
 	start last evaluated next previous prev end first min max page cursor from to search query id value date region country city
-	tag label parameter param header field attribute property setting config configuration preference option variable metric dimension feature flag experiment
+	tag label parameter param header field attribute property setting config configuration meta metadata preference option variable metric dimension feature flag experiment
 	variant translation i18n locale language text string title error reason status state type category template theme component widget enum map dict dictionary json
 	env context resource issue ticket epic name hot shortcut arrow enter modifier alt ctrl shift public pub kms verifying publishable site websocket route`
+
+// pairedNames and pairedValues are keys of members that say what a value is, and of those values: of options, settings, rows of a table.
+const (
+	pairedNames = `optionname optionkey settingname settingkey propertyname propertykey configname configkey envname envkey varname variablename columnname
+	metaname metakey`
+	pairedValues = `optionvalue settingvalue propertyvalue configvalue envvalue varvalue variablevalue columnvalue metavalue
+	newvalue oldvalue currentvalue defaultvalue`
+)
 
 // keysOfEither stand before a last word "key" whose values are hidden that look drawn at random: a routing key is a credential at PagerDuty and the name of a route
 // in AMQP, a project key one at many and four letters in Jira.
