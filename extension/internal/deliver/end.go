@@ -207,6 +207,7 @@ func (d *Lanes) write(ctx context.Context, p place, written map[[sha256.Size]byt
 			}
 			d.waits(p.item, had-max(1, p.records))
 			if p.name != "" {
+				d.outbox.mark(p.item)
 				_ = d.outbox.write(p.item, 0) // else it is there twice, should the environment live on
 			}
 		}

@@ -15,11 +15,12 @@ import (
 //
 //	AFTERGLOW-OUTBOX/1 <exporter> <signal> <records> <born> <bytes> <sha256>\n<payload>
 //
-// born is in milliseconds since 1970, bytes the size of the payload, sha256 the first 16 bytes of its hash in hexadecimal. Its name tells exporter, signal
-// and born too, so that files of an earlier life can be put in order without being opened:
+// born is in milliseconds since 1970, bytes the size of the payload, sha256 the first 16 bytes of its hash in hexadecimal. Its name tells all but the last two
+// as well, so that files of an earlier life can be put in order without being opened, and counted although nobody can read them any more:
 //
-//	<born, 13 digits>-<count and random>[-asked].<exporter>.<signal>.otlp
+//	<born, 13 digits>-<count and random>[-<records>][-asked].<exporter>.<signal>.otlp
 //
+// A file that is written anew by each flush (Stash) has no records in its name, which would have to change with it.
 // asked: it was sent, and nobody heard the answer, so that it may have been accepted.
 const (
 	fileMark   = "AFTERGLOW-OUTBOX/"
@@ -50,7 +51,7 @@ func appendFile(b []byte, h head, payload []byte) []byte {
 	return append(b, payload...)
 }
 
-// parseFile reads one. With errDamaged the head may still be there: what it says of records is as good a count as any.
+// parseFile reads one. With errDamaged the head may still be there: what it says of records is better than nothing.
 func parseFile(b []byte) (h head, payload []byte, err error) {
 	line, payload, ok := bytes.Cut(b, []byte("\n"))
 	f := strings.Split(string(line[:min(len(line), longestHead)]), " ")
@@ -73,36 +74,34 @@ func parseFile(b []byte) (h head, payload []byte, err error) {
 	return h, payload, nil
 }
 
-func fileName(h head, random string) string {
-	return fmt.Sprintf("%013d-%s.%s.%s%s", max(0, h.born.UnixMilli()), random, h.exporter, h.signal, fileSuffix)
+// fileName tells no number of records where that is 0.
+func fileName(h head, random string, doubtful bool) string {
+	records, asked := "", ""
+	if h.records > 0 {
+		records = "-" + strconv.Itoa(h.records)
+	}
+	if doubtful {
+		asked = askedMark
+	}
+	return fmt.Sprintf("%013d-%s%s%s.%s.%s%s", max(0, h.born.UnixMilli()), random, records, asked, h.exporter, h.signal, fileSuffix)
 }
 
-// parseFileName reads what a name tells, which is all but the number of records.
-func parseFileName(name string) (h head, ok bool) {
+// parseFileName reads what a name tells.
+func parseFileName(name string) (h head, random string, doubtful, ok bool) {
 	f := strings.Split(name, ".")
 	if len(f) != 4 || "."+f[3] != fileSuffix {
-		return head{}, false
+		return head{}, "", false, false
 	}
-	digits, random, ok := strings.Cut(f[0], "-")
+	first, doubtful := strings.CutSuffix(f[0], askedMark)
+	digits, rest, _ := strings.Cut(first, "-")
+	random, count, _ := strings.Cut(rest, "-")
 	born, err := strconv.ParseInt(digits, 10, 64)
-	if !ok || err != nil || random == "" || f[1] == "" || f[2] == "" {
-		return head{}, false
+	if err != nil || random == "" || f[1] == "" || f[2] == "" {
+		return head{}, "", false, false
 	}
-	return head{exporter: f[1], signal: f[2], born: time.UnixMilli(born)}, true
-}
-
-// isAsked tells whether a file's name says that its request was sent, and nobody heard the answer.
-func isAsked(name string) bool {
-	first, _, _ := strings.Cut(name, ".")
-	return strings.HasSuffix(first, askedMark)
-}
-
-// asked gives a file's name as it tells so, or does not.
-func asked(name string, doubtful bool) string {
-	first, rest, _ := strings.Cut(name, ".")
-	first = strings.TrimSuffix(first, askedMark)
-	if doubtful {
-		first += askedMark
+	records, err := strconv.ParseUint(count, 10, 31)
+	if err != nil {
+		records = 0 // there is none, or it is no number of ours
 	}
-	return first + "." + rest
+	return head{exporter: f[1], signal: f[2], records: int(records), born: time.UnixMilli(born)}, random, doubtful, true
 }

@@ -173,7 +173,6 @@ func (d *Lanes) expire(now time.Time) {
 	for l := range d.all() {
 		for _, it := range slices.Clone(l.items) {
 			if now.Sub(it.born) > d.o.Age { // a clock that was set back makes nothing old
-				d.outbox.count(it)
 				l.lose(LossOutboxAge, it)
 			}
 		}
@@ -349,7 +348,6 @@ func (d *Lanes) bound() {
 			p.lane.lose(LossQueueFull, p.item)
 		case p.name != "" && (disk > d.o.Bytes || files > mostFiles):
 			disk, files = disk-p.size, files-1
-			d.outbox.count(p.item)
 			p.lane.lose(LossOutboxFull, p.item)
 		}
 	}

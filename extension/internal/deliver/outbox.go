@@ -64,7 +64,7 @@ func (o outbox) open() ([]*item, error) {
 			_ = os.Remove(o.path(name)) // if it stays, it is in nobody's way
 			continue
 		}
-		h, ok := parseFileName(name)
+		h, _, doubtful, ok := parseFileName(name)
 		if !ok {
 			continue
 		}
@@ -72,7 +72,9 @@ func (o outbox) open() ([]*item, error) {
 		if err != nil || !info.Mode().IsRegular() || !isOurs(info) || info.Size() == int64(len(gone)) {
 			continue // a link, a pipe, a directory, somebody else's: nothing that was written here; or what remove left
 		}
-		items = append(items, &item{head: h, name: name, size: blocks(info.Size()), doubtful: isAsked(name)})
+		it := &item{head: h, name: name, size: blocks(info.Size()), doubtful: doubtful}
+		o.count(it)
+		items = append(items, it)
 	}
 	slices.SortFunc(items, func(a, b *item) int { return strings.Compare(a.name, b.name) })
 	return items, err
@@ -127,7 +129,7 @@ func (o outbox) names() (names []string, err error) {
 func (o outbox) write(it *item, n int) error {
 	name := it.name
 	if name == "" {
-		name = asked(fileName(it.head, fmt.Sprintf("%06d%s", n, rand.Text()[:8])), it.doubtful)
+		name = fileName(it.head, random(n), it.doubtful)
 	}
 	b := appendFile(make([]byte, 0, longestHead+len(it.payload)), it.head, it.payload)
 	if err := o.put(name, b); err != nil {
@@ -138,10 +140,18 @@ func (o outbox) write(it *item, n int) error {
 	return nil
 }
 
-// mark has the name of an item's file tell whether it is doubtful. Where that cannot be, what goes with it in the next life may arrive twice as well.
+// random is the part of a name that no other file has.
+func random(n int) string { return fmt.Sprintf("%06d%s", n, rand.Text()[:8]) }
+
+// mark has the name of an item's file tell how many records it has, and whether it is doubtful. Where that cannot be, what goes with it in the next life may
+// arrive twice as well.
 func (o outbox) mark(it *item) {
-	name := asked(it.name, it.doubtful)
-	if it.name == "" || name == it.name || os.Rename(o.path(it.name), o.path(name)) != nil {
+	_, random, _, ok := parseFileName(it.name)
+	if !ok {
+		return // it has none
+	}
+	name := fileName(it.head, random, it.doubtful)
+	if name == it.name || os.Rename(o.path(it.name), o.path(name)) != nil {
 		return
 	}
 	it.name = name
@@ -182,9 +192,9 @@ func (o outbox) try(name string, b []byte) error {
 	return nil
 }
 
-// count reads how many records an item has, if nobody knows yet and its file can tell.
+// count reads how many records an item has if its file's name does not tell.
 func (o outbox) count(it *item) {
-	if it.records > 0 || it.name == "" {
+	if it.records > 0 {
 		return
 	}
 	f, err := o.regular(it.name)
@@ -197,7 +207,8 @@ func (o outbox) count(it *item) {
 	it.records = h.records
 }
 
-// load reads an item's payload. Its number of records is known then, if the file's first line can be read.
+// load reads an item's payload. Its number of records is that of the first line then: the name has another one if the process was killed between changing the
+// two. Of a file that is damaged the name is believed.
 func (o outbox) load(it *item) error {
 	if it.payload != nil || it.name == "" {
 		return nil
@@ -207,7 +218,7 @@ func (o outbox) load(it *item) error {
 		return err
 	}
 	h, payload, err := parseFile(b)
-	if h.records > 0 {
+	if h.records > 0 && (err == nil || it.records == 0) {
 		it.records = h.records
 	}
 	if err == nil && (h.exporter != it.exporter || h.signal != it.signal) {

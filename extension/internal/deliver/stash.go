@@ -17,9 +17,10 @@ func (d *Lanes) Stash(b Batch) {
 		it := l.stash[b.Signal]
 		if it == nil {
 			it = &item{head: head{exporter: l.Name, signal: b.Signal, born: wall(time.Now())}}
+			d.files++
+			it.name = fileName(it.head, random(d.files), false) // without records: it stays, and they change
 		}
 		it.records, it.payload = b.Records, b.Payload
-		d.files++
 		if err := d.outbox.write(it, d.files); err != nil {
 			it.payload = nil
 			d.complain(err)
