@@ -15,6 +15,7 @@ func lossRows() []row {
 	const outbox = spoolDir + "-outbox"
 	untold := setting{options: func(o *lambdalocal.Options) { o.NoTelemetry = true }}
 	old := setting{options: untold.options, env: map[string]string{"AFTERGLOW_OUTBOX_AGE": "1s"}}
+	small := setting{env: map[string]string{"AFTERGLOW_FLUSH": "end", "AFTERGLOW_LIMIT_BATCH_BYTES": "16384"}}
 	return []row{
 		{name: "refused, and killed before it is told", does: "The collector answers 400 once. Before there is anything that could tell of that, Lambda kills the extension with the function.",
 			set: untold, judge: deaf, meant: waited, lost: []string{"refused"}, story: func(s *stage) {
@@ -94,6 +95,15 @@ func lossRows() []row {
 				alone(s)
 				s.records = 0
 			}},
+		{name: "an outage, killed, and no end of it", does: "The collector answers 503 to everything, and the function is killed: what waits is more than one request, and most of it is read by nobody after that.",
+			set: small, lost: []string{"undelivered"}, story: unread},
+		{name: "an outage, killed, and the outbox deleted", does: "The same, and then the function deletes the outbox and the collector is back.",
+			set: small, lost: []string{"outbox-gone"}, story: func(s *stage) {
+				unread(s)
+				s.invoke(step{"remove", outbox})
+				s.collector.Otherwise(otlptest.Answer{})
+				s.busy(2)
+			}},
 		{name: "deadlines by another clock", does: "Every deadline that Lambda gives was an hour ago, by the function's clock.",
 			set: setting{between: &between{event: func(event map[string]any) {
 				if _, has := event["deadlineMs"]; has {
@@ -114,7 +124,18 @@ func alone(s *stage) {
 	s.invoke(get("/a"), step{"kill"})
 	s.collector.Otherwise(otlptest.Answer{})
 	s.busy(3)
-	s.records = 2 * 4
+	s.records, s.open = 2*4, 0
+}
+
+// unread is the story of an outbox that is larger than one request, in an outage that goes on after the function is killed: its next process reads the first file alone.
+func unread(s *stage) {
+	s.collector.Otherwise(otlptest.Answer{Status: 503})
+	s.begin()
+	for range 8 {
+		s.invoke(post("/a", 32000), post("/b", 32000), get("/bytes/32000"))
+	}
+	s.invoke(get("/a"), step{"kill"})
+	s.busy(1)
 }
 
 // eachCounted asserts that metrics count each invocation once.

@@ -60,6 +60,7 @@ type stage struct {
 
 	calls   []call // made of the function, in their order
 	records int    // that the hooks made, but for those of files that the row wrote
+	open    int    // spans that have one of them
 
 	mu      sync.Mutex
 	lines   []lambdalocal.Line
@@ -206,7 +207,8 @@ func (s *stage) said(source lambdalocal.Source) []string {
 // invoke has the function do something and waits until everybody is done with it.
 func (s *stage) invoke(steps ...step) {
 	s.Helper()
-	s.records += recordsOf(steps) // without a hook, the row's own files say as much of the invocation itself
+	records, open := recordsOf(steps)
+	s.records, s.open = s.records+records, s.open+open // without a hook, the row's own files say as much of the invocation itself
 	event := eventOf(len(s.calls), steps)
 	result := invoke(s.T, s.env, len(s.calls), event)
 	s.calls = append(s.calls, call{event, result})

@@ -51,7 +51,7 @@ func appendFile(b []byte, h head, payload []byte) []byte {
 	return append(b, payload...)
 }
 
-// parseFile reads one. With errDamaged the head may still be there: what it says of records is better than nothing.
+// parseFile reads one. With errDamaged the head may still be there: what it says of records is better than nothing (count).
 func parseFile(b []byte) (h head, payload []byte, err error) {
 	line, payload, ok := bytes.Cut(b, []byte("\n"))
 	f := strings.Split(string(line[:min(len(line), longestHead)]), " ")

@@ -208,7 +208,7 @@ func (o outbox) count(it *item) {
 }
 
 // load reads an item's payload. Its number of records is that of the first line then: the name has another one if the process was killed between changing the
-// two. Of a file that is damaged the name is believed.
+// two.
 func (o outbox) load(it *item) error {
 	if it.payload != nil || it.name == "" {
 		return nil
@@ -218,9 +218,6 @@ func (o outbox) load(it *item) error {
 		return err
 	}
 	h, payload, err := parseFile(b)
-	if h.records > 0 && (err == nil || it.records == 0) {
-		it.records = h.records
-	}
 	if err == nil && (h.exporter != it.exporter || h.signal != it.signal) {
 		err = errDamaged
 	}
@@ -228,6 +225,9 @@ func (o outbox) load(it *item) error {
 		return err
 	}
 	it.payload = payload
+	if h.records > 0 {
+		it.records = h.records
+	}
 	return nil
 }
 

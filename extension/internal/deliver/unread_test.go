@@ -182,7 +182,8 @@ func TestAStashedFileKeepsItsName(t *testing.T) {
 		t.Errorf("files %q, then %q", had, got)
 	}
 	s.reset()
-	s.flush(false)
+	s.open() // and nothing is read
+	s.wait()
 	if got := fmt.Sprint(s.Untold(false)); got != "[{metrics 9 0}]" {
 		t.Errorf("%s are untold", got)
 	}
