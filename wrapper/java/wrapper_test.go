@@ -1,11 +1,14 @@
 package java
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // TestExecWrapper: the agent comes behind the program, and only one that the virtual machine can open, which does not start with any other.
@@ -82,6 +85,36 @@ func TestExecWrapperLeavesModulesToJava(t *testing.T) {
 				out, err := cmd.CombinedOutput()
 				if want := c.want + filepath.Join(root, "java", jarName); err != nil || string(out) != want {
 					t.Errorf("got %s, %v; want %s", out, err, want)
+				}
+			})
+		}
+	}
+}
+
+// TestExecWrapperReadsFilesOnly: the runtime starts as if there were no hook where a directory stands in its place, or a pipe, which would be waited for.
+func TestExecWrapperReadsFilesOnly(t *testing.T) {
+	const patience = 20 * time.Second
+	for name, put := range map[string]func(path string) error{
+		"directory": func(path string) error { return os.Mkdir(path, 0o700) },
+		"pipe":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+	} {
+		for execution, file := range map[string]string{"nodejs22.x": "node/start.cjs", "java21": "java/" + jarName, "dotnet9": "dotnet/afterglow-start.dll"} {
+			t.Run(name+"/"+execution, func(t *testing.T) {
+				root := t.TempDir()
+				write(t, filepath.Join(root, "exec-wrapper"), read(t, "../exec-wrapper"))
+				if err := os.Mkdir(filepath.Join(root, filepath.Dir(file)), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := put(filepath.Join(root, file)); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				cmd := exec.CommandContext(ctx, "sh", filepath.Join(root, "exec-wrapper"), "printenv")
+				cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "AWS_EXECUTION_ENV=AWS_Lambda_" + execution}
+				out, err := cmd.CombinedOutput()
+				if err != nil || strings.Contains(string(out), root) || strings.Contains(string(out), "afterglow:") {
+					t.Errorf("got %s, %v; want the environment as it was", out, err)
 				}
 			})
 		}
