@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -286,6 +287,19 @@ func TestLosses(t *testing.T) {
 				t.Errorf("%v, want %v", spooled(t, h), c.want)
 			}
 		})
+	}
+}
+
+// TestLossesAreSaidWhenTheyAreTwiceAsMany: not after each invocation of a function whose spool cannot be written.
+func TestLossesAreSaidWhenTheyAreTwiceAsMany(t *testing.T) {
+	h := start(t, nil)
+	text := said(t, func() {
+		for records := range int64(9) {
+			h.Handler.spool.complain(records)
+		}
+	})
+	if got := strings.Join(regexp.MustCompile(`\d+`).FindAllString(text, -1), " "); got != "1 2 4 8" {
+		t.Errorf("said %s", text)
 	}
 }
 
