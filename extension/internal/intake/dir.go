@@ -22,6 +22,7 @@ type file struct {
 	size  int64
 	whole bool // nobody will append to it any more
 	past  bool // of an earlier life of the environment
+	left  bool // whole because its process is gone
 }
 
 // Names reads the names of the spool's files: at most MaxNames, among at most MaxEntries of whatever is in the directory. A directory that is
@@ -104,10 +105,12 @@ func (in *Intake) look(final bool) (files []file, crowded bool) {
 		}
 	}
 	in.join.growing = map[string]bool{}
-	orphans := in.orphanageOf(all, full)
+	left := orphans{in: in, all: all, full: full}
 	for _, f := range all {
 		key := keyOf(f.name)
-		f.whole = final || f.past || f.name.State == spool.StateDone || !in.Concurrent && f.name.Number < newest[f.name.PID] || orphans.has(f.name)
+		f.whole = final || f.past || f.name.State == spool.StateDone || !in.Concurrent && f.name.Number < newest[f.name.PID]
+		f.left = !f.whole && left.has(f.name)
+		f.whole = f.whole || f.left
 		if !f.whole {
 			in.join.growing[f.name.Invocation] = true
 		}
@@ -243,6 +246,9 @@ func (in *Intake) take(f file) bool {
 		delete(in.broken, key)
 		delete(in.progress, key)
 		delete(in.seen, key)
+	}
+	if f.left {
+		in.join.left[life{pid: f.name.PID}] = true // calls without an end have none
 	}
 	in.count(f, r)
 	return true

@@ -22,6 +22,7 @@ type joiner struct {
 	environment environment
 	hooked      event.Process   // the process that last told of an invocation
 	growing     map[string]bool // invocations with a file that may still grow
+	left        map[life]bool   // processes that are gone, as this round found
 
 	drafts []*draft
 	latest map[draftKey]*draft
@@ -104,7 +105,7 @@ type placedLoss struct {
 func newJoiner() joiner {
 	return joiner{
 		memory: newMemory(), past: map[string]*attempt{},
-		latest: map[draftKey]*draft{}, inits: map[life]*draft{}, open: map[callKey]*openCall{},
+		latest: map[draftKey]*draft{}, inits: map[life]*draft{}, open: map[callKey]*openCall{}, left: map[life]bool{},
 	}
 }
 

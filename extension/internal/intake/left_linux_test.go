@@ -56,6 +56,10 @@ func TestFilesThatChildrenLeft(t *testing.T) {
 		want       []string
 	}{
 		{"with its invocation", false, []step{announce("A"), parent("A"), child("A", gone), collect, list}, []string{"A c", "files:"}},
+		{
+			"in the middle of a call, whose end nobody can write any more", false,
+			[]step{announce("A"), parent("A"), write(fmt.Sprintf("A.%d.1.open", gone), process(gone), call("A", "c")), collect, list}, []string{"A c(open)", "files:"},
+		},
 		{"its invocation goes on", false, []step{announce("A"), child("A", gone), collect, list, parent("A"), collect, list}, []string{"nothing", stays("A", gone), "A c", "files:"}},
 		{"it lives", false, []step{announce("A"), parent("A"), child("A", living), collect, list, announce("B"), parent("B"), collect, list}, []string{"A c", stays("A", living), "B", stays("A", living)}},
 		{

@@ -144,7 +144,7 @@ func (j *joiner) giveUp(final bool) {
 			continue // closed meanwhile
 		}
 		size := c.Request.Data.Len() + 64*len(c.RequestHeaders) + c.URL.Len()
-		if final || c.key.past || c.since != j.turn || j.failed(c) || held+size > MaxHeld {
+		if final || c.key.past || c.since != j.turn || j.left[c.key.life] || j.failed(c) || held+size > MaxHeld {
 			j.close(c)
 			continue
 		}
@@ -156,6 +156,7 @@ func (j *joiner) giveUp(final bool) {
 		keep = append(keep, c)
 	}
 	j.waiting = keep
+	clear(j.left)
 }
 
 // failed tells whether the invocation of a call is over and went wrong, so that its open calls are part of the story.
