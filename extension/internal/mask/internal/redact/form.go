@@ -19,10 +19,11 @@ func (w *work) form(e *edit, i, j int, cut Cut, depth int) {
 			w.formValue(e, i, end, lastCut(cut, end == j), depth)
 		} else {
 			key := decode(in[i : i+eq])
-			if w.judge(key)&leaks != 0 || len(key) > maxKey { // a document, whose equals sign is the one behind a key without a value
+			v := w.judge(key)
+			if v&leaks != 0 || len(key) > maxKey { // a document, whose equals sign is the one behind a key without a value
 				w.formValue(e, i, i+eq, 0, depth)
 			}
-			if !w.isSecretField(root, key, in[i+eq+1:end], &named) {
+			if !w.isSecretField(root, key, v, in[i+eq+1:end], &named) {
 				w.within(root, key, func() { w.formValue(e, i+eq+1, end, lastCut(cut, end == j), depth) })
 			} else if i+eq+1 < end {
 				e.hide(i+eq+1, end)
@@ -32,14 +33,14 @@ func (w *work) form(e *edit, i, j int, cut Cut, depth int) {
 	}
 }
 
-// isSecretField tells whether the value of a field is secret by its key or by a path, or by how it looks behind this key.
-func (w *work) isSecretField(root int32, key, value []byte, named *pairs) bool {
+// isSecretField tells whether the value of a field is secret by its key, of which the verdict is v, or by a path, or by how it looks behind this key.
+func (w *work) isSecretField(root int32, key []byte, v verdict, value []byte, named *pairs) bool {
 	if root != nowhere {
 		if _, hit := w.followField(root, key); hit {
 			return true
 		}
 	}
-	switch v := w.judge(key); {
+	switch {
 	case v&(hides|ifDrawn|ifLong|holdsValue) == 0:
 		return false
 	case v&hides != 0:

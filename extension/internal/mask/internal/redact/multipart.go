@@ -88,8 +88,8 @@ func (w *work) part(e *edit, i, j int, cut Cut, depth int) {
 	}
 	name, root := partName(in[i:i+header]), w.root()
 	defer w.forget(root)
-	piece := in[body:end]
-	if w.isSecretField(root, name, piece, new(pairs)) || w.isSecretField(root, extendedName(in[i:i+header]), piece, new(pairs)) {
+	piece, extended := in[body:end], extendedName(in[i:i+header])
+	if w.isSecretField(root, name, w.judge(name), piece, new(pairs)) || w.isSecretField(root, extended, w.judge(extended), piece, new(pairs)) {
 		if end > body {
 			e.hide(body, end)
 		}

@@ -77,6 +77,7 @@ func TestContent(t *testing.T) {
 		{"assignment with spaces", `SET password = 'hunter2' WHERE id = 7`, `SET password = '****' WHERE id = 7`},
 		{"colon", `password: hunter2, user: me`, `password: ****, user: me`},
 		{"header lines", "Host: h\r\nAuthorization: Bearer hunter2hunter2\r\nX: y", "Host: h\r\nAuthorization: ****\r\nX: y"},
+		{"header of a session", "X-Session: hunter2\r\nX: session: began", "X-Session: ****\r\nX: session: began"},
 		{"cookie line", "Cookie: a=hunter2; b=hunter2\r\nX: y", "Cookie: ****\r\nX: y"},
 		{"environment", "AWS_SECRET_ACCESS_KEY=hun/ter2+x=\nAWS_REGION=eu-west-1", "AWS_SECRET_ACCESS_KEY=****\nAWS_REGION=eu-west-1"},
 		{"connection string", "Server=db;User Id=sa;Password=hunter2,x;Database=d", "Server=db;User Id=sa;Password=****;Database=d"},

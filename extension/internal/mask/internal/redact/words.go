@@ -23,12 +23,12 @@ const secretWords = `
 
 // lastWords are hidden where they end a key: "db_pass" is one, "pass_rate" is not.
 const lastWords = `
-	pass newpass oldpass newpwd oldpwd sig hmac hmacsha accesssign apisign usercode privkey basicauth proxyauth httpauth smtpauth redisauth dbauth xauth
+	pass newpass oldpass newpwd oldpwd sig hmac hmacsha accesssign apisign usercode privkey basicauth proxyauth httpauth smtpauth redisauth dbauth xauth xsession
 	writekey integrationkey aeskey tlskey sslkey webhookkey enckey datakey walletkey fernetkey cryptokey jwtkey botkey applicationkey activationkey serialkey`
 
 // loneWords are hidden where they are the whole key: in "auth" Docker keeps user and password as base64, "sid" and "session" are ids of sessions, "sessions" and
-// "session_length" are not; some send it as X-Session.
-const loneWords = `auth authz sid session xsession`
+// "session_length" are not.
+const loneWords = `auth authz sid session`
 
 // longWords are hidden within a word as well: no other word holds them.
 const longWords = `password passwd passphrase apikey secretkey accesskey privatekey accesstoken authtoken refreshtoken sessiontoken creditcard cardnumber`
