@@ -59,27 +59,39 @@ func beforeColours(in []byte, begin, i int) int {
 	return i
 }
 
-// valueAt gives where the value behind a key's mark at i may begin: behind spaces, the other marks of => and ==, colours and comments.
-func valueAt(in []byte, i int) int {
+// valueAt gives where the value behind a key's mark at i may begin: behind spaces, the other marks of => and ==, colours, and comments, of which there are not more
+// than a few: keys may stand in them, and each would read all of those behind it.
+func (w *work) valueAt(in []byte, i int) int {
+	const mostComments = 4
+	from, comments := i, 0
 	for i < len(in) {
-		switch c := in[i]; c {
+		size := 0
+		switch in[i] {
 		case '=', '>', ' ', '\t':
-			i++
-			continue
+			size = 1
 		case escapeByte:
-			if size := colour(in[i:]); size > 0 {
-				i += size
-				continue
-			}
+			size = colour(in[i:])
 		case '/':
-			if rest := in[i:min(len(in), i+maxLookBack)]; bytes.HasPrefix(rest, []byte("/*")) {
-				if size := bytes.Index(rest, []byte("*/")); size >= 0 {
-					i += size + len("*/")
-					continue
-				}
+			if comments++; comments <= mostComments {
+				size = comment(in[i:min(len(in), i+maxLookBack)])
 			}
 		}
-		return i
+		if size == 0 {
+			break
+		}
+		i += size
 	}
+	w.steps += i - from
 	return i
+}
+
+// comment gives the length of a comment at the beginning of in; 0 if there is none.
+func comment(in []byte) int {
+	if !bytes.HasPrefix(in, []byte("/*")) {
+		return 0
+	}
+	if size := bytes.Index(in[len("/*"):], []byte("*/")); size >= 0 {
+		return len("/*") + size + len("*/")
+	}
+	return 0
 }

@@ -71,9 +71,12 @@ func (w *work) isCommand(in []byte, begin, i int, commands ...string) bool {
 // oracleUser hides user and password in a connection string of Oracle's drivers: jdbc:oracle:thin:scott/tiger@host, whose last colon is at i.
 func (w *work) oracleUser(e *edit, s *scan, i int) int {
 	in := e.in[:min(s.end, i+maxNames)]
-	at := -1
+	at, slash := -1, -1
 	end := i + 1
 	for ; end < len(in) && !isSpace(in[end]) && in[end] != '"' && in[end] != '\''; end++ {
+		if slash < 0 && in[end] == '/' {
+			slash = end
+		}
 		if in[end] == '@' {
 			at = end
 			if end+1 < len(in) && in[end+1] == '/' { // what is behind it is the host
@@ -82,6 +85,9 @@ func (w *work) oracleUser(e *edit, s *scan, i int) int {
 		}
 	}
 	w.steps += end - i
+	if at < 0 && slash > i+1 && end == s.end && s.cut&CutEnd != 0 {
+		at = end
+	}
 	if at <= i+1 || w.rules.tokens.on&URLs == 0 {
 		return i + 1
 	}

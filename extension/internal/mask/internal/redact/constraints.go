@@ -19,21 +19,22 @@ func (w *work) keyless(e *edit, s *scan, i int) int {
 		end--
 	}
 	before := in[max(s.begin, end-maxNames):end]
-	at := valueAt(in, i+1)
 	switch {
-	case in[i] == '=' && bytes.HasSuffix(before, []byte(")")) && at < s.end && in[at] == '(':
+	case in[i] == '=' && bytes.HasSuffix(before, []byte(")")):
+		at := w.valueAt(in, i+1)
+		tuple := at < s.end && in[at] == '('
+		if !tuple && !isLiteral(in, at) { // lower(token) = 'x'
+			return i + 1
+		}
 		if w.steps += len(before); !w.mentions(before[openingBracket(before):]) {
 			return i + 1
 		}
-		to := tupleEnd(in, at)
-		w.steps += to - at
-		e.hide(at, to)
-		return to
-	case in[i] == '=' && bytes.HasSuffix(before, []byte(")")) && isLiteral(in, at): // lower(token) = 'x'
-		if w.steps += len(before); !w.mentions(before[openingBracket(before):]) {
-			return i + 1
+		from, to := at, at
+		if tuple {
+			to = tupleEnd(in, at)
+		} else {
+			from, to = value(in, at, false)
 		}
-		from, to := value(in, at, false)
 		if w.steps += to - at; from < to {
 			e.hide(from, to)
 			return to
@@ -45,6 +46,7 @@ func (w *work) keyless(e *edit, s *scan, i int) int {
 		if w.steps += len(before); w.judge(name)&hides == 0 {
 			return i + 1
 		}
+		at := w.valueAt(in, i+1)
 		from, to := value(in, at, false)
 		if w.steps += to - at; from < to {
 			e.hide(from, to)

@@ -219,7 +219,12 @@ func (w *work) puttyKey(e *edit, i, j int) int {
 	if w.rules.tokens.on&PEM == 0 {
 		return i
 	}
-	from := i + indexAnyOr(in[i:j], "\r\n\\", j-i)
+	const longest = 16 // what is behind the name: a number
+	size := bytes.IndexAny(in[i:min(j, i+longest)], "\r\n\\")
+	if size < 0 || !isNumber(bytes.TrimSpace(in[i:i+size])) {
+		return i
+	}
+	from := i + size
 	to := from + indexOr(in[from:], '-', j-from)
 	for to < j && to > from && isLetterOrDigit(in[to-1]) {
 		to--

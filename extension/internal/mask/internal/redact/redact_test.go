@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A jwt, an access key id and the like, put together so that no scanner of repositories takes this file for a leak.
@@ -213,10 +214,22 @@ func TestHalfASecretAtACut(t *testing.T) {
 func TestShortenedJSON(t *testing.T) {
 	rules := New(Options{})
 	text := strings.Repeat("x ", shortened/2)
-	in := fmt.Sprintf(`{"a":"%s%s","b":"4111 1111 11","c":{"password":"hunter2"}}`, text, jwt[:15])
-	want := fmt.Sprintf(`{"a":"%s****","b":"4111 1111 11","c":{"password":"****"}}`, text)
-	if got := string(rules.Content([]byte(in), CutInside)); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	for in, want := range map[string]string{
+		jwt[:15]:                         "****",
+		"GET https://bob:Kq7ZwRx9T":      "GET https://****",
+		"GET https://h:8080":             "GET https://h:8080",
+		"GET https://bob:Kq7 from h":     "GET https://bob:Kq7 from h",
+		"GET http://[2001:db8::1]":       "GET http://[2001:db8::1]",
+		"jdbc:oracle:thin:bob/Kq7Z":      "jdbc:oracle:thin:****",
+		"jdbc:oracle:thin:bob/Kq7Z fail": "jdbc:oracle:thin:bob/Kq7Z fail",
+		"jdbc:oracle:thin:@//h:1521/x":   "jdbc:oracle:thin:@//h:1521/x",
+		"jdbc:oracle:thin:@h:1521:x":     "jdbc:oracle:thin:@h:1521:x",
+	} {
+		in = fmt.Sprintf(`{"a":"%s%s","b":"4111 1111 11","c":{"password":"hunter2"}}`, text, in)
+		want = fmt.Sprintf(`{"a":"%s%s","b":"4111 1111 11","c":{"password":"****"}}`, text, want)
+		if got := string(rules.Content([]byte(in), CutInside)); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
 	}
 }
 
@@ -268,14 +281,9 @@ func TestURL(t *testing.T) {
 	}
 }
 
-// TestHostileInputIsLinear feeds what makes backtracking or careless look-ahead take hours, and counts how often a byte is looked at: twice the input is twice the work.
-func TestHostileInputIsLinear(t *testing.T) {
-	const (
-		size  = 16 << 10
-		slack = 16 << 10 // what a look ahead costs at most, once
-		most  = 128      // looks at a byte, over all encodings that it may be in
-	)
-	for _, unit := range []string{
+// hostileUnits are what makes backtracking or careless look-ahead take hours, repeated often enough.
+func hostileUnits() []string {
+	return []string{
 		"[", "{", `{"a":`, `"`, `\`, `\"`, "=", ":", "a:", "token=", "token=,", "token=,a", "password=(", "://", "x://a:b/", "<", "<token>", "<token", "</", "-", "-----BEGIN ",
 		"token='a''b", "token=''a", "token=a''", `token=""a`, `token=""a"`, "token=N'", "token=a('", "token=a(b", "token: a = '", "token: a = ", "token: a|", "token a := '", "a := ", "IN (", "token IN ('", "token <> '", "token != '", "(token) = '", "!=", "<>",
 		`{"op":"a","path":"token","value":`, `{"value":1,"path":"token",`, `{"path":"token",`, `{"value":1,"op":2,`, "op path=", "op path='token' value=", "op path=(",
@@ -292,7 +300,47 @@ func TestHostileInputIsLinear(t *testing.T) {
 		"dup key:", "dup key: {", "Truncated value:", "AUTH ", "AUTH a1 ", "requirepass ", "\nrequirepass ", "password(", "password '", "password for a", "password for :", "by '", "IDENTIFIED BY ", "IDENTIFIED BY '",
 		"-u a:", "curl -u ", "curl -u a:", "-p", "mysql -p", "--user a:", "oracle:thin:", "oracle:thin:a@", "a:b@tcp(", "@tcp(", "Private-Lines:", `{"apiVersion":"v1","data":{`, `{"apiVersion":1,"data":1,"kind":"Secret",`,
 		"[Symbol(token)]: ", ")]:", `\n`, `\ntoken`, "token={a}b", "token={a}}b", "://hooks.slack.com/", "://hooks.slack.com/services/a", "://a.webhook.office.com/", "://discord.com/api/v1/", "://api.telegram.org:1", "://a.b", `authorization: a="b`, `cookie=a="b" `, "4111+", "4111%20", "--b\nname*=a''token\n\n", "n:", `\n:`,
-	} {
+		"eyJ-", "a_eyJ", "basic+", "Basic%20", "/*k:/**/", "/*token=/**/", "&#x3d;", "= ", ")=\x1b[m", "Private-Lines:", "oracle:thin:a/", ")]: ", ")= =",
+	}
+}
+
+// TestHostileInputTakesLinearTime: no look ahead is left uncounted. Sixteen times the input may take many times sixteen times the time, on a busy machine too, but not
+// the 256 times of what is quadratic.
+func TestHostileInputTakesLinearTime(t *testing.T) {
+	const (
+		size  = 4 << 10
+		more  = 16
+		most  = 5 * more
+		tries = 5
+		quick = 30 * time.Millisecond // what the longer input may take whatever the ratio is
+	)
+	rules := New(Options{})
+	took := func(in []byte) time.Duration {
+		start := time.Now()
+		rules.Content(in, 0)
+		return time.Since(start)
+	}
+	for _, unit := range hostileUnits() {
+		short := bytes.Repeat([]byte(unit), size/len(unit))
+		long := bytes.Repeat(short, more)
+		one, many := took(short), took(long)
+		for try := 0; many > quick && many > most*one && try < tries; try++ {
+			one, many = min(one, took(short)), min(many, took(long))
+		}
+		if many > quick && many > most*one {
+			t.Errorf("%q: %v for %d bytes, %v for %d times as many", unit, one, len(short), many, more)
+		}
+	}
+}
+
+// TestHostileInputIsLinear feeds them, and counts how often a byte is looked at: twice the input is twice the work.
+func TestHostileInputIsLinear(t *testing.T) {
+	const (
+		size  = 16 << 10
+		slack = 16 << 10 // what a look ahead costs at most, once
+		most  = 128      // looks at a byte, over all encodings that it may be in
+	)
+	for _, unit := range hostileUnits() {
 		for name, o := range map[string]Options{"default": {}, "strict": {Preset: Strict, Allow: []string{"name"}}, "paths": {Preset: PCI, Paths: []string{"a", "*.*.b", "value.a.c"}}} {
 			rules := New(o)
 			for kind, mask := range map[string]func(w *work, in []byte){

@@ -20,6 +20,7 @@ type scan struct {
 	entities   int  // the same of entities
 	escapes    int  // the same of the escapes of JSON
 	digits     int  // the same of base64
+	single     int  // up to where no part of a JSON Web Token has another one behind it
 	ahead           // of documents in it
 }
 
@@ -32,7 +33,7 @@ func (w *work) textFrom(e *edit, begin, i, j int, cut Cut) {
 		class := classes[in[i]]
 		switch {
 		case class&starter != 0:
-			if end := w.token(e, begin, i, j, cut); end > i {
+			if end := w.token(e, &s, i); end > i {
 				i = end
 				continue
 			}
@@ -112,7 +113,7 @@ func (w *work) colon(e *edit, s *scan, i int) int {
 			}
 		case 'y', 'e':
 			if w.isNamedBefore(in, s.begin, i) {
-				from, to := value(in, valueAt(in, i+1), false)
+				from, to := value(in, w.valueAt(in, i+1), false)
 				if w.steps += to - i; from < to {
 					e.hide(from, to)
 					return to
@@ -179,7 +180,7 @@ func (w *work) assigned(e *edit, s *scan, i int) int {
 	if !secret && v&(isName|isPath|isValue|isExpression|isNames|isOperand) == 0 || !secret && v&isOperand != 0 && !s.operands || !secret && v&behind != 0 && i >= s.named {
 		return i + 1
 	}
-	at := valueAt(in, i+1)
+	at := w.valueAt(in, i+1)
 	if !secret && v&isPath != 0 {
 		w.patch(in, s, i, at)
 		return i + 1
@@ -187,7 +188,7 @@ func (w *work) assigned(e *edit, s *scan, i int) int {
 	if secret && in[i] == ':' {
 		at = valueBelow(in, at)
 	}
-	if reach := at + maxValueAhead; !secret && v&isOperand == 0 && (v&isValue == 0 || i >= s.named) && reach < s.end { // it is only looked at, and what is in it again
+	if reach := at + valueReach(v); !secret && v&isOperand == 0 && (v&isValue == 0 || i >= s.named) && reach < s.end { // it is only looked at, and what is in it again
 		in = in[:reach]
 	}
 	from, to := value(in, at, v&toLine != 0)
@@ -219,11 +220,19 @@ func (w *work) assigned(e *edit, s *scan, i int) int {
 	return to
 }
 
+// valueReach gives how far a value is looked at that is not secret by its key: a name's is short.
+func valueReach(v verdict) int {
+	if v&(isName|isValue|isExpression|isNames) == isName {
+		return maxKey + 1
+	}
+	return maxValueAhead
+}
+
 // drawn hides a value that looks drawn at random, of a key that says little, behind the mark at i. It returns the index behind it, or i.
 func (w *work) drawn(e *edit, s *scan, i int, v verdict) int {
 	const enough = 4 * leastLong
 	in := e.in[:s.end]
-	from := valueAt(in, i+1)
+	from := w.valueAt(in, i+1)
 	for from < s.end && strings.IndexByte("\"'`\\", in[from]) >= 0 {
 		from++
 	}
@@ -249,7 +258,7 @@ func (w *work) column(e *edit, s *scan, i int) int {
 	if len(key) == 0 || w.judge(key)&(hides|atEnd) != hides|atEnd {
 		return i + 1
 	}
-	from, to := value(in, valueAt(in, i+1), false)
+	from, to := value(in, w.valueAt(in, i+1), false)
 	if w.steps += to - i; from == to {
 		return i + 1
 	}
@@ -316,7 +325,7 @@ loop:
 	case at > i:
 		e.hide(i, at)
 		return at
-	case end == len(e.in) && cut&CutEnd != 0 && colon > 0 && !port:
+	case end == j && cut&CutEnd != 0 && colon > 0 && !port && in[i] != '[': // nor an address of IPv6
 		e.hide(i, end)
 		return end
 	}

@@ -126,8 +126,9 @@ func newTokenRules(o Options) tokenRules {
 }
 
 // token hides the credential that begins at i, the beginning of a word, if there is one. It returns the index behind it, or i.
-func (w *work) token(e *edit, begin, i, j int, cut Cut) int {
-	in, t := e.in[:j], &w.rules.tokens
+func (w *work) token(e *edit, s *scan, i int) int {
+	begin, j, cut, t := s.begin, s.end, s.cut, &w.rules.tokens
+	in := e.in[:j]
 	c := in[i]
 	if isDigit(c) {
 		return t.card(e, begin, i, j, cut)
@@ -141,21 +142,25 @@ func (w *work) token(e *edit, begin, i, j int, cut Cut) int {
 		}
 	}
 	for k := range t.shapes[c] {
-		s := &t.shapes[c][k]
-		n := len(s.prefix)
-		if j-i < n || string(in[i:i+n]) != s.prefix {
+		known := &t.shapes[c][k]
+		n := len(known.prefix)
+		if j-i < n || string(in[i:i+n]) != known.prefix {
 			continue
 		}
+		if c == 'e' && i < s.single {
+			return i
+		}
 		end := i + n
-		for end < j && t.classes[in[end]]&s.chars != 0 {
+		for end < j && t.classes[in[end]]&known.chars != 0 {
 			end++
 		}
 		w.steps += end - i
 		if c == 'e' {
+			s.single = end
 			return w.jwt(e, i, end, j, cut)
 		}
 		size := end - i - n
-		if size == s.least || size > s.least && !s.exact || size > 0 && size < s.least && end == j && cut&CutEnd != 0 {
+		if size == known.least || size > known.least && !known.exact || size > 0 && size < known.least && end == j && cut&CutEnd != 0 {
 			e.hide(i, end)
 			return end
 		}
@@ -191,6 +196,7 @@ func (w *work) jwt(e *edit, i, end, j int, cut Cut) int {
 // credentials hides what follows the name of an authentication scheme. Basic is also a word: what follows has to be base64 of name and password.
 func (w *work) credentials(e *edit, i, j int, cut Cut) int {
 	const leastBearer, leastBasic = 8, 6
+	const mostName = 384 // digits that the name's end is in. Where a plus counts as a space, more of them would be read again for each word
 	in := e.in[:j]
 	bearer := hasPrefixFold(in[i:], "bearer")
 	if !bearer && (!hasPrefixFold(in[i:], "basic") || encodedSpace(in[i+len("basic"):]) == 0) {
@@ -209,16 +215,26 @@ func (w *work) credentials(e *edit, i, j int, cut Cut) int {
 	if prefix := in[from-1]; prefix != ' ' && prefix != '\t' && prefix != '+' && prefix != '0' {
 		return i
 	}
-	to := from
-	for to < j && (isKeyChar(in[to]) && in[to] != '[' && in[to] != ']' || strings.IndexByte("._~+/=%", in[to]) >= 0) {
-		to++
+	reach := j
+	if prefix := in[from-1]; prefix == '+' || prefix == '0' {
+		reach = min(j, from+mostName)
 	}
+	to := credentialsEnd(in[:reach], from)
 	cutOff := to == j && cut&CutEnd != 0 && to > from
 	w.steps += to - i
-	switch {
-	case cutOff, bearer && to-from >= leastBearer, !bearer && to-from >= leastBasic && isUserPassword(in[from:to]):
+	if cutOff || bearer && to-from >= leastBearer || !bearer && to-from >= leastBasic && isUserPassword(in[from:to]) {
+		to = credentialsEnd(in, to)
+		w.steps += to - from
 		e.hide(from, to)
 		return to
+	}
+	return i
+}
+
+// credentialsEnd gives where the run of characters of credentials ends that begins at i.
+func credentialsEnd(in []byte, i int) int {
+	for i < len(in) && (isKeyChar(in[i]) && in[i] != '[' && in[i] != ']' || strings.IndexByte("._~+/=%", in[i]) >= 0) {
+		i++
 	}
 	return i
 }
