@@ -13,9 +13,18 @@ const (
 // card hides the card number that begins at i, with spaces, dashes or dots between its groups or without. It returns the index behind it, or behind
 // the first group of digits if there is none.
 func (t *tokenRules) card(e *edit, begin, i, j int, cut Cut) int {
-	in := e.in[:j]
+	if end := t.cardEnd(e.in[:j], begin, i, cut); end > i {
+		e.hide(i, end)
+		return end
+	}
+	return skipDigits(e.in[:j], i)
+}
+
+// cardEnd gives the index behind the card number that begins at i, and what stands behind it on a magnetic stripe: i if there is none.
+func (t *tokenRules) cardEnd(in []byte, begin, i int, cut Cut) int {
+	j := len(in)
 	if i-begin >= 2 && in[i-1] == '.' && isDigit(in[i-2]) { // the fraction of a number
-		return skipDigits(in, i)
+		return i
 	}
 	var digits [maxCard]byte
 	n, at := 0, i
@@ -25,11 +34,13 @@ func (t *tokenRules) card(e *edit, begin, i, j int, cut Cut) int {
 			n++
 			at++
 		}
-		if at < j && isLetterOrDigit(in[at]) { // the group goes on, so this is something else
+		if at < j && isLetterOrDigit(in[at]) && (isDigit(in[at]) || !t.issuers && track2End(in, at, cut) == at) { // the group goes on, so this is something else
 			break
 		}
-		if n >= minCard && t.isCard(digits[:n]) || at == j && n >= minCardCut && cut&CutEnd != 0 && t.lengths(digits[:n])>>n > 0 {
-			e.hide(i, at)
+		if n >= minCard && t.isCard(digits[:n]) {
+			return stripeEnd(in, at, cut)
+		}
+		if at == j && n >= minCardCut && cut&CutEnd != 0 && t.lengths(digits[:n])>>n > 0 {
 			return at
 		}
 		gap := cardGap(in[at:], n)
@@ -38,7 +49,85 @@ func (t *tokenRules) card(e *edit, begin, i, j int, cut Cut) int {
 		}
 		at += gap
 	}
-	return skipDigits(in, i)
+	return i
+}
+
+// Tracks of a magnetic stripe, by ISO/IEC 7813. The number is followed by a name, and by the date until which the card is good, a code and what issuers write behind.
+const (
+	leastTrack2 = 7  // the date and the code
+	mostTrack1  = 79 // characters of it
+)
+
+// stripeEnd gives the index behind what stands behind the number that ends before i if both are of a magnetic stripe: i if they are not.
+func stripeEnd(in []byte, i int, cut Cut) int {
+	if i < len(in) && in[i] == '^' {
+		return i + indexAnyOr(in[i:min(len(in), i+mostTrack1)], "?\"'\\<&\r\n", min(len(in)-i, mostTrack1))
+	}
+	return track2End(in, i, cut)
+}
+
+// track2End is stripeEnd for the second track, which chips give as well, with a D in the place of the equals sign and perhaps an F at the end (EMV, tag 57).
+func track2End(in []byte, i int, cut Cut) int {
+	if i >= len(in) || in[i] != '=' && in[i]|0x20 != 'd' {
+		return i
+	}
+	end := i + 1
+	for end < len(in) && isDigit(in[end]) {
+		end++
+	}
+	if end-i-1 < leastTrack2 && (end < len(in) || cut&CutEnd == 0) {
+		return i
+	}
+	if end < len(in) && in[end]|0x20 == 'f' {
+		end++
+	}
+	if end < len(in) && isLetterOrDigit(in[end]) {
+		return i
+	}
+	return end
+}
+
+// track1 hides the first track of a magnetic stripe whose B is at i: %B4111…^DOE/JOHN^2512…? It returns the index behind it, or i.
+func (t *tokenRules) track1(e *edit, i, j int, cut Cut) int {
+	if t.on&Cards == 0 || i+minCardCut >= j || e.in[i]|0x20 != 'b' {
+		return i
+	}
+	in, at := e.in[:j], i+1
+	for at < min(j, i+1+maxCard) && isDigit(in[at]) {
+		at++
+	}
+	switch n := at - i - 1; {
+	case n >= minCard-1 && at < j && in[at] == '^':
+		at = stripeEnd(in, at, cut)
+	case at == j && n >= minCardCut && cut&CutEnd != 0:
+	default:
+		return i
+	}
+	e.hide(i+1, at)
+	return at
+}
+
+// cardInWord hides a card number that stands between letters from i to j, where payments are protected: VISA4111…, with its other groups perhaps. It returns the
+// index behind it, or j.
+func (w *work) cardInWord(e *edit, s *scan, i, j int) int {
+	in, t := e.in[:s.end], &w.rules.tokens
+	for i < j {
+		from := i
+		for i < j && isDigit(in[i]) {
+			i++
+		}
+		if n := i - from; n >= minCard || i == j && (n == firstGroup || n >= minCardCut) {
+			w.steps += n
+			if end := t.cardEnd(in, s.begin, from, s.cut); end > from {
+				e.hide(from, end)
+				return max(end, j)
+			}
+		}
+		for i < j && !isDigit(in[i]) {
+			i++
+		}
+	}
+	return j
 }
 
 // cardGap gives the length of what stands between two groups of digits, n of which came before it: a space, also one that no line breaks at, or a dash. Dots

@@ -12,6 +12,9 @@ func (w *work) percents(e *edit, s *scan, i int) int {
 	if i+2 >= s.end || hexDigit(in[i+1]) < 0 || hexDigit(in[i+2]) < 0 {
 		return i + 1
 	}
+	if end := w.rules.tokens.track1(e, i+1, s.end, s.cut); end > i+1 {
+		return end
+	}
 	next := i + len("%20")
 	if i < s.percents || w.depth >= maxDepth {
 		return next

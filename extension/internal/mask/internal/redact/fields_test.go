@@ -148,3 +148,37 @@ func TestCardNumbersInGroups(t *testing.T) {
 		}
 	}
 }
+
+// TestMagneticStripes: what stands behind a card's number on its tracks is hidden with it, and where payments are protected letters may stand around a number.
+func TestMagneticStripes(t *testing.T) {
+	usual, pci := New(Options{}), New(Options{Preset: PCI})
+	for in, want := range map[string][2]string{
+		`swipe %B4111111111111111^DOE/JOHN^25121010000000? ok`:       {`swipe %B****? ok`},
+		`{"a":"%B4111111111111111^DOE/JOHN^2512101?;b","c":1}`:       {`{"a":"%B****?;b","c":1}`},
+		`t=%25B4111111111111111%5EDOE%2FJOHN%5E2512101000%3F&x=1`:    {`t=****&x=1`},
+		`b B4111111111111111^DOE/JOHN^2512101`:                       {`b B****`},
+		`;4111111111111111=25121010000? x`:                           {`;****? x`},
+		`tag 57: 4111111111111111D25121010000F 9F`:                   {`tag 57: **** 9F`},
+		`4111111111111111D251 4111111111111112D25121010000F`:         {`4111111111111111D251 4111111111111112D25121010000F`, `****D251 4111111111111112D25121010000F`},
+		`4111111111111111=5 %B4 %B41 100%B2 B4 b12345678901 b12^x`:   {`****=5 %B4 %B41 100%B2 B4 b12345678901 b12^x`},
+		`VISA4111111111111111 VISA4111 1111 1111 1111 x`:             {`VISA4111111111111111 VISA4111 1111 1111 1111 x`, `VISA**** VISA**** x`},
+		`{"a":"4111111111111111USD","b":"a4111111111111112b v2.17"}`: {`{"a":"4111111111111111USD","b":"a4111111111111112b v2.17"}`, `{"a":"****USD","b":"a4111111111111112b v2.17"}`},
+	} {
+		if want[1] == "" {
+			want[1] = want[0]
+		}
+		for k, rules := range []*Rules{usual, pci} {
+			if got := string(rules.Content([]byte(in), 0)); got != want[k] {
+				t.Errorf("got  %s\nwant %s", got, want[k])
+			}
+		}
+	}
+	for _, in := range []string{`swipe %B4111111111111111^DOE/JOHN^25121010000000?`, `;4111111111111111=25121010000?`, `tag 57: 4111111111111111D25121010000F`} {
+		for cut := range in {
+			got := string(usual.Content([]byte(in[:cut]), CutEnd))
+			if strings.Contains(got, "11111111") || strings.Contains(got, "DOE") || strings.Contains(got, "251") {
+				t.Errorf("cut at %d: %s", cut, got)
+			}
+		}
+	}
+}

@@ -287,6 +287,7 @@ func hostileUnits() []string {
 		"[", "{", `{"a":`, `"`, `\`, `\"`, "=", ":", "a:", "token=", "token=,", "token=,a", "password=(", "://", "x://a:b/", "<", "<token>", "<token", "</", "-", "-----BEGIN ",
 		"token='a''b", "token=''a", "token=a''", `token=""a`, `token=""a"`, "token=N'", "token=a('", "token=a(b", "token: a = '", "token: a = ", "token: a|", "token a := '", "a := ", "IN (", "token IN ('", "token <> '", "token != '", "(token) = '", "!=", "<>",
 		`{"op":"a","path":"token","value":`, `{"value":1,"path":"token",`, `{"path":"token",`, `{"value":1,"op":2,`, "op path=", "op path='token' value=", "op path=(",
+		"%B4", "%B41111111111111^", "B4111111111111111^", "4111111111111111=", "4111111111111111D1", "a4111", "a12345678901234", "a4111 ", "4111111111111111^",
 		`\u0022`, `a\u003d`, `\\u0022a`, `"\u0022`, `\u0022 x`, `:\/\/`, `x:\/\/a:b\/`, `\u0022\u003a%3D`,
 		"-----BEGIN PRIVATE KEY-----", "eyJ", "eyJhbGciOiJ.", "4", "4111 ", "4111-1111-1111-111", "%", "%20", "&", "a=%7B", "Bearer ", "basic ", "ghp_a ", "\xff", " ", "\n",
 		`{"name":"password",`, "<a b=", "<![CDATA[", "--b\ncontent-", "password='", "password: {", "e30=", "W3siYSI6",

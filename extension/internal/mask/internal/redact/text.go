@@ -45,6 +45,9 @@ func (w *work) textFrom(e *edit, begin, i, j int, cut Cut) {
 			if i-from >= minBase64Head || i < j && classes[in[i]]&joint != 0 {
 				i = w.base64Run(e, &s, from, i)
 			}
+			if w.rules.tokens.issuers && e.from <= from {
+				i = max(i, w.cardInWord(e, &s, from, i))
+			}
 		case class&mark == 0:
 			i++
 		default:

@@ -136,6 +136,11 @@ func (w *work) token(e *edit, s *scan, i int) int {
 	if end := w.phrase(e, begin, i, j, cut); end > i {
 		return end
 	}
+	if c == 'B' || c == 'b' {
+		if end := t.track1(e, i, j, cut); end > i {
+			return end
+		}
+	}
 	if (c == 'B' || c == 'b') && t.on&Schemes != 0 {
 		if end := w.credentials(e, i, j, cut); end > i {
 			return end
