@@ -270,6 +270,22 @@ func TestNilIsNamed(t *testing.T) {
 	}
 }
 
+// TestKeysOfPairs: Kubernetes' have a slash, and a percent sign is one still where the extension reads it.
+func TestKeysOfPairs(t *testing.T) {
+	pairs := map[string]*string{"app.kubernetes.io/name": jsii.String("x"), "100%": jsii.String("y")}
+	if err := checkPairs(&pairs); err != nil {
+		t.Error(err)
+	}
+	if got, want := renderPairs(&pairs), "100%25=y,app.kubernetes.io/name=x"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for _, key := range []string{"", "a=b", "a,b", "a b"} {
+		if checkPairs(&map[string]*string{key: jsii.String("x")}) == nil {
+			t.Errorf("%q is no error", key)
+		}
+	}
+}
+
 // TestPairsAroundTokens: what is written around a token is one value with it, not another pair.
 func TestPairsAroundTokens(t *testing.T) {
 	const name = "shop"

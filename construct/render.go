@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -290,6 +291,9 @@ func renderList(list *[]*string) (string, error) {
 	return strings.Join(entries, ","), nil
 }
 
+// attributeName is what keys of attributes are written in: OpenTelemetry allows any text, and these characters say the same however they are read.
+var attributeName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z/:@-]+$")
+
 // checkPairs refuses what would come out as other pairs. Its error shows no value.
 func checkPairs(pairs *map[string]*string) error {
 	if pairs == nil {
@@ -297,7 +301,7 @@ func checkPairs(pairs *map[string]*string) error {
 	}
 	for _, key := range sortedKeys(*pairs) {
 		switch {
-		case !headerName.MatchString(key) && !isToken(key):
+		case !attributeName.MatchString(key) && !isToken(key):
 			return fmt.Errorf("the key %s has a character that no key can have; write it in letters, digits, dots and dashes, and its value as the value", shownName(key))
 		case settings.LooksSecret(deref((*pairs)[key])):
 			return fmt.Errorf("%s has a value that looks like a credential, and everyone who may read the template could read it; take it out", shownName(key))
@@ -312,7 +316,7 @@ func renderPairs(pairs *map[string]*string) string {
 	}
 	var entries []string
 	for _, key := range sortedKeys(*pairs) {
-		entries = append(entries, key+"="+escape(deref((*pairs)[key])))
+		entries = append(entries, strings.ReplaceAll(key, "%", "%25")+"="+escape(deref((*pairs)[key])))
 	}
 	return strings.Join(entries, ",")
 }

@@ -51,6 +51,7 @@ type Setting struct {
 	Wrong    string // what a wrong value, or one with a wrong entry, counts as, where that is not Default: masking must not fail open
 	Min, Max int64  // for Bytes; for Duration in milliseconds; Max 0 means unbounded
 	Values   []string
+	AnyKey   bool // of Pairs: keys are any text, percent-encoded like values; else they name headers
 	Readers  []Reader
 	Doc      string
 }
@@ -154,16 +155,20 @@ func (s Setting) parse(value string) (any, error) {
 		return s.parsePairs(value)
 	case Path:
 		if !strings.HasPrefix(value, "/") || strings.ContainsRune(value, 0) {
-			return bad("not an absolute path", "write a path that starts with /")
+			show := shown
+			if strings.HasPrefix(s.Name, "OTEL_EXPORTER_") { // a key for the collector may be meant, which is set beside it
+				show = shownWord
+			}
+			return nil, &Error{Name: s.Name, Value: show(value), Problem: "not an absolute path", Remedy: "write a path that starts with /"}
 		}
 		return value, nil
 	case URL:
 		u, err := url.Parse(strings.TrimSpace(value))
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, &Error{Name: s.Name, Value: shownURL(value), Problem: "not an absolute http or https URL", Remedy: "write one like https://collector.example.com:4318"}
+			return nil, &Error{Name: s.Name, Value: shownAddress(value), Problem: "not an absolute http or https URL", Remedy: "write one like https://collector.example.com:4318"}
 		}
 		if port := u.Port(); port != "" && !isPort(port) {
-			return nil, &Error{Name: s.Name, Value: shownURL(value), Problem: "its port is none", Remedy: "write one from 1 to 65535"}
+			return nil, &Error{Name: s.Name, Value: shownAddress(value), Problem: "its port is none", Remedy: "write one from 1 to 65535"}
 		}
 		return strings.TrimSpace(value), nil
 	default:
@@ -189,32 +194,6 @@ func (s Setting) parseSet(value string) (any, error) {
 		right = append(right, known)
 	}
 	return right, err
-}
-
-func (s Setting) parsePairs(value string) (any, error) {
-	m := map[string]string{}
-	for _, entry := range splitList(value) {
-		k, v, ok := strings.Cut(entry, "=")
-		k = strings.TrimSpace(k)
-		v, err := url.PathUnescape(strings.TrimSpace(v))
-		if !ok || err != nil || !isToken(k) {
-			// The value may hold credentials: the error shows only its place.
-			return nil, &Error{Name: s.Name, Value: "…", Problem: "an entry is not key=value", Remedy: "write key=value,key2=value2, percent-encoding commas within values"}
-		}
-		m[k] = v
-	}
-	return m, nil
-}
-
-// isToken tells whether s can name a header (RFC 9110, token). Resource attributes are held to the same.
-func isToken(s string) bool {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
 }
 
 func parseDuration(s string) (time.Duration, error) {

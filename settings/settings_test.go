@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"flag"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -70,6 +71,10 @@ func TestCheck(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic%20YQ==,x-a=b", true},
 		{"OTEL_EXPORTER_OTLP_HEADERS", "authorization", false},
 		{"OTEL_EXPORTER_OTLP_HEADERS", "a=%zz", false},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "a/b=1", false},
+		{"OTEL_RESOURCE_ATTRIBUTES", "=1", false},
+		{"OTEL_RESOURCE_ATTRIBUTES", "a%=1", false},
+		{"OTEL_RESOURCE_ATTRIBUTES", "a=%ff", false},
 		{"AFTERGLOW_MASK_PRESET", "Strict", true},
 		{"AFTERGLOW_MASK_PRESET", "stirct", false},
 		{"AFTERGLOW_MASK_ALL", " request_body , QUERY,", true},
@@ -115,9 +120,46 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_COMPRESSION", "Xhunter2hunter2"},
 		{"AFTERGLOW_MASK_ALL", "query,AKIAhunter2123456789"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://collector/sk-hunter2hunter2345"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "hunter2"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "my-hunter2"},
+		{"OTEL_EXPORTER_OTLP_CERTIFICATE", "hunter2"},
+		{"OTEL_EXPORTER_OTLP_CERTIFICATE", "Xhunter2"},
+		{"OTEL_RESOURCE_ATTRIBUTES", "hunter2"},
+		{"OTEL_RESOURCE_ATTRIBUTES", "a=hunter2%zz"},
 	} {
 		if err := Parse(c.name, c.value); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s=%s: the error shows it, or there is none: %v", c.name, c.value, err)
+		}
+	}
+}
+
+// TestErrorsShowWhatIsHarmless: who wrote the name of a host sees which.
+func TestErrorsShowWhatIsHarmless(t *testing.T) {
+	for value, want := range map[string]string{
+		"collector.example.com": "…", "collector.example": `"collector.example"`, "my-collector": `"my-collector"`, "c.example.com:4318": "c.example.com:4318", "grpc://c.example.com": "grpc://c.example.com",
+		"collector": `"co… (9 characters)"`, "Kq7ZwRx9Tv3L": `"Kq7… (12 characters)"`, "x": `"… (1 characters)"`,
+	} {
+		if err := Parse("OTEL_EXPORTER_OTLP_ENDPOINT", value); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: want %s in %v", value, want, err)
+		}
+	}
+}
+
+// TestResourceAttributes: their keys are any text, and what is wrong with one is named; with any error, none counts.
+func TestResourceAttributes(t *testing.T) {
+	const name = "OTEL_RESOURCE_ATTRIBUTES"
+	for value, want := range map[string]map[string]string{
+		"app.kubernetes.io/name=shop,service.name=orders-api": {"app.kubernetes.io/name": "shop", "service.name": "orders-api"},
+		"a%2Cb%3D=1,my key=x=y":                               {"a,b=": "1", "my key": "x=y"},
+	} {
+		if got := Read(func(string) string { return value }).Pairs(name); !maps.Equal(got, want) {
+			t.Errorf("%s: %v", value, got)
+		}
+	}
+	for value, want := range map[string]string{"a=1,b": "entry 2 is not key=value", "a=1,b=%z": "entry 2 has a percent sign", "=x": "entry 1 has no key", "a=%ff": "entry 1 is not UTF-8"} {
+		v := Read(func(string) string { return value })
+		if got := v.Pairs(name); got != nil || len(v.Warnings()) != 1 || !strings.Contains(v.Warnings()[0].Error(), want) {
+			t.Errorf("%s: %v %v", value, got, v.Warnings())
 		}
 	}
 }

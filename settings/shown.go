@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -42,6 +43,24 @@ func shownURL(value string) string {
 		return value
 	}
 	return shown(value)
+}
+
+// shownAddress is shownURL for the address of a collector, which may have changed places with the key for it.
+func shownAddress(value string) string {
+	if shown := shownURL(value); strings.ContainsAny(shown, ":/") {
+		return shown
+	}
+	return shownWord(value)
+}
+
+// shownWord is shown for what was meant to be a path or a URL and is neither: a bare word may be a password, or a key of any shape. Of one with more in it than small
+// letters in words, as names of hosts and files have them, the beginning is shown, and its length.
+func shownWord(value string) string {
+	const most, part = 4, 4 // characters, and not more than one in so many
+	if shown := shown(value); shown == "…" || strings.ContainsAny(value, ".-_") && strings.Trim(value, "abcdefghijklmnopqrstuvwxyz.-_") == "" {
+		return shown
+	}
+	return fmt.Sprintf("%s… (%d characters)", value[:min(most, len(value)/part)], len(value))
 }
 
 // issued are how issuers' keys begin, those that they document or make public for scanners, and the schemes of HTTP's credentials (RFC 7235). Masking knows

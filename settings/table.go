@@ -158,7 +158,7 @@ func list() []Setting {
 			Doc: "Shortest time between two collections of metrics. There is none while the environment is frozen, and one at its end."},
 		{Name: "OTEL_SERVICE_NAME", Type: String, Readers: []Reader{Extension},
 			Doc: "service.name of the function. Default: the function's name."},
-		{Name: "OTEL_RESOURCE_ATTRIBUTES", Type: Pairs, Readers: []Reader{Extension},
+		{Name: "OTEL_RESOURCE_ATTRIBUTES", Type: Pairs, AnyKey: true, Readers: []Reader{Extension},
 			Doc: "Further resource attributes."},
 	}
 }
