@@ -29,11 +29,9 @@ func (w *work) keyless(e *edit, s *scan, i int) int {
 		if w.steps += len(before); !w.mentions(before[openingBracket(before):]) {
 			return i + 1
 		}
-		from, to := at, at
+		from, to := value(in, at, false)
 		if tuple {
-			to = tupleEnd(in, at)
-		} else {
-			from, to = value(in, at, false)
+			from, to = at, tupleEnd(in, at)
 		}
 		if w.steps += to - at; from < to {
 			e.hide(from, to)

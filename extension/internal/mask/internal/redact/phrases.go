@@ -22,7 +22,9 @@ func (w *work) phrase(e *edit, begin, i, j int, cut Cut) int {
 	case 'F':
 		return w.failingRow(e, i, j)
 	case 'I', 'L':
-		return w.operator(e, begin, i, j)
+		if at := i + len("IN"); at < j && (in[at] == ' ' || in[at] == 'K' || in[at] == 'I') { // of IN, LIKE and ILIKE
+			return w.operator(e, begin, i, j)
+		}
 	case 'P', 'p':
 		if w.rules.phrases {
 			return w.passwordPhrase(e, i, j, cut)

@@ -26,7 +26,7 @@ type scan struct {
 
 // textFrom is text for in[i:j] where a key may begin before i, but not before begin.
 func (w *work) textFrom(e *edit, begin, i, j int, cut Cut) {
-	in, classes := e.in[:j], &w.rules.tokens.classes
+	in, classes, between := e.in[:j], &w.rules.tokens.classes, w.rules.tokens.issuers
 	s := scan{begin: begin, end: j, cut: cut}
 	w.steps += j - i
 	for i < j {
@@ -45,7 +45,7 @@ func (w *work) textFrom(e *edit, begin, i, j int, cut Cut) {
 			if i-from >= minBase64Head || i < j && classes[in[i]]&joint != 0 {
 				i = w.base64Run(e, &s, from, i)
 			}
-			if w.rules.tokens.issuers && e.from <= from {
+			if between && e.from <= from { // cards between letters
 				i = max(i, w.cardInWord(e, &s, from, i))
 			}
 		case class&mark == 0:
