@@ -26,7 +26,7 @@ func buildFlags() []string {
 	return flags
 }
 
-// seldomRun are packages that the extension's work runs through a few times a flush, not once a byte or a record. They are compiled
+// seldomRun are packages that the extension's work runs through a few times a flush or an invocation, not once a byte or a record. They are compiled
 // without inlining, which copies code to where it is called: the zipped binary is a fourteenth smaller for it, and so is what a cold
 // start reads and keeps in memory. What is quick for a reason is not among them: the ciphers, ML-KEM and the curve that handshakes use
 // (a handshake costs the same CPU time as before, and a third more with all of crypto here), the runtime, strings and compression.
@@ -37,6 +37,9 @@ var seldomRun = []string{
 	"vendor/golang.org/x/net/...", "vendor/golang.org/x/text/...", "vendor/golang.org/x/crypto/cryptobyte/...",
 	"os", "io/fs", "path/...", "context", "internal/poll", "syscall", "internal/fmtsort",
 	"github.com/aws/...", "github.com/rs/...", "golang.org/x/sys/...",
+	"crypto/internal/fips140/tls12", "crypto/internal/fips140/tls13", "crypto/internal/fips140/hkdf", "internal/godebug", "internal/bisect",
+	"github.com/afterglow-lambda/afterglow/settings", "github.com/afterglow-lambda/afterglow/extension",
+	"github.com/afterglow-lambda/afterglow/extension/internal/lambdaapi", "github.com/afterglow-lambda/afterglow/extension/internal/lifecycle",
 }
 
 // A built extension is its binary and the licences of what is in it.
