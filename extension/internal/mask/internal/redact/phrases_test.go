@@ -189,6 +189,7 @@ func TestOrdinaryTexts(t *testing.T) {
 		`docker run -u 1000:1000 -p 8080:80 image; tar -u a:b; cp -a x y; ps -p 4242; curl -s https://h -p x`,
 		`sent to ada@tcp.example.com by bob@example.com; jdbc:oracle:thin:@//h:1521/x; ratio a:b @tcp (x)`,
 		`-----BEGIN+CERTIFICATE-----%0AMIIE%0A-----END+CERTIFICATE----- -----BEGIN%20PUBLIC%20KEY-----%0AMIIE`,
+		"Private-Lines: none\nfoo bar x-y",
 		`a == b = = c ======== d (x) = y [z]) => w`,
 		`[Symbol(kHeaders)]: { host: 'h' }, [Symbol(shapeMode)]: false, a[0]: 1`,
 		`{"kind":"ConfigMap","apiVersion":"v1","data":{"a":"b"}} {"apiVersion":"v1","data":{"a":"b"},"kind":"ConfigMap"} {"kind":"Secret","type":"x"}`,
