@@ -22,7 +22,7 @@ func TestAFunctionWithoutItsRuntimeIsRefused(t *testing.T) {
 		{"nothing of its family can be had", "java21", []string{"function orders: ", "find runtime java21: ", "missing", "install with: "}},
 		{"not known", "cobol85", []string{"function orders: ", "find runtime cobol85: ", "Lambda has no such runtime", "known here are python3.9, ", "deploy the function for one of them"}},
 		{"another version could stand in", "ruby3.4", []string{"find runtime ruby3.4: ", "install with: rbenv install 3.4", "up --nearest"}},
-		{"CoreCLR could stand in", "dotnet9", []string{"find runtime dotnet9: ", "install with: ", "dotnet-runtime-9.0", "up --nearest"}},
+		{"CoreCLR could stand in", "dotnet10", []string{"find runtime dotnet10: ", "install with: ", "dotnet-runtime-10.0", "up --nearest"}},
 		{"deprecated", "nodejs18.x", []string{"find runtime nodejs18.x: ", "Lambda has deprecated nodejs18.x", "nodejs20.x", "deploy the function for one of them", "up --nearest"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
