@@ -36,7 +36,7 @@ func (s Setting) pair(entry string) (key, value, problem, remedy string) {
 		return "", "", "has a percent sign with no two hexadecimal digits behind it", "write %25 for a percent sign, %2C for a comma"
 	case key == "":
 		return "", "", "has no key", "write key=value,key2=value2"
-	case s.AnyKey && !(utf8.ValidString(key) && utf8.ValidString(value)):
+	case s.AnyKey && (!utf8.ValidString(key) || !utf8.ValidString(value)):
 		return "", "", "is not UTF-8 once its percent signs are read", "percent-encode the bytes of UTF-8"
 	case !s.AnyKey && !isToken(key):
 		return "", "", "has a key that cannot name a header", "write names of letters, digits and dashes"
