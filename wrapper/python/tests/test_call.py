@@ -42,6 +42,20 @@ class Calls(unittest.TestCase):
         losses = [header["records"] for header, _ in others if header["kind"] == "loss" and header["reason"] == "invocation-full"]
         self.assertEqual((losses, [header["kind"] for header, _ in others if header["kind"] != "loss"]), ([2], []))
 
+    def test_a_start_that_a_signal_interrupted_has_no_end(self):
+        def interrupted(*_):
+            raise TimeoutError
+
+        noted, write = {}, calls.state.spool.write
+        calls.state.spool.write = interrupted
+        with self.assertRaises(TimeoutError):
+            calls.start(noted, "test", "GET", "http://peer/", b"", None)
+        calls.state.spool.write = write
+        calls.end(noted[calls.MARK])
+        calls.state.spool.end()
+        told = [(header["kind"], header.get("reason")) for _, header, _ in records(self.directory) if header["kind"] != "process"]
+        self.assertEqual(told, [("loss", "write-failed")])
+
     def test_framing(self):
         """Chunks, extensions of their lengths, and what follows the last one, wherever they are cut."""
         whole = b"5\r\nhello\r\nA;more=1\r\n 0123456789"[:-1] + b"\r\n0\r\nX-Checksum: abc\r\n\r\n"

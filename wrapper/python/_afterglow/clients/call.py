@@ -137,14 +137,13 @@ def start(noted, library, method, url, lines, body):
             parts, bodies = f',{{"of":"request","len":{len(kept)},"size":{whole},"truncated":true}}', (lines, kept)
     if len(url) > URL_BYTES:
         url = url[:URL_BYTES]
-    unwritten = spool.write(
+    call.unwritten = "write-failed"  # unless it comes to its end: a signal's handler may raise at any line
+    call.unwritten = spool.write(
         f'{{"kind":"call.start","inv":{_quote(invocation)},"t":{_time_ns() // 1000},"call":"{name}","lib":"{library}","method":{_quote(method)},'
         f'"url":{_quote(url)}{span},"parts":[{{"of":"headers","len":{size}}}{parts}]}}',
         bodies,
         length,
     )
-    if unwritten is not None:
-        call.unwritten = unwritten
     return call
 
 
