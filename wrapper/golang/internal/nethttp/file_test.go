@@ -40,6 +40,9 @@ func TestAFileIsSentByTheSystem(t *testing.T) {
 	}
 	odd, err := os.Open("/proc/self/status") // has no size
 	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
 		t.Skip("NOT TESTED: ", err)
 	}
 	defer odd.Close()
